@@ -1,11 +1,11 @@
 """Names, units, signs and errors that the whole toolkit shares.
 
-One table, :data:`VARIABLES`, says what every quantity is called, its unit and its sign; :func:`describe` stamps it onto
-results, :func:`require` checks it on inputs. Nothing else in the package types a unit string.
+One table, :data:`VARIABLES`, says what every quantity is called, its unit and its sign; :func:`describe` stamps it
+onto results, :func:`require` checks it on inputs. Nothing else in the package types a unit string.
 
-Signs and units, stated once: displacement in mm, positive toward the satellite (uplift); rate in mm/yr; phase in rad with
-``phase = -(4 pi / wavelength) * displacement``; temperature in degC; degree days in ``degC d``; conductivity in W m-1 K-1;
-density in kg m-3; active layer thickness in m; fractions 0..1.
+Signs and units, stated once: displacement in mm, positive toward the satellite (uplift); rate in mm/yr; phase in rad
+with ``phase = -(4 pi / wavelength) * displacement``; temperature in degC; degree days in ``degC d``; conductivity in
+W m-1 K-1; density in kg m-3; active layer thickness in m; fractions 0..1.
 """
 
 from __future__ import annotations
@@ -157,8 +157,8 @@ class MissingSourceError(QtpDataError, FileNotFoundError):
 def describe(da: xr.DataArray, name: str, **attrs: object) -> xr.DataArray:
     """Name a result and give it the units and long name of the variable table.
 
-    The last line of every public function that returns a physical quantity: xarray carries attributes through arithmetic
-    unchanged, so ``sqrt(degC d)`` would otherwise still claim ``degC d``.
+    The last line of every public function that returns a physical quantity: xarray carries attributes through
+    arithmetic unchanged, so ``sqrt(degC d)`` would otherwise still claim ``degC d``.
 
     Parameters
     ----------
@@ -227,7 +227,7 @@ def require(
         if outside.any():
             raise QtpDataError(
                 f"{label} leaves its physical range",
-                expected=f"{between[0]} to {between[1]} {da.attrs.get('units', '')}".rstrip(),
+                expected=f"{between[0]:g} to {between[1]:g} {da.attrs.get('units', '')}".rstrip(),
                 found=f"{np.nanmin(values):g} to {np.nanmax(values):g}, {outside.mean():.1%} of values outside",
                 hint="Check unit, scale factor and fill value of the source.",
             )
@@ -260,7 +260,7 @@ def phase_to_displacement(phase: xr.DataArray, *, wavelength: float = SENTINEL1_
 
 
 def displacement_to_phase(displacement: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> xr.DataArray:
-    """Phase (rad) of a line-of-sight displacement (mm, positive toward the satellite); see :func:`phase_to_displacement`."""
+    """Phase (rad) of a line-of-sight displacement (mm, uplift positive); see :func:`phase_to_displacement`."""
     require(displacement, units="mm")
     return describe(displacement * (-1.0 / _mm_per_rad(wavelength)), "phase", **_provenance(displacement))
 
@@ -268,7 +268,8 @@ def displacement_to_phase(displacement: xr.DataArray, *, wavelength: float = SEN
 def to_vertical(displacement: xr.DataArray, incidence: xr.DataArray) -> xr.DataArray:
     """Project line-of-sight displacement (or a rate or amplitude) onto the vertical: ``D / cos(incidence)``.
 
-    Assumes purely vertical motion. The paper reports line-of-sight values throughout; this is for comparison with levelling.
+    Assumes purely vertical motion. The paper reports line-of-sight values throughout; this is for comparison with
+    leveling.
 
     Parameters
     ----------
@@ -291,7 +292,7 @@ def to_vertical(displacement: xr.DataArray, incidence: xr.DataArray) -> xr.DataA
 def _mm_per_rad(wavelength: float) -> float:
     if not 0.01 <= wavelength <= 1.0:
         raise QtpDataError(
-            "wavelength is not in metres", expected="0.01 to 1 m", found=wavelength, hint="Sentinel-1 is 0.05546576 m."
+            "wavelength is not in meters", expected="0.01 to 1 m", found=wavelength, hint="Sentinel-1 is 0.05546576 m."
         )
     return 1000.0 * wavelength / (4.0 * np.pi)
 

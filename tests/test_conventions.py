@@ -1,0 +1,97 @@
+"""conventions: the variable table, describe, require, errors and the phase-displacement pair."""
+
+from __future__ import annotations
+
+import dask.array as da
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qtp_toolkit.conventions import (
+    VARIABLES,
+    MissingSourceError,
+    QtpDataError,
+    describe,
+    displacement_to_phase,
+    is_lazy,
+    phase_to_displacement,
+    require,
+    to_vertical,
+)
+
+
+def series(values, units, name="a"):
+    return xr.DataArray(np.asarray(values, float), dims="time", name=name, attrs={"units": units})
+
+
+class TestClosedForm:
+    def test_ten_millimeters_of_subsidence(self):
+        phase = displacement_to_phase(series([-10.0], "mm"))
+        assert phase.item() == pytest.approx(2.26561, abs=5e-6)
+        assert phase.attrs["units"] == "rad"
+
+    def test_one_radian_and_one_cycle(self):
+        out = phase_to_displacement(series([1.0, 2 * np.pi], "rad"))
+        np.testing.assert_allclose(out, [-4.413825, -27.73288], atol=5e-6)
+
+    def test_vertical_at_39_degrees(self):
+        incidence = xr.DataArray(39.0, attrs={"units": "degree"})
+        out = to_vertical(series([1.0], "mm"), incidence)
+        assert out.item() == pytest.approx(1.2868, abs=1e-4)
+
+    def test_describe_replaces_attributes_that_arithmetic_left_behind(self):
+        addt = series([4.0], "degC d")
+        out = describe(np.sqrt(addt), "composite_index")
+        assert out.attrs["units"] == VARIABLES["composite_index"].units
+        assert out.name == "composite_index"
+        assert addt.attrs == {"units": "degC d"}
+
+    def test_every_variable_has_a_unit_and_a_long_name(self):
+        assert all(row.units and row.long_name for row in VARIABLES.values())
+
+
+class TestErrors:
+    def test_wrong_dims_are_named(self):
+        with pytest.raises(QtpDataError, match=r"'a' lacks dims \['pair'\].*found: \('time',\)"):
+            require(series([1.0], "mm"), dims=("pair",))
+
+    def test_wrong_unit_says_what_to_do(self):
+        with pytest.raises(QtpDataError, match=r"expected: 'rad'; found: 'mm'.*Convert"):
+            phase_to_displacement(series([1.0], "mm"))
+
+    def test_percent_given_as_fraction(self):
+        porosity = series([43.1], "1", "porosity")
+        with pytest.raises(QtpDataError, match=r"expected: 0 to 1.*43\.1 to 43\.1, 100\.0% of values outside"):
+            require(porosity, between=(0.0, 1.0))
+
+    def test_wavelength_in_centimeters(self):
+        with pytest.raises(QtpDataError, match="not in meters"):
+            phase_to_displacement(series([1.0], "rad"), wavelength=5.5466)
+
+    def test_missing_source_is_a_file_not_found_error(self):
+        error = MissingSourceError("no file", path="a.tif", hint="Get it.")
+        assert isinstance(error, FileNotFoundError)
+        assert str(error) == "no file; file: a.tif. Get it."
+
+
+class TestProperty:
+    @given(st.floats(-500, 500), st.floats(0.01, 1.0))
+    def test_round_trip(self, value, wavelength):
+        there = displacement_to_phase(series([value], "mm"), wavelength=wavelength)
+        back = phase_to_displacement(there, wavelength=wavelength)
+        assert back.item() == pytest.approx(value, abs=1e-9)
+
+
+class TestLazy:
+    def test_stays_lazy_and_equals_numpy(self, no_compute):
+        eager = series(np.linspace(-3, 3, 7), "rad")
+        lazy = eager.chunk(time=3)
+        with no_compute():
+            require(lazy, between=(0, 1))
+            out = phase_to_displacement(lazy)
+        assert isinstance(out.data, da.Array)
+        assert is_lazy(out)
+        assert not is_lazy(eager)
+        xr.testing.assert_allclose(out.compute(), phase_to_displacement(eager))

@@ -1,0 +1,319 @@
+"""Land surface temperature: quality byte, mask, gaps, mean daily values, interpolation."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from qtp_toolkit import lst
+from qtp_toolkit.conventions import QtpDataError
+
+QC_ORACLE = {
+    0: (0, 0, 0, 0), 2: (2, 0, 0, 0), 17: (1, 0, 1, 0), 65: (1, 0, 0, 1), 81: (1, 0, 1, 1), 97: (1, 0, 2, 1),
+    129: (1, 0, 0, 2), 145: (1, 0, 1, 2), 193: (1, 0, 0, 3),
+}  # fmt: skip
+
+
+def centers(first=2014, last=2019):
+    """Composite centers: start + 3.5 days, the last of a year has 5 or 6 days."""
+    out = []
+    for year in range(first, last + 1):
+        start = pd.date_range(f"{year}-01-01", periods=46, freq="8D")
+        length = np.minimum(8, (pd.Timestamp(year + 1, 1, 1) - start).days)
+        out.append(start + pd.to_timedelta((length - 1) / 2, unit="D"))
+    return pd.DatetimeIndex(np.concatenate(out))
+
+
+def curve(times):
+    days = (times - pd.Timestamp("2014-01-01")) / pd.Timedelta(days=1)
+    return -4 + 12 * np.cos(2 * np.pi * np.asarray(days) / 365.25 - 3.4)
+
+
+def cube(times, shape=(3, 2), dtype="f4", name="lst"):
+    values = np.broadcast_to(curve(times)[:, None, None], (len(times), *shape)).astype(dtype).copy()
+    return xr.DataArray(values, dims=("time", "y", "x"), coords={"time": times}, name=name, attrs={"units": "degC"})
+
+
+@pytest.fixture
+def composites(rng):
+    times = centers()
+    truth = cube(times)
+    overpasses = {}
+    for name, offset in (("terra_day", 12), ("terra_night", -8), ("aqua_day", 14), ("aqua_night", -10)):
+        da = (truth + offset + rng.normal(0, 1, truth.shape)).astype("f4")
+        da = da.where(rng.random(truth.shape) > 0.2)
+        qc = np.where(np.isnan(da), 2, rng.choice([0, 65, 129], size=truth.shape, p=[0.7, 0.2, 0.1])).astype("u1")
+        overpasses[name] = da.rename(name).assign_attrs(units="degC")
+        overpasses[f"qc_{name}"] = xr.DataArray(qc, dims=da.dims, coords=da.coords)
+    return xr.Dataset(overpasses, attrs={"provenance_note": "synthetic scene"})
+
+
+class TestQuality:
+    def test_all_256_values_against_the_bits(self):
+        out = lst.decode_qc(xr.DataArray(np.arange(256, dtype="u1"), dims="x"))
+        emissivity, error = (0.01, 0.02, 0.04, np.inf), (1, 2, 3, np.inf)
+        for value in range(256):
+            bits = f"{value:08b}"
+            assert out["mandatory"][value] == int(bits[6:8], 2)
+            assert out["data_quality"][value] == int(bits[4:6], 2)
+            assert out["emissivity_error"][value] == np.float32(emissivity[int(bits[2:4], 2)])
+            assert out["lst_error"][value] == error[int(bits[0:2], 2)]
+
+    @pytest.mark.parametrize(("value", "fields"), QC_ORACLE.items())
+    def test_published_decodings(self, value, fields):
+        out = lst.decode_qc(xr.DataArray(np.array([value], "u1"), dims="x"))
+        emissivity, error = (0.01, 0.02, 0.04, np.inf), (1, 2, 3, np.inf)
+        expected = (fields[0], fields[1], np.float32(emissivity[fields[2]]), error[fields[3]])
+        assert tuple(out[name].item() for name in out) == expected
+
+    def test_float_quality_byte_is_refused(self):
+        with pytest.raises(QtpDataError, match="uint8"):
+            lst.decode_qc(xr.DataArray([0.0, np.nan], dims="x"))
+
+    def test_mask_table(self):
+        """Default keeps mandatory 0 and 1 with at most 2 K; each of the 256 bytes."""
+        qc = np.arange(256, dtype="u1")
+        da = xr.DataArray(np.full((256, 2), 5.0, "f4"), dims=("x", "time"), attrs={"units": "degC"})
+        ds = xr.Dataset({"terra_day": da, "qc_terra_day": (("x", "time"), np.stack([qc, qc], 1))})
+        kept = np.isfinite(lst.mask_quality(ds)["terra_day"]).values[:, 0]
+        np.testing.assert_array_equal(kept, ((qc & 3) <= 1) & ((qc >> 6) <= 1))
+        strict = np.isfinite(lst.mask_quality(ds, mandatory=(0,), max_error_K=1)["terra_day"]).values[:, 0]
+        np.testing.assert_array_equal(strict, ((qc & 3) == 0) & ((qc >> 6) == 0))
+        never = np.isfinite(lst.mask_quality(ds, mandatory=(0, 1, 2, 3), max_error_K=np.inf)["terra_day"]).values[:, 0]
+        np.testing.assert_array_equal(never, (qc & 3) <= 1)
+
+    def test_fill_value_of_good_quality_is_masked(self):
+        da = xr.DataArray([[-273.15, -3.15]], dims=("x", "time"), attrs={"units": "degC"})
+        ds = xr.Dataset({"aqua_night": da, "qc_aqua_night": (("x", "time"), np.zeros((1, 2), "u1"))})
+        out = lst.mask_quality(ds)["aqua_night"].values[0]
+        assert np.isnan(out[0])
+        assert out[1] == -3.15
+
+    def test_mask_never_invents_values(self, composites):
+        masked = lst.mask_quality(composites)
+        for name in lst.OVERPASSES:
+            both = np.isfinite(masked[name])
+            assert (masked[name].where(both) == composites[name].where(both)).where(both, True).all()
+            assert masked[name].dtype == np.float32
+            assert masked[name].attrs["provenance_note"] == "synthetic scene"
+
+    def test_single_variable_without_quality(self):
+        ds = cube(centers(2014, 2014)).to_dataset()
+        ds["lst"][0] = -100.0
+        out = lst.mask_quality(ds)
+        assert np.isnan(out["lst"][0]).all()
+        assert np.isfinite(out["lst"][1:]).all()
+
+    def test_report_counts(self, composites):
+        masked = lst.mask_quality(composites)
+        table = lst.quality_report(composites, masked).to_dataframe()
+        assert list(table.index) == list(lst.OVERPASSES)
+        assert (table["missing"] + table["rejected"] + table["kept"] == table["total"]).all()
+        assert table.loc["aqua_day", "kept"] == int(np.isfinite(masked["aqua_day"]).sum())
+        assert table.loc["terra_day", "mean"] > table.loc["terra_night", "mean"]
+
+    def test_refusals(self):
+        with pytest.raises(QtpDataError, match="no temperature variable"):
+            lst.mask_quality(xr.Dataset({"emissivity": ("time", [1.0])}))
+        kelvin = cube(centers(2014, 2014)).assign_attrs(units="K").to_dataset()
+        with pytest.raises(QtpDataError, match="wrong unit"):
+            lst.mask_quality(kelvin)
+
+
+class TestFillGaps:
+    def test_exact_curve_with_gaps_and_clouds(self, rng):
+        truth = cube(centers())
+        holes = truth.where(rng.random(truth.shape) > 0.3)
+        clouds = rng.random(truth.shape) < 0.05
+        filled = lst.fill_gaps(holes - 15 * clouds, harmonics=1, interannual=None)
+        np.testing.assert_allclose(filled, truth, atol=1e-4)
+        assert filled.dims == truth.dims
+        assert filled.attrs["units"] == "degC"
+
+    def test_valid_values_stay(self, rng):
+        da = cube(centers()) + rng.normal(0, 2, (276, 3, 2)).astype("f4")
+        da = da.rename("lst").assign_attrs(units="degC").where(rng.random(da.shape) > 0.2)
+        filled = lst.fill_gaps(da, reject="none")
+        assert np.isfinite(filled).all()
+        xr.testing.assert_equal(filled.where(np.isfinite(da)), da)
+
+    def test_keeps_interannual_change(self):
+        times = centers()
+        warm = xr.DataArray(np.where(times.year >= 2017, 2.0, -2.0), dims="time")
+        truth = (cube(times) + warm).astype("f4").rename("lst").assign_attrs(units="degC")
+        hidden = xr.DataArray(np.arange(276) % 5 != 0, dims="time")
+        with_drift = lst.fill_gaps(truth.where(hidden))
+        one_curve = lst.fill_gaps(truth.where(hidden), interannual=None)
+        error = [np.sqrt(float((((f - truth).where(~hidden)) ** 2).mean())) for f in (with_drift, one_curve)]
+        assert error[0] < 0.6
+        assert error[1] > 1.8
+
+    def test_dataset_report_and_reasons(self, composites):
+        masked = lst.mask_quality(composites)
+        masked["terra_day"][:, 0, 0] = np.nan
+        masked["aqua_day"][20:, 1, 1] = np.nan
+        out = lst.fill_gaps(masked)
+        assert out["reason"].dtype == np.uint8
+        assert out["reason"].values[0, 0] == 5
+        assert out["reason"].values[1, 1] == 4
+        assert (out["reason"].values[2] == 0).all()
+        assert np.isnan(out["terra_day"][:, 0, 0]).all()
+        assert np.isfinite(out["terra_day"][:, 2]).all()
+        assert (out["terra_night_replaced"] >= np.isnan(masked["terra_night"]).sum("time")).all()
+        assert out["terra_night_max_gap"].min() >= 8
+
+    def test_refusals(self):
+        da = cube(centers(2014, 2014))
+        with pytest.raises(QtpDataError, match="not increasing"):
+            lst.fill_gaps(da.isel(time=[1, 0, 2]))
+        with pytest.raises(QtpDataError, match="not increasing"):
+            lst.fill_gaps(da.isel(time=[0, 0, 1]))
+        with pytest.raises(QtpDataError, match="datetime64"):
+            lst.fill_gaps(da.assign_coords(time=np.arange(46)))
+        with pytest.raises(QtpDataError, match="side of rejection"):
+            lst.fill_gaps(da, reject="Lo")
+
+
+class TestDailyMean:
+    def test_coefficients(self, composites):
+        table = {"intercept": -1.0, "terra_day": 0.3, "terra_night": 0.2, "aqua_day": 0.1, "aqua_night": 0.4}
+        out = lst.daily_mean(composites, coefficients=table)
+        expected = sum(composites[name] * value for name, value in table.items() if name != "intercept") - 1.0
+        np.testing.assert_allclose(out, expected, atol=1e-4)
+        assert (out.name, out.attrs["units"], out.dtype) == ("lst", "degC", np.float32)
+
+    def test_equal_weights_say_so(self, composites):
+        out = lst.daily_mean(composites)
+        expected = sum(composites[name] for name in lst.OVERPASSES) / 4
+        np.testing.assert_allclose(out, expected, atol=1e-4)
+        assert "too warm" in out.attrs["daily_mean"]
+
+    def test_one_satellite(self, composites):
+        terra = composites[["terra_day", "terra_night"]]
+        out = lst.daily_mean(terra, coefficients={"intercept": 0.0, "terra_day": 0.5, "terra_night": 0.5})
+        np.testing.assert_allclose(out, (terra["terra_day"] + terra["terra_night"]) / 2, atol=1e-5)
+        four = {"intercept": 0.0, **dict.fromkeys(lst.OVERPASSES, 0.25)}
+        with pytest.raises(QtpDataError, match="aqua_day"):
+            lst.daily_mean(terra, coefficients=four)
+        with pytest.raises(QtpDataError, match="unknown terms"):
+            lst.daily_mean(terra, coefficients={"terra": 1.0})
+
+    def test_given_daily_mean_passes(self):
+        ds = cube(centers(2014, 2014)).to_dataset()
+        xr.testing.assert_equal(lst.daily_mean(ds), ds["lst"])
+
+    def test_fit_recovers_the_coefficients(self, rng):
+        times = centers(2015, 2017)
+        table = {"intercept": -1.5, "terra_day": 0.2, "terra_night": 0.35, "aqua_day": 0.15, "aqua_night": 0.3}
+        base = np.broadcast_to(curve(times)[:, None], (len(times), 5))
+        ds = xr.Dataset({
+            name: (("time", "station"), base + rng.normal(0, 4, base.shape), {"units": "degC"})
+            for name in lst.OVERPASSES
+        }, coords={"time": times, "station": list("abcde")})  # fmt: skip
+        surface = sum(ds[name] * table[name] for name in lst.OVERPASSES) - 1.5
+        surface = (surface + rng.normal(0, 0.3, base.shape)).assign_attrs(units="degC")
+        surface[3, 2] = np.nan
+        fit = lst.fit_daily_mean(ds, surface)
+        for term, value in table.items():
+            assert fit["coefficient"].sel(term=term).item() == pytest.approx(value, abs=0.06)
+        assert fit["n"] == len(times) * 5 - 1
+        assert 0.25 < fit["rmse"] <= fit["rmse_cross_validated"] < 0.35
+        assert fit["r2"] > 0.99
+        assert "station" in fit.attrs["cross_validation"]
+        out = lst.daily_mean(ds, coefficients=fit)
+        assert np.sqrt(float(((out - surface) ** 2).mean())) < 0.35
+
+    def test_fit_without_overpass(self):
+        with pytest.raises(QtpDataError, match="no overpass"):
+            lst.fit_daily_mean(xr.Dataset(), xr.DataArray([0.0], dims="time"))
+
+
+class TestAxis:
+    def test_composite_means(self):
+        days = pd.date_range("2014-01-01", "2014-12-31")
+        daily = xr.DataArray(np.arange(365.0), dims="time", coords={"time": days}, name="t", attrs={"units": "degC"})
+        daily[10:14] = np.nan
+        out = lst.to_composites(daily, xr.DataArray(centers(2014, 2014), dims="time"))
+        assert out[0] == 3.5
+        assert np.isnan(out[1])  # days 9 to 16, four of which are missing
+        assert out[-1] == 362.0  # days 361 to 365
+        assert out.sizes["time"] == 46
+        assert out.attrs["units"] == "degC"
+
+    def test_daily_covers_the_whole_period(self):
+        da = cube(centers())
+        daily = lst.to_daily(da)
+        assert daily.sizes["time"] == 2191
+        assert str(daily["time"].values[0])[:10] == "2014-01-01"
+        assert str(daily["time"].values[-1])[:10] == "2019-12-31"
+        assert daily.dtype == da.dtype
+        assert np.isfinite(daily).all()
+
+    def test_linear_between_centers(self):
+        da = cube(centers(2014, 2014))
+        days = (da["time"] - da["time"][0]) / np.timedelta64(1, "D")
+        ramp = (0 * da + days).astype("f8").rename("lst").assign_attrs(units="degC")
+        daily = lst.to_daily(ramp)
+        np.testing.assert_allclose(daily[:, 0, 0], np.arange(365) - 3.5)
+
+    def test_nan_stays_between_its_neighbors(self):
+        da = cube(centers(2014, 2014))
+        da[10] = np.nan
+        daily = lst.to_daily(da)
+        missing = daily["time"].values[np.isnan(daily[:, 0, 0]).values]
+        assert missing.min() > da["time"].values[9]
+        assert missing.max() < da["time"].values[11]
+
+    def test_missing_composites_are_named(self):
+        da = cube(centers(2014, 2014))
+        with pytest.raises(QtpDataError, match="2014-04-"):
+            lst.to_daily(da.isel(time=[*range(12), *range(20, 46)]))
+        lst.to_daily(da.isel(time=[*range(12), *range(15, 46)]))
+
+    def test_at_dates(self):
+        daily = lst.to_daily(cube(centers()))
+        dates = np.array(["2014-10-13", "2018-08-31", "2019-12-31"], dtype="datetime64[ns]")
+        out = lst.at_dates(daily, dates)
+        xr.testing.assert_allclose(out, daily.sel(time=dates))
+        composites = lst.at_dates(cube(centers()), dates[:2])
+        xr.testing.assert_allclose(composites, daily.sel(time=dates[:2]))
+
+    def test_dates_outside_are_an_error(self):
+        daily = lst.to_daily(cube(centers()))
+        with pytest.raises(QtpDataError, match="2014-01-01 to 2019-12-31") as error:
+            lst.at_dates(daily, np.array(["2019-12-20", "2020-01-13"], dtype="datetime64[ns]"))
+        assert "2020-01-13" in str(error.value)
+        assert error.value.code == "M28"
+
+
+def test_crs_survives(composites):
+    import rioxarray  # noqa: F401, PLC0415
+
+    placed = composites.assign_coords(y=[2.0, 1.0, 0.0], x=[0.0, 1.0]).rio.write_crs("EPSG:4326")
+    masked = lst.mask_quality(placed)
+    filled = lst.fill_gaps(masked)
+    daily = lst.to_daily(lst.daily_mean(filled))
+    for ds in (masked, filled, daily.to_dataset()):
+        for name in ds:
+            assert ds[name].rio.crs.to_epsg() == 4326
+    assert filled["reason"].attrs["provenance_note"] == "synthetic scene"
+
+
+def test_lazy(composites, no_compute):
+    chunked = composites.chunk(y=2, x=1)
+    table = {"intercept": -1.0, "terra_day": 0.5, "aqua_night": 0.5}
+    dates = np.array(["2018-08-31"], dtype="datetime64[ns]")
+
+    def chain(ds):
+        masked = lst.mask_quality(ds)
+        filled = lst.fill_gaps(masked)
+        daily = lst.to_daily(lst.daily_mean(filled, coefficients=table))
+        return masked, filled, daily, lst.at_dates(daily, dates), lst.quality_report(ds, masked)
+
+    with no_compute():
+        lazy = chain(chunked)
+    eager = chain(composites)
+    for a, b in zip(lazy, eager, strict=True):
+        assert a.chunks
+        assert not b.chunks
+        xr.testing.assert_allclose(a.compute(scheduler="synchronous"), b, atol=1e-4)

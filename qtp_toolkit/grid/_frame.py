@@ -1,0 +1,99 @@
+"""CRS, spacing and axes of a grid: what the other grid modules share."""
+
+from __future__ import annotations
+
+import numpy as np
+import rioxarray  # noqa: F401  (registers the .rio accessor)
+import xarray as xr
+from pyproj import CRS, Geod, Transformer
+from rasterio import Affine
+
+from qtp_toolkit.conventions import QtpDataError, X, Y, is_lazy
+
+Grid = xr.DataArray | xr.Dataset
+
+LONLAT = "EPSG:4326"
+WGS84 = Geod(ellps="WGS84")
+
+
+def pixel_size(template: Grid) -> float:
+    """Side in m of a square as large as the pixel in the middle of the grid.
+
+    Parameters
+    ----------
+    template : xarray.DataArray or xarray.Dataset
+        Grid with dims y, x and a CRS in meters or degrees.
+
+    Returns
+    -------
+    float
+    """
+    dy, dx = spacing(template)
+    if not crs_of(template).is_geographic:
+        return float(np.sqrt(abs(dy * dx)))
+    meridian, parallel = meters_per_degree(float(template[Y].values.mean()))
+    return float(np.sqrt(abs(dy * dx) * meridian * parallel))
+
+
+def label(da: Grid) -> str:
+    """How errors call an array."""
+    return repr(getattr(da, "name", None) or type(da).__name__)
+
+
+def crs_of(da: Grid) -> CRS:
+    """CRS of a grid, or an error that says how to give it one."""
+    missing = [dim for dim in (Y, X) if dim not in da.dims]
+    if missing:
+        hint = "Rename its dims to y and x."
+        raise QtpDataError(f"{label(da)} lacks dims {missing}", found=tuple(da.dims), hint=hint)
+    if da.rio.crs is None:
+        hint = "Write one, e.g. da.rio.write_crs('EPSG:4326')."
+        expected = "a spatial_ref coordinate"
+        raise QtpDataError(f"{label(da)} has no coordinate reference system", expected=expected, hint=hint)
+    return CRS.from_wkt(da.rio.crs.to_wkt())
+
+
+def spacing(da: Grid) -> tuple[float, float]:
+    """Signed (dy, dx) of an evenly spaced grid, in its own unit."""
+    steps = []
+    for dim in (Y, X):
+        values = da[dim].values.astype(float)
+        if len(values) < 2:
+            raise QtpDataError(f"{label(da)} has fewer than two pixels along {dim}", expected="at least 2 x 2 pixels")
+        step = (values[-1] - values[0]) / (len(values) - 1)
+        if step == 0 or np.abs(np.diff(values) - step).max() > 0.01 * abs(step):
+            raise QtpDataError(f"{label(da)} is not evenly spaced along {dim}", hint="Interpolate it to even pixels.")
+        steps.append(float(step))
+    return steps[0], steps[1]
+
+
+def affine(da: Grid) -> Affine:
+    """Transform from pixel corners to coordinates."""
+    dy, dx = spacing(da)
+    return Affine(dx, 0.0, float(da[X].values[0]) - dx / 2, 0.0, dy, float(da[Y].values[0]) - dy / 2)
+
+
+def axes(template: Grid, *, lazy: bool) -> tuple[xr.DataArray, xr.DataArray]:
+    """Pixel-center coordinates (y), (x) as arrays, chunked like the template when asked."""
+    out = [xr.DataArray(template[dim].values, {dim: template[dim].values}, (dim,)) for dim in (Y, X)]
+    if lazy and is_lazy(template):
+        out = [axis.chunk({dim: template.chunksizes[dim] for dim in axis.dims}) for axis in out]
+    return out[0], out[1]
+
+
+def to_crs(x: np.ndarray, y: np.ndarray, *, source: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+    """Coordinates (x, y) in another CRS; x and y broadcast against each other."""
+    x, y = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    if source == target:
+        return x.copy(), y.copy()
+    out_x, out_y = Transformer.from_crs(source, target, always_xy=True).transform(x, y)
+    return np.asarray(out_x), np.asarray(out_y)
+
+
+def meters_per_degree(latitude: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+    """Length of one degree along the meridian and along the parallel on the WGS 84 ellipsoid."""
+    phi = np.radians(latitude)
+    bend = 1.0 - WGS84.es * np.sin(phi) ** 2
+    meridian = WGS84.a * (1.0 - WGS84.es) / bend**1.5
+    parallel = WGS84.a / np.sqrt(bend) * np.cos(phi)
+    return np.radians(meridian), np.radians(parallel)

@@ -1,0 +1,161 @@
+"""From grid to grid: resampling, burning vectors, pixel longitudes and latitudes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import rasterio.features
+import rasterio.warp
+import xarray as xr
+
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy
+from qtp_toolkit.grid._frame import LONLAT, Grid, affine, axes, crs_of, pixel_size, spacing, to_crs
+from qtp_toolkit.kernels import resample
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METHODS = ("nearest", "bilinear", "average", "mode")
+_SOURCE = {Y: "_source_y", X: "_source_x"}
+
+
+def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
+    """Bring an array onto the pixels of another.
+
+    Parameters
+    ----------
+    da : xarray.DataArray or xarray.Dataset
+        (..., y, x) with a CRS; y may run either way. Variables of a Dataset without y and x pass unchanged.
+    template : xarray.DataArray or xarray.Dataset
+        Gives the y and x coordinates and the CRS; its values are not read.
+    resampling : {"bilinear", "nearest", "average", "mode"}
+        ``average`` and ``mode`` take all source pixels under a target pixel: use them toward coarser grids.
+        Integer and boolean arrays hold classes: unless ``mode`` is asked for they are taken by ``nearest``,
+        never interpolated, and keep their dtype.
+
+    Returns
+    -------
+    xarray.DataArray or xarray.Dataset
+        (..., y, x) on the pixels of ``template``, attributes kept. Floats are NaN outside the source and where the
+        source pixel under the target center is NaN; other missing neighbors carry no weight. Integers get their
+        ``nodata`` outside (without one: -1, or 0 if unsigned), booleans False. float32 stays float32. Lazy if the
+        input is lazy: other dims may be chunked, y and x of the source must be one chunk each, and the result takes
+        the y, x chunks of a lazy template. Chunks never change a value.
+
+    Raises
+    ------
+    QtpDataError
+        An array without dims y, x, without CRS or with uneven pixels; an unknown method.
+    """
+    if isinstance(da, xr.Dataset):
+        crs = crs_of(da)
+        spatial = {name: v.rio.write_crs(crs) for name, v in da.data_vars.items() if {Y, X} <= set(v.dims)}
+        matched = {name: match(v, template, resampling=resampling) for name, v in spatial.items()}
+        rest = da.drop_dims([Y, X]).drop_vars("spatial_ref", errors="ignore")
+        return rest.assign(matched).assign_attrs(da.attrs)
+    if resampling not in METHODS:
+        raise QtpDataError("Unknown resampling method", expected=", ".join(METHODS), found=repr(resampling))
+    method = "nearest" if da.dtype.kind in "iub" and resampling != "mode" else resampling
+    source_crs, target_crs = crs_of(da), crs_of(template)
+    rows, columns = axes(template, lazy=is_lazy(da))
+    out = xr.apply_ufunc(
+        _resample, da.rename(_SOURCE).drop_vars(list(_SOURCE.values())), rows, columns,
+        input_core_dims=[list(_SOURCE.values()), [], []],
+        kwargs={
+            "crs": (source_crs.to_wkt(), target_crs.to_wkt()), "origin": (float(da[Y][0]), float(da[X][0])),
+            "source": spacing(da), "target": spacing(template), "method": method, "fill": _fill(da),
+            "split": max(2, int(np.ceil(pixel_size(template) / pixel_size(da) - 0.05))),
+        },
+        dask="parallelized", output_dtypes=[da.dtype],
+    )  # fmt: skip
+    out = out.transpose(..., Y, X).drop_vars("spatial_ref", errors="ignore").rename(da.name)
+    return out.assign_coords(_bare(template)).assign_attrs(da.attrs).rio.write_crs(target_crs)
+
+
+def rasterize(vectors: pd.DataFrame, template: Grid, *, all_touched: bool = False) -> xr.DataArray:
+    """Burn vector features onto a grid.
+
+    Parameters
+    ----------
+    vectors : pandas.DataFrame
+        Column ``geometry`` of GeoJSON mappings, longitude and latitude unless ``attrs["crs"]`` says otherwise.
+    template : xarray.DataArray or xarray.Dataset
+        Gives the pixels and the CRS.
+    all_touched : bool
+        Burn every pixel that a geometry touches (lines, small lakes) instead of those whose center lies inside.
+
+    Returns
+    -------
+    xarray.DataArray
+        (y, x) bool, in memory; all False without features.
+    """
+    crs, shape = crs_of(template), (template.sizes[Y], template.sizes[X])
+    shapes = [
+        rasterio.warp.transform_geom(vectors.attrs.get("crs", LONLAT), crs.to_wkt(), geometry)
+        for geometry in vectors["geometry"]
+        if geometry
+    ]
+    burnt = np.zeros(shape, dtype=np.uint8)
+    if shapes:
+        burnt = rasterio.features.rasterize(
+            shapes, out_shape=shape, transform=affine(template), all_touched=all_touched, dtype=np.uint8
+        )
+    return xr.DataArray(burnt.astype(bool), _bare(template), (Y, X)).rio.write_crs(crs)
+
+
+def lonlat(template: Grid) -> xr.Dataset:
+    """Longitude and latitude of every pixel center.
+
+    Parameters
+    ----------
+    template : xarray.DataArray or xarray.Dataset
+        Grid with a CRS.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``longitude``, ``latitude`` (y, x) in degrees. Lazy, in the chunks of the template, if the template is lazy.
+    """
+    crs = crs_of(template)
+    rows, columns = axes(template, lazy=is_lazy(template))
+    x, y = xr.apply_ufunc(
+        to_crs, columns, rows, kwargs={"source": crs.to_wkt(), "target": LONLAT},
+        output_core_dims=[[], []], dask="parallelized", output_dtypes=[np.float64, np.float64],
+    )  # fmt: skip
+    named = {"longitude": x, "latitude": y}
+    out = xr.Dataset({name: describe(da.transpose(Y, X), name) for name, da in named.items()})
+    return out.assign_coords(_bare(template)).rio.write_crs(crs)
+
+
+def _bare(template: Grid) -> dict[str, Any]:
+    """Coordinates y and x of the template without the scalar ones that hang on them."""
+    return {dim: template[dim].variable for dim in (Y, X)}
+
+
+def _fill(da: xr.DataArray) -> Any:
+    if da.dtype.kind == "f":
+        return float("nan")
+    nodata = da.rio.encoded_nodata if da.rio.encoded_nodata is not None else da.rio.nodata
+    if da.dtype.kind == "b":
+        return False
+    return int(nodata) if nodata is not None and np.isfinite(nodata) else (-1 if da.dtype.kind == "i" else 0)
+
+
+def _resample(values, rows, columns, *, crs, origin, source, target, method, fill, split):
+    """Resample blocks (..., 1, 1, source y, source x) onto the pixel centers rows (y, 1) and columns (x,)."""
+    lead = values.shape[:-2]
+    block = values.reshape((*(lead[:-2] if len(lead) > 1 and lead[-2:] == (1, 1) else lead), *values.shape[-2:]))
+
+    def positions(down: float, right: float) -> tuple[np.ndarray, np.ndarray]:
+        x, y = to_crs(columns.ravel() + right * target[1], rows.reshape(-1, 1) + down * target[0],
+                      source=crs[1], target=crs[0])  # fmt: skip
+        return (y - origin[0]) / source[0], (x - origin[1]) / source[1]
+
+    if method == "bilinear":
+        return resample.bilinear(block, *positions(0.0, 0.0))
+    if method == "nearest":
+        return resample.nearest(block, *positions(0.0, 0.0), fill=fill)
+    offsets = (np.arange(split) + 0.5) / split - 0.5
+    samples = [resample.nearest(block, *positions(a, b), fill=fill) for a in offsets for b in offsets]
+    return resample.average(samples) if method == "average" else resample.mode(samples, fill=fill)

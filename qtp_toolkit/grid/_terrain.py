@@ -1,0 +1,61 @@
+"""Slope and aspect."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import X, Y, describe, require
+from qtp_toolkit.grid._frame import crs_of, meters_per_degree, spacing
+from qtp_toolkit.kernels import terrain
+
+
+def slope_aspect(dem: xr.DataArray) -> xr.Dataset:
+    """Slope angle and downslope aspect by Horn's method.
+
+    Parameters
+    ----------
+    dem : xarray.DataArray
+        (y, x), m, with a CRS in meters or degrees; y may run either way.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``slope`` in degree, ``aspect`` in degree clockwise from grid north, pointing down the slope; (y, x).
+        NaN on the outermost frame and beside missing heights; aspect is also NaN where the ground is exactly level.
+        Lazy if the input is lazy (blocks share a one-pixel overlap).
+
+    Notes
+    -----
+    On a longitude-latitude grid the pixel is measured in meters on the WGS 84 ellipsoid, row by row. In a projected CRS
+    grid north departs from true north by the meridian convergence (below 2 degrees inside a UTM zone).
+    """
+    require(dem, dims=(Y, X), units="m")
+    crs, (dy, dx) = crs_of(dem), spacing(dem)
+    north_up = dem.transpose(Y, X).isel({Y: slice(None, None, -1 if dy > 0 else 1)})
+    down, across = abs(dy) * np.ones((dem.sizes[Y], 1)), dx * np.ones((dem.sizes[Y], 1))
+    if crs.is_geographic:
+        meridian, parallel = meters_per_degree(north_up[Y].values[:, None])
+        down, across = down * meridian, across * parallel
+    layers = _slope_aspect(north_up.data, down, across)
+    extra = {key: dem.attrs[key] for key in ("provenance_note",) if key in dem.attrs}
+    out = {
+        name: describe(north_up.copy(data=layers[i]).isel({Y: slice(None, None, -1 if dy > 0 else 1)}), name, **extra)
+        for i, name in enumerate(("slope", "aspect"))
+    }
+    return xr.Dataset(out)
+
+
+def _slope_aspect(z: Any, dy: np.ndarray, dx: np.ndarray) -> Any:
+    """Both layers of heights without a frame; on dask arrays by overlapping blocks."""
+    if isinstance(z, np.ndarray):
+        return terrain.slope_aspect(np.pad(z.astype(float), 1, constant_values=np.nan), dy, dx)
+    import dask.array as da  # noqa: PLC0415  (only for lazy heights)
+
+    framed = da.overlap.overlap(z.astype(float), depth=1, boundary=np.nan)
+    rows = [da.from_array(step, chunks=(z.chunks[0], 1)) for step in (dy, dx)]
+    chunks = ((2,), *z.chunks)
+    meta = np.empty((0, 0, 0))
+    return da.map_blocks(terrain.slope_aspect, framed, *rows, dtype=float, new_axis=0, chunks=chunks, meta=meta)

@@ -1,0 +1,26 @@
+"""The permafrost elevation change model (Section 3.6) and its decomposition of displacement time series.
+
+``D = v L + d I + c``: a linear index L that grows by one per permafrost year, in the thaw season only, and a composite
+index I that follows the thaw front down and the freeze front after it. Both come from the temperature of each pixel.
+"""
+
+from qtp_toolkit.pecm._fit import fit, fit_pairs, forward, sinusoid
+from qtp_toolkit.pecm._index import (
+    amplitude_factor,
+    closing_ratio,
+    composite_index,
+    linear_index,
+    yearly_amplitude,
+)
+
+__all__ = [
+    "amplitude_factor",
+    "closing_ratio",
+    "composite_index",
+    "fit",
+    "fit_pairs",
+    "forward",
+    "linear_index",
+    "sinusoid",
+    "yearly_amplitude",
+]

@@ -1,0 +1,219 @@
+"""Block averages, active layer thickness and scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import rioxarray  # noqa: F401
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qtp_toolkit import grid, validation
+from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.kernels import blocks
+
+ALT = [1.5, 2.0, 2.4, 3.0, 1.8]
+WATER = [0.40, 0.30, 0.22, 0.20, 0.35]
+SEASONAL = [40.0, 38.0, 33.0, 41.0, 42.0]
+
+
+def stations(values, units="m"):
+    return xr.DataArray(values, {"station": list("ABCDE")[: len(values)]}, ("station",), attrs={"units": units})
+
+
+def amplitude_map(rng):
+    y, x = np.arange(3_800_000.0, 3_798_000.0, -90.0), np.arange(450_000.0, 452_000.0, 90.0)
+    values = rng.uniform(5, 30, size=(len(y), len(x)))
+    da = xr.DataArray(values, {"y": y, "x": x}, ("y", "x"), name="seasonal_amplitude", attrs={"units": "mm"})
+    return da.rio.write_crs(32646)
+
+
+def lonlat_of(da, x, y):
+    where = grid.lonlat(da).interp(x=xr.DataArray(x, dims="station"), y=xr.DataArray(y, dims="station"))
+    return where.longitude.values, where.latitude.values
+
+
+# closed form
+
+
+def test_weighted_mean_of_the_vector():
+    value, sigma = np.array([12.0, 14, 9, 30]), np.array([1.0, 2, 1, 5])
+    out = blocks.weighted_mean(value, sigma, np.ones(4), min_pixels=2)
+    np.testing.assert_allclose(out, (11.222707, 0.660819, 1.772194, 4), atol=1e-6)
+
+
+def test_block_average_of_the_vector():
+    """The vector's five pixels in a row under a square as wide as the row."""
+    x, y = np.arange(450_000.0, 450_500.0, 100.0), np.arange(3_800_400.0, 3_799_500.0, -100.0)
+    value, sigma = np.full((9, 5), np.nan), np.full((9, 5), np.nan)
+    value[4], sigma[4] = [12, 14, np.nan, 9, 30], [1, 2, 1, 1, 5]
+    coords = {"y": y, "x": x}
+    da = xr.DataArray(value, coords, ("y", "x"), attrs={"units": "mm"}).rio.write_crs(32646)
+    lon, lat = lonlat_of(da, [450_200.0], [3_800_000.0])
+    out = validation.block_average(da, lon, lat, size_m=500, sigma=xr.DataArray(sigma, coords, ("y", "x")))
+    assert out.value.item() == pytest.approx(11.222707, abs=1e-6)
+    assert out.se_internal.item() == pytest.approx(0.660819, abs=1e-6)
+    assert out.se_external.item() == pytest.approx(1.772194, abs=1e-6)
+    assert out.n.item() == 4
+    assert out.value.attrs["units"] == "mm"
+
+
+def test_pixels_weigh_by_the_area_inside(rng):
+    """A 200 m block on 90 m pixels: one whole pixel, its neighbors by 55 of 90 m."""
+    da = amplitude_map(rng)
+    x0, y0 = float(da.x[10]), float(da.y[10])
+    out = validation.block_average(da, *lonlat_of(da, [x0], [y0]))
+    share = np.array([55, 90, 55]) / 90
+    area = np.outer(share, share)
+    expected = (area * da[9:12, 9:12].values).sum() / area.sum()
+    assert out.value.item() == pytest.approx(expected, rel=1e-4)
+    assert out.n.item() == 9
+    assert np.isnan(out.se_internal.item())
+
+
+def test_too_few_pixels_give_nan(rng):
+    da = amplitude_map(rng)
+    x0, y0 = float(da.x[10]), float(da.y[10])
+    lonely = da.where((da.x == x0) & (da.y == y0))
+    out = validation.block_average(lonely, *lonlat_of(da, [x0, x0 + 1000], [y0, y0]))
+    assert out.n.values.tolist() == [1, 0]
+    assert np.isnan(out.value).all()
+    assert validation.block_average(lonely, *lonlat_of(da, [x0], [y0]), min_pixels=1).value[0] == lonely.max()
+    outside = validation.block_average(da, [80.0], [30.0])
+    assert outside.n.item() == 0
+
+
+def test_calibration_of_eq_8():
+    alt, water = stations(ALT), stations(WATER, "1")
+    calibrated = validation.calibrate_alt(alt, water)
+    np.testing.assert_allclose(calibrated, [2, 2, 1.76, 2, 2.1])
+    assert calibrated.attrs["units"] == "m"
+    raw, better = validation.scores(alt, SEASONAL), validation.scores(calibrated, SEASONAL)
+    names = ("slope", "intercept", "r2", "rmse", "rmse_unbiased", "n")
+    expected = [-1.005917, 40.952663, 0.026930, 3.144263, 4.059226, 5]
+    np.testing.assert_allclose([raw[k] for k in names], expected, atol=1e-6)
+    expected = [26.884422, -14.216080, 0.906026, 0.977125, 1.261463, 5]
+    np.testing.assert_allclose([better[k] for k in names], expected, atol=1e-6)
+
+
+def test_scores_of_too_little():
+    assert np.isnan(validation.scores([1.0, 2.0], [1.0, 2.0])["r2"])
+    assert np.isnan(validation.scores([1.0, 1.0, 1.0], [1.0, 2.0, 3.0])["slope"])
+    assert validation.scores([1, 2, 3, np.nan], [2, 4, 6, 1])["n"] == 3
+    with pytest.raises(QtpDataError, match="length"):
+        validation.scores([1, 2], [1, 2, 3])
+
+
+def test_stefan_and_settlement():
+    addt = xr.DataArray(983.0, attrs={"units": "degC d"})
+    conductivity = xr.DataArray(1.2, attrs={"units": "W m-1 K-1"})
+    depth = validation.stefan_alt(addt, conductivity, xr.DataArray(0.3))
+    assert depth.item() == pytest.approx(1.426282, abs=1e-6)
+    assert (depth / np.sqrt(983.0)).item() == pytest.approx(0.045491, abs=1e-6)
+    assert np.isnan(validation.stefan_alt(addt, conductivity, xr.DataArray(0.0)))
+    settlement = validation.pore_water_settlement(stations([2.0]), stations([0.3], "1"))
+    assert settlement.item() == pytest.approx(54.3075, abs=1e-3)
+    assert (settlement / 2.0).item() == pytest.approx(27.15, abs=0.01)
+
+
+def ground(profile, depth, dates=None):
+    profile = np.atleast_2d(np.asarray(profile, dtype=float))
+    dates = pd.date_range("2018-08-01", periods=len(profile)) if dates is None else dates
+    coords = {"time": dates, "depth": list(depth)}
+    return xr.DataArray(profile, coords, ("time", "depth"), attrs={"units": "degC"})
+
+
+@pytest.mark.parametrize(
+    ("profile", "expected"),
+    [
+        ([8.0, 4.0, 1.0, -1.0], 1.5),  # between 1 and 2 m
+        ([8.0, np.nan, 1.0, -3.0], 1.25),
+        ([8.0, 4.0, np.nan, -1.0], 1.7),  # bridged from 0.5 m
+        ([-5.0, -3.0, -2.0, -1.0], 0.0),
+        ([-5.0, 0.5, 0.2, -0.2], 1.5),  # frozen crust above thawed ground
+        ([8.0, 4.0, 1.0, 0.5], np.nan),  # below the profile
+        ([np.nan] * 4, np.nan),
+        ([8.0, 4.0, 0.0, -1.0], 1.0),
+    ],
+)
+def test_depth_of_the_zero_isotherm(profile, expected):
+    out = validation.alt_from_temperature(ground(profile, [0.1, 0.5, 1.0, 2.0]))
+    np.testing.assert_allclose(out.item(), expected)
+    assert out.attrs["units"] == "m"
+
+
+def test_alt_is_the_deepest_day_of_each_year():
+    profiles = [[5, -1], [9, -1], [2, -1], [6, 1]]
+    dates = pd.to_datetime(["2017-07-01", "2017-08-20", "2018-08-01", "2019-08-01"])
+    temperature = ground(profiles, [0.0, 1.0], dates)
+    each = validation.alt_from_temperature(temperature, years="each")
+    np.testing.assert_allclose(each, [0.9, 2 / 3, np.nan])
+    assert each.thaw_year.values.tolist() == [2017, 2018, 2019]
+    assert np.isnan(validation.alt_from_temperature(temperature))
+    with pytest.raises(QtpDataError, match="increase downwards"):
+        validation.alt_from_temperature(ground(profiles, [1.0, 0.0], dates))
+
+
+def test_mean_water_content_by_depth():
+    water = xr.DataArray([[0.4, 0.2, 0.1]], {"station": ["A"], "depth": [0.25, 0.75, 2.0]}, ("station", "depth"))
+    layers = [(0.5, 0.4), (0.5 + 0.375, 0.2), (0.125 + 0.5, 0.1)]  # to 0.5, to 1.375, to 2.0 m
+    expected = sum(thick * theta for thick, theta in layers) / 2.0
+    assert validation.mean_water_content(water, stations([2.0])).item() == pytest.approx(expected)
+    assert validation.mean_water_content(water, stations([0.3])).item() == pytest.approx(0.4)
+    gap = water.where(water.depth != 0.75)
+    expected = (0.5 * 0.4 + 0.625 * 0.1) / 1.125
+    assert validation.mean_water_content(gap, stations([2.0])).item() == pytest.approx(expected)
+    assert np.isnan(validation.mean_water_content(water, stations([0.0])).item())
+
+
+def test_degrees_are_refused(rng):
+    da = amplitude_map(rng)
+    plain = xr.DataArray(da.values, {"y": np.linspace(35, 34, 23), "x": np.linspace(92, 93, 23)}, ("y", "x"))
+    with pytest.raises(QtpDataError, match="meters"):
+        validation.block_average(plain.rio.write_crs(4326), [92.5], [34.5])
+
+
+# property
+
+
+@settings(max_examples=25, deadline=None)
+@given(scale=st.floats(0.1, 10), shift=st.floats(-100, 100), seed=st.integers(0, 50))
+def test_scores_follow_a_change_of_unit(scale, shift, seed):
+    rng = np.random.default_rng(seed)
+    x, y = rng.normal(size=20), rng.normal(size=20)
+    first, second = validation.scores(x, y), validation.scores(x, scale * y + shift)
+    assert second["r2"] == pytest.approx(first["r2"], abs=1e-9)
+    assert second["rmse"] == pytest.approx(scale * first["rmse"], rel=1e-6)
+    assert 0 <= first["r2"] <= 1
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 99), size=st.floats(100, 900))
+def test_block_average_lies_between_its_pixels(seed, size):
+    rng = np.random.default_rng(seed)
+    da = amplitude_map(rng)
+    x0, y0 = rng.uniform(450_600, 451_200), rng.uniform(3_798_600, 3_799_200)
+    out = validation.block_average(da, *lonlat_of(da, [x0], [y0]), size_m=size)
+    assert float(da.min()) <= out.value.item() <= float(da.max())
+    constant = validation.block_average(da * 0 + 7.0, *lonlat_of(da, [x0], [y0]), size_m=size)
+    assert constant.value.item() == pytest.approx(7.0)
+
+
+# lazy
+
+
+def test_validation_stays_lazy(rng, no_compute):
+    da = amplitude_map(rng)
+    lon, lat = lonlat_of(da, [450_900.0], [3_799_000.0])
+    profiles = rng.normal(size=(30, 4)).cumsum(1)[:, ::-1]
+    temperature = ground(profiles, [0.1, 0.5, 1.0, 2.0])
+    alt, water = stations(ALT), stations(WATER, "1")
+    with no_compute():
+        block = validation.block_average(da.chunk(), lon, lat, sigma=(da * 0.1).chunk())
+        depth = validation.alt_from_temperature(temperature.chunk(time=10), years="each")
+        calibrated = validation.calibrate_alt(alt.chunk(station=2), water.chunk(station=2))
+    xr.testing.assert_allclose(block.compute(), validation.block_average(da, lon, lat, sigma=da * 0.1))
+    xr.testing.assert_allclose(depth.compute(), validation.alt_from_temperature(temperature, years="each"))
+    xr.testing.assert_allclose(calibrated.compute(), validation.calibrate_alt(alt, water))

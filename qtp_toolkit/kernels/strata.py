@@ -1,0 +1,207 @@
+"""Class edges, stratum codes and mergeable moments of strata: plain arrays in, plain arrays out.
+
+A moment table holds ``(count, mean, sum of squared deviations)`` of every stratum. Tables of two blocks merge exactly
+(Chan's update), so that a map of any size is read once, block by block, in float64 and without cancellation: nothing
+depends on a constant added to the map.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SLICE = 1 << 19
+"""Samples treated at once: keeps temporary arrays small and in cache."""
+
+
+def quantile_edges(values: np.ndarray, k: int) -> np.ndarray:
+    """Edges of ``k`` equally filled classes; a value that fills more than one class makes one class of its own."""
+    inner = np.unique(np.quantile(values, np.linspace(0.0, 1.0, k + 1)[1:-1]))
+    return _closed_by_range(values, inner)
+
+
+def equal_edges(values: np.ndarray, k: int) -> np.ndarray:
+    """Edges of ``k`` equally wide classes."""
+    return np.linspace(values.min(), values.max(), k + 1)
+
+
+def geometric_edges(values: np.ndarray, k: int) -> np.ndarray:
+    """Edges of ``k`` classes of equal ratio; values must be positive."""
+    return np.geomspace(values.min(), values.max(), k + 1)
+
+
+def deviation_edges(values: np.ndarray, k: int) -> np.ndarray:
+    """Edges one standard deviation (ddof 1) apart, symmetric about the mean, the outer classes open."""
+    steps = np.arange(k - 1) - (k - 2) / 2.0
+    return np.concatenate([[-np.inf], values.mean() + values.std(ddof=1) * steps, [np.inf]])
+
+
+def natural_edges(values: np.ndarray, k: int, bins: int = 2048) -> np.ndarray:
+    """Natural breaks (Fisher-Jenks): least sum of squares within ``k`` classes, by dynamic programming.
+
+    Exact where there are at most ``bins`` different values; else the breaks lie on the borders of ``bins`` equal
+    bins, whose own counts, sums and squares are exact. Deterministic; cost is one histogram plus ``k * bins**2``.
+    """
+    upper, count, total, square = _histogram(values, bins)
+    k = min(k, upper.size)
+    n, s, q = (np.concatenate([[0.0], np.cumsum(part)]) for part in (count, total, square))
+    size = n[None, 1:] - n[:-1, None]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cost = (q[None, 1:] - q[:-1, None]) - (s[None, 1:] - s[:-1, None]) ** 2 / size
+    cost[size <= 0] = np.inf
+    best = cost[0].copy()
+    starts = []
+    for _ in range(k - 1):
+        candidates = best[:-1, None] + cost[1:, :]
+        start = np.argmin(candidates, axis=0)
+        best = np.minimum.reduce(candidates, axis=0)
+        starts.append(start + 1)
+    breaks, end = [], upper.size - 1
+    for start in reversed(starts):
+        end = start[end] - 1
+        breaks.append(upper[end])
+    return _closed_by_range(values, np.array(breaks[::-1]))
+
+
+def _histogram(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Upper bound, count, centered sum and centered sum of squares of every non-empty bin."""
+    values = np.asarray(values, dtype=np.float64)
+    low, high = values.min(), values.max()
+    center = 0.5 * (low + high)
+    different = np.unique(values) if values.size <= 100 * bins else None
+    if different is not None and different.size <= bins:
+        upper, index = different, np.searchsorted(different, values)
+    else:
+        upper = low + (high - low) / bins * np.arange(1, bins + 1)
+        index = np.minimum(((values - low) * (bins / (high - low))).astype(np.int64), bins - 1)
+    deviation = values - center
+    count = np.bincount(index, minlength=upper.size)
+    total = np.bincount(index, weights=deviation, minlength=upper.size)
+    square = np.bincount(index, weights=deviation**2, minlength=upper.size)
+    filled = count > 0
+    return upper[filled], count[filled].astype(np.float64), total[filled], square[filled]
+
+
+def _closed_by_range(values: np.ndarray, inner: np.ndarray) -> np.ndarray:
+    low, high = values.min(), values.max()
+    return np.concatenate([[low], inner[inner < high], [high]]).astype(np.float64)
+
+
+EDGES = {
+    "quantile": quantile_edges,
+    "equal": equal_edges,
+    "natural": natural_edges,
+    "geometric": geometric_edges,
+    "deviation": deviation_edges,
+}
+
+
+def codes_by_edges(values: np.ndarray, edges: np.ndarray, closed: str = "right") -> np.ndarray:
+    """Class number 0..k-1 (int16) of every value; NaN and values outside the outer edges get -1.
+
+    Classes are ``(e[i], e[i+1]]`` for ``closed="right"`` and ``[e[i], e[i+1])`` for ``"left"``; both outer edges
+    belong to the outer classes.
+    """
+    codes = np.searchsorted(edges[1:-1], values, side="left" if closed == "right" else "right").astype(np.int16)
+    inside = (values >= edges[0]) & (values <= edges[-1])
+    return np.where(inside, codes, np.int16(-1))
+
+
+def codes_by_class(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Position of every value in the sorted ``classes`` (int16), -1 where it is none of them."""
+    position = np.searchsorted(classes, values)
+    position = np.minimum(position, classes.size - 1)
+    return np.where(classes[position] == values, position, -1).astype(np.int16)
+
+
+def codes_by_sector(aspect: np.ndarray, k: int) -> np.ndarray:
+    """Sector 0..k-1 of an azimuth in degrees, the first centered on north; NaN gets -1."""
+    width = 360.0 / k
+    known = np.isfinite(aspect)
+    turned = np.mod(np.where(known, aspect, 0.0) + width / 2.0, 360.0)
+    return np.where(known, np.minimum(turned // width, k - 1), -1).astype(np.int16)
+
+
+def interval_label(low: float, high: float) -> str:
+    """Text of a class: ``"0.2 to 0.4"``, ``"< -2"``, ``"> -2"``."""
+    if np.isneginf(low):
+        return "all" if np.isposinf(high) else f"< {high:.4g}"
+    return f"> {low:.4g}" if np.isposinf(high) else f"{low:.4g} to {high:.4g}"
+
+
+def moment_tables(values: np.ndarray, codes: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """Moment tables of several factors, one behind the other: ``(3, sum(sizes))`` float64.
+
+    Parameters
+    ----------
+    values : (samples,) array
+        NaN is skipped.
+    codes : (factors, samples) int array
+        Negative codes are skipped, for that factor only.
+    sizes : tuple of int
+        Number of strata of each factor.
+    """
+    parts = []
+    for start in range(0, max(values.size, 1), SLICE):
+        value = np.asarray(values[start : start + SLICE], dtype=np.float64)
+        parts.append(_slice_tables(value, codes[:, start : start + SLICE], sizes))
+    return merge_tables(np.stack(parts))
+
+
+def _slice_tables(value: np.ndarray, codes: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    finite = np.isfinite(value)
+    shift = value[finite].mean() if finite.any() else 0.0
+    deviation = np.where(finite, value - shift, 0.0)
+    tables = []
+    for code, size in zip(codes, sizes, strict=True):
+        cell = np.where(finite & (code >= 0), code, size).astype(np.intp)
+        count = np.bincount(cell, minlength=size + 1)[:size].astype(np.float64)
+        total = np.bincount(cell, weights=deviation, minlength=size + 1)[:size]
+        square = np.bincount(cell, weights=deviation * deviation, minlength=size + 1)[:size]
+        tables.append(table_from_sums(count, total, square, shift))
+    return np.concatenate(tables, axis=1)
+
+
+def table_from_sums(count: np.ndarray, total: np.ndarray, square: np.ndarray, shift: float) -> np.ndarray:
+    """Moment table from counts, sums and sums of squares of ``value - shift``."""
+    safe = np.maximum(count, 1.0)
+    mean = np.where(count > 0, shift + total / safe, 0.0)
+    return np.stack([count, mean, np.maximum(square - total * total / safe, 0.0)])
+
+
+def merge_tables(tables: np.ndarray) -> np.ndarray:
+    """Merge moment tables ``(blocks, 3, strata)`` into one ``(3, strata)``: the same as one pass over all samples."""
+    count, mean, within = tables[:, 0], tables[:, 1], tables[:, 2]
+    number = count.sum(axis=0)
+    center = (count * mean).sum(axis=0) / np.maximum(number, 1.0)
+    return np.stack([number, center, (within + count * (mean - center) ** 2).sum(axis=0)])
+
+
+def variance_split(table: np.ndarray, *, singletons: bool = True) -> tuple[float, float, float, int, float]:
+    """Within and total sum of squares, samples, non-empty strata and smallest stratum of one ``(3, strata)`` table."""
+    table = table[:, table[0] > (0 if singletons else 1)]
+    if table.shape[1] == 0:
+        return 0.0, 0.0, 0.0, 0, 0.0
+    number, center, total = merge_tables(table.T[:, :, None])[:, 0]
+    del center
+    return float(table[2].sum()), float(total), float(number), table.shape[1], float(table[0].min())
+
+
+def q_statistic(table: np.ndarray, *, singletons: bool = True) -> float:
+    """``1 - SSW / SST`` of one ``(3, strata)`` table, NaN where nothing varies."""
+    within, total, *_ = variance_split(table, singletons=singletons)
+    return 1.0 - within / total if total > 0 else np.nan
+
+
+def percentiles_by_code(values: np.ndarray, codes: np.ndarray, size: int, percentiles: tuple[float, ...]) -> np.ndarray:
+    """Exact percentiles and count of the finite values of every stratum: ``(size, percentiles + 1)``, count last."""
+    use = np.isfinite(values) & (codes >= 0)
+    values, codes = values[use], codes[use].astype(np.int16 if size < 2**15 else np.int64)  # int16 sorts fastest
+    counts = np.bincount(codes, minlength=size)
+    grouped = values[np.argsort(codes, kind="stable")].astype(np.float64)
+    out = np.full((size, len(percentiles) + 1), np.nan)
+    out[:, -1] = counts
+    ends = np.cumsum(counts)
+    for stratum in np.flatnonzero(counts):
+        group = grouped[ends[stratum] - counts[stratum] : ends[stratum]]
+        out[stratum, :-1] = np.percentile(group, percentiles)
+    return out

@@ -1,0 +1,63 @@
+"""Moment tables of all pairs of factors in one pass over the samples (numba; import only where it is used)."""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+from qtp_toolkit.kernels.strata import SLICE, merge_tables, table_from_sums
+
+
+def pair_layout(sizes: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs ``(first, second)`` with first < second, and the offset of each pair's table in the flat table.
+
+    Every factor has one stratum more than ``sizes``, the last one, for samples where it is missing.
+    """
+    pairs = np.stack(np.triu_indices(len(sizes), k=1), axis=1).astype(np.int64)
+    cells = [(sizes[i] + 1) * (sizes[j] + 1) for i, j in pairs]
+    return pairs, np.concatenate([[0], np.cumsum(cells)]).astype(np.int64)
+
+
+def pair_tables(values: np.ndarray, codes: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
+    """Moment tables of all pairs, one behind the other: ``(3, offsets[-1])``; see :func:`pair_layout`.
+
+    Parameters
+    ----------
+    values : (samples,) array
+        NaN is skipped.
+    codes : (factors, samples) int array
+        Negative where the factor is missing.
+    sizes : tuple of int
+        Number of strata of each factor.
+    """
+    pairs, offsets = pair_layout(sizes)
+    size = np.asarray(sizes, dtype=np.int64)
+    merged = None
+    for start in range(0, max(values.size, 1), SLICE):
+        value = np.asarray(values[start : start + SLICE], dtype=np.float64)
+        finite = np.isfinite(value)
+        value = value[finite]
+        shift = value.mean() if value.size else 0.0
+        part = np.ascontiguousarray(codes[:, start : start + SLICE][:, finite].T.astype(np.int16))
+        sums = _pair_sums(value - shift, part, size, pairs, offsets)
+        table = table_from_sums(sums[:, 0], sums[:, 1], sums[:, 2], shift)
+        merged = table if merged is None else merge_tables(np.stack([merged, table]))
+    return merged
+
+
+@numba.njit(cache=True, nogil=True)
+def _pair_sums(deviation, codes, size, pairs, offsets):  # pragma: no cover - compiled
+    sums = np.zeros((offsets[-1], 3))
+    code = np.empty(size.size, dtype=np.int64)
+    for sample in range(deviation.size):
+        d = deviation[sample]
+        for f in range(size.size):
+            c = codes[sample, f]
+            code[f] = c if c >= 0 else size[f]
+        for p in range(pairs.shape[0]):
+            i, j = pairs[p, 0], pairs[p, 1]
+            cell = offsets[p] + code[i] * (size[j] + 1) + code[j]
+            sums[cell, 0] += 1.0
+            sums[cell, 1] += d
+            sums[cell, 2] += d * d
+    return sums

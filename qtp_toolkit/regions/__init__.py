@@ -1,0 +1,11 @@
+"""Distributions by class, profiles, windows and local references (paper Section 4.2).
+
+:func:`box_table` and :func:`box_table2` give the numbers of box plots, :func:`profile` those of a section along a line
+(:func:`swath`), :func:`window` cuts a region out, :func:`south_of` divides the area at a fault, and :func:`rereference`
+refers a map to a local reference.
+"""
+
+from qtp_toolkit.regions._places import crossing, rereference, south_of, swath, window
+from qtp_toolkit.regions._tables import BOX, box_table, box_table2, profile
+
+__all__ = ["BOX", "box_table", "box_table2", "crossing", "profile", "rereference", "south_of", "swath", "window"]

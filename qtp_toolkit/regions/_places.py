@@ -1,0 +1,236 @@
+"""Places: swaths along lines, sides of a fault, windows, local references."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+from pyproj import CRS, Transformer
+
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require
+
+EARTH_RADIUS = 6371008.8
+
+
+def swath(
+    longitude: xr.DataArray,
+    latitude: xr.DataArray,
+    line: Sequence[tuple[float, float]],
+    *,
+    half_width_m: float = 5000.0,
+) -> xr.Dataset:
+    """Distance of every pixel along a straight line and across it.
+
+    Parameters
+    ----------
+    longitude, latitude : xarray.DataArray
+        Degrees, same dims (``grid.lonlat``).
+    line : sequence of two (longitude, latitude)
+        Start and end. Corners between them are ignored: a profile is straight.
+    half_width_m : float
+        Pixels farther from the line, or beyond its ends, get NaN.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``along`` (m from the start) and ``across`` (m, positive to the left of the direction of travel), same dims.
+        Lazy if the input is lazy.
+
+    Notes
+    -----
+    On a sphere, in the plane that touches it halfway along the line: exact to 0.1 percent within 300 km.
+    """
+    require(longitude, units="degrees_east")
+    require(latitude, units="degrees_north")
+    (lon0, lat0), (lon1, lat1) = line[0][:2], line[-1][:2]
+    scale = np.deg2rad(EARTH_RADIUS)
+    stretch = scale * np.cos(np.deg2rad(0.5 * (lat0 + lat1)))
+    east, north = (lon1 - lon0) * stretch, (lat1 - lat0) * scale
+    length = float(np.hypot(east, north))
+    if length == 0:
+        raise QtpDataError("a profile line needs two different ends", found=[tuple(line[0]), tuple(line[-1])])
+    dx, dy = (longitude - lon0) * stretch, (latitude - lat0) * scale
+    along = (dx * east + dy * north) / length
+    across = (dy * east - dx * north) / length
+    near = (np.abs(across) <= half_width_m) & (along >= 0) & (along <= length)
+    return xr.Dataset({"along": describe(along.where(near), "along"), "across": describe(across.where(near), "across")})
+
+
+def south_of(longitude: xr.DataArray, latitude: xr.DataArray, line: Sequence[tuple[float, float]]) -> xr.DataArray:
+    """Whether a pixel lies south of a line, such as the trace of a fault (paper Section 4.2.2).
+
+    Parameters
+    ----------
+    longitude, latitude : xarray.DataArray
+        Degrees, same dims.
+    line : sequence of (longitude, latitude)
+        Corners; the line runs east-west, and continues level beyond its ends.
+
+    Returns
+    -------
+    xarray.DataArray
+        bool, same dims. Lazy if the input is lazy.
+    """
+    corners = np.array(sorted((float(lon), float(lat)) for lon, lat, *_ in line))
+    border = xr.apply_ufunc(
+        np.interp, longitude, kwargs={"xp": corners[:, 0], "fp": corners[:, 1]}, dask="parallelized",
+        output_dtypes=[np.float64],
+    )  # fmt: skip
+    south = (latitude < border).rename("south")
+    return south.assign_attrs(long_name="south of the line")
+
+
+def crossing(line: Sequence[tuple[float, float]], trace: Sequence[tuple[float, float]]) -> float:
+    """Distance along a straight line at which it crosses a trace, such as a fault on a profile (paper Fig. 7).
+
+    Parameters
+    ----------
+    line : sequence of two (longitude, latitude)
+        Start and end, as for :func:`swath`.
+    trace : sequence of (longitude, latitude)
+        Corners; the trace runs east-west, and continues level beyond its ends.
+
+    Returns
+    -------
+    float
+        m from the start; NaN where they do not cross.
+    """
+    share = np.linspace(0.0, 1.0, 20001)
+    (lon0, lat0), (lon1, lat1) = line[0][:2], line[-1][:2]
+    corners = np.array(sorted((float(lon), float(lat)) for lon, lat, *_ in trace))
+    above = lat0 + share * (lat1 - lat0) - np.interp(lon0 + share * (lon1 - lon0), corners[:, 0], corners[:, 1])
+    change = np.flatnonzero(np.diff(np.sign(above)) != 0)
+    scale = np.deg2rad(EARTH_RADIUS)
+    length = scale * np.hypot((lon1 - lon0) * np.cos(np.deg2rad(0.5 * (lat0 + lat1))), lat1 - lat0)
+    return float(share[change[0]] * length) if change.size else float("nan")
+
+
+def window(da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, float]) -> xr.DataArray | xr.Dataset:
+    """Cut a region out (paper Fig. 10 to 12).
+
+    Parameters
+    ----------
+    da : xarray.DataArray or xarray.Dataset
+        (..., y, x) with a CRS in ``spatial_ref``.
+    bounds : (west, south, east, north)
+        Degrees.
+
+    Returns
+    -------
+    xarray.DataArray or xarray.Dataset
+        The smallest rectangle of pixels of ``da`` that holds every pixel center within the bounds. Lazy if the input
+        is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        No CRS, bounds out of order, or no pixel within them.
+    """
+    west, south, east, north = bounds
+    if not (west < east and south < north):
+        raise QtpDataError("bounds out of order", expected="west, south, east, north", found=bounds)
+    xs, ys = _projected_border(da, bounds)
+    columns = np.flatnonzero((da[X].values >= xs.min()) & (da[X].values <= xs.max()))
+    rows = np.flatnonzero((da[Y].values >= ys.min()) & (da[Y].values <= ys.max()))
+    if not (rows.size and columns.size):
+        raise QtpDataError(
+            "no pixel within the bounds", found=bounds, hint="Bounds are longitude and latitude in degrees."
+        )
+    return da.isel({Y: slice(rows[0], rows[-1] + 1), X: slice(columns[0], columns[-1] + 1)})
+
+
+def rereference(
+    rate: xr.DataArray,
+    reference: xr.DataArray | tuple[float, float],
+    *,
+    radius_m: float = 2000.0,
+    statistic: str = "median",
+) -> xr.DataArray:
+    """Refer a map to a local reference: subtract its mean or median there (paper Section 4.2.4).
+
+    Parameters
+    ----------
+    rate : xarray.DataArray
+        (y, x) or (..., y, x), mm/yr or any unit.
+    reference : xarray.DataArray or (longitude, latitude)
+        Mask (y, x) that is True in the reference area, or its center in degrees.
+    radius_m : float
+        Radius of the area around a center, m; at least the nearest pixel is taken.
+    statistic : {"median", "mean"}
+        Of the finite values in the area.
+
+    Returns
+    -------
+    xarray.DataArray
+        Same dims, unit and name; the attribute ``reference`` says what was subtracted from. NaN everywhere if no
+        finite value lies in the area (an error where ``rate`` is in memory). Lazy if the input is lazy.
+
+    Notes
+    -----
+    Only the rate needs it: the seasonal amplitude does not follow the long-wavelength pattern.
+    """
+    require(rate, dims=(Y, X))
+    if statistic not in ("median", "mean"):
+        raise QtpDataError("unknown statistic", expected=("median", "mean"), found=repr(statistic))
+    area, text = _reference_area(rate, reference, radius_m)
+    rows, columns = (np.flatnonzero(area.any(dim).values) for dim in (X, Y))
+    if rows.size == 0:
+        raise QtpDataError("the reference area holds no pixel", where=text)
+    box = {Y: slice(rows[0], rows[-1] + 1), X: slice(columns[0], columns[-1] + 1)}
+    inside = rate.isel(box).where(area.isel(box))
+    inside = inside.chunk({Y: -1, X: -1}) if is_lazy(inside) else inside  # one chunk of the small area, not of the map
+    offset = xr.apply_ufunc(
+        _nan_statistic, inside, input_core_dims=[[Y, X]], kwargs={"statistic": statistic}, dask="parallelized",
+        output_dtypes=[np.float64],
+    )  # fmt: skip
+    if not is_lazy(rate) and not np.isfinite(offset.values).all():
+        raise QtpDataError("no valid pixel in the reference area", variable=str(rate.name), where=text)
+    return (rate - offset.astype(rate.dtype)).rename(rate.name).assign_attrs({**rate.attrs, "reference": text})
+
+
+def _crs(da: xr.DataArray | xr.Dataset) -> CRS:
+    if "spatial_ref" not in da.coords or "crs_wkt" not in da["spatial_ref"].attrs:
+        raise QtpDataError(
+            "the map has no CRS", expected="coordinate spatial_ref", hint="Set it: da.rio.write_crs('EPSG:32646')."
+        )
+    return CRS.from_wkt(da["spatial_ref"].attrs["crs_wkt"])
+
+
+def _project(da: xr.DataArray | xr.Dataset, longitude: object, latitude: object) -> tuple[np.ndarray, np.ndarray]:
+    return Transformer.from_crs("EPSG:4326", _crs(da), always_xy=True).transform(longitude, latitude)
+
+
+def _projected_border(
+    da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, float]
+) -> tuple[np.ndarray, np.ndarray]:
+    west, south, east, north = bounds
+    lon, lat = np.linspace(west, east, 41), np.linspace(south, north, 41)
+    ring_lon = np.concatenate([lon, lon, np.full(41, west), np.full(41, east)])
+    ring_lat = np.concatenate([np.full(41, south), np.full(41, north), lat, lat])
+    return _project(da, ring_lon, ring_lat)
+
+
+def _reference_area(
+    rate: xr.DataArray, reference: xr.DataArray | tuple[float, float], radius_m: float
+) -> tuple[xr.DataArray, str]:
+    """Mask (y, x), in memory, of the reference area, and what to call it."""
+    if isinstance(reference, xr.DataArray):
+        require(reference, dims=(Y, X), name="reference")
+        if is_lazy(reference):
+            raise QtpDataError("the mask of the reference area must be in memory", hint="Call .compute() on it.")
+        return reference.astype(bool), str(reference.name or "mask")
+    x, y = _project(rate, *reference)
+    meters = np.deg2rad(EARTH_RADIUS) if _crs(rate).is_geographic else 1.0
+    stretch = np.cos(np.deg2rad(reference[1])) if meters != 1.0 else 1.0
+    distance = np.hypot((rate[X] - x) * meters * stretch, (rate[Y] - y) * meters).transpose(Y, X)
+    area = distance <= max(radius_m, float(distance.min()))
+    return area, f"{reference[0]:.4f} E, {reference[1]:.4f} N, radius {radius_m:g} m"
+
+
+def _nan_statistic(values: np.ndarray, *, statistic: str) -> np.ndarray:
+    flat = values.reshape(*values.shape[:-2], -1).astype(np.float64)
+    out = np.full(flat.shape[:-1], np.nan)
+    some = np.isfinite(flat).any(axis=-1)
+    out[some] = (np.nanmedian if statistic == "median" else np.nanmean)(flat[some], axis=-1)
+    return out

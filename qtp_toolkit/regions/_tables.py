@@ -1,0 +1,239 @@
+"""Percentiles by class and along lines.
+
+Percentiles need all values of a class at once. On lazy input the tables here are one lazy reduction: its single task
+receives the whole maps when it is computed (about 40 bytes per pixel for two maps); nothing is computed before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, describe, is_lazy
+from qtp_toolkit.kernels import strata as kernels
+
+BOX = (2.0, 25.0, 50.0, 75.0, 98.0)
+"""Percentiles of a box of the paper: whiskers, quartiles and median (Fig. 5)."""
+
+SIGNS = ("as_is", "subsidence_positive")
+
+
+def box_table(
+    values: xr.DataArray,
+    by: xr.DataArray,
+    *,
+    edges: Sequence[float] | np.ndarray | None = None,
+    sign: str = "as_is",
+    percentiles: Sequence[float] = BOX,
+    min_count: int = 1,
+) -> xr.Dataset:
+    """Percentiles of a map in classes of a factor: the numbers of a box plot (paper Fig. 5, 6, 8, 9).
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        The map, any dims and unit.
+    by : xarray.DataArray
+        The factor on the same grid: numbers with ``edges``, or strata (codes 0, 1, ..., -1 for none, with the attribute
+        ``labels``) without.
+    edges : sequence of float, optional
+        Ascending class edges in the unit of ``by``. A class includes its upper end, the first one its lower end too;
+        values outside belong to no class. The outer edges may be infinite.
+    sign : {"as_is", "subsidence_positive"}
+        ``"subsidence_positive"`` turns the sign of ``values``: the paper's maps are negative for subsidence, its text
+        and Fig. 8 and 9 quote magnitudes of subsidence.
+    percentiles : sequence of float
+        0 to 100.
+    min_count : int
+        Classes with fewer values give NaN.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``quantile`` (stratum, percentile) in the unit of ``values``, ``count`` (stratum); coordinates ``left`` and
+        ``right`` (NaN for classes without edges), ``label``, ``percentile``. Lazy if an input is lazy: one task takes
+        both maps whole.
+
+    Raises
+    ------
+    QtpDataError
+        Different grids, edges that do not ascend, strata without labels, percentiles outside 0 to 100, unknown sign.
+    """
+    code, axis = _classes(values, by, edges, STRATUM)
+    table = _percentiles(_signed(values, sign), [code], (axis.sizes[STRATUM],), percentiles)
+    return _finish(table, values, {STRATUM: (axis, by)}, percentiles, min_count).assign_attrs(sign=sign)
+
+
+def box_table2(
+    values: xr.DataArray,
+    by: xr.DataArray,
+    by2: xr.DataArray,
+    *,
+    edges: Sequence[float] | np.ndarray | None = None,
+    edges2: Sequence[float] | np.ndarray | None = None,
+    sign: str = "as_is",
+    percentiles: Sequence[float] = BOX,
+    min_count: int = 1,
+) -> xr.Dataset:
+    """Percentiles of a map in classes of two factors (paper Fig. 6c, 8c).
+
+    Parameters
+    ----------
+    values, by, edges, sign, percentiles, min_count
+        See :func:`box_table`.
+    by2 : xarray.DataArray
+        The second factor on the same grid.
+    edges2 : sequence of float, optional
+        Its class edges.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``quantile`` (stratum, stratum2, percentile), ``count`` (stratum, stratum2); coordinates as in
+        :func:`box_table`, those of the second factor with a 2 behind. Lazy if an input is lazy.
+    """
+    second = f"{STRATUM}2"
+    code, axis = _classes(values, by, edges, STRATUM)
+    code2, axis2 = _classes(values, by2, edges2, second)
+    sizes = (axis.sizes[STRATUM], axis2.sizes[second])
+    table = _percentiles(_signed(values, sign), [code, code2], sizes, percentiles)
+    axes = {STRATUM: (axis, by), second: (axis2, by2)}
+    return _finish(table, values, axes, percentiles, min_count).assign_attrs(sign=sign)
+
+
+def profile(
+    values: xr.DataArray,
+    distance: xr.DataArray,
+    *,
+    edges: Sequence[float] | np.ndarray,
+    percentiles: Sequence[float] = BOX,
+    min_count: int = 1,
+) -> xr.Dataset:
+    """Percentiles of a map along a line, in bins of distance (paper Fig. 5c, 7).
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        The map, any unit.
+    distance : xarray.DataArray
+        Distance along the line of every value (m), NaN beside it: ``along`` of :func:`swath`, or the coordinate of a
+        sampled line.
+    edges : sequence of float
+        Ends of the bins, m.
+    percentiles, min_count
+        See :func:`box_table`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``quantile`` (distance, percentile) in the unit of ``values``, ``count`` (distance); the coordinate
+        ``distance`` (m) is the middle of the bin. Lazy if an input is lazy.
+    """
+    table = box_table(values, distance, edges=edges, percentiles=percentiles, min_count=min_count)
+    middle = 0.5 * (table["left"].values + table["right"].values)
+    out = table.drop_vars(["left", "right", "label", STRATUM]).rename({STRATUM: "distance"})
+    return out.assign_coords(distance=describe(xr.DataArray(middle, dims="distance"), "along"))
+
+
+def _signed(values: xr.DataArray, sign: str) -> xr.DataArray:
+    if sign not in SIGNS:
+        raise QtpDataError("unknown sign", expected=SIGNS, found=repr(sign))
+    return -values if sign == "subsidence_positive" else values
+
+
+def _classes(
+    values: xr.DataArray, by: xr.DataArray, edges: Sequence[float] | np.ndarray | None, dim: str
+) -> tuple[xr.DataArray, xr.Dataset]:
+    """Codes on the dims of ``values`` and a Dataset of the coordinates of the classes."""
+    _same_grid(values, by)
+    tail = dim.removeprefix(STRATUM)
+    if edges is None:
+        if "labels" not in by.attrs:
+            raise QtpDataError(
+                f"classes of {by.name!r} are unknown", hint="Give edges, or strata with labels (geodetector.stratify)."
+            )
+        labels, limits = [str(label) for label in by.attrs["labels"]], np.full(len(by.attrs["labels"]) + 1, np.nan)
+        limits = np.asarray(by.attrs.get("edges", limits), dtype=np.float64)
+        code = by
+    else:
+        limits = np.asarray(edges, dtype=np.float64)
+        if limits.ndim != 1 or limits.size < 2 or not (np.diff(limits) > 0).all():
+            raise QtpDataError("class edges must ascend, at least two", variable=str(by.name), found=limits.tolist())
+        labels = [kernels.interval_label(low, high) for low, high in pairwise(limits)]
+        code = xr.apply_ufunc(
+            kernels.codes_by_edges, by, kwargs={"edges": limits}, dask="parallelized", output_dtypes=[np.int16]
+        )
+    named = {"left": limits[:-1], "right": limits[1:], "label": labels}
+    axis = xr.Dataset(coords={f"{key}{tail}": (dim, value) for key, value in named.items()})
+    return code.transpose(*values.dims), axis.assign_coords({dim: np.arange(len(labels))})
+
+
+def _same_grid(values: xr.DataArray, by: xr.DataArray) -> None:
+    if set(values.dims) != set(by.dims) or dict(values.sizes) != dict(by.sizes):
+        raise QtpDataError(
+            f"{by.name!r} is not on the grid of {values.name!r}", expected=dict(values.sizes), found=dict(by.sizes),
+            hint="Bring it there with grid.match.",
+        )  # fmt: skip
+    try:
+        xr.align(values, by, join="exact", copy=False)
+    except ValueError:
+        raise QtpDataError(
+            f"coordinates of {by.name!r} differ from those of {values.name!r}", hint="Bring it there with grid.match."
+        ) from None
+
+
+def _percentiles(
+    values: xr.DataArray, codes: list[xr.DataArray], sizes: tuple[int, ...], percentiles: Sequence[float]
+) -> xr.DataArray:
+    """Percentiles, then the count, of each class: (class, percentile + 1), lazy if an input is lazy."""
+    wanted = tuple(float(p) for p in percentiles)
+    if not wanted or min(wanted) < 0 or max(wanted) > 100:
+        raise QtpDataError("percentiles out of range", expected="0 to 100", found=wanted)
+    task = partial(_table, sizes=sizes, percentiles=wanted)
+    if not any(is_lazy(da) for da in (values, *codes)):
+        return xr.DataArray(task(values.values, *(code.values for code in codes)), dims=("class", "column"))
+    import dask.array as dsk  # noqa: PLC0415  (only lazy input needs it)
+
+    axes = tuple(range(values.ndim))
+    operands = [part for da in (values, *codes) for part in (da.data, axes)]
+    data = dsk.blockwise(
+        task, (values.ndim, values.ndim + 1), *operands, concatenate=True, dtype=np.float64, meta=np.empty((0, 0)),
+        new_axes={values.ndim: int(np.prod(sizes)), values.ndim + 1: len(wanted) + 1},
+    )  # fmt: skip
+    return xr.DataArray(data, dims=("class", "column"))
+
+
+def _table(
+    values: np.ndarray, *codes: np.ndarray, sizes: tuple[int, ...], percentiles: tuple[float, ...]
+) -> np.ndarray:
+    cell = codes[0].ravel().astype(np.int32)
+    for code, size in zip(codes[1:], sizes[1:], strict=True):
+        second = code.ravel()
+        cell = np.where((cell >= 0) & (second >= 0), cell * size + second, -1)
+    return kernels.percentiles_by_code(values.ravel(), cell, int(np.prod(sizes)), percentiles)
+
+
+def _finish(
+    table: xr.DataArray,
+    values: xr.DataArray,
+    axes: dict[str, tuple[xr.Dataset, xr.DataArray]],
+    percentiles: Sequence[float],
+    min_count: int,
+) -> xr.Dataset:
+    shape = [axis.sizes[dim] for dim, (axis, _) in axes.items()]
+    full = xr.DataArray(table.data.reshape(*shape, table.shape[1]), dims=(*axes, "column"))
+    count = full.isel(column=-1)
+    quantile = full.isel(column=slice(None, -1)).rename(column=PERCENTILE).where(count >= max(min_count, 1))
+    attrs = {key: values.attrs[key] for key in ("units", "long_name", "provenance_note") if key in values.attrs}
+    out = xr.Dataset({"quantile": quantile.assign_attrs(attrs), "count": describe(count.astype(np.int64), "count")})
+    out = out.assign_coords({PERCENTILE: np.asarray(percentiles, dtype=np.float64)})
+    for dim, (axis, by) in axes.items():
+        out = out.assign_coords(axis.coords)
+        kept = {key: by.attrs[key] for key in ("units", "long_name") if key in by.attrs}
+        out[dim].attrs.update({**kept, "variable": str(by.name)})
+    note = {key: attrs[key] for key in ("provenance_note",) if key in attrs}
+    return out.assign_attrs(variable=str(values.name), **note)

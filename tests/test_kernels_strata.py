@@ -1,0 +1,142 @@
+"""Class edges, codes, moment tables and surrogates: plain arrays."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from qtp_toolkit.kernels import strata, surrogate
+from qtp_toolkit.kernels.strata_pairs import pair_layout, pair_tables
+
+FIBONACCI = np.array([1, 2, 2, 3, 5, 8, 13, 21, 34, 55.0])
+
+
+@pytest.mark.parametrize(
+    ("method", "inner"),
+    [
+        ("natural", [8, 21, 34]),
+        ("quantile", [2.25, 6.5, 19]),
+        ("equal", [14.5, 28, 41.5]),
+        ("geometric", [2.7233, 7.4162, 20.1963]),
+        ("deviation", [-3.315, 14.4, 32.115]),
+    ],
+)
+def test_closed_form_edges_of_the_published_vector(method, inner):
+    np.testing.assert_allclose(strata.EDGES[method](FIBONACCI, 4)[1:-1], inner, atol=5e-5)
+
+
+def test_closed_form_ties_give_one_class_of_their_own():
+    values = np.array([0.0] * 60 + list(range(1, 41)))
+    edges = strata.quantile_edges(values, 4)
+    codes = strata.codes_by_edges(values, edges)
+    assert edges[0] == edges[1] == 0
+    assert (codes[:60] == 0).all()
+    assert (codes[60:] > 0).all()
+    assert strata.quantile_edges(np.ones(9), 4).tolist() == [1, 1]
+
+
+def test_closed_form_codes_by_edges():
+    values = np.array([np.nan, -1, 0, 1, 1.5, 2, 3, np.inf])
+    edges = np.array([0.0, 1, 2])
+    assert strata.codes_by_edges(values, edges).tolist() == [-1, -1, 0, 0, 1, 1, -1, -1]
+    assert strata.codes_by_edges(values, edges, "left").tolist() == [-1, -1, 0, 1, 1, 1, -1, -1]
+
+
+def test_closed_form_sectors_are_centered_on_north():
+    aspect = np.array([359.0, 1, 22.4, 22.6, 180, 337.6, 360, np.nan])
+    assert strata.codes_by_sector(aspect, 8).tolist() == [0, 0, 0, 1, 4, 0, 0, -1]
+    assert strata.codes_by_sector(np.array([44.9, 45.1, 315.1]), 4).tolist() == [0, 1, 0]
+
+
+def test_oracle_natural_breaks_by_brute_force(rng):
+    values = np.sort(rng.gamma(2.0, 5.0, 24))
+    cost = {}
+    for cut in combinations(range(1, values.size), 3):
+        cost[cut] = sum(part.size * part.var() for part in np.split(values, cut))
+    best = min(cost, key=cost.get)
+    np.testing.assert_allclose(strata.natural_edges(values, 4)[1:-1], [values[c - 1] for c in best])
+
+
+def test_natural_breaks_of_many_values_are_near_the_exact_ones(rng):
+    values = np.concatenate([rng.normal(m, 1.0, 3000) for m in (0, 10, 30)])
+    codes = strata.codes_by_edges(values, strata.natural_edges(values, 3))
+    np.testing.assert_array_equal(codes, np.repeat([0, 1, 2], 3000))
+    fine = strata.natural_edges(values, 3, bins=20000)
+    np.testing.assert_allclose(strata.natural_edges(values, 3, bins=512), fine, atol=0.2)
+
+
+def test_oracle_moments_of_a_large_offset_and_float32():
+    values = np.full(1_200_000, 270.13, dtype=np.float32)
+    values[::2] += np.float32(1.0)
+    codes = np.tile(np.array([0, 1], dtype=np.int16), 600_000)[None]
+    table = strata.moment_tables(values, codes, (2,))
+    np.testing.assert_allclose(
+        table[1], [np.float64(np.float32(270.13) + np.float32(1)), np.float32(270.13)], rtol=1e-12
+    )
+    np.testing.assert_allclose(table[2], 0.0, atol=1e-9)
+
+
+def test_oracle_pairs_equal_single_tables(rng):
+    values = np.where(rng.random(5000) < 0.1, np.nan, rng.normal(5, 2, 5000))
+    codes = np.stack([rng.integers(-1, k, 5000) for k in (3, 5, 4)]).astype(np.int16)
+    sizes = (3, 5, 4)
+    flat, (pairs, offsets) = pair_tables(values, codes, sizes), pair_layout(sizes)
+    for p, (i, j) in enumerate(pairs):
+        joint = flat[:, offsets[p] : offsets[p + 1]].reshape(3, sizes[i] + 1, sizes[j] + 1)[:, :-1, :-1]
+        cell = np.where((codes[i] >= 0) & (codes[j] >= 0), codes[i] * sizes[j] + codes[j], -1)
+        alone = strata.moment_tables(values, cell[None], (sizes[i] * sizes[j],))
+        np.testing.assert_allclose(joint.reshape(3, -1), alone, atol=1e-9)
+
+
+FLOATS = st.floats(-100, 100, width=32)
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays(np.float64, 40, elements=FLOATS), st.integers(1, 39), st.floats(-1e4, 1e4))
+def test_property_merged_halves_equal_the_whole(values, cut, shift):
+    codes = (np.arange(40) % 3)[None]
+    parts = [strata.moment_tables(values[s], codes[:, s], (3,)) for s in (slice(0, cut), slice(cut, None))]
+    whole = strata.moment_tables(values, codes, (3,))
+    np.testing.assert_allclose(strata.merge_tables(np.stack(parts)), whole, atol=1e-7)
+    moved = strata.moment_tables(values + shift, codes, (3,))
+    np.testing.assert_allclose(moved[2], whole[2], atol=1e-4)
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays(np.float64, 30, elements=FLOATS), st.integers(2, 6))
+def test_property_q_lies_between_0_and_1_and_ignores_labels(values, k):
+    codes = np.arange(30) % k
+    table = strata.moment_tables(values, codes[None], (k,))
+    q = strata.q_statistic(table)
+    if np.ptp(values) > 1e-3:
+        assert -1e-12 <= q <= 1 + 1e-12
+        relabelled = strata.moment_tables(values, (k - 1 - codes)[None], (k,))
+        assert q == pytest.approx(strata.q_statistic(relabelled), abs=1e-12)
+
+
+def test_closed_form_percentiles_by_code():
+    values = np.array([1.0, 2, 3, 4, np.nan, 10])
+    codes = np.array([0, 0, 0, -1, 0, 2])
+    out = strata.percentiles_by_code(values, codes, 3, (0, 50, 100))
+    np.testing.assert_array_equal(out, [[1, 2, 3, 3], [np.nan, np.nan, np.nan, 0], [10, 10, 10, 1]])
+
+
+def test_closed_form_random_phase_keeps_the_spectrum_and_the_gaps(rng):
+    values = rng.normal(size=(16, 15))
+    drawn = surrogate.random_phase(values, np.random.default_rng(1))
+    spectrum = [np.abs(np.fft.rfft2(v - v.mean())) for v in (values, drawn)]
+    np.testing.assert_allclose(spectrum[1][1:-1, 1:-1], spectrum[0][1:-1, 1:-1], atol=1e-9)
+    values[3, 4] = np.nan
+    np.testing.assert_array_equal(np.isnan(surrogate.random_phase(values, rng)), np.isnan(values))
+
+
+def test_closed_form_blocks_move_as_a_whole(rng):
+    values = np.arange(7 * 8, dtype=float).reshape(7, 8)
+    drawn = surrogate.block_permutation(values, rng, 2)
+    assert np.isnan(drawn[6]).all()
+    assert sorted(drawn[:6].ravel()) == sorted(values[:6].ravel())
+    corner = drawn[0:2, 0:2]
+    np.testing.assert_array_equal(corner - corner[0, 0], [[0, 1], [8, 9]])

@@ -1,0 +1,78 @@
+"""Turn pydantic's complaints into sentences: where, what was found, what was meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from qtp_toolkit.catalog.options import OPTIONS
+from qtp_toolkit.catalog.schema import Analysis, CatalogFile, ParameterFaultError, Settings, Source
+from qtp_toolkit.conventions import QtpDataError
+
+
+def catalog_error(error: ValidationError, data: dict[str, Any], path: Path) -> QtpDataError:
+    """One error that lists every fault of a catalog, each with its place in the file.
+
+    Parameters
+    ----------
+    error : pydantic.ValidationError
+        From validating ``data``.
+    data : dict
+        What was validated; tells which driver's options an unknown parameter was meant for.
+    path : pathlib.Path
+        The catalog.
+
+    Returns
+    -------
+    QtpDataError
+        To be raised.
+    """
+    faults = list(_faults(error, data, ()))
+    code = "C08" if any(fault[1] == "unknown" for fault in faults) else "C09"
+    if any(fault[1] == "missing" and fault[0] == ("catalog_version",) for fault in faults):
+        code = "C11"
+    lines = [f"{'.'.join(map(str, place)) or 'catalog'}: {text}" for place, _, text in faults]
+    count = f"{len(lines)} faults" if len(lines) > 1 else "a fault"
+    return QtpDataError(f"catalog has {count}: " + "; ".join(lines), path=path, where=lines[0].split(":")[0], code=code)
+
+
+def closest(word: str, words: list[str]) -> str:
+    """``did you mean 'x'?`` if a word is close, else the list of what is allowed."""
+    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(sorted(words))}"
+
+
+def _faults(error: ValidationError, data: object, at: tuple) -> Iterator[tuple[tuple, str, str]]:
+    for item in error.errors(include_url=False):
+        place = at + tuple(part for part in item["loc"] if part not in ("str", "dict[str,str]"))
+        inner = item.get("ctx", {}).get("error")
+        if isinstance(inner, ParameterFaultError):
+            yield from _faults(inner.faults, data, (*place, "parameters"))
+        elif item["type"] == "extra_forbidden":
+            word = str(place[-1])
+            yield place, "unknown", f"unknown key {word!r}; {closest(word, _known(place[:-1], data))}"
+        elif item["type"] == "missing":
+            yield place, "missing", "is missing"
+        elif item["type"] == "literal_error":
+            allowed = item["ctx"]["expected"].replace(" or ", ", ").replace("'", "").split(", ")
+            yield place, "value", f"found {item['input']!r}; {closest(str(item['input']), allowed)}"
+        else:
+            text = item["msg"].removeprefix("Value error, ")
+            found = "" if inner is not None or isinstance(item["input"], dict) else f", found {item['input']!r}"
+            yield place, "value", text + found
+
+
+def _known(place: tuple, data: Any) -> list[str]:
+    model: type[BaseModel] = CatalogFile
+    if place[:1] == ("settings",):
+        model = Analysis if place[1:2] == ("analysis",) else Settings
+    elif place[:1] == ("sources",) and len(place) >= 2:
+        model = Source
+        if place[2:3] == ("parameters",):
+            driver = data.get("sources", {}).get(place[1], {}).get("driver")
+            model = OPTIONS.get(driver, Source)
+    return list(model.model_fields)

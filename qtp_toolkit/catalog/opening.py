@@ -1,0 +1,256 @@
+"""The catalog itself: which sources there are, where their files lie, and opening them lazily."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from qtp_toolkit.catalog.describing import describe_sources, inspect, refuse_elsewhere, stamp
+from qtp_toolkit.catalog.messages import catalog_error, closest
+from qtp_toolkit.catalog.options import OPTIONS, Options
+from qtp_toolkit.catalog.paths import find, listing, load_target, resolve_roots, skipped_roots
+from qtp_toolkit.catalog.schema import CatalogFile, Settings, Source
+from qtp_toolkit.catalog.strict_yaml import read_yaml
+from qtp_toolkit.conventions import MissingSourceError, QtpDataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE_NAME = "data_catalog.yaml"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_READERS: dict[str, Callable | str] = {driver: f"qtp_toolkit.load.readers:{driver}" for driver in OPTIONS}
+
+
+@dataclass(frozen=True)
+class Request:
+    """All that a reader may know of the source that it opens."""
+
+    name: str
+    source: Source
+    options: Options
+    files: dict[str, list[Path]]
+    root: Path
+    settings: Settings
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files, whatever their role."""
+        return [path for paths in self.files.values() for path in paths]
+
+    @property
+    def chunks(self) -> dict[str, int]:
+        """Chunk sizes by dim."""
+        return dict(self.source.chunks)
+
+
+def register_reader(driver: str, function: Callable[[Request], Any] | str) -> None:
+    """Say which function opens the sources of a driver.
+
+    Parameters
+    ----------
+    driver : str
+        A driver of the schema.
+    function : callable or str
+        Takes a :class:`Request`, returns a lazy Dataset or DataArray, or a DataFrame; or ``"module:function"``,
+        imported when first needed.
+    """
+    _READERS[driver] = function
+
+
+def open_catalog(path: str | os.PathLike | None = None) -> Catalog:
+    """Open a data catalog.
+
+    Parameters
+    ----------
+    path : path, optional
+        The catalog file. Without it: the file that the environment variable ``QTP_CATALOG`` names, else
+        ``data_catalog.yaml`` in the working folder or one above, else the embedded scene's.
+
+    Returns
+    -------
+    Catalog
+        Nothing is opened yet; ``catalog["modis_lst"]`` opens one source lazily.
+
+    Raises
+    ------
+    QtpDataError
+        If the file is not there, not plain YAML, or does not fit the schema; all faults are listed at once.
+    """
+    found = _locate(path)
+    data = read_yaml(found)
+    if "catalog_version" not in data:
+        raise QtpDataError(
+            "catalog does not say its version", path=found, expected="catalog_version: 1", found=sorted(map(str, data)),
+            hint="Make it the first line.", code="C11",
+        )  # fmt: skip
+    try:
+        content = CatalogFile.model_validate(data)
+    except ValidationError as error:
+        raise catalog_error(error, data, found) from None
+    return Catalog(found, content)
+
+
+def _locate(path: str | os.PathLike | None) -> Path:
+    given = path if path is not None else os.environ.get("QTP_CATALOG") or None
+    if given is not None:
+        found = Path(given).expanduser().resolve()
+        found = found / FILE_NAME if found.is_dir() else found
+        if not found.is_file():
+            origin = "" if path is not None else "QTP_CATALOG names it. "
+            raise MissingSourceError(
+                "there is no such catalog", path=found, hint=f"{origin}Copy the embedded {FILE_NAME} and edit it."
+            )
+        return found
+    here = Path.cwd().resolve()
+    embedded = [_PACKAGE / FILE_NAME, _PACKAGE.parent / FILE_NAME]
+    for candidate in [folder / FILE_NAME for folder in (here, *here.parents)] + embedded:
+        if candidate.is_file():
+            return candidate
+    raise MissingSourceError("the embedded catalog is gone", path=embedded[0], hint="Install qtp_toolkit again.")
+
+
+class Catalog:
+    """The sources of one catalog file; made by :func:`open_catalog`."""
+
+    def __init__(self, path: Path, content: CatalogFile) -> None:
+        self.path = path
+        self._content = content
+
+    def __repr__(self) -> str:
+        return f"<Catalog {self.title!r}: {len(self)} sources, {self.path}>"
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._content.sources
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content.sources)
+
+    def __len__(self) -> int:
+        return len(self._content.sources)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.open(name)
+
+    @property
+    def title(self) -> str:
+        """Title of the catalog."""
+        return self._content.title
+
+    @property
+    def settings(self) -> Settings:
+        """Constants of the region: wavelength, reference, periods, tables."""
+        return self._content.settings
+
+    def source(self, name: str) -> Source:
+        """Return the entry of a source: description, kind, driver, uri, parameters, provenance, access, classes."""
+        if name not in self:
+            raise MissingSourceError(
+                f"the catalog has no source {name!r}; {closest(str(name), list(self))}", path=self.path, code="C10"
+            )
+        return self._content.sources[name]
+
+    def root(self, name: str | None = None) -> Path:
+        """Folder that the uris of a source (or the catalog) start from; the embedded scene is written on first use."""
+        own = self.source(name).root if name is not None else None
+        try:
+            return resolve_roots([own] if own else self._content.roots, folder=self.path.parent, catalog=self.path)
+        except QtpDataError as error:
+            if name is None:
+                raise
+            raise MissingSourceError(
+                f"source {name!r} has no folder: {error.what}", path=self.path, where=f"sources.{name}",
+                found=error.found, expected=error.expected, hint=error.hint, code=error.code,
+            ) from None  # fmt: skip
+
+    def files(self, name: str, **parameters: str) -> list[Path]:
+        """Files of a source, sorted; empty if there are none. ``parameters`` choose the ``{name}`` of the uri."""
+        return [path for paths in self._roles(name, parameters).values() for path in paths]
+
+    def available(self, name: str) -> bool:
+        """Whether the catalog has the source and every uri of it matches a file."""
+        if name not in self:
+            return False
+        try:
+            return all(self._roles(name, {}).values())
+        except MissingSourceError:
+            return False
+
+    def open(self, name: str, **parameters: str) -> Any:
+        """Open a source lazily.
+
+        Parameters
+        ----------
+        name : str
+            A source of the catalog.
+        **parameters
+            Values for the ``{name}`` placeholders of the uri.
+
+        Returns
+        -------
+        xarray.Dataset, xarray.DataArray or pandas.DataFrame
+            As the reader of its driver says: lazy, in the toolkit's dims and units. ``attrs`` carry the source's
+            name and citation, and ``provenance_note`` where the source is synthetic.
+
+        Raises
+        ------
+        MissingSourceError
+            If no file matches: says the pattern, what the folder holds, and how to get the data.
+        QtpDataError
+            If the files are not what they should be; lists all bad ones.
+        """
+        source = self.source(name)
+        files = self._found(name, parameters)
+        request = Request(name, source, source.options(), files, self.root(name), self.settings)
+        if source.driver not in _READERS:
+            raise QtpDataError(f"no reader is registered for driver {source.driver!r}", expected=sorted(_READERS))
+        data = stamp(load_target(_READERS[source.driver])(request), name, source)
+        refuse_elsewhere(data, name, self.settings.bounds)
+        return data
+
+    def describe(self) -> pd.DataFrame:
+        """One row a source: kind, driver, found or missing, files, provenance, citation, access, what to do."""
+        return describe_sources(self)
+
+    def check(self, name: str) -> dict[str, Any]:
+        """Say what a source holds: status, files, dims, units, time span, CRS, bounds; why, if it will not open."""
+        return inspect(self, name)
+
+    def how_to_get(self, name: str) -> str:
+        """Say what to do when the source is missing."""
+        source = self.source(name)
+        return f"{source.access or 'No access note in the catalog'}. Put it at: {', '.join(source.uris.values())}"
+
+    def _roles(self, name: str, parameters: dict[str, str]) -> dict[str, list[Path]]:
+        source = self.source(name)
+        root = self.root(name)
+        unknown = [key for key in parameters if key not in source.placeholders]
+        if unknown:
+            raise QtpDataError(
+                f"source {name!r} has no parameter {unknown[0]!r}", expected=source.placeholders, path=self.path
+            )
+        try:
+            values = {key: source.value(key, parameters.get(key)) for key in source.placeholders}
+        except ValueError as error:
+            raise QtpDataError(str(error), path=self.path, where=f"sources.{name}", code="C09") from None
+        return {role: find(root, uri.format(**values)) for role, uri in source.uris.items()}
+
+    def _found(self, name: str, parameters: dict[str, str]) -> dict[str, list[Path]]:
+        roles = self._roles(name, parameters)
+        missing = {role: self.source(name).uris[role] for role, paths in roles.items() if not paths}
+        if missing:
+            root = self.root(name)
+            skipped = "" if self.source(name).root else skipped_roots(self._content.roots)
+            raise MissingSourceError(
+                f"source {name!r} is not on disk",
+                path=root,
+                expected=f"files that match {', '.join(map(repr, missing.values()))}",
+                found="; ".join(filter(None, [*(listing(root, uri) for uri in missing.values()), skipped])),
+                hint=f"How to get it: {self.how_to_get(name)}. Catalog: {self.path}",
+                code="C10",
+            )
+        return roles

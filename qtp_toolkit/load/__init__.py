@@ -1,0 +1,42 @@
+"""One loader a product family: files in, lazy labelled arrays in the toolkit's dims and units out.
+
+The catalog calls these for you; called directly they take paths::
+
+    from qtp_toolkit import load
+    stack = load.hyp3(sorted(folder.glob("S1*/*_unw_phase.tif")))
+
+What every loader promises: at open only headers are read; bad files are listed all at once; fill values go by the
+product's specification, not by the file's tags; unsigned integers are cast before they are scaled; quality bytes
+stay bytes; grids are compared and never silently joined; y runs from north to south; every grid carries its CRS in
+``spatial_ref``. Tasks carry paths and windows, so the arrays work under threads, processes and ``dask.distributed``.
+"""
+
+from qtp_toolkit.load.cells import lst_table
+from qtp_toolkit.load.checks import check_lst
+from qtp_toolkit.load.datasets import era5, netcdf, zarr
+from qtp_toolkit.load.features import vectors
+from qtp_toolkit.load.insar import check_stack, hyp3, interferograms, licsar
+from qtp_toolkit.load.modis import modis_lst, ndvi
+from qtp_toolkit.load.rasters import dem, raster, series, soilgrids
+from qtp_toolkit.load.tables import station_series, stations
+
+__all__ = [
+    "check_lst",
+    "check_stack",
+    "dem",
+    "era5",
+    "hyp3",
+    "interferograms",
+    "licsar",
+    "lst_table",
+    "modis_lst",
+    "ndvi",
+    "netcdf",
+    "raster",
+    "series",
+    "soilgrids",
+    "station_series",
+    "stations",
+    "vectors",
+    "zarr",
+]

@@ -1,0 +1,115 @@
+"""Land surface temperature in tables: one row a cell, one column a composite."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
+from qtp_toolkit.load.files import centers, date_of, no_duplicates, on_grid
+
+
+def lst_table(
+    path: Path,
+    *,
+    longitude: str = "lon",
+    latitude: str = "lat",
+    pattern: str = r"(?P<year>\d{4})_(?P<month>\d{2})_(?P<day>\d{2})",
+    units: str = "degC",
+    stamp: str = "start",
+    composite_days: int = 8,
+    grid: bool = True,
+    missing: Sequence[float] = (),
+) -> xr.Dataset:
+    """Open a table of LST: one row a cell with its longitude and latitude, one column a composite.
+
+    Parameters
+    ----------
+    path : path
+        CSV.
+    longitude, latitude : str
+        Headings, degrees.
+    pattern : str
+        Regular expression that finds the date in a heading: groups year, month, day or year, doy.
+    units : {"degC", "K"}
+        Unit of the values.
+    stamp : {"start", "center"}
+        What the date in the heading is.
+    composite_days : int
+        Days that a column covers.
+    grid : bool
+        Lay the cells out as (time, y, x) if they lie on a regular grid; otherwise (time, station).
+    missing : sequence of float
+        Sentinels.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``lst``, degC, float32, in memory. The source must say whether it is a daily mean: the table cannot.
+
+    Raises
+    ------
+    QtpDataError
+        If headings are missing, no heading holds a date, cells stand twice, or the grid is irregular.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    table = pd.read_csv(path, na_values=["NA", "NaN", ""])
+    dated = [(name, match) for name in table.columns if (match := re.search(pattern, name))]
+    lacking = [name for name in (longitude, latitude) if name not in table.columns]
+    if lacking or not dated:
+        raise QtpDataError(
+            "table lacks " + (f"the columns {lacking}" if lacking else f"headings with a date like {pattern!r}"),
+            path=path, found=list(table.columns)[:6], hint="Set longitude, latitude and pattern in parameters.",
+        )  # fmt: skip
+    start = np.array([date_of(match, path) for _, match in dated])
+    no_duplicates(start, [Path(name) for name, _ in dated], "composite", "M02")
+    order = np.argsort(start)
+    values = table[[dated[k][0] for k in order]].to_numpy("float32").T.copy()
+    values[np.isin(values, np.asarray(missing, "float32"))] = np.nan
+    values -= np.float32(273.15 if units == "K" else 0.0)
+    time = centers(start[order], composite_days) if stamp == "start" else start[order].astype("datetime64[ns]")
+    lon, lat = table[longitude].to_numpy(float), table[latitude].to_numpy(float)
+    lay = _gridded if grid else _listed
+    out = lay(values, time, lon, lat, path)
+    return describe(out, "lst").to_dataset().assign_attrs(composite_days=composite_days)
+
+
+def _listed(values: np.ndarray, time: np.ndarray, lon: np.ndarray, lat: np.ndarray, _path: Path) -> xr.DataArray:
+    coords = {TIME: time, "longitude": ("station", lon), "latitude": ("station", lat)}
+    return xr.DataArray(values, dims=(TIME, "station"), coords=coords)
+
+
+def _gridded(values: np.ndarray, time: np.ndarray, lon: np.ndarray, lat: np.ndarray, path: Path) -> xr.DataArray:
+    x, columns = _axis(lon, path, "longitude")
+    y, rows = _axis(-lat, path, "latitude")
+    cells = rows * len(x) + columns
+    if len(np.unique(cells)) != len(cells):
+        raise QtpDataError("table holds a cell twice", path=path, found=f"{len(cells) - len(np.unique(cells))} doubles")
+    out = np.full((len(time), len(y) * len(x)), np.nan, "float32")
+    out[:, cells] = values
+    coords = {TIME: time, Y: -y, X: x}
+    return on_grid(out.reshape(len(time), len(y), len(x)), (TIME, Y, X), coords, "EPSG:4326")
+
+
+def _axis(values: np.ndarray, path: Path, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Regular axis that the values lie on, and the index of each value."""
+    unique = np.unique(np.round(values, 7))
+    gaps = np.diff(unique)
+    step = float(gaps[gaps > 1e-6].min()) if (gaps > 1e-6).any() else 1.0
+    index = np.rint((values - unique[0]) / step).astype(int)
+    if index.max() > 0:  # refine: the smallest gap carries the rounding of the file
+        step, first = np.polyfit(index, values, 1)
+    else:
+        first = unique[0]
+    off = np.abs(values - (first + index * step)).max() / abs(step)
+    if off > 0.05:
+        raise QtpDataError(
+            f"{what} of the cells is not a regular grid", path=path, expected=f"steps of {abs(step):g}",
+            found=f"cells up to {off:.2f} of a step off", hint="Set parameters.grid: false to read cells as stations.",
+        )  # fmt: skip
+    return first + np.arange(index.max() + 1) * step, index

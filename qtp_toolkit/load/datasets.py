@@ -1,0 +1,164 @@
+"""NetCDF and Zarr as they are, and ERA5 on pressure levels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import xarray as xr
+
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
+from qtp_toolkit.load.files import Chunks, descending, first_bytes_problem, refuse_bad, spatial_names, with_crs
+
+_ERA5 = {
+    "z": ("geopotential", "m2 s-2"),
+    "t": ("temperature", "K"),
+    "q": ("specific_humidity", "kg/kg"),
+}
+_ERA5_DIMS = {"valid_time": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
+
+
+def netcdf(
+    path: Path,
+    *,
+    variables: Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    complex_pairs: Mapping[str, Sequence[str]] | None = None,
+    crs: str | None = None,
+    chunks: Chunks | None = None,
+) -> xr.Dataset:
+    """Open a NetCDF-4 file lazily.
+
+    Parameters
+    ----------
+    path : path
+    variables : sequence of str, optional
+        Which to keep, by their names in the file.
+    rename : mapping, optional
+        Names of dims, coords and variables in the file to ours.
+    complex_pairs : mapping, optional
+        Complex variables to make of two real ones: ``{name: (real, imaginary)}``.
+    crs : str, optional
+        Coordinate reference system, if the file does not say.
+    chunks : dict, optional
+        By default blocks of about 128 MB.
+
+    Returns
+    -------
+    xarray.Dataset
+        Lazy; decoded by CF; latitude and longitude are called y and x, y from north to south.
+
+    Raises
+    ------
+    QtpDataError
+        If the file is not NetCDF-4, is truncated, or lacks a variable.
+    """
+    path = Path(path)
+    problem = first_bytes_problem(path, (b"\x89HDF",), "NetCDF-4")
+    refuse_bad([(path, problem)] if problem else [], "readable NetCDF", total=1, code="M04")
+    try:
+        data = xr.open_dataset(path, engine="h5netcdf", chunks=None, decode_coords="all")
+    except OSError as error:
+        raise QtpDataError(
+            f"cannot open NetCDF: {error} ({path.stat().st_size} bytes)", path=path, code="M05"
+        ) from None
+    textual = any(array.dtype.kind not in "biufcmM" for array in data.data_vars.values())
+    data = data.chunk(dict(chunks) if chunks else {} if textual else "auto")
+    return _chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
+
+
+def zarr(
+    path: Path,
+    *,
+    variables: Sequence[str] | None = None,
+    rename: Mapping[str, str] | None = None,
+    complex_pairs: Mapping[str, Sequence[str]] | None = None,
+    crs: str | None = None,
+    chunks: Chunks | None = None,
+) -> xr.Dataset:
+    """Open a Zarr folder lazily; parameters and result as :func:`netcdf`."""
+    path = Path(path)
+    try:
+        data = xr.open_zarr(path, consolidated=False, chunks=dict(chunks or {}), decode_coords="all")
+    except (OSError, ValueError, KeyError) as error:
+        raise QtpDataError(
+            f"cannot open Zarr: {type(error).__name__} {error}", path=path, expected="a Zarr group"
+        ) from None
+    return _chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
+
+
+def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks | None = None) -> xr.Dataset:
+    """Open ERA5 on pressure levels as the Climate Data Store delivers it (NetCDF, old and new naming).
+
+    Parameters
+    ----------
+    path : path
+        Variables z, t, q; dims valid_time (or time), pressure_level (or level), latitude, longitude.
+    rename : mapping, optional
+        Further names in the file to ours.
+    chunks : dict, optional
+
+    Returns
+    -------
+    xarray.Dataset
+        ``geopotential`` (m2 s-2), ``temperature`` (K), ``specific_humidity`` (kg/kg), dims (time, level, y, x);
+        ``level`` in hPa, from low to high pressure; y from north to south; longitude within -180..180. Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        If a variable is missing, levels are not pressures, or time is no date.
+    """
+    data = netcdf(path, rename=rename, chunks=chunks)
+    data = data.rename({old: new for old, new in _ERA5_DIMS.items() if old in data.dims})
+    data = data.drop_vars([name for name in ("number", "expver") if name in data.coords])
+    lacking = [name for name in _ERA5 if name not in data and _ERA5[name][0] not in data]
+    if lacking or not {TIME, "level", Y, X} <= set(data.dims):
+        raise QtpDataError(
+            "not ERA5 on pressure levels", path=path, found=f"{sorted(data.data_vars)} over {dict(data.sizes)}",
+            expected="z, t, q over time, level, latitude, longitude", code="M27",
+        )  # fmt: skip
+    if data[TIME].dtype.kind != "M":
+        raise QtpDataError("time is no date", path=path, variable=TIME, found=data[TIME].dtype, code="M24")
+    out = {}
+    for short, (name, units) in _ERA5.items():
+        array = data[short if short in data else name].transpose(TIME, "level", Y, X)
+        out[name] = array.assign_attrs(units=units, long_name=name.replace("_", " ")).rename(name)
+    level = data["level"].astype(float)
+    if str(data["level"].attrs.get("units", "hPa")).lower() == "pa":
+        level = level / 100.0
+    result = xr.Dataset(out).assign_coords(level=level.assign_attrs(units="hPa"))
+    result = result.assign_coords({X: ((result[X] + 180) % 360) - 180}).sortby(["level", X, TIME])
+    return with_crs(result.sortby(Y, ascending=False), "EPSG:4326")
+
+
+def _chosen(
+    data: xr.Dataset,
+    path: Path,
+    *,
+    variables: Sequence[str] | None,
+    rename: Mapping[str, str] | None,
+    complex_pairs: Mapping[str, Sequence[str]] | None,
+    crs: str | None,
+) -> xr.Dataset:
+    parts = [name for pair in (complex_pairs or {}).values() for name in pair]
+    lacking = [
+        name for name in [*(variables or []), *(rename or {}), *parts] if name not in data and name not in data.dims
+    ]
+    if lacking:
+        raise QtpDataError(
+            f"file lacks {lacking}", path=path, found=sorted(map(str, [*data.variables, *data.dims])), code="M27"
+        )
+    data = data[list(variables)] if variables else data
+    for name, (real, imaginary) in (complex_pairs or {}).items():
+        whole = data[real] + 1j * data[imaginary]
+        attrs = {k: v for k, v in data[real].attrs.items() if k != "long_name"}
+        data = data.drop_vars([real, imaginary]).assign({name: whole.assign_attrs(attrs)})
+    if "time" in data.coords and data["time"].dtype.kind not in "M":
+        raise QtpDataError(
+            "time is no date", path=path, variable="time", found=data["time"].dtype, expected="days since YYYY-MM-DD",
+            code="M24",
+        )  # fmt: skip
+    geographic = spatial_names(data)
+    data = with_crs(data.rename({**geographic, **(rename or {})}), crs)
+    return descending(data) if geographic or "spatial_ref" in data.coords else data

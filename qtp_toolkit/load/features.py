@@ -1,0 +1,139 @@
+"""Lines and polygons: GeoJSON and KML to a table with one row a feature."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
+
+from qtp_toolkit.conventions import QtpDataError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SHAPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
+MAX_BYTES = 500_000_000
+
+
+def vectors(path: Path) -> pd.DataFrame:
+    """Open lines or polygons in longitude and latitude.
+
+    Parameters
+    ----------
+    path : path
+        GeoJSON (``.geojson``, ``.json``), WGS 84 by its standard, or KML.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a feature: its properties (for KML ``name`` and ``description``) and ``geometry``, a GeoJSON mapping
+        with coordinates (longitude, latitude). ``attrs["crs"]`` is EPSG:4326. In memory.
+
+    Raises
+    ------
+    QtpDataError
+        If the file is not GeoJSON or KML, names another CRS, or coordinates leave -180..360, -90..90.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    path = Path(path)
+    if path.stat().st_size > MAX_BYTES:
+        raise QtpDataError("vector file is too large", path=path, expected=f"at most {MAX_BYTES} bytes")
+    rows = _kml(path) if path.suffix.lower() == ".kml" else _geojson(path)
+    for number, row in enumerate(rows):
+        _refuse_off_globe(row["geometry"], path, number)
+    table = pd.DataFrame(rows)
+    table.attrs["crs"] = "EPSG:4326"
+    return table
+
+
+def _geojson(path: Path) -> list[dict[str, Any]]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise QtpDataError(f"not GeoJSON: {error}", path=path) from None
+    if not isinstance(data, dict) or data.get("type") not in {"FeatureCollection", "Feature", *_SHAPES}:
+        raise QtpDataError("not GeoJSON", path=path, expected="a FeatureCollection", found=str(data)[:60])
+    crs = str(data.get("crs", {}).get("properties", {}).get("name", "CRS84") if data.get("crs") else "CRS84")
+    if not crs.endswith(("CRS84", "4326")):
+        raise QtpDataError(
+            "GeoJSON is not in longitude and latitude", path=path, expected="WGS 84", found=crs, code="I07"
+        )
+    if data["type"] == "FeatureCollection":
+        features = data.get("features", [])
+    else:
+        features = [data if data["type"] == "Feature" else {"properties": {}, "geometry": data}]
+    rows = []
+    for number, feature in enumerate(features):
+        geometry = feature.get("geometry")
+        if not isinstance(geometry, dict) or geometry.get("type") not in _SHAPES:
+            raise QtpDataError("feature has no usable geometry", path=path, where=f"feature {number}", expected=_SHAPES)
+        rows.append({**(feature.get("properties") or {}), "geometry": geometry})
+    return rows
+
+
+def _kml(path: Path) -> list[dict[str, Any]]:
+    text = path.read_bytes()
+    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+        raise QtpDataError(
+            "KML with a document type or entities is not read", path=path, hint="Save it again as plain KML."
+        )
+    try:
+        root = ET.fromstring(text)
+    except ET.ParseError as error:
+        raise QtpDataError(f"not KML: {error}", path=path) from None
+    space = root.tag.partition("}")[0] + "}" if root.tag.startswith("{") else ""
+    rows = []
+    for place in root.iter(f"{space}Placemark"):
+        shapes = list(_kml_shapes(place, space, path))
+        for shape in shapes:
+            words = {key: (place.findtext(f"{space}{key}") or "").strip() for key in ("name", "description")}
+            rows.append({**words, "geometry": shape})
+    if not rows:
+        raise QtpDataError("KML holds no point, line or polygon", path=path)
+    return rows
+
+
+def _kml_shapes(place: ET.Element, space: str, path: Path) -> Any:
+    for point in place.iter(f"{space}Point"):
+        yield {"type": "Point", "coordinates": _positions(point, space, path)[0]}
+    for line in place.iter(f"{space}LineString"):
+        yield {"type": "LineString", "coordinates": _positions(line, space, path)}
+    for polygon in place.iter(f"{space}Polygon"):
+        outer = [
+            _positions(ring, space, path) for ring in polygon.iterfind(f"{space}outerBoundaryIs/{space}LinearRing")
+        ]
+        inner = [
+            _positions(ring, space, path) for ring in polygon.iterfind(f"{space}innerBoundaryIs/{space}LinearRing")
+        ]
+        yield {"type": "Polygon", "coordinates": outer + inner}
+
+
+def _positions(element: ET.Element, space: str, path: Path) -> list[list[float]]:
+    words = (element.findtext(f"{space}coordinates") or "").split()
+    try:
+        out = [[float(value) for value in word.split(",")[:2]] for word in words]
+    except ValueError:
+        raise QtpDataError("KML coordinates are not numbers", path=path, found=" ".join(words)[:60]) from None
+    if not out:
+        raise QtpDataError("KML geometry has no coordinates", path=path)
+    return out
+
+
+def _refuse_off_globe(geometry: dict[str, Any], path: Path, number: int) -> None:
+    for longitude, latitude in _flat(geometry["coordinates"]):
+        if not (-180 <= longitude <= 360 and -90 <= latitude <= 90):
+            raise QtpDataError(
+                "coordinates are not longitude and latitude", path=path, where=f"feature {number}", code="I08",
+                expected="-180..360, -90..90", found=(longitude, latitude),
+                hint="Projected coordinates, or the two swapped? Convert to WGS 84.",
+            )  # fmt: skip
+
+
+def _flat(coordinates: Any) -> Any:
+    if coordinates and isinstance(coordinates[0], (int, float)):
+        yield coordinates[0], coordinates[1]
+        return
+    for part in coordinates:
+        yield from _flat(part)

@@ -1,0 +1,298 @@
+"""Stacks of unwrapped interferograms and coherence: HyP3, LiCSAR, or any GeoTIFFs with two dates in their names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe
+from qtp_toolkit.load.files import Chunks, no_duplicates, refuse_bad, ymd
+from qtp_toolkit.load.tiff import Decode, Header, headers, lazy_stack, same_grid
+
+PATTERN = r"(?P<reference>\d{8})(?:T\d{6})?[-_](?P<secondary>\d{8})(?:T\d{6})?"
+"""Two dates of eight digits, each perhaps with a time, joined by - or _: HyP3, LiCSAR, GAMMA, ISCE and many more."""
+
+
+class Pair(NamedTuple):
+    """One interferogram file and its dates as the file names them."""
+
+    first: np.datetime64
+    second: np.datetime64
+    header: Header
+
+    @property
+    def dates(self) -> tuple[np.datetime64, np.datetime64]:
+        """Earlier and later date."""
+        return min(self.first, self.second), max(self.first, self.second)
+
+
+def interferograms(
+    phase: Sequence[Path],
+    *,
+    coherence: Sequence[Path] | None = None,
+    pattern: str | None = None,
+    nodata: float | None = 0.0,
+    coherence_nodata: float | None = None,
+    phase_sign: str = "positive_away",
+    require_coherence: bool = True,
+    coherence_scale: float | None = None,
+    wavelength: float | None = None,
+    extent: str = "same",
+    baselines: Sequence[float] | None = None,
+    chunks: Chunks | None = None,
+) -> xr.Dataset:
+    """Open a stack of unwrapped interferograms, one GeoTIFF a pair.
+
+    Parameters
+    ----------
+    phase : sequence of path
+        Unwrapped phase, rad.
+    coherence : sequence of path, optional
+        Coherence; matched to the phase by the dates in the names.
+    pattern : str, optional
+        Regular expression with the groups ``reference`` and ``secondary`` (YYYYMMDD); by default :data:`PATTERN`.
+    nodata : float, optional
+        Value of the phase that means no data: 0 for HyP3, GAMMA, ISCE. None: only NaN does.
+    coherence_nodata : float, optional
+        The same for the coherence.
+    phase_sign : {"positive_away", "positive_toward"}
+        Direction of motion that positive phase in the files means. The toolkit's is away from the satellite
+        (``phase = -(4 pi / wavelength) * displacement``, displacement positive toward it); the other is negated.
+    require_coherence : bool
+        Whether pairs without a coherence file are refused. Otherwise their coherence is 1 (unit weight), and attrs
+        count them.
+    coherence_scale : float, optional
+        Stored to 0..1; by default 1/255 for uint8 and 1 otherwise.
+    wavelength : float, optional
+        m; by default the tag WAVELENGTH_METRES of the files, else that of Sentinel-1.
+    extent : {"same", "intersection"}
+        Whether aligned grids of unlike extent are refused or cropped to what they share.
+    baselines : sequence of float, optional
+        Perpendicular baselines in the order of ``phase``, m, NaN where unknown.
+    chunks : dict, optional
+        By default all pairs and rows to about 128 MB.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``phase`` (pair, y, x), rad, and ``coherence`` (pair, y, x), 0..1, float32, lazy, NaN where there is no data
+        or it is infinite; coords ``reference`` < ``secondary`` (pair), ``perpendicular_baseline`` (pair) if given;
+        attrs ``wavelength``. Pairs are sorted by date. A pair written later-earlier is turned round and its phase
+        negated.
+
+    Raises
+    ------
+    QtpDataError
+        All unreadable files at once; names without dates (I27); a pair of one date (I18); a pair twice (I19); missing
+        coherence files (I03); unlike grids (I05 to I07, I20); complex or integer phase (I11).
+    """
+    expression = re.compile(pattern or PATTERN)
+    pairs = _pairs(headers(phase), expression)
+    _refuse_not_phase(pairs)
+    order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)
+    pairs = [pairs[k] for k in order]
+    grid = same_grid([p.header for p in pairs], extent=extent)
+    values = lazy_stack(
+        [p.header for p in pairs], grid, Decode(nodata=() if nodata is None else (nodata,)), dim=PAIR, chunks=chunks
+    )
+    turned = np.array([p.first > p.second for p in pairs])
+    sign = np.where(turned, -1.0, 1.0) * (-1.0 if phase_sign == "positive_toward" else 1.0)
+    if (sign < 0).any():
+        values = values * xr.DataArray(sign.astype("float32"), dims=PAIR)
+    coords = {
+        "reference": (PAIR, np.array([p.dates[0] for p in pairs], "datetime64[ns]")),
+        "secondary": (PAIR, np.array([p.dates[1] for p in pairs], "datetime64[ns]")),
+    }
+    out = {"phase": describe(values, "phase")}
+    notes: dict[str, object] = {"pairs_turned_round": int(turned.sum())}
+    if coherence is not None:
+        scale, lacking, array = _coherence(
+            coherence, pairs, grid, expression, nodata=coherence_nodata, scale=coherence_scale, extent=extent,
+            required=require_coherence, chunks=chunks,
+        )  # fmt: skip
+        out["coherence"] = describe(array, "coherence")
+        notes |= {"coherence_scale": scale, "pairs_without_coherence": lacking}
+    data = xr.Dataset(out).assign_coords(coords)
+    if baselines is not None:
+        own = describe(xr.DataArray(np.asarray(baselines, float)[order], dims=PAIR), "perpendicular_baseline")
+        data = data.assign_coords(perpendicular_baseline=own)
+    data["phase"].attrs["wavelength"] = _wavelength(pairs, wavelength)
+    return data.assign_attrs(notes, wavelength=data["phase"].attrs["wavelength"])
+
+
+def hyp3(phase: Sequence[Path], **options: object) -> xr.Dataset:
+    """Open HyP3 InSAR products: ``<name>/<name>_unw_phase.tif`` beside ``_corr.tif`` and ``<name>.txt``.
+
+    Parameters
+    ----------
+    phase : sequence of path
+        The ``_unw_phase.tif`` files.
+    **options
+        As for :func:`interferograms`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As :func:`interferograms`, with ``perpendicular_baseline`` from the text files where they say it.
+    """
+    beside = [Path(str(path).replace("_unw_phase.tif", "_corr.tif")) for path in phase]
+    texts = [Path(str(path).replace("_unw_phase.tif", ".txt")) for path in phase]
+    found = [_baseline(text) for text in texts]
+    known = None if np.isnan(found).all() else found
+    return interferograms(phase, coherence=[p for p in beside if p.is_file()], baselines=known, **options)
+
+
+def licsar(phase: Sequence[Path], **options: object) -> xr.Dataset:
+    """Open LiCSAR products: ``GEOC/<pair>/<pair>.geo.unw.tif`` beside ``.geo.cc.tif`` (0..255).
+
+    Parameters
+    ----------
+    phase : sequence of path
+        The ``.geo.unw.tif`` files.
+    **options
+        As for :func:`interferograms`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As :func:`interferograms`.
+    """
+    beside = [path.with_name(path.name.replace(".geo.unw.tif", ".geo.cc.tif")) for path in map(Path, phase)]
+    return interferograms(phase, coherence=[p for p in beside if p.is_file()], **options)
+
+
+def check_stack(stack: xr.Dataset, *, every: int = 4) -> object:
+    """Read a thinned copy of a stack and tell whether it can be what it says. This one computes.
+
+    Parameters
+    ----------
+    stack : xarray.Dataset
+        ``phase`` (pair, y, x), rad, and ``coherence`` if there is one.
+    every : int
+        Rows and columns to step over.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a pair: dates, ``valid`` (share of pixels), ``zeros`` (share of exact zeros), ``smallest`` and
+        ``largest`` phase (rad), median coherence.
+
+    Raises
+    ------
+    QtpDataError
+        I10: all pairs lie within -pi..pi, so the phase looks wrapped; I04: coherence outside 0..1; I21: pairs
+        without any valid pixel.
+    """
+    import pandas as pd  # noqa: PLC0415
+
+    thin = stack.isel(y=slice(None, None, every), x=slice(None, None, every)).compute()
+    phase = thin["phase"].to_numpy()
+    valid = np.isfinite(phase)
+    rows = {
+        "reference": thin["reference"].to_numpy(),
+        "secondary": thin["secondary"].to_numpy(),
+        "valid": valid.mean((1, 2)),
+        "zeros": (phase == 0).mean((1, 2)),
+        "smallest": np.where(valid, phase, np.inf).min((1, 2)),
+        "largest": np.where(valid, phase, -np.inf).max((1, 2)),
+    }
+    if "coherence" in thin:
+        coherence = thin["coherence"].to_numpy()
+        known = np.isfinite(coherence)
+        rows["coherence"] = [
+            float(np.median(c[k])) if k.any() else np.nan for c, k in zip(coherence, known, strict=True)
+        ]
+        if known.any() and (coherence[known].min() < 0 or coherence[known].max() > 1.001):
+            raise QtpDataError(
+                "coherence leaves 0..1", found=f"{coherence[known].min():g} to {coherence[known].max():g}", code="I04",
+                hint="Stored as 0..255? Set parameters.coherence_scale: 0.00392157.",
+            )  # fmt: skip
+    table = pd.DataFrame(rows)
+    none = table[table["valid"] == 0]
+    empty = [f"{r:%Y-%m-%d} {s:%Y-%m-%d}" for r, s in zip(none["reference"], none["secondary"], strict=True)]
+    if empty:
+        raise QtpDataError(f"{len(empty)} pairs hold no valid pixel", where="; ".join(empty), code="I21")
+    if max(table["largest"].max(), -table["smallest"].min()) <= np.pi + 1e-3:
+        raise QtpDataError(
+            "the phase looks wrapped: every pair lies within -pi..pi", variable="phase", code="I10",
+            found=f"{table['smallest'].min():.3f} to {table['largest'].max():.3f} rad",
+            hint="Give the unwrapped files (HyP3 _unw_phase, LiCSAR .geo.unw).",
+        )  # fmt: skip
+    return table
+
+
+def _pairs(found: Sequence[Header], expression: re.Pattern[str]) -> list[Pair]:
+    matches = [expression.search(h.path.name) for h in found]
+    unnamed = [(h.path, "no two dates in its name") for h, m in zip(found, matches, strict=True) if m is None]
+    refuse_bad(unnamed, f"interferogram by the pattern {expression.pattern!r}", total=len(found), code="I27")
+    pairs = [
+        Pair(ymd(m["reference"], h.path), ymd(m["secondary"], h.path), h) for h, m in zip(found, matches, strict=True)
+    ]
+    zero = [(p.header.path, f"both dates are {p.first}") for p in pairs if p.first == p.second]
+    refuse_bad(zero, "pair of two dates", total=len(pairs), code="I18")
+    names = [f"{p.dates[0]} {p.dates[1]}" for p in pairs]
+    no_duplicates(names, [p.header.path for p in pairs], "pair", "I19")
+    return pairs
+
+
+def _refuse_not_phase(pairs: Sequence[Pair]) -> None:
+    bad = [(p.header.path, f"holds {p.header.dtype}") for p in pairs if not p.header.dtype.startswith("float")]
+    refuse_bad(bad, "unwrapped phase in rad (decimal numbers)", total=len(pairs), code="I11")
+
+
+def _coherence(
+    paths: Sequence[Path],
+    pairs: Sequence[Pair],
+    grid: Header,
+    expression: re.Pattern[str],
+    *,
+    nodata: float | None,
+    scale: float | None,
+    extent: str,
+    required: bool,
+    chunks: Chunks | None,
+) -> tuple[float, int, xr.DataArray]:
+    by_dates = {p.dates: p.header for p in _pairs(headers(paths), expression)}
+    found = [by_dates.get(p.dates) for p in pairs]
+    lacking = [f"{p.dates[0]} {p.dates[1]}" for p, header in zip(pairs, found, strict=True) if header is None]
+    if lacking and required:
+        raise QtpDataError(
+            f"{len(lacking)} of {len(pairs)} pairs have no coherence file", where="; ".join(lacking), code="I03",
+            hint="Get them, or set parameters.coherence: optional for unit weights where they are missing.",
+        )  # fmt: skip
+    present = [h for h in found if h is not None]
+    if present:
+        same_grid([grid, *present], extent="intersection" if extent == "intersection" else "same")
+    stored = {h.dtype for h in present}
+    if scale is None:
+        scale = 1 / 255 if stored == {"uint8"} else 1.0
+    decode = Decode(nodata=() if nodata is None else (nodata,), scale=scale)
+    array = lazy_stack(found, grid, decode, dim="pair", chunks=chunks)
+    if lacking:
+        unknown = xr.DataArray([h is None for h in found], dims="pair")
+        array = array.where(~unknown, np.float32(1.0))
+    return float(scale), len(lacking), array
+
+
+def _wavelength(pairs: Sequence[Pair], given: float | None) -> float:
+    tags = {h.tags[key] for p in pairs for h in [p.header] for key in ("WAVELENGTH_METRES",) if key in h.tags}
+    if given is None and len(tags) > 1:
+        raise QtpDataError(
+            "the files give different wavelengths", found=sorted(tags), hint="Set parameters.wavelength."
+        )
+    value = float(given if given is not None else tags.pop() if tags else SENTINEL1_WAVELENGTH)
+    if not 0.01 <= value <= 1.0:
+        raise QtpDataError("wavelength is not in metres", expected="0.01 to 1 m", found=value, code="I15")
+    return value
+
+
+def _baseline(path: Path) -> float:
+    if not path.is_file():
+        return float("nan")
+    match = re.search(r"^Baseline:\s*([-+.\deE]+)", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return float(match[1]) if match else float("nan")

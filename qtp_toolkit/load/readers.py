@@ -1,0 +1,158 @@
+"""From a request of the catalog to the loader of its driver: one short function a driver."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import xarray as xr
+
+from qtp_toolkit.catalog import Request, inside
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError
+from qtp_toolkit.load import cells, datasets, features, insar, modis, rasters, tables
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def appeears_netcdf(request: Request) -> xr.Dataset:
+    """MODIS LST, AppEEARS NetCDF."""
+    o = request.options
+    return modis.modis_lst(
+        request.files, chunks=request.chunks, sensors=o.sensors, max_gap=o.max_gap, duplicates=o.duplicates,
+        mixed_collections=o.mixed_collections,
+    )  # fmt: skip
+
+
+def appeears_geotiff(request: Request) -> xr.Dataset | xr.DataArray:
+    """MODIS LST or NDVI, AppEEARS GeoTIFF: told apart by the product in the names."""
+    if all("13" in path.name[3:5] for path in request.paths):
+        return modis.ndvi(request.paths, chunks=request.chunks)
+    return appeears_netcdf(request)
+
+
+def modis_hdf4(request: Request) -> xr.Dataset:
+    """MODIS LST, HDF4-EOS granules."""
+    return appeears_netcdf(request)
+
+
+def lst_table(request: Request) -> xr.Dataset:
+    """LST by cell and date."""
+    return cells.lst_table(_one(request), **request.options.model_dump())
+
+
+def hyp3(request: Request) -> xr.Dataset:
+    """HyP3 unwrapped interferograms."""
+    return insar.hyp3(_contained(request), **_stack(request))
+
+
+def licsar(request: Request) -> xr.Dataset:
+    """LiCSAR unwrapped interferograms."""
+    return insar.licsar(_contained(request), **_stack(request))
+
+
+def geotiff_stack(request: Request) -> xr.Dataset:
+    """Unwrapped interferograms in plain GeoTIFFs; roles phase and coherence."""
+    roles = set(request.files)
+    if roles not in ({"phase", "coherence"}, {"phase"}, {"data"}):
+        raise QtpDataError(
+            "uri of a geotiff_stack has unknown roles", expected="phase and coherence", found=sorted(roles),
+            where=f"sources.{request.name}.uri",
+        )  # fmt: skip
+    phase = request.files.get("phase") or request.files["data"]
+    coherence = request.files.get("coherence")
+    if coherence is None and request.options.coherence == "required":
+        raise QtpDataError(
+            "uri of a geotiff_stack names no coherence", where=f"sources.{request.name}.uri", code="I03",
+            hint="Give uri: {phase: ..., coherence: ...}, or set parameters.coherence: none.",
+        )  # fmt: skip
+    coherence = None if request.options.coherence == "none" else coherence
+    return insar.interferograms(phase, coherence=coherence, **_stack(request))
+
+
+def geotiff(request: Request) -> xr.DataArray:
+    """One map."""
+    return rasters.raster(
+        _one(request), classes=request.source.classes, chunks=request.chunks, **request.options.model_dump()
+    )
+
+
+def geotiff_series(request: Request) -> xr.DataArray:
+    """One quantity by date."""
+    return rasters.series(request.paths, chunks=request.chunks, **request.options.model_dump())
+
+
+def soilgrids(request: Request) -> xr.DataArray:
+    """SoilGrids by depth."""
+    o = request.options
+    return rasters.soilgrids(request.paths, version=o.version, quantity=o.property, chunks=request.chunks)
+
+
+def netcdf(request: Request) -> xr.Dataset:
+    """NetCDF as it is."""
+    o = request.options
+    return datasets.netcdf(
+        _one(request), variables=o.variables, rename=o.rename, complex_pairs=o.complex, crs=o.crs, chunks=request.chunks
+    )
+
+
+def zarr(request: Request) -> xr.Dataset:
+    """Zarr as it is."""
+    o = request.options
+    return datasets.zarr(
+        _one(request), variables=o.variables, rename=o.rename, complex_pairs=o.complex, crs=o.crs, chunks=request.chunks
+    )
+
+
+def era5_netcdf(request: Request) -> xr.Dataset:
+    """ERA5 on pressure levels."""
+    return datasets.era5(_one(request), rename=request.options.rename, chunks=request.chunks)
+
+
+def csv(request: Request) -> pd.DataFrame | xr.Dataset:
+    """Stations or their series."""
+    options = request.options.model_dump()
+    if options.pop("table") == "stations":
+        keys = ("rename", "angle", "columns", "missing", "scale")
+        return tables.stations(_one(request), **{key: options[key] for key in keys})
+    options.pop("angle")
+    return tables.station_series(_one(request), **options)
+
+
+def geojson(request: Request) -> pd.DataFrame:
+    """Lines and polygons."""
+    return features.vectors(_one(request))
+
+
+def kml(request: Request) -> pd.DataFrame:
+    """Lines and polygons."""
+    return features.vectors(_one(request))
+
+
+def _one(request: Request) -> Path:
+    if len(request.paths) != 1:
+        raise QtpDataError(
+            f"source {request.name!r} must be one file", found=f"{len(request.paths)} files", path=request.root,
+            expected=request.source.uri, hint="Narrow the uri.",
+        )  # fmt: skip
+    return request.paths[0]
+
+
+def _contained(request: Request) -> list[Path]:
+    """Phase files, after a look that no layer beside them leaves the root."""
+    for folder in {path.parent for path in request.paths}:
+        for path in folder.iterdir():
+            if path.is_symlink():
+                inside(path, request.root)
+    return request.paths
+
+
+def _stack(request: Request) -> dict[str, Any]:
+    o = request.options
+    settings = request.settings.wavelength
+    own = None if settings == SENTINEL1_WAVELENGTH else settings
+    return {
+        "pattern": o.pattern, "nodata": o.nodata, "coherence_nodata": o.coherence_nodata, "phase_sign": o.phase_sign,
+        "require_coherence": o.coherence == "required", "coherence_scale": o.coherence_scale,
+        "wavelength": o.wavelength or own, "extent": o.extent, "chunks": request.chunks,
+    }  # fmt: skip

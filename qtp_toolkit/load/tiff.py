@@ -1,0 +1,312 @@
+"""GeoTIFFs: headers, one common grid, and lazy windows of any number of files."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import QtpDataError, X, Y
+from qtp_toolkit.load.files import Chunks, block_shape, first_bytes_problem, lazy_blocks, on_grid, refuse_bad
+
+SNAP = 1e-3
+"""Grids that differ by less than this part of a pixel are one grid."""
+_MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+
+class Header(NamedTuple):
+    """What one file says of itself, read without its pixels."""
+
+    path: Path
+    height: int
+    width: int
+    transform: tuple[float, float, float, float, float, float]
+    crs: str | None
+    dtype: str
+    nodata: float | None
+    rows: int
+    tags: dict[str, str]
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Pixel width and height, both positive."""
+        return abs(self.transform[0]), abs(self.transform[4])
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """West and north edge."""
+        a, _, c, _, e, f = self.transform
+        return min(c, c + a * self.width), max(f, f + e * self.height)
+
+
+class Decode(NamedTuple):
+    """From stored to physical values: scale and offset, and ``fill`` for nodata and what leaves the valid range."""
+
+    nodata: tuple[float, ...] = ()
+    scale: float = 1.0
+    offset: float = 0.0
+    valid: tuple[float, float] | None = None
+    dtype: str = "float32"
+    fill: float = float("nan")
+
+
+def headers(paths: Sequence[Path]) -> list[Header]:
+    """Headers of GeoTIFFs; all unreadable or truncated ones are listed in one error.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+
+    Returns
+    -------
+    list of Header
+        In the order of ``paths``. No pixel is read.
+
+    Raises
+    ------
+    QtpDataError
+        M04 or M05: lists every file that is empty, a web page, truncated, rotated or without CRS.
+    """
+    import rasterio  # noqa: PLC0415  slow to import, and tables do without
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
+
+    found, bad = [], []
+    with warnings.catch_warnings(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for path in map(Path, paths):
+            problem = first_bytes_problem(path, _MAGICS, "a GeoTIFF")
+            if problem is None:
+                try:
+                    with rasterio.open(path) as dataset:
+                        header, problem = _header(dataset, path)
+                except RasterioError as error:
+                    problem = f"{error} ({path.stat().st_size} bytes on disk)"
+            if problem is None:
+                found.append(header)
+            else:
+                bad.append((path, problem))
+    refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05")
+    return found
+
+
+def _header(dataset: Any, path: Path) -> tuple[Header, str | None]:
+    t = dataset.transform
+    header = Header(
+        path, dataset.height, dataset.width, (t.a, t.b, t.c, t.d, t.e, t.f),
+        dataset.crs.to_wkt() if dataset.crs else None, dataset.dtypes[0], dataset.nodata, dataset.block_shapes[0][0],
+        dict(dataset.tags()),
+    )  # fmt: skip
+    if header.crs is None:
+        return header, "has no coordinate reference system"
+    if t.b or t.d:
+        return header, "is rotated; warp it to a north-up grid"
+    if t.a < 0:
+        return header, "runs from east to west"
+    return header, _truncation(dataset, path)
+
+
+def _truncation(dataset: Any, path: Path) -> str | None:
+    rows, columns = dataset.block_shapes[0]
+    last = f"{(dataset.width - 1) // columns}_{(dataset.height - 1) // rows}"
+    offset = dataset.get_tag_item(f"BLOCK_OFFSET_{last}", "TIFF", bidx=1)
+    length = dataset.get_tag_item(f"BLOCK_SIZE_{last}", "TIFF", bidx=1)
+    size = path.stat().st_size
+    if offset and length and int(offset) + int(length) > size:
+        return f"is truncated: its last block ends at byte {int(offset) + int(length)}, {size} bytes on disk"
+    return None
+
+
+def same_grid(found: Sequence[Header], *, extent: str = "same") -> Header:
+    """Find the one grid of all files, or what aligned grids share; unlike grids are an error with a table.
+
+    Parameters
+    ----------
+    found : sequence of Header
+    extent : {"same", "intersection"}
+        Whether aligned grids of unlike extent are refused or cropped to what they share.
+
+    Returns
+    -------
+    Header
+        Of the majority, with ``transform`` and size of the common grid.
+
+    Raises
+    ------
+    QtpDataError
+        I05 (shifted by a part of a pixel), I06 (unlike size or extent), I07 (unlike CRS), I20 (unlike pixel size).
+    """
+    keys = [(h.crs, h.height, h.width, h.corner, h.size) for h in found]
+    common = found[keys.index(Counter(keys).most_common(1)[0][0])]
+    if len({h.crs for h in found}) > 1 and not _one_crs(found):
+        _refuse_grids(found, common, "the files have different coordinate reference systems", "I07")
+    if any(_size_differs(h, common) for h in found):
+        _refuse_grids(found, common, "the files have different pixel sizes", "I20")
+    shifts = [_shift(h, common) for h in found]
+    if any(abs(v - round(v)) > SNAP for shift in shifts for v in shift):
+        _refuse_grids(found, common, "the grids are shifted against each other by parts of a pixel", "I05")
+    alike = all(_same_extent(h, common, s) for h, s in zip(found, shifts, strict=True))
+    if not alike and extent != "intersection":
+        hint = "Crop them to one extent, or set parameters.extent: intersection in the catalog."
+        _refuse_grids(found, common, "the files differ in size or extent", "I06", hint)
+    return common if alike else _intersection(found, common, shifts)
+
+
+def _one_crs(found: Sequence[Header]) -> bool:
+    from pyproj import CRS  # noqa: PLC0415
+
+    first, *others = (CRS.from_wkt(wkt) for wkt in {h.crs for h in found})
+    return all(first == other for other in others)
+
+
+def _size_differs(header: Header, common: Header) -> bool:
+    span = max(common.height, common.width)
+    return any(abs(a - b) / b * span > SNAP * 10 for a, b in zip(header.size, common.size, strict=True))
+
+
+def _shift(header: Header, common: Header) -> tuple[float, float]:
+    return (
+        (header.corner[0] - common.corner[0]) / common.size[0],
+        (common.corner[1] - header.corner[1]) / common.size[1],
+    )
+
+
+def _same_extent(header: Header, common: Header, shift: tuple[float, float]) -> bool:
+    return (header.height, header.width) == (common.height, common.width) and not any(round(v) for v in shift)
+
+
+def _intersection(found: Sequence[Header], common: Header, shifts: list[tuple[float, float]]) -> Header:
+    left = max(round(s[0]) for s in shifts)
+    top = max(round(s[1]) for s in shifts)
+    right = min(round(s[0]) + h.width for s, h in zip(shifts, found, strict=True))
+    bottom = min(round(s[1]) + h.height for s, h in zip(shifts, found, strict=True))
+    if right <= left or bottom <= top:
+        _refuse_grids(found, common, "the files do not overlap", "I06")
+    (west, north), (dx, dy) = common.corner, common.size
+    return common._replace(
+        height=bottom - top, width=right - left, transform=(dx, 0.0, west + left * dx, 0.0, -dy, north - top * dy)
+    )
+
+
+def _refuse_grids(found: Sequence[Header], common: Header, what: str, code: str, hint: str | None = None) -> None:
+    rows = Counter()
+    example: dict[str, str] = {}
+    for header in found:
+        shift = _shift(header, common)
+        crs = "" if header.crs == common.crs else f", CRS {header.crs[:40]}..."
+        row = (
+            f"{header.height} x {header.width} of {header.size[1]:.9g} x {header.size[0]:.9g}, "
+            f"shift {shift[1]:+.4g} rows {shift[0]:+.4g} columns{crs}"
+        )
+        rows[row] += 1
+        example.setdefault(row, header.path.name)
+    table = "; ".join(f"{n} files: {row} (e.g. {example[row]})" for row, n in rows.most_common(12))
+    raise QtpDataError(
+        what, expected="one grid", found=table, path=common.path.parent,
+        hint=hint or "Warp the odd ones to the grid of the majority beforehand: phase is never resampled here.",
+        code=code,
+    )  # fmt: skip
+
+
+def grid_coords(header: Header) -> dict[str, np.ndarray]:
+    """Pixel centers, y from north to south."""
+    (west, north), (dx, dy) = header.corner, header.size
+    return {Y: north - (np.arange(header.height) + 0.5) * dy, X: west + (np.arange(header.width) + 0.5) * dx}
+
+
+def lazy_stack(
+    found: Sequence[Header | None],
+    grid: Header,
+    decode: Decode,
+    *,
+    dim: str,
+    chunks: Chunks | None = None,
+    band: int = 1,
+    name: str | None = None,
+) -> xr.DataArray:
+    """Lazy array (dim, y, x) of one band of many files on one grid; None in place of a file gives fill.
+
+    Parameters
+    ----------
+    found : sequence of Header or None
+        One for each step along ``dim``.
+    grid : Header
+        The common grid, from :func:`same_grid`.
+    decode : Decode
+        Applied block by block.
+    dim : str
+        Name of the first dim.
+    chunks : dict, optional
+        Sizes by dim; by default slabs of whole rows of about 128 MB.
+    band : int
+        From 1.
+    name : str, optional
+
+    Returns
+    -------
+    xarray.DataArray
+        Lazy; y from north to south; carries ``spatial_ref``.
+    """
+    sizes = {dim: len(found), Y: grid.height, X: grid.width}
+    blocks = block_shape(sizes, chunks, itemsize=np.dtype(decode.dtype).itemsize, rows=max(grid.rows, 1))
+    files = tuple(None if h is None else _placed(h, grid) for h in found)
+    values = lazy_blocks(read_block, blocks, decode.dtype, files=files, decode=decode, band=band)
+    return on_grid(values, (dim, Y, X), grid_coords(grid), grid.crs, name=name)
+
+
+def _placed(header: Header, grid: Header) -> tuple[str, int, int, int, bool]:
+    """Path, rows and columns before the grid's corner, height, and whether the file runs from south to north."""
+    shift = _shift(header, grid)
+    return str(header.path), -round(shift[1]), -round(shift[0]), header.height, header.transform[4] > 0
+
+
+def read_block(bounds: tuple[tuple[int, int], ...], *, files: tuple, decode: Decode, band: int) -> np.ndarray:
+    """One block, decoded; run by workers."""
+    import rasterio  # noqa: PLC0415
+    from rasterio.errors import RasterioError  # noqa: PLC0415
+
+    (first, last), (top, bottom), (left, right) = bounds
+    out = np.full((last - first, bottom - top, right - left), decode.fill, decode.dtype)
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+        for k, file in enumerate(files[first:last]):
+            if file is None:
+                continue
+            path, rows, columns, height, upward = file
+            top_row, bottom_row = top + rows, bottom + rows
+            if upward:
+                top_row, bottom_row = height - bottom_row, height - top_row
+            window = ((top_row, bottom_row), (left + columns, right + columns))
+            try:
+                with rasterio.open(path) as dataset:
+                    raw = dataset.read(band, window=window)
+            except RasterioError as error:
+                raise QtpDataError(
+                    f"cannot read pixels: {error}", path=path, where=f"rows {top_row} to {bottom_row}",
+                    hint="Damaged file? Download it again.", code="M05",
+                ) from None  # fmt: skip
+            out[k] = decoded(raw[::-1] if upward else raw, decode)
+    return out
+
+
+def decoded(raw: np.ndarray, decode: Decode) -> np.ndarray:
+    """Physical values of stored ones; casts before it scales, so that unsigned integers do not wrap around."""
+    bad = np.zeros(raw.shape, bool)
+    for value in decode.nodata:
+        if np.isfinite(value):
+            bad |= raw == (np.float32(value) if raw.dtype == np.float32 else value)
+    if raw.dtype.kind == "f":
+        bad |= ~np.isfinite(raw)
+    if decode.valid is not None:
+        with np.errstate(invalid="ignore"):
+            bad |= (raw < decode.valid[0]) | (raw > decode.valid[1])
+    out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" else raw).astype(decode.dtype)
+    if decode.scale != 1.0:
+        out *= np.asarray(decode.scale, decode.dtype)
+    if decode.offset != 0.0:
+        out += np.asarray(decode.offset, decode.dtype)
+    out[bad] = decode.fill
+    return out

@@ -1,0 +1,267 @@
+"""Loaders of maps, NetCDF, Zarr, ERA5, tables and vectors against small true files."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+from small_files import UTM, refused, tif
+
+from qtp_toolkit import load
+
+
+def test_raster_units_nodata_and_scale(tmp_path, no_compute):
+    angle = tif(tmp_path / "inc.tif", np.array([[0.0, np.pi / 6], [np.pi / 4, np.pi / 3]], "float32"))
+    with no_compute():
+        out = load.raster(angle, variable="incidence", units="radian", nodata=0)
+    np.testing.assert_allclose(out.values, [[np.nan, 30], [45, 60]], rtol=1e-6)
+    assert out.attrs["units"] == "degree"
+    assert out.attrs["converted"] == "radian to degree"
+    assert out.dims == ("y", "x")
+    kelvin = tif(tmp_path / "t.tif", np.array([[2700, 2731]], "int16"))
+    scaled = load.raster(kelvin, variable="magt", units="K", scale_factor=0.1)
+    np.testing.assert_allclose(scaled.values, [[-3.15, -0.05]], atol=1e-4)
+    assert "no conversion" in refused(load.raster, kelvin, variable="magt", units="furlong")
+    ice = tif(tmp_path / "ice.tif", np.array([[np.nan, 20.0, -9999.0]], "float32"), nodata=-9999)
+    np.testing.assert_allclose(
+        load.raster(ice, variable="ground_ice", units="%").values, [[np.nan, 0.2, np.nan]], rtol=1e-6
+    )
+
+
+def test_class_map_is_integer_with_its_table(tmp_path):
+    path = tif(tmp_path / "v.tif", np.array([[0, 1], [2, 255]], "uint8"), nodata=255)
+    out = load.raster(path, variable="vegetation", classes={1: "meadow", 2: "steppe"}, nodata=0)
+    assert out.dtype == np.int16
+    assert out.values.tolist() == [[-1, 1], [2, -1]]
+    assert json.loads(out.attrs["classes"]) == {"1": "meadow", "2": "steppe"}
+
+
+def test_dem_void_is_nan(tmp_path):
+    path = tif(tmp_path / "dem.tif", np.array([[-32768, 4600], [5100, 12000]], "int16"))
+    np.testing.assert_array_equal(load.dem(path).values, [[np.nan, 4600], [5100, np.nan]])
+
+
+def test_geotiff_without_crs_or_rotated_is_refused(tmp_path):
+    bare = tif(tmp_path / "bare.tif", np.ones((2, 2), "float32"), crs=None)
+    assert "coordinate reference system" in refused(load.raster, bare, variable="elevation")
+    turned = tmp_path / "turned.tif"
+    with rasterio.open(
+        turned, "w", driver="GTiff", height=2, width=2, count=1, dtype="float32", crs=UTM,
+        transform=rasterio.Affine(1, 0.5, 0, 0.5, -1, 0),
+    ) as dataset:  # fmt: skip
+        dataset.write(np.ones((2, 2), "float32"), 1)
+    assert "rotated" in refused(load.raster, turned, variable="elevation")
+
+
+def test_series_by_date(tmp_path):
+    files = [tif(tmp_path / f"N_2016_{doy:03d}.tif", np.full((2, 2), doy, "int16"), nodata=32767) for doy in (353, 1)]
+    pattern = r"_(?P<year>\d{4})_(?P<doy>\d{3})\.tif$"
+    out = load.series(files, variable="ndvi", pattern=pattern, scale_factor=1e-3, composite_days=16)
+    assert [str(t)[:13] for t in out["time"].values] == ["2016-01-08T12", "2016-12-24T12"]  # 353 to 366 is 14 days
+    np.testing.assert_allclose(out.values[:, 0, 0], [0.001, 0.353])
+
+
+SOILGRIDS = {
+    "v2 bulk_density": (["bdod_5-15cm_mean.tif", "bdod_0-5cm_mean.tif"], 130, 1300.0, [0, 0.05], [0.05, 0.15]),
+    "v2 sand": (["sand_0-5cm_mean.tif", "sand_100-200cm_mean.tif"], 450, 0.45, [0, 1.0], [0.05, 2.0]),
+    "v1 bulk_density": (["BLDFIE_M_sl1_250m.tif", "BLDFIE_M_sl7_250m.tif"], 1300, 1300.0, [0, 2.0], [0, 2.0]),
+    "v1 sand": (["SNDPPT_M_sl2_250m.tif", "SNDPPT_M_sl1_250m.tif"], 45, 0.45, [0, 0.05], [0, 0.05]),
+}
+
+
+@pytest.mark.parametrize("case", SOILGRIDS)
+def test_soilgrids(tmp_path, case, no_compute):
+    version, quantity = case.split()
+    names, stored, expected, top, bottom = SOILGRIDS[case]
+    files = [tif(tmp_path / name, np.array([[stored, -32768]], "int16")) for name in names]
+    with no_compute():
+        out = load.soilgrids(files, version=version, quantity=quantity)
+    np.testing.assert_allclose(out.values[:, 0, 0], expected, rtol=1e-6)
+    assert np.isnan(out.values[:, 0, 1]).all()
+    assert out["depth_top"].values.tolist() == pytest.approx(top)
+    assert out["depth_bottom"].values.tolist() == pytest.approx(bottom)
+    other = "v1" if version == "v2" else "v2"
+    assert names[0] in refused(load.soilgrids, files, version=other, quantity=quantity)
+
+
+def era5_file(path, *, new=True, units="hPa"):
+    time, level = ("valid_time", "pressure_level") if new else ("time", "level")
+    coords = {
+        time: np.array(["2018-08-31T11", "2018-08-19T11"], "datetime64[ns]"),
+        level: (level, np.array([1000.0, 500.0]), {"units": units}),
+        "latitude": [36.0, 35.0, 34.0], "longitude": [92.0, 93.0],
+    }  # fmt: skip
+    shape = (2, 2, 3, 2)
+    data = {name: ((time, level, "latitude", "longitude"), np.arange(24.0).reshape(shape)) for name in "ztq"}
+    xr.Dataset(data, coords=coords).to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_era5_old_and_new_naming(tmp_path, new, no_compute):
+    path = era5_file(tmp_path / "e.nc", new=new)
+    with no_compute():
+        data = load.era5(path)
+    assert data["geopotential"].dims == ("time", "level", "y", "x")
+    assert data["geopotential"].attrs["units"] == "m2 s-2"
+    assert data["level"].values.tolist() == [500.0, 1000.0]
+    assert (np.diff(data["time"].values) > np.timedelta64(0)).all()
+    assert data["geopotential"].sel(time="2018-08-31T11", level=1000, y=36, x=92).values == 0.0
+
+
+def test_era5_levels_in_pascal_and_refusal(tmp_path):
+    assert load.era5(era5_file(tmp_path / "e.nc", units="Pa"))["level"].values.tolist() == [5.0, 10.0]
+    xr.Dataset({"z": ("latitude", [1.0])}, coords={"latitude": [1.0]}).to_netcdf(tmp_path / "s.nc", engine="h5netcdf")
+    refused(load.era5, tmp_path / "s.nc", code="M27")
+
+
+def test_netcdf_and_zarr_are_lazy_renamed_and_complex(tmp_path, no_compute):
+    data = xr.Dataset(
+        {
+            "a": (("lat", "lon"), np.array([[1.0, 2.0], [3.0, 4.0]], "float32")),
+            "b": (("lat", "lon"), np.ones((2, 2), "float32")),
+        },
+        {"lat": [1.0, 2.0], "lon": [5.0, 6.0]},
+    )
+    data.to_netcdf(tmp_path / "d.nc", engine="h5netcdf")
+    data.to_zarr(tmp_path / "d.zarr", consolidated=False, zarr_format=3)
+    for read, path in ((load.netcdf, "d.nc"), (load.zarr, "d.zarr")):
+        with no_compute():
+            out = read(tmp_path / path, complex_pairs={"slc": ["a", "b"]}, crs="EPSG:4326")
+        assert out["slc"].dtype == np.complex64
+        assert out["slc"].values.tolist() == [[3 + 1j, 4 + 1j], [1 + 1j, 2 + 1j]]
+        assert out["y"].values.tolist() == [2.0, 1.0]
+        assert out.rio.crs.to_epsg() == 4326
+        renamed = read(tmp_path / path, variables=["a"], rename={"a": "elevation"})
+        assert list(renamed.data_vars) == ["elevation"]
+        assert "nope" in refused(read, tmp_path / path, variables=["nope"], code="M27")
+    (tmp_path / "bad.nc").write_bytes((tmp_path / "d.nc").read_bytes()[:400])
+    assert "bad.nc" in refused(load.netcdf, tmp_path / "bad.nc", code="M05")
+    refused(load.zarr, tmp_path / "none.zarr")
+
+
+def test_stations(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text("\ufeffName,Lon,Lat\nA,93.083,35.22\nB,91.94,33.07\n", encoding="utf-8")
+    out = load.stations(path, rename={"Name": "station", "Lon": "longitude", "Lat": "latitude"})
+    assert out["station"].tolist() == ["A", "B"]
+    assert out["longitude"].tolist() == [93.083, 91.94]
+    assert "rename" in refused(load.stations, path)
+    path.write_text("station,longitude,latitude\nA,93,35\nA,93,35\n")
+    assert "twice" in refused(load.stations, path)
+    path.write_text("station,longitude,latitude\nA,35,193\n")
+    assert "swapped" in refused(load.stations, path, code="I08")
+    path.write_text("station,longitude,latitude\nA,x,35\n")
+    assert "row 2" in refused(load.stations, path)
+
+
+def test_degrees_minutes_are_not_guessed(tmp_path):
+    path = tmp_path / "s.csv"
+    rows = [f"S{k},{90 + k}.{(7 * k) % 60:02d},{30 + k}.{(11 * k) % 60:02d}" for k in range(12)]
+    path.write_text("station,longitude,latitude\n" + "\n".join(rows))
+    assert "degrees_minutes" in refused(load.stations, path)
+    minutes = load.stations(path, angle="degrees_minutes")
+    assert minutes["longitude"].tolist()[:3] == pytest.approx([90.0, 91 + 7 / 60, 92 + 14 / 60], abs=1e-6)
+    assert load.stations(path, angle="degrees")["longitude"][1] == 91.07
+    path.write_text("station,longitude,latitude\nA,93.75,35.10\n")
+    assert "minutes below 60" in refused(load.stations, path, angle="degrees_minutes")
+
+
+def test_series_long_wide_and_split_dates(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(
+        "date,station,depth,soil_temperature\n2018-01-01,A,0.05,-5\n2018-01-02,A,0.05,-99\n2018-01-01,B,0.10,-3\n"
+    )
+    out = load.station_series(path, index=["time", "station", "depth"], rename={"date": "time"}, missing=[-99])
+    assert out["soil_temperature"].dims == ("time", "station", "depth")
+    assert out["soil_temperature"].attrs["units"] == "degC"
+    assert out["soil_temperature"].sel(time="2018-01-01", station="A", depth=0.05) == -5
+    assert np.isfinite(out["soil_temperature"]).sum() == 2
+    assert out["time"].dtype == "datetime64[ns]"
+    path.write_text("Year,A,B\n1951,1.5,\n1952,2.5,3\n")
+    wide = load.station_series(
+        path, index=["time", "station"], rename={"Year": "time"}, wide="station", value="alt", units={"alt": "m"}
+    )
+    assert wide["alt"].sel(station="B", time="1952-01-01") == 3
+    path.write_text("Year,Mon,Day,T\n1956,1,1,-91\n1956,1,2,-122\n")
+    daily = load.station_series(
+        path,
+        index=["time"],
+        date_columns=["Year", "Mon", "Day"],
+        rename={"T": "t"},
+        scale={"t": 0.1},
+        units={"t": "degC"},
+    )
+    assert daily["t"].values.tolist() == pytest.approx([-9.1, -12.2])
+    path.write_text("time,v\n2018-01-01,1\n2018-01-01,2\n")
+    assert "twice" in refused(load.station_series, path, index=["time"])
+    path.write_text("time,v\n20180101,1\n")
+    refused(load.station_series, path, index=["time"], code="M24")
+    path.write_text("time,v\n2018-02-30,1\n")
+    assert "2018-02-30" in refused(load.station_series, path, index=["time"], code="M24")
+
+
+def test_lst_table_grid_and_stations(tmp_path):
+    path = tmp_path / "LST.csv"
+    path.write_text('"LST2008_12_26","LST2008_01_01",lon,lat\n3.0,NA,13.0127,45.0089\n4.0,1.0,13.0000,45.0000\n')
+    out = load.lst_table(path)["lst"]
+    assert out.shape == (2, 2, 2)
+    np.testing.assert_array_equal(out.values[1], [[np.nan, 3], [4, np.nan]])
+    assert [str(t)[:13] for t in out["time"].values] == ["2008-01-04T12", "2008-12-28T12"]
+    assert out.attrs["units"] == "degC"
+    listed = load.lst_table(path, grid=False, units="K")["lst"]
+    assert listed.dims == ("time", "station")
+    assert float(listed[0, 1]) == pytest.approx(1 - 273.15, abs=1e-3)
+    path.write_text("LST2008_01_01,lon,lat\n1,13.0,45.0\n1,13.01,45.0\n1,13.0163,45.0\n")
+    assert "grid: false" in refused(load.lst_table, path)
+
+
+KML = """<?xml version="1.0" encoding="UTF-8"?>
+<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Folder><Placemark><name>Road</name>
+<LineString><coordinates> 93.1,35.2,0 93.2,35.3,0 </coordinates></LineString></Placemark>
+<Placemark><name>Lake</name><Polygon>
+<outerBoundaryIs><LinearRing><coordinates>93,35 94,35 94,36 93,35</coordinates></LinearRing></outerBoundaryIs>
+<innerBoundaryIs><LinearRing><coordinates>93.5,35.1 93.6,35.1 93.6,35.2 93.5,35.1</coordinates></LinearRing>
+</innerBoundaryIs>
+</Polygon></Placemark></Folder></Document></kml>"""
+
+
+def test_kml(tmp_path):
+    path = tmp_path / "v.kml"
+    path.write_text(KML)
+    out = load.vectors(path)
+    assert out["name"].tolist() == ["Road", "Lake"]
+    assert out["geometry"][0] == {"type": "LineString", "coordinates": [[93.1, 35.2], [93.2, 35.3]]}
+    assert len(out["geometry"][1]["coordinates"]) == 2
+    assert out.attrs["crs"] == "EPSG:4326"
+
+
+def test_kml_with_entities_is_refused(tmp_path):
+    path = tmp_path / "v.kml"
+    path.write_text('<!DOCTYPE lolz [<!ENTITY lol "lol">]>' + KML.partition("?>")[2])
+    assert "entities" in refused(load.vectors, path)
+
+
+def test_geojson(tmp_path):
+    path = tmp_path / "v.geojson"
+    geometry = {"type": "LineString", "coordinates": [[93.0, 35.0], [94.0, 36.0]]}
+    collection = {
+        "type": "FeatureCollection",
+        "features": [{"type": "Feature", "properties": {"name": "F"}, "geometry": geometry}],
+    }
+    path.write_text(json.dumps(collection))
+    out = load.vectors(path)
+    assert out.loc[0, "name"] == "F"
+    assert out.loc[0, "geometry"] == geometry
+    geometry["coordinates"][0] = [400000.0, 3800000.0]
+    path.write_text(json.dumps(collection))
+    assert "swapped" in refused(load.vectors, path, code="I08")
+    path.write_text(
+        json.dumps(collection | {"crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32646"}}})
+    )
+    assert "32646" in refused(load.vectors, path, code="I07")
+    path.write_text("{")
+    assert "not GeoJSON" in refused(load.vectors, path)

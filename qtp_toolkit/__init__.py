@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "catalog", "cli", "conventions", "correct", "geodetector", "grid", "interactive", "interferogram", "inversion",
-    "kernels", "load", "lst", "network", "pecm", "plot", "products", "regions", "report", "seasons", "soil", "store",
+    "kernels", "load", "lst", "network", "pecm", "plot", "products", "regions", "report", "reproduce", "seasons", "soil", "store",
     "synthetic", "validation",
 )  # fmt: skip
 _NAMES = {

@@ -67,6 +67,8 @@ VARIABLES: dict[str, Variable] = {
     "freeze_onset_std": Variable("d", "interannual standard deviation of the freeze onset"),
     "addt": Variable("degC d", "accumulated degree days of thaw"),
     "addf": Variable("degC d", "accumulated degree days of freeze"),
+    "addt_max": Variable("degC d", "largest seasonal sum of degree days of thaw"),
+    "addf_max": Variable("degC d", "largest seasonal sum of degree days of freeze"),
     "ddt": Variable("degC d", "annual degree days of thawing"),
     "ddf": Variable("degC d", "annual degree days of freezing"),
     "ddt_max": Variable("degC d", "maximum degree days of thawing"),
@@ -123,6 +125,21 @@ VARIABLES: dict[str, Variable] = {
     # geographical detector
     "q": Variable("1", "q statistic of the geographical detector"),
     "p": Variable("1", "p value"),
+    "n": Variable("1", "number of samples"),
+    "dropped": Variable("1", "samples without value or without stratum"),
+    "strata": Variable("1", "number of strata that hold samples"),
+    "min_stratum": Variable("1", "samples of the smallest stratum"),
+    "q_first": Variable("1", "q statistic of the first factor on the joint sample"),
+    "q_second": Variable("1", "q statistic of the second factor on the joint sample"),
+    "interaction": Variable("1", "kind of interaction of two factors"),
+    "q_null": Variable("1", "q statistic of maps with the same spatial correlation"),
+    "p_holm": Variable("1", "p value, Holm-corrected for all pairs"),
+    "f_ratio": Variable("1", "ratio of the variances within strata"),
+    "t": Variable("1", "Welch t statistic"),
+    "degrees_of_freedom": Variable("1", "degrees of freedom"),
+    "count": Variable("1", "number of values"),
+    "along": Variable("m", "distance along the line"),
+    "across": Variable("m", "distance from the line, positive to its left"),
 }
 
 

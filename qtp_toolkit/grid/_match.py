@@ -67,7 +67,7 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
             "source": spacing(da), "target": spacing(template), "method": method, "fill": _fill(da),
             "split": max(2, int(np.ceil(pixel_size(template) / pixel_size(da) - 0.05))),
         },
-        dask="parallelized", output_dtypes=[da.dtype],
+        keep_attrs=True, dask="parallelized", output_dtypes=[da.dtype],
     )  # fmt: skip
     out = out.transpose(..., Y, X).drop_vars("spatial_ref", errors="ignore").rename(da.name)
     return out.assign_coords(_bare(template)).assign_attrs(da.attrs).rio.write_crs(target_crs)
@@ -121,7 +121,7 @@ def lonlat(template: Grid) -> xr.Dataset:
     rows, columns = axes(template, lazy=is_lazy(template))
     x, y = xr.apply_ufunc(
         to_crs, columns, rows, kwargs={"source": crs.to_wkt(), "target": LONLAT},
-        output_core_dims=[[], []], dask="parallelized", output_dtypes=[np.float64, np.float64],
+        output_core_dims=[[], []], keep_attrs=True, dask="parallelized", output_dtypes=[np.float64, np.float64],
     )  # fmt: skip
     named = {"longitude": x, "latitude": y}
     out = xr.Dataset({name: describe(da.transpose(Y, X), name) for name, da in named.items()})

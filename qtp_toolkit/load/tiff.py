@@ -56,7 +56,7 @@ class Decode(NamedTuple):
 
 
 def headers(paths: Sequence[Path]) -> list[Header]:
-    """Headers of GeoTIFFs; all unreadable or truncated ones are listed in one error.
+    """Headers of GeoTIFFs (or SRTM ``.hgt`` tiles); all unreadable or truncated ones are listed in one error.
 
     Parameters
     ----------
@@ -79,7 +79,8 @@ def headers(paths: Sequence[Path]) -> list[Header]:
     with warnings.catch_warnings(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         for path in map(Path, paths):
-            problem = first_bytes_problem(path, _MAGICS, "a GeoTIFF")
+            magics = (b"",) if path.suffix.lower() == ".hgt" else _MAGICS  # SRTM tiles are bare numbers
+            problem = first_bytes_problem(path, magics, "a GeoTIFF")
             if problem is None:
                 try:
                     with rasterio.open(path) as dataset:

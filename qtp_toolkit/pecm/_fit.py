@@ -255,7 +255,7 @@ def _run(kernel: Any, arrays: list[xr.DataArray | None], *, layers: tuple[str, .
     stacked = xr.apply_ufunc(
         decompose.by_rows, *[a.drop_vars([c for c in a.coords if c not in {*a.dims, "spatial_ref"}]) for a in given],
         input_core_dims=[[dim]] * len(given), output_core_dims=[["layer"]], join="exact",
-        kwargs={"kernel": kernel, **options}, dask="parallelized", output_dtypes=[np.float64],
+        kwargs={"kernel": kernel, **options}, keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": {"layer": len(layers)}},
     )  # fmt: skip
     return {name: stacked.isel(layer=i) for i, name in enumerate(layers)}

@@ -69,7 +69,7 @@ def linear_index(
         for a in (day, year - first, _days_in(year - 1), elapsed)
     ]
     out = xr.apply_ufunc(
-        _linear, *axes, thaw_onset, freeze_onset, kwargs={"form": form}, dask="parallelized",
+        _linear, *axes, thaw_onset, freeze_onset, kwargs={"form": form}, keep_attrs=True, dask="parallelized",
         output_dtypes=[np.float64],
     )  # fmt: skip
     return describe(out.transpose(TIME, ...), "linear_index", **_provenance(thaw_onset), form=form)
@@ -130,13 +130,13 @@ def composite_index(
     ratio = conductivity_ratio
     dtype = np.result_type(addt.dtype, addf.dtype)
     if close == "none" or addt_end is None:
-        out = xr.apply_ufunc(_composite, addt, addf, ratio, dask="parallelized", output_dtypes=[dtype])
+        out = xr.apply_ufunc(_composite, addt, addf, ratio, keep_attrs=True, dask="parallelized", output_dtypes=[dtype])
     else:
         closed = closing_ratio(addt_end, addf_end, ratio).conductivity_ratio
         out = xr.apply_ufunc(
             _composite_by_cycle, addt, addf, ratio, closed, permafrost_year,
             input_core_dims=[[TIME], [TIME], [], [THAW_YEAR], [TIME]], output_core_dims=[[TIME]],
-            dask="parallelized", output_dtypes=[dtype],
+            keep_attrs=True, dask="parallelized", output_dtypes=[dtype],
         )  # fmt: skip
     return describe(out.transpose(TIME, ...), "composite_index", **_provenance(addt))
 
@@ -165,7 +165,7 @@ def closing_ratio(
     for sums in (addt_end, addf_end):
         require(sums, dims=(THAW_YEAR,), units=DEGREE_DAYS, between=(0.0, np.inf))
     ratio, adjusted = xr.apply_ufunc(
-        _close, addt_end, addf_end, conductivity_ratio, output_core_dims=[[], []], dask="parallelized",
+        _close, addt_end, addf_end, conductivity_ratio, output_core_dims=[[], []], keep_attrs=True, dask="parallelized",
         output_dtypes=[np.float64, bool],
     )  # fmt: skip
     flag = {"long_name": "conductivity ratio adjusted to close the cycle", "units": "1"}

@@ -1,0 +1,147 @@
+"""The ``qtp`` command: thin, and quick to answer: everything heavy is imported inside the command that needs it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
+    help="Permafrost ground deformation from Sentinel-1 InSAR and MODIS: run, check, look.",
+)  # fmt: skip
+
+CatalogOption = Annotated[
+    Path | None, typer.Option("--catalog", help="Data catalog; default: data_catalog.yaml found upward, else embedded.")
+]
+SceneOption = Annotated[str | None, typer.Option("--scene", help="Size of the embedded scene: tiny, default or 90m.")]
+
+
+@app.command()
+def reproduce(
+    *,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", help="Notebooks, as in 07 or 07,08; what they lack runs first."),
+    ] = None,
+    catalog: CatalogOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Output folder; default: qtp_output here.")] = None,
+    scene: SceneOption = None,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Notebooks at once; default: up to 2.")] = None,
+    cell_timeout: Annotated[float, typer.Option("--cell-timeout", help="Seconds that one cell may take.")] = 3600.0,
+) -> None:
+    """Run the notebooks in order: figures, maps, executed pages and one report of all checks."""
+    words = [word.strip() for item in only or [] for word in item.split(",") if word.strip()]
+    with _one_line("Finished notebooks keep their products: run again with --only to go on from there."):
+        from qtp_toolkit.reproduce import reproduce as run  # noqa: PLC0415
+
+        done = run(
+            only=words, catalog=catalog, out=out, scene=scene, scheduler=scheduler, jobs=jobs, cell_timeout=cell_timeout
+        )
+    typer.echo(f"report: {done['report']}")
+    failed = [nb for nb in done["notebooks"] if nb["status"] == "failed"]
+    for nb in failed:
+        typer.echo(f"FAILED: {nb['name']}, cell {nb['cell']}: {nb['reason']}", err=True)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def check(*, catalog: CatalogOption = None, scene: SceneOption = None) -> None:
+    """Say of each source what it holds, or how to get it; exit code 1 if one is missing or broken."""
+    with _one_line():
+        if scene:
+            os.environ["QTP_SCENE"] = scene
+        from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
+
+        found = open_catalog(catalog)
+        rows = []
+        for name in found:
+            rows.append(found.check(name))
+            _show(rows[-1])
+    bad = [str(row["source"]) for row in rows if row["status"] != "found"]
+    typer.echo(f"{found.title} ({found.path}): {len(rows) - len(bad)} of {len(rows)} sources found")
+    if bad:
+        typer.echo(f"missing or broken: {', '.join(bad)}", err=True)
+    raise typer.Exit(1 if bad else 0)
+
+
+@app.command()
+def scene(
+    *,
+    size: Annotated[str, typer.Option("--size", help="tiny, default or 90m.")] = "default",
+    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; default: the cache.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Another seed gives another landscape.")] = 2022,
+    without: Annotated[list[str] | None, typer.Option("--without", help="Causal rule(s) to switch off.")] = None,
+) -> None:
+    """Write the embedded synthetic scene in the formats of real data."""
+    with _one_line():
+        from qtp_toolkit.synthetic import write  # noqa: PLC0415
+
+        if out is None and (without or seed != write.SEED):
+            raise typer.BadParameter("the cache holds the standard scene only; give --out for other seeds or rules")
+        rules = tuple(word for item in without or [] for word in item.split(","))
+        folder = write.write_scene(out, size=size, seed=seed, without=rules) if out else write.ensure_scene(size)
+    typer.echo(str(folder))
+
+
+@app.command()
+def dashboard(
+    *,
+    catalog: CatalogOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Output folder of a run.")] = None,
+    port: Annotated[int, typer.Option("--port", help="Port on this machine; 0 for a free one.")] = 0,
+    show: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+) -> None:
+    """Look at the products of a run in the browser; only this machine can (127.0.0.1)."""
+    with _one_line():
+        if out is not None:
+            os.environ["QTP_OUTPUT"] = str(out.expanduser().resolve())
+        if catalog is not None:
+            os.environ["QTP_CATALOG"] = str(catalog.expanduser().resolve())
+        from qtp_toolkit import interactive  # noqa: PLC0415
+
+        interactive.dashboard(port=port, show=show, address="127.0.0.1")
+
+
+@contextmanager
+def _one_line(interrupted: str = "") -> Iterator[None]:
+    """Turn what the user can mend into one line and exit code 1; a bug keeps its traceback."""
+    from qtp_toolkit.conventions import QtpDataError  # noqa: PLC0415
+
+    try:
+        yield
+    except QtpDataError as error:
+        typer.echo(f"error: {error}", err=True)
+        raise typer.Exit(1) from None
+    except OSError as error:
+        typer.echo(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.echo(f"interrupted. {interrupted}".rstrip(), err=True)
+        raise typer.Exit(130) from None
+
+
+def _show(row: dict[str, Any]) -> None:
+    """Print one source of ``qtp check``."""
+    words: list[tuple[str, Callable[[Any], str]]] = [
+        ("dims", lambda dims: " x ".join(f"{dim} {size}" for dim, size in dims.items())),
+        ("units", lambda units: ", ".join(f"{name} [{unit}]" for name, unit in units.items())),
+        ("crs", str),
+        ("bounds", lambda box: "west, south, east, north " + ", ".join(f"{edge:.3f}" for edge in box)),
+        ("problem", str),
+    ]
+    typer.echo(f"{row['status']:8}{row['source']} ({row['files']} file{'s' * (row['files'] != 1)})")
+    if "first" in row:
+        typer.echo(f"        from {row['first']} to {row['last']}")
+    for key, word in words:
+        if row.get(key):
+            typer.echo(f"        {word(row[key])}")
+
+
+if __name__ == "__main__":
+    app()

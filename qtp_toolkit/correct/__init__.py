@@ -1,0 +1,15 @@
+"""What is taken out of interferograms: troposphere, ramps, the reference, masks (paper section 3.7)."""
+
+from qtp_toolkit.correct._ramp import deramp, fit_ramp
+from qtp_toolkit.correct._reference import apply_mask, reference_area, set_reference
+from qtp_toolkit.correct._troposphere import pair_difference, tropospheric_delay
+
+__all__ = [
+    "apply_mask",
+    "deramp",
+    "fit_ramp",
+    "pair_difference",
+    "reference_area",
+    "set_reference",
+    "tropospheric_delay",
+]

@@ -1,0 +1,174 @@
+"""Reference area and masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import rioxarray  # noqa: F401  (registers the .rio accessor)
+import xarray as xr
+
+from qtp_toolkit import grid
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, X, Y, is_lazy, require
+from qtp_toolkit.kernels import pairs as graph
+
+MASKED = 7
+"""Reason code of masked pixels."""
+
+EARTH_RADIUS = 6371000.0
+
+
+def reference_area(
+    template: xr.DataArray | xr.Dataset, *, longitude: float, latitude: float, radius_m: float = 5000.0
+) -> xr.DataArray:
+    """Mark the pixels around a point: a reference area for :func:`set_reference`.
+
+    Parameters
+    ----------
+    template : xarray.DataArray or Dataset
+        Dims ``y, x`` and a CRS.
+    longitude, latitude : float
+        degree.
+    radius_m : float
+        m. The nearest pixel always belongs to the area.
+
+    Returns
+    -------
+    xarray.DataArray
+        bool, dims ``y, x``, in memory.
+
+    Raises
+    ------
+    QtpDataError
+        If the point lies outside the grid.
+    """
+    blank = np.zeros((template.sizes[Y], template.sizes[X]), dtype=bool)
+    bare = xr.DataArray(blank, {Y: template[Y], X: template[X]}, (Y, X)).rio.write_crs(template.rio.crs)
+    where = grid.lonlat(bare)
+    lon, lat = where.longitude, where.latitude
+    inside = float(lon.min()) <= longitude <= float(lon.max()) and float(lat.min()) <= latitude <= float(lat.max())
+    if not inside:
+        raise QtpDataError(
+            "the reference point lies outside the grid", code="I22",
+            found=f"longitude {longitude}, latitude {latitude}",
+            expected=f"longitude {float(lon.min()):.4f} to {float(lon.max()):.4f}, "
+            f"latitude {float(lat.min()):.4f} to {float(lat.max()):.4f}", hint="Longitude comes first.",
+        )  # fmt: skip
+    north, east = np.deg2rad(lat - latitude), np.deg2rad(lon - longitude)
+    half = np.sin(north / 2) ** 2 + np.cos(np.deg2rad(lat)) * np.cos(np.deg2rad(latitude)) * np.sin(east / 2) ** 2
+    distance = 2 * EARTH_RADIUS * np.arcsin(np.sqrt(half))
+    area = (distance <= radius_m) | (distance == distance.min())
+    return area.drop_attrs().rename("reference_area").assign_attrs(long_name="reference area", units="1")
+
+
+def set_reference(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, float]) -> xr.DataArray:
+    """Make the phase relative to a reference area: subtract its mean from each interferogram (or date).
+
+    Parameters
+    ----------
+    phase : xarray.DataArray
+        rad (or mm), dims ``y, x`` and one other.
+    where : xarray.DataArray or (west, south, east, north)
+        True in the reference area (bool, dims ``y, x``), or a window in the coordinates of the grid.
+
+    Returns
+    -------
+    xarray.DataArray
+        Same dims, unit and dtype; its mean over the valid pixels of the area is zero. Lazy if the input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        If the area is empty or outside the grid; listing the interferograms without a valid pixel in the area (when
+        the values are computed, if the input is lazy).
+    """
+    require(phase, dims=(Y, X))
+    area = _crop(phase, where)
+    number = area.notnull().sum((Y, X))
+    mean = area.sum((Y, X), dtype=np.float64) / number.where(number > 0)
+    lead = [dim for dim in phase.dims if dim not in (Y, X)]
+    mean = mean.chunk(dict.fromkeys(lead, -1)) if is_lazy(mean) else mean
+    mean = xr.apply_ufunc(
+        _refuse_nan, mean, input_core_dims=[lead], output_core_dims=[lead], kwargs={"labels": _labels(phase, lead)},
+        keep_attrs=False, dask="parallelized", output_dtypes=[np.float64],
+    )  # fmt: skip
+    out = phase - mean.astype(phase.dtype)
+    return out.transpose(*phase.dims).rename(phase.name).assign_attrs(phase.attrs)
+
+
+def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArray | xr.Dataset:
+    """Blank the pixels where the mask is True: water, glaciers, ground without permafrost.
+
+    Parameters
+    ----------
+    da : xarray.DataArray or Dataset
+        Variables without ``y, x`` are left alone.
+    mask : xarray.DataArray
+        bool, dims ``y, x``; True is taken out.
+
+    Returns
+    -------
+    xarray.DataArray or Dataset
+        Same dims and attributes; NaN (``False`` and 0 for bool and integers) under the mask. A ``reason`` of a Dataset
+        becomes 7. The attribute ``masked`` of a Dataset says how much is masked, if the mask is in memory. Lazy if the
+        input is lazy.
+    """
+    require(mask, dims=(Y, X), name="mask")
+    hidden = mask.astype(bool)
+    if isinstance(da, xr.DataArray):
+        return _blank(da, hidden)
+    out = da.assign({name: _blank(v, hidden) for name, v in da.data_vars.items() if {Y, X} <= set(v.dims)})
+    share = {} if is_lazy(mask) else {"masked": f"{float(hidden.mean()):.1%} of pixels"}
+    return out.assign_attrs(share)
+
+
+def _blank(da: xr.DataArray, hidden: xr.DataArray) -> xr.DataArray:
+    if da.dtype.kind == "f":
+        out = da.where(~hidden)
+    else:
+        out = xr.where(hidden, np.asarray(MASKED if da.name == "reason" else 0, dtype=da.dtype), da)
+    return out.transpose(*da.dims).rename(da.name).assign_attrs(da.attrs)
+
+
+def _crop(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, float]) -> xr.DataArray:
+    """Phase of the reference area, NaN around it, cut to its bounding box where that is known."""
+    inside = where if isinstance(where, xr.DataArray) else _window(phase, where)
+    require(inside, dims=(Y, X), name="where")
+    inside = inside.astype(bool)
+    if is_lazy(inside):
+        return phase.where(inside)
+    rows, columns = (np.flatnonzero(inside.any(dim).values) for dim in (X, Y))
+    if not rows.size:
+        raise QtpDataError("the reference area is empty", code="I22", hint="Move it, or enlarge it.")
+    box = {Y: slice(rows[0], rows[-1] + 1), X: slice(columns[0], columns[-1] + 1)}
+    return phase.isel(box).where(inside.isel(box))
+
+
+def _window(phase: xr.DataArray, window: tuple[float, float, float, float]) -> xr.DataArray:
+    west, south, east, north = window
+    y, x = phase[Y], phase[X]
+    inside = ((y >= south) & (y <= north)) & ((x >= west) & (x <= east))
+    if not inside.any():
+        raise QtpDataError(
+            "no pixel of the grid lies in the reference window", code="I22", found=f"west, south, east, north {window}",
+            expected=f"x {float(x.min()):g} to {float(x.max()):g}, y {float(y.min()):g} to {float(y.max()):g}",
+        )  # fmt: skip
+    return inside
+
+
+def _labels(phase: xr.DataArray, lead: list[str]) -> list[str]:
+    """How an error names the interferograms (or dates) of a stack."""
+    if lead == [PAIR] and REFERENCE in phase.coords:
+        ends = (graph.read(phase[name].data).astype("datetime64[D]").astype(str) for name in (REFERENCE, SECONDARY))
+        return [f"{a}/{b}" for a, b in zip(*ends, strict=True)]
+    if lead == [TIME]:
+        return list(phase[TIME].values.astype("datetime64[D]").astype(str))
+    return [str(k) for k in range(int(np.prod([phase.sizes[dim] for dim in lead])))]
+
+
+def _refuse_nan(mean: np.ndarray, *, labels: list[str]) -> np.ndarray:
+    bad = [label for label, value in zip(labels, np.ravel(mean), strict=True) if np.isnan(value)]
+    if bad:
+        raise QtpDataError(
+            f"the reference area has no valid pixel in {len(bad)} of {len(labels)} interferograms", code="I21",
+            found=", ".join(bad), hint="Enlarge the area, move it to coherent ground, or drop these interferograms.",
+        )  # fmt: skip
+    return mean

@@ -1,0 +1,206 @@
+"""Tropospheric delay from a weather reanalysis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import rioxarray  # noqa: F401  (registers the .rio accessor)
+import xarray as xr
+
+from qtp_toolkit import grid
+from qtp_toolkit.conventions import (
+    PAIR,
+    REFERENCE,
+    SECONDARY,
+    SENTINEL1_WAVELENGTH,
+    TIME,
+    QtpDataError,
+    X,
+    Y,
+    describe,
+    require,
+)
+from qtp_toolkit.kernels import pairs as graph
+from qtp_toolkit.kernels.delay import trilinear, zenith_delay
+
+HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
+"""Heights in m at which the delay is tabulated; linear between them (error below 0.05 mm)."""
+
+FIELDS = {"geopotential": "m2 s-2", "temperature": "K", "specific_humidity": "kg/kg"}
+
+
+def tropospheric_delay(
+    era5: xr.Dataset,
+    dem: xr.DataArray,
+    incidence: xr.DataArray,
+    *,
+    dates: Any = None,
+    wavelength: float = SENTINEL1_WAVELENGTH,
+) -> xr.DataArray:
+    r"""Phase delay in the troposphere on each date, from a weather reanalysis on pressure levels.
+
+    .. math::
+        \phi = \frac{4\pi}{\lambda\cos\theta}\, 10^{-6} \Big[ k_1 \frac{R_d}{g_m} P(z)
+        + \int_z^{z_{top}} \Big( (k_2 - \tfrac{R_d}{R_v} k_1) \frac{e}{T} + k_3 \frac{e}{T^2} \Big) dz \Big]
+
+    The delay is integrated level by level in each column of the reanalysis, tabulated every 100 m, and interpolated
+    linearly in height to the terrain and bilinearly in longitude and latitude.
+
+    Parameters
+    ----------
+    era5 : xarray.Dataset
+        ``geopotential`` (m2 s-2), ``temperature`` (K) and ``specific_humidity`` (kg/kg), dims ``time, level, y, x``
+        with ``level`` in hPa, ``y`` and ``x`` latitude and longitude in degrees.
+    dem : xarray.DataArray
+        m, dims ``y, x``, with a CRS: the grid of the result.
+    incidence : xarray.DataArray
+        degree, same grid or scalar.
+    dates : sequence of datetime64, optional
+        Dates wanted; each needs one time of the reanalysis on its day (UTC). By default all its times.
+    wavelength : float
+        m.
+
+    Returns
+    -------
+    xarray.DataArray
+        rad, dims ``time, y, x``, float32: more delay is more phase, as for subsidence. NaN outside the reanalysis and
+        where the terrain is NaN. A constant of the column above the top level is left out; it cancels between dates.
+        Lazy if ``era5`` or ``dem`` is lazy (``level`` must then be one chunk).
+
+    Raises
+    ------
+    QtpDataError
+        Listing the dates without reanalysis; for levels that are not in hPa; for a terrain outside the reanalysis.
+
+    Notes
+    -----
+    Take it from interferograms with :func:`pair_difference`. 1 hPa of surface pressure is 2.2767 mm of zenith delay.
+    The turbulent part is beyond a reanalysis of 30 km; ramps take some of the rest. Heights are geopotential heights.
+
+    References
+    ----------
+    Jolivet et al. 2011; Chen et al. 2022, section 3.7.
+    """
+    require(dem, dims=(Y, X), units="m", name="dem")
+    require(incidence, units="degree", between=(0.0, 89.0), name="incidence")
+    if not 0.01 <= wavelength <= 1.0:
+        raise QtpDataError("wavelength is not in meters", expected="0.01 to 1 m", found=wavelength, code="I15")
+    profiles = _profiles(era5)
+    times, at = _match_days(era5, dates)
+    profiles = profiles.isel({TIME: at}).assign_coords({TIME: times})
+    lonlat = grid.lonlat(dem)
+    axes = (profiles[Y].values.astype(float), profiles[X].values.astype(float))
+    _check_cover(dem, axes)
+    renamed = profiles.drop_vars([Y, X, "level", "spatial_ref"], errors="ignore").rename({Y: "row", X: "column"})
+    table = xr.apply_ufunc(
+        zenith_delay, renamed.geopotential, renamed.temperature, renamed.specific_humidity,
+        input_core_dims=[["level"]] * 3, output_core_dims=[["height"]], keep_attrs=False,
+        kwargs={"pressure": profiles.level.values * 100.0, "heights": HEIGHTS},
+        dask="parallelized", output_dtypes=[np.float64], dask_gufunc_kwargs={"output_sizes": {"height": len(HEIGHTS)}},
+    )  # fmt: skip
+    phase = xr.apply_ufunc(
+        _slant_phase, table, dem, lonlat.longitude, lonlat.latitude, incidence,
+        input_core_dims=[["height", "row", "column"], [], [], [], []], keep_attrs=False,
+        kwargs={"axes": axes, "scale": 4 * np.pi / wavelength}, dask="parallelized", output_dtypes=[np.float32],
+    )  # fmt: skip
+    note = {key: era5.attrs[key] for key in ("provenance_note",) if key in era5.attrs}
+    return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", wavelength=wavelength, **note)
+
+
+def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.DataArray:
+    """Difference of a series between the two dates of each pair: ``series(secondary) - series(reference)``.
+
+    Parameters
+    ----------
+    series : xarray.DataArray
+        Dim ``time``, any others; any unit.
+    pairs : xarray.DataArray or Dataset
+        Anything with coords ``reference`` and ``secondary`` on dim ``pair``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dim ``pair`` in place of ``time``; unit, name and dtype of the series. Lazy if the series is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        Listing the dates of pairs that the series lacks.
+    """
+    require(series, dims=(TIME,))
+    days = series[TIME].values.astype("datetime64[D]")
+    order = np.argsort(days)
+    ends = [graph.read(pairs[name].data).astype("datetime64[D]") for name in (REFERENCE, SECONDARY)]
+    missing = np.setdiff1d(np.concatenate(ends), days)
+    if missing.size:
+        raise QtpDataError(
+            f"{series.name!r} lacks dates of the pairs", where=TIME, found=", ".join(map(str, missing)),
+            hint="Give values for these dates, or drop their pairs.",
+        )  # fmt: skip
+    first, second = (order[np.searchsorted(days[order], end)] for end in ends)
+    bare = series.drop_vars(TIME).rename({TIME: PAIR})
+    out = (bare.isel({PAIR: second}) - bare.isel({PAIR: first})).transpose(PAIR, ...)
+    coords = {name: (PAIR, graph.read(pairs[name].data)) for name in (REFERENCE, SECONDARY)}
+    return out.assign_coords(coords).rename(series.name).assign_attrs(series.attrs)
+
+
+def _profiles(era5: xr.Dataset) -> xr.Dataset:
+    """Profiles ordered from the top down, or an error that says what is wrong with them."""
+    missing = [name for name in FIELDS if name not in era5]
+    if missing:
+        raise QtpDataError(f"the reanalysis lacks {missing}", expected=list(FIELDS), found=list(era5.data_vars))
+    for name in FIELDS:
+        require(era5[name], dims=(TIME, "level", Y, X))
+    levels = era5["level"].values
+    if not 300.0 < levels.max() <= 1200.0 or levels.min() <= 0:
+        raise QtpDataError(
+            "the levels of the reanalysis are not in hPa", variable="level", expected="above 0, lowest 300 to 1200 hPa",
+            found=f"{levels.min():g} to {levels.max():g}",
+        )  # fmt: skip
+    return era5[list(FIELDS)].sortby(["level", Y, X])
+
+
+def _match_days(era5: xr.Dataset, dates: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Find the times of the result, and the position of the reanalysis time on the day of each."""
+    days = era5[TIME].values.astype("datetime64[D]")
+    wanted = era5[TIME].values if dates is None else np.asarray(dates).astype("datetime64[ns]")
+    order = np.argsort(days, kind="stable")
+    ends = [np.searchsorted(days[order], wanted.astype("datetime64[D]"), side=side) for side in ("left", "right")]
+    number = ends[1] - ends[0]
+    for what, bad in (("no time", number == 0), ("several times", number > 1)):
+        if bad.any():
+            listed = ", ".join(str(day) for day in np.unique(wanted[bad].astype("datetime64[D]")))
+            raise QtpDataError(
+                f"the reanalysis has {what} on some dates", where=TIME, expected="one a day", found=listed
+            )
+    times = wanted.astype("datetime64[D]").astype("datetime64[ns]")
+    return times, order[ends[0]]
+
+
+def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None:
+    """Refuse a terrain of which no corner lies inside the reanalysis."""
+    ends = {dim: dem[dim].values[[0, -1]] for dim in (Y, X)}
+    corners = grid.lonlat(xr.DataArray(np.zeros((2, 2)), ends, (Y, X)).rio.write_crs(dem.rio.crs))
+    lat, lon = corners.latitude.values, corners.longitude.values
+    rows, columns = axes
+    east = (lon - columns[0]) % 360.0 + columns[0]
+    inside = (lat >= rows[0]) & (lat <= rows[-1]) & (east >= columns[0]) & (east <= columns[-1])
+    if not inside.any():
+        raise QtpDataError(
+            "the terrain lies outside the reanalysis", code="I22",
+            expected=f"longitude {columns[0]:g} to {columns[-1]:g}, latitude {rows[0]:g} to {rows[-1]:g}",
+            found=f"longitude {lon.min():.3f} to {lon.max():.3f}, latitude {lat.min():.3f} to {lat.max():.3f}",
+        )  # fmt: skip
+
+
+def _slant_phase(table, elevation, longitude, latitude, incidence, *, axes, scale):
+    """Interpolate tables (time, 1, 1, height, row, column) to pixels and tilt them into the line of sight."""
+    rows, columns = axes
+    east = (longitude - columns[0]) % 360.0 + columns[0]
+    position = tuple(
+        np.interp(values, axis, np.arange(len(axis)), left=np.nan, right=np.nan)
+        for values, axis in ((elevation, HEIGHTS), (latitude, rows), (east, columns))
+    )
+    zenith = trilinear(table.reshape(len(table), *table.shape[-3:]), position)
+    return zenith * (scale / np.cos(np.deg2rad(incidence))).astype(np.float32)

@@ -1,0 +1,293 @@
+"""Twins of the static panels: the same names, data, colors and labels; they return HoloViews objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit.conventions import PERCENTILE, STRATUM, TIME, X, Y, require
+from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, holoviews, safe
+from qtp_toolkit.plot.figure import map_aspect
+from qtp_toolkit.plot.lines import distances, heights_of, swath
+from qtp_toolkit.plot.maps import classes_of, date_ticks
+from qtp_toolkit.plot.statistics import SECOND, factor_label, factor_series, places_of, stratum_names, value_label
+from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, GROUP_COLORS, LINE, NEUTRAL
+
+HEIGHT = 480
+SIZE = {"responsive": False, "width": 720, "height": 380}
+
+
+def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None = None, **style: Any) -> Any:
+    """Map that can be zoomed and read off; see :func:`qtp_toolkit.plot.deformation_map`.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Dims (y, x). Loaded if lazy.
+    title : str
+        Heading.
+    rasterize : bool, optional
+        Draw by datashader for the zoom at hand; by default for maps of more than 400 000 pixels.
+    **style
+        ``cmap``, ``vmin``, ``vmax``, ``label``, ``frame_height`` (pixels).
+
+    Returns
+    -------
+    holoviews.Image or holoviews.DynamicMap
+    """
+    require(da, dims=(Y, X))
+    holoviews()
+    tall = int(style.pop("frame_height", HEIGHT))
+    text = safe(style.pop("label")) if "label" in style else caption(da)
+    rasterize = da.sizes[Y] * da.sizes[X] > RASTERIZE_ABOVE if rasterize is None else rasterize
+    classes = classes_of(da)
+    plain = da.reset_coords(drop=True).compute().rename("value")
+    how = _class_keys(classes) if classes else colors(da, **style)
+    wide = int(min(max(tall / map_aspect(da), 160), 900))
+    image = plain.hvplot.image(
+        x=X, y=Y, rasterize=rasterize, title=heading(title, da) or " ", clabel=text, frame_height=tall,
+        frame_width=wide, cmap=how["cmap"], clim=how["clim"], colorbar=True, xlabel=_axis(da, X), ylabel=_axis(da, Y),
+        **({"aggregator": "mean"} if rasterize else {}),
+    )  # fmt: skip
+    options = {"colorbar_opts": how["ticks"]} if "ticks" in how else {}
+    if max(abs(float(da[X][0])), abs(float(da[Y][0]))) > 1e4:
+        options |= {"xformatter": "%d", "yformatter": "%d", "xticks": 4}
+    return image.opts(_options(**options))
+
+
+def onset_map(da: xr.DataArray, *, title: str = "", **style: Any) -> Any:
+    """Map of an onset whose color bar is marked with dates; see :func:`qtp_toolkit.plot.onset_map`."""
+    require(da, dims=(Y, X), units="day of year")
+    image = deformation_map(da, title=title, **style)
+    low, high = colors(da, **{key: value for key, value in style.items() if key in ("vmin", "vmax")})["clim"]
+    return image.opts(_options(colorbar_opts=_ticks(dict(date_ticks(low, high)))))
+
+
+def quicklook(da: xr.DataArray, *, title: str = "", **style: Any) -> Any:
+    """First look at any array: maps with a slider for each further dim, a line, or a histogram."""
+    hv = holoviews()
+    if {Y, X} <= set(da.dims):
+        rest = [dim for dim in da.dims if dim not in (Y, X)]
+        if not rest:
+            return deformation_map(da, title=title, **style)
+        limits = colors(da.isel({dim: da.sizes[dim] // 2 for dim in rest}))["clim"]
+        style = {"vmin": limits[0], "vmax": limits[1], **style}
+        dims = [hv.Dimension(str(dim), values=list(range(da.sizes[dim]))) for dim in rest]
+
+        def one(*index: int) -> Any:
+            return deformation_map(da.isel(dict(zip(rest, index, strict=True))), title=title, **style)
+
+        return hv.DynamicMap(one, kdims=dims)
+    if da.ndim == 1:
+        data = pd.DataFrame({"at": da[da.dims[0]].values, "value": np.asarray(da.values)})
+        return hv.Curve(data, "at", "value").opts(
+            xlabel=caption(da[da.dims[0]]),
+            ylabel=caption(da),
+            title=heading(title, da),
+            color=LINE,
+            tools=["hover"],
+            **SIZE,
+        )
+    return histogram(da, title=title)
+
+
+def histogram(da: xr.DataArray, *, title: str = "", bins: int = 60, **style: Any) -> Any:
+    """Histogram of the values between the 0.5th and the 99.5th percentile."""
+    hv = holoviews()
+    values = np.asarray(da.values, dtype="float64").ravel()
+    values = values[np.isfinite(values)]
+    ends = np.percentile(values, (0.5, 99.5)) if values.size else (0.0, 1.0)
+    counts, edges = np.histogram(values, bins=bins, range=(ends[0], max(ends[1], ends[0] + 1e-9)))
+    how = {"xlabel": caption(da), "ylabel": "Number of pixels", "title": heading(title, da), "color": NEUTRAL, **SIZE}
+    return hv.Histogram((edges, counts), kdims="value", vdims="count").opts(**{**how, **style})
+
+
+def time_series(displacement: xr.DataArray, *, fit: xr.DataArray | None = None, title: str = "", **style: Any) -> Any:
+    """Points, and the model as a line; see :func:`qtp_toolkit.plot.time_series`."""
+    require(displacement, dims=(TIME,))
+    hv = holoviews()
+    data = {"time": displacement[TIME].values, "value": np.asarray(displacement.values, dtype="float64")}
+    points = hv.Scatter(data, "time", "value", label="InSAR").opts(
+        color=NEUTRAL, line_color="black", size=6, tools=["hover"]
+    )
+    line = {"time": [], "value": []} if fit is None else {"time": fit[TIME].values, "value": np.asarray(fit.values)}
+    model = hv.Curve(line, "time", "value", label="Model").opts(color=ACCENT)
+    how = {
+        "xlabel": "Date",
+        "ylabel": caption(displacement),
+        "title": heading(title, displacement, fit),
+        **SIZE,
+        **style,
+    }
+    return (points * model).opts(show_legend=fit is not None, legend_position="top_right", **how)
+
+
+def network(
+    pairs: xr.DataArray | xr.Dataset, *, baseline: xr.DataArray | None = None, title: str = "", **style: Any
+) -> Any:
+    """Pairs as lines between acquisitions; see :func:`qtp_toolkit.plot.network`."""
+    hv = holoviews()
+    dates, first, second, height, words = heights_of(pairs, baseline)
+    i, j = dates.get_indexer(first), dates.get_indexer(second)
+    segments = {"from": first.to_numpy(), "y0": height[i], "to": second.to_numpy(), "y1": height[j]}
+    lines = hv.Segments(segments, ["from", "y0", "to", "y1"]).opts(color="#999999", line_width=0.6)
+    points = hv.Scatter({"date": dates.to_numpy(), "height": height}, "date", "height")
+    points = points.opts(marker="triangle", size=8, color="#8ec9e8", line_color="#2b6f99", tools=["hover"])
+    how = {"xlabel": "Acquisition date", "ylabel": words, "title": heading(title, pairs), **SIZE, **style}
+    return (lines * points).opts(show_legend=False, **how)
+
+
+def box(table: xr.Dataset, *, title: str = "", **style: Any) -> Any:
+    """Boxes from a table of percentiles; see :func:`qtp_toolkit.plot.box`."""
+    require(table["quantile"], dims=(STRATUM, PERCENTILE))
+    places, width, ticks = places_of(table)
+    overlay = _boxes(table["quantile"], places, width * 0.7, style.pop("color", LINE))
+    how = {
+        "xlabel": safe(factor_label(table)),
+        "ylabel": safe(value_label(table)),
+        "title": heading(title, table),
+        **SIZE,
+    }
+    return overlay.opts(xticks=[(at, safe(text)) for at, text in ticks], **{**how, **style})
+
+
+def box2(table: xr.Dataset, *, title: str = "", **style: Any) -> Any:
+    """Boxes in groups for two factors; see :func:`qtp_toolkit.plot.box2`."""
+    require(table["quantile"], dims=(STRATUM, SECOND, PERCENTILE))
+    hv = holoviews()
+    places, width, ticks = places_of(table)
+    names = stratum_names(table, SECOND)
+    slot = width * 0.8 / len(names)
+    parts = []
+    for group, name in enumerate(names):
+        at = places + (group - (len(names) - 1) / 2) * slot
+        color = GROUP_COLORS[group % len(GROUP_COLORS)]
+        parts += list(_boxes(table["quantile"].isel({SECOND: group}), at, slot * 0.85, color, safe(name)))
+    how = {
+        "xlabel": safe(factor_label(table)),
+        "ylabel": safe(value_label(table)),
+        "title": heading(title, table),
+        **SIZE,
+    }
+    how = {**how, "xticks": [(at, safe(text)) for at, text in ticks], "legend_position": "right", **style}
+    return hv.Overlay(parts).opts(**how)
+
+
+def q_bars(q: Any, *, highlight: Sequence[str] | None = None, title: str = "", **style: Any) -> Any:
+    """Bars of q, the greatest first; see :func:`qtp_toolkit.plot.q_bars`."""
+    hv = holoviews()
+    series = factor_series(q).sort_values(ascending=False, kind="stable")
+    chosen = set(highlight) if highlight is not None else {series.idxmax()}
+    color = [ACCENT if name in chosen else NEUTRAL for name in series.index]
+    data = pd.DataFrame({"factor": [safe(name) for name in series.index], "q": series.to_numpy(), "color": color})
+    how = {
+        "xrotation": 55,
+        "ylabel": "q statistic",
+        "xlabel": "",
+        "title": heading(title, q),
+        "tools": ["hover"],
+        **SIZE,
+    }
+    return hv.Bars(data, "factor", ["q", "color"]).opts(color="color", **{**how, **style})
+
+
+def profile(
+    values: xr.DataArray | xr.Dataset,
+    *,
+    faults: Mapping[str, float] | Sequence[float] = (),
+    title: str = "",
+    **style: Any,
+) -> Any:
+    """Median along a profile with its band; see :func:`qtp_toolkit.plot.profile`."""
+    hv = holoviews()
+    middle, lower, upper = swath(values)
+    along, words = distances(middle)
+    parts = []
+    if lower is not None:
+        band = {"at": along, "low": np.asarray(lower.values), "high": np.asarray(upper.values)}
+        parts.append(hv.Area(band, "at", ["low", "high"]).opts(color=LINE, alpha=0.25, line_alpha=0))
+    data = {"at": along, "value": np.asarray(middle.values)}
+    parts.append(hv.Curve(data, "at", "value").opts(color=LINE, tools=["hover"]))
+    places = faults.values() if isinstance(faults, Mapping) else faults
+    parts += [hv.VLine(float(place)).opts(color="#d7191c", line_width=1) for place in places]
+    how = {
+        "xlabel": safe(words),
+        "ylabel": caption(middle),
+        "title": heading(title, values),
+        "show_legend": False,
+        **SIZE,
+    }
+    return hv.Overlay(parts).opts(**{**how, **style})
+
+
+def alt_scatter(
+    alt: xr.DataArray,
+    amplitude: xr.DataArray,
+    *,
+    calibrated: xr.DataArray | None = None,
+    vegetation: Sequence[str] | None = None,
+    title: str = "",
+    **style: Any,
+) -> Any:
+    """Seasonal amplitude against active layer thickness; see :func:`qtp_toolkit.plot.alt_scatter`."""
+    hv = holoviews()
+    groups = np.asarray(vegetation if vegetation is not None else ["Stations"] * amplitude.size, dtype=object)
+    parts = []
+    for thickness, marker, suffix in ((alt, "circle", ""), (calibrated, "square", ", calibrated")):
+        if thickness is None:
+            continue
+        for index, group in enumerate(dict.fromkeys(groups)):
+            here = groups == group
+            data = {"alt": np.asarray(thickness.values)[here], "amplitude": np.asarray(amplitude.values)[here]}
+            points = hv.Scatter(data, "alt", "amplitude", label=safe(f"{group}{suffix}"))
+            color = CLASS_COLORS[index % len(CLASS_COLORS)]
+            parts.append(points.opts(marker=marker, size=8, color=color, line_color="black", tools=["hover"]))
+    how = {
+        "xlabel": "Active layer thickness (m)",
+        "ylabel": caption(amplitude),
+        "title": heading(title, amplitude, alt),
+    }
+    return hv.Overlay(parts).opts(legend_position="right", **{**how, **SIZE, **style})
+
+
+def _boxes(quantile: xr.DataArray, places: np.ndarray, width: float, color: str, name: str = "") -> Any:
+    hv = holoviews()
+    rows = quantile.transpose(STRATUM, PERCENTILE).sel({PERCENTILE: [2, 25, 50, 75, 98]}).values
+    keep = np.isfinite(rows).all(axis=1)
+    rows, at, half = rows[keep], np.asarray(places)[keep], width / 2
+    middle = {"x0": at - half, "y0": rows[:, 1], "x1": at + half, "y1": rows[:, 3]}
+    tall = {"x0": at, "y0": rows[:, 0], "x1": at, "y1": rows[:, 4]}
+    median = {"x0": at - half, "y0": rows[:, 2], "x1": at + half, "y1": rows[:, 2]}
+    kdims = ["x0", "y0", "x1", "y1"]
+    return (
+        hv.Segments(tall, kdims).opts(color="#444444", line_width=1)
+        * hv.Rectangles(middle, kdims, label=name).opts(color=color, alpha=0.75, line_color="#444444")
+        * hv.Segments(median, kdims).opts(color="black", line_width=2)
+    )
+
+
+def _class_keys(classes: Mapping[int, str]) -> dict[str, Any]:
+    codes = sorted(classes)
+    span = range(codes[0], codes[-1] + 1)
+    cmap = [CLASS_COLORS[codes.index(code) % len(CLASS_COLORS)] if code in classes else "#ffffff" for code in span]
+    return {"cmap": cmap, "clim": (codes[0] - 0.5, codes[-1] + 0.5), "ticks": _ticks(classes)}
+
+
+def _ticks(names: Mapping[Any, str]) -> dict[str, Any]:
+    from bokeh.models import FixedTicker  # noqa: PLC0415
+
+    return {"ticker": FixedTicker(ticks=list(names)), "major_label_overrides": {k: safe(v) for k, v in names.items()}}
+
+
+def _options(**options: Any) -> Any:
+    return holoviews().opts.Image(tools=["hover"], **options)
+
+
+def _axis(da: xr.DataArray, dim: str) -> str:
+    geographic = "spatial_ref" in da.coords and "GEOGCS" in str(da["spatial_ref"].attrs.get("crs_wkt", ""))[:8]
+    names = {X: ("Longitude (°)", "Easting (m)"), Y: ("Latitude (°)", "Northing (m)")}
+    return names[dim][0 if geographic else 1]

@@ -1,0 +1,125 @@
+"""Delay of radar waves in the troposphere, from profiles on pressure levels. Arrays in, arrays out.
+
+Constants of Jolivet et al. (2011), which PyAPS uses as well.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+K1, K2, K3 = 0.776, 0.716, 3750.0
+"""Refractivity constants in K Pa-1, K Pa-1 and K2 Pa-1."""
+
+GAS_DRY, GAS_VAPOR = 287.05, 461.495
+"""Specific gas constants of dry air and water vapor in J kg-1 K-1."""
+
+GRAVITY_MEAN, GRAVITY_STANDARD = 9.784, 9.80665
+"""Mean gravity of the air column, and the one that turns geopotential into height, in m s-2."""
+
+_TINY = 1e-12
+
+
+def vapor_pressure(pressure: np.ndarray, humidity: np.ndarray) -> np.ndarray:
+    """Partial pressure of water vapor (in the unit of the pressure) from specific humidity (kg/kg)."""
+    ratio = GAS_DRY / GAS_VAPOR
+    humidity = np.clip(humidity, 0.0, None)
+    return pressure * humidity / (ratio + (1.0 - ratio) * humidity)
+
+
+def zenith_delay(
+    geopotential: np.ndarray,
+    temperature: np.ndarray,
+    humidity: np.ndarray,
+    *,
+    pressure: np.ndarray,
+    heights: np.ndarray,
+) -> np.ndarray:
+    """Zenith delay in m between given heights and the top level, for profiles (..., level) ordered from the top down.
+
+    Pressure and wet refractivity are exponential in height between two levels, and beyond the lowest: exact for an
+    isothermal atmosphere.
+
+    Parameters
+    ----------
+    geopotential, temperature, humidity : (..., level) arrays
+        m2 s-2, K, kg/kg.
+    pressure : (level,) array
+        Pa, increasing.
+    heights : (height,) array
+        m.
+
+    Returns
+    -------
+    (..., height) array
+        m.
+    """
+    shape = geopotential.shape[:-1]
+    flat = [np.asarray(a, dtype=np.float64).reshape(-1, len(pressure)) for a in (geopotential, temperature, humidity)]
+    out = np.empty((len(flat[0]), len(heights)))
+    for begin in range(0, len(out), 512):
+        part = slice(begin, begin + 512)
+        out[part] = _columns(*(a[part] for a in flat), pressure, heights)
+    return out.reshape(*shape, len(heights))
+
+
+def _columns(geopotential, temperature, humidity, pressure, heights):
+    z = geopotential / GRAVITY_STANDARD
+    vapor = vapor_pressure(pressure, humidity)
+    wet = 1e-6 * ((K2 - GAS_DRY / GAS_VAPOR * K1) * vapor / temperature + K3 * vapor / temperature**2)
+    log_wet = np.log(np.maximum(wet, _TINY))
+    log_pressure = np.broadcast_to(np.log(pressure), z.shape)
+    thickness = z[:, :-1] - z[:, 1:]
+    above = np.zeros_like(z)
+    above[:, 1:] = np.cumsum(_exponential_mean(log_wet[:, :-1], log_wet[:, 1:]) * thickness, axis=-1)
+    upper = (z[:, None, :] > heights[:, None]).sum(axis=-1) - 1
+    upper = upper.clip(0, len(pressure) - 2)
+
+    def at(values, step=0):
+        return np.take_along_axis(values, upper + step, axis=-1)
+
+    depth = at(z) - heights
+    share = depth / (at(z) - at(z, 1))
+    here = at(log_wet) + share * (at(log_wet, 1) - at(log_wet))
+    below = np.exp(at(log_pressure) + share * (at(log_pressure, 1) - at(log_pressure)))
+    dry = 1e-6 * K1 * GAS_DRY / GRAVITY_MEAN * (below - pressure[0])
+    return dry + at(above) + _exponential_mean(at(log_wet), here) * depth
+
+
+def _exponential_mean(log_a: np.ndarray, log_b: np.ndarray) -> np.ndarray:
+    """Mean of an exponential between two points, from its logarithms there."""
+    half = (log_b - log_a) / 2
+    small = np.abs(half) < 1e-4
+    safe = np.where(small, 1.0, half)
+    return np.exp((log_a + log_b) / 2) * np.where(small, 1 + half**2 / 6, np.sinh(safe) / safe)
+
+
+def trilinear(
+    table: np.ndarray, position: tuple[np.ndarray, np.ndarray, np.ndarray], *, dtype: type = np.float32
+) -> np.ndarray:
+    """Interpolate tables (time, a, b, c) at fractional indices (a, b, c) of points; NaN where an index is NaN.
+
+    Returns
+    -------
+    (time, ...) array
+        Shape of the points behind the time.
+    """
+    sizes = table.shape[1:]
+    outside = np.isnan(position[0] + position[1] + position[2])
+    lower, shares = [], []
+    for index, size in zip(position, sizes, strict=True):
+        filled = np.where(outside, 0.0, index)
+        low = np.floor(filled).astype(np.int64).clip(0, max(size - 2, 0))
+        lower.append(low)
+        shares.append(filled - low)
+    flat = table.reshape(len(table), -1)
+    out = np.zeros((len(table), *outside.shape), dtype)
+    for corner in np.ndindex(2, 2, 2):
+        weight = np.ones(outside.shape)
+        for share, side in zip(shares, corner, strict=True):
+            weight = weight * (share if side else 1 - share)
+        corners = [np.minimum(low + side, size - 1) for low, side, size in zip(lower, corner, sizes, strict=True)]
+        at = np.ravel_multi_index(tuple(corners), sizes)
+        for t in range(len(table)):
+            out[t] += (flat[t][at] * weight).astype(dtype)
+    out[:, outside] = np.nan
+    return out

@@ -1,0 +1,84 @@
+"""The graph whose nodes are acquisition dates and whose edges are interferogram pairs. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+
+def read(days: Any) -> np.ndarray:
+    """Read the dates of pairs even if chunking a stack has made its coordinates lazy: they are few and needed first."""
+    return np.asarray(days.compute(scheduler="synchronous") if hasattr(days, "compute") else days)
+
+
+def faults(reference: np.ndarray, secondary: np.ndarray) -> str | None:
+    """Name every pair that no inversion can use: zero span, later date first, present twice; None if all are well."""
+    first, second = (np.asarray(days).astype("datetime64[D]") for days in (reference, secondary))
+    words = []
+    for what, bad in (("zero span", first == second), ("reference after secondary", first > second)):
+        words += [f"{what}: {_name(a, b)}" for a, b in zip(first[bad], second[bad], strict=True)]
+    keys = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=-1)
+    unique, counts = np.unique(keys.astype(np.int64), axis=0, return_counts=True)
+    words += [
+        f"{count} times: {_name(*key.astype('datetime64[D]'))}"
+        for key, count in zip(unique, counts, strict=True)
+        if count > 1
+    ]
+    return "; ".join(words) or None
+
+
+def index(reference: np.ndarray, secondary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Sorted dates of a network and, per pair, the positions of its earlier and later date in them."""
+    dates, position = np.unique(np.concatenate([reference, secondary]), return_inverse=True)
+    first, second = np.split(position.astype(np.int64), 2)
+    return dates, first, second
+
+
+def components(n_dates: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Label (0, 1, ... in the order of their first date) of the connected group that each date belongs to."""
+    root = list(range(n_dates))
+
+    def find(node: int) -> int:
+        while root[node] != node:
+            root[node] = root[root[node]]
+            node = root[node]
+        return node
+
+    for a, b in zip(first.tolist(), second.tolist(), strict=True):
+        low, high = sorted((find(a), find(b)))
+        root[high] = low
+    return np.unique([find(node) for node in range(n_dates)], return_inverse=True)[1]
+
+
+def describe_components(dates: np.ndarray, labels: np.ndarray) -> str:
+    """Spell out the connected groups: their dates (first and last if many) and the days of the gap after each."""
+    groups = [dates[labels == label].astype("datetime64[D]") for label in np.unique(labels)]
+    words = []
+    for number, group in enumerate(groups):
+        text = (
+            ", ".join(str(day) for day in group)
+            if len(group) <= 4
+            else f"{group[0]} to {group[-1]} ({len(group)} dates)"
+        )
+        later = [other[other > group[-1]].min() for other in groups if (other > group[-1]).any()]
+        gap = f", gap of {(min(later) - group[-1]).astype(int)} d" if later and number + 1 < len(groups) else ""
+        words.append(text + gap)
+    return "; ".join(words)
+
+
+def triplets(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Find the closed triangles: rows of pair positions (a-b, b-c, a-c) with a < b < c, ordered by dates."""
+    edge = {(a, b): number for number, (a, b) in enumerate(zip(first.tolist(), second.tolist(), strict=True))}
+    later: dict[int, list[int]] = {}
+    for a, b in sorted(edge):
+        later.setdefault(a, []).append(b)
+    rows = [
+        (edge[a, b], edge[b, c], edge[a, c])
+        for a in sorted(later) for b in later[a] for c in later.get(b, ()) if (a, c) in edge
+    ]  # fmt: skip
+    return np.array(rows, dtype=np.int64).reshape(-1, 3)
+
+
+def _name(first: np.datetime64, second: np.datetime64) -> str:
+    return f"{first}/{second}"

@@ -1,0 +1,110 @@
+"""Filters and phase unwrapping by Fourier and cosine transforms. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.fft import dctn, idctn
+from scipy.ndimage import uniform_filter
+
+
+def wrap(phase: np.ndarray) -> np.ndarray:
+    """Phase in -pi..pi (rad)."""
+    return np.angle(np.exp(1j * phase))
+
+
+def goldstein(interferogram: np.ndarray, *, alpha: float, patch: int, smooth: int) -> np.ndarray:
+    """Goldstein and Werner (1998): in overlapping patches, multiply the spectrum Z by ``|smoothed Z| ** alpha``.
+
+    Patches overlap by three quarters and are blended with triangular weights. Pixels that are NaN are zero in the
+    transform and NaN in the result.
+    """
+    rows, columns = interferogram.shape
+    size, step = patch, max(patch // 4, 1)
+    hole = ~np.isfinite(interferogram)
+    filled = np.where(hole, 0, interferogram).astype(np.complex128)
+    margin = [(size, size + (-n) % step) for n in (rows, columns)]
+    padded = np.pad(filled, margin, mode="symmetric" if min(rows, columns) >= size else "constant")
+    ramp = 1 - np.abs((np.arange(size) - (size - 1) / 2) / (size / 2))
+    taper = ramp[:, None] * ramp[None, :]
+    total, share = np.zeros_like(padded), np.zeros(padded.shape)
+    for i in range(0, padded.shape[0] - size + 1, step):
+        for j in range(0, padded.shape[1] - size + 1, step):
+            at = (slice(i, i + size), slice(j, j + size))
+            total[at] += taper * _filter_patch(padded[at], alpha, smooth)
+            share[at] += taper
+    out = (total / np.where(share > 0, share, 1))[size : size + rows, size : size + columns]
+    return np.where(hole, np.nan, out).astype(interferogram.dtype)
+
+
+def _filter_patch(values: np.ndarray, alpha: float, smooth: int) -> np.ndarray:
+    spectrum = np.fft.fft2(values)
+    strength = uniform_filter(np.abs(spectrum), smooth, mode="wrap")
+    highest = strength.max()
+    return np.fft.ifft2(spectrum * (strength / highest) ** alpha) if highest > 0 else values
+
+
+def unwrap_least_squares(
+    wrapped: np.ndarray, weight: np.ndarray, *, iterations: int = 50, tolerance: float = 1e-4
+) -> np.ndarray:
+    """Weighted least-squares unwrapping (Ghiglia and Romero 1994), made congruent with the wrapped phase.
+
+    Solves the weighted Poisson equation of the wrapped gradients by conjugate gradients; the unweighted one, solved
+    by a cosine transform, is the preconditioner. Without weights that is the solution at once. At the end the
+    solution is moved by less than half a cycle so that it differs from the wrapped phase by whole cycles.
+
+    Parameters
+    ----------
+    wrapped : (y, x) array
+        rad, NaN where missing.
+    weight : (y, x) array
+        0 or more; missing pixels get zero.
+    iterations : int
+    tolerance : float
+        Residual norm, relative to the start, at which to stop.
+
+    Returns
+    -------
+    (y, x) array
+        rad; NaN where missing. An additive multiple of 2 pi is arbitrary.
+    """
+    hole = ~np.isfinite(wrapped)
+    weight = np.where(hole, 0.0, weight)
+    links = [np.minimum(weight[1:], weight[:-1]) ** 2, np.minimum(weight[:, 1:], weight[:, :-1]) ** 2]
+    filled = np.where(hole, 0.0, wrapped)
+    slopes = [wrap(np.diff(filled, axis=axis)) for axis in (0, 1)]
+    residual = _divergence([link * slope for link, slope in zip(links, slopes, strict=True)], wrapped.shape)
+    solution, direction, before = np.zeros(wrapped.shape), None, 0.0
+    start = np.linalg.norm(residual)
+    for _ in range(iterations):
+        if np.linalg.norm(residual) <= tolerance * start:
+            break
+        guess = _solve_poisson(residual)
+        now = float((residual * guess).sum())
+        direction = guess if direction is None else guess + (now / before) * direction
+        image = _divergence([link * np.diff(direction, axis=axis) for axis, link in enumerate(links)], wrapped.shape)
+        step = now / float((direction * image).sum())
+        solution, residual, before = solution + step * direction, residual - step * image, now
+    closest = np.angle((weight * np.exp(1j * (filled - solution))).sum())
+    cycles = np.rint((solution + closest - filled) / (2 * np.pi))
+    return np.where(hole, np.nan, filled + 2 * np.pi * cycles)
+
+
+def _divergence(flows: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
+    """Sum of what flows out of each pixel: minus the discrete Laplacian, where the flows are gradients."""
+    out = np.zeros(shape)
+    down, right = flows
+    out[:-1] -= down
+    out[1:] += down
+    out[:, :-1] -= right
+    out[:, 1:] += right
+    return out
+
+
+def _solve_poisson(source: np.ndarray) -> np.ndarray:
+    """Solve for the field whose negative Laplacian (no flow through the edge) is the source; its mean is zero."""
+    angles = [np.pi * np.arange(n) / n for n in source.shape]
+    eigenvalues = 4 - 2 * np.cos(angles[0])[:, None] - 2 * np.cos(angles[1])[None, :]
+    eigenvalues[0, 0] = 1.0
+    spectrum = dctn(source, norm="ortho") / eigenvalues
+    spectrum[0, 0] = 0.0
+    return idctn(spectrum, norm="ortho")

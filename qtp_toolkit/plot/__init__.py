@@ -1,0 +1,39 @@
+"""Static figures: one panel is one function ``(data, *, ax=None, **style) -> Axes``.
+
+Labels come from the attributes of the data, colors and limits from :data:`STYLE`, sizes from the journal's column
+widths. Nothing here reads files, and nothing writes but :func:`save`.
+
+>>> from qtp_toolkit import plot
+>>> fig, axes = plot.new(2, 1)
+>>> plot.save(fig, "two_panels").name
+'two_panels.png'
+"""
+
+from qtp_toolkit.plot.figure import new, panel_letters, save
+from qtp_toolkit.plot.lines import network, profile, time_series
+from qtp_toolkit.plot.maps import deformation_map, onset_map, quicklook
+from qtp_toolkit.plot.overlay import vectors
+from qtp_toolkit.plot.scatter import alt_scatter
+from qtp_toolkit.plot.statistics import box, box2, q_bars
+from qtp_toolkit.plot.style import STYLE, house, label, style_of
+
+__all__ = [
+    "STYLE",
+    "alt_scatter",
+    "box",
+    "box2",
+    "deformation_map",
+    "house",
+    "label",
+    "network",
+    "new",
+    "onset_map",
+    "panel_letters",
+    "profile",
+    "q_bars",
+    "quicklook",
+    "save",
+    "style_of",
+    "time_series",
+    "vectors",
+]

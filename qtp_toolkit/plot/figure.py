@@ -1,0 +1,171 @@
+"""Figures of house size: new ones, panels drawn in house style, notes, letters, saving."""
+
+from __future__ import annotations
+
+import functools
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.plot.style import DPI, house, provenance
+
+MM = 1 / 25.4
+WIDTHS = {"single": 90.0, "double": 190.0}
+"""Column widths of the journal in mm."""
+
+NOTE_GID = "provenance-note"
+
+
+def panel(function: Callable[..., Axes]) -> Callable[..., Axes]:
+    """Draw ``function`` in house style, on new axes if it got none, and print where the data come from."""
+
+    @functools.wraps(function)
+    def drawn(data: Any, *args: Any, ax: Axes | None = None, title: str | None = None, **style: Any) -> Axes:
+        with house():
+            ax = new(like=data)[1] if ax is None else ax
+            function(data, *args, ax=ax, **style)
+            if title is not None:
+                ax.set_title(title)
+            _tidy(ax)
+            mark_provenance(ax, data, *args, *style.values())
+        return ax
+
+    return drawn
+
+
+def _tidy(ax: Axes) -> None:
+    """Drop the horizontal label above a panel that shares the axis; break one that is wider than the panel."""
+    spec = ax.get_subplotspec()
+    below = [other for other in ax.get_shared_x_axes().get_siblings(ax) if other.get_subplotspec() != spec]
+    if below and spec is not None and not spec.is_last_row():
+        ax.set_xlabel("")
+    ax.set_xlabel("\n".join(textwrap.wrap(ax.get_xlabel(), room(ax, 8.0))))
+
+
+def room(ax: Axes, points: float) -> int:
+    """Estimate how many characters of a font size fit across the panel."""
+    inches = ax.get_position(original=True).width * ax.figure.get_figwidth()
+    return max(int(0.92 * inches * 72 / (0.56 * points)), 8)
+
+
+def new(
+    ncols: int = 1,
+    nrows: int = 1,
+    *,
+    width: str | float | None = None,
+    aspect: float = 0.7,
+    like: Any = None,
+    **subplots: Any,
+) -> tuple[Figure, Any]:
+    """Make a figure of house size, laid out so that nothing overlaps.
+
+    Parameters
+    ----------
+    ncols, nrows : int
+        Panels across and down.
+    width : {"single", "double"} or float, optional
+        Journal column or mm. By default double when there is more than one column of panels, else single.
+    aspect : float
+        Height of one panel over its width.
+    like : xarray.DataArray, optional
+        A map (y, x): panels take its shape in place of ``aspect``.
+    **subplots
+        Passed to :func:`matplotlib.pyplot.subplots` (``sharex``, ``width_ratios``, ...).
+
+    Returns
+    -------
+    (Figure, Axes or numpy.ndarray of Axes)
+        As matplotlib gives them: a single Axes when there is one panel.
+    """
+    if width is None:
+        width = "double" if ncols > 1 else "single"
+    if isinstance(width, str) and width not in WIDTHS:
+        raise QtpDataError("unknown figure width", expected=sorted(WIDTHS), found=width, hint="Or give a number of mm.")
+    millimeters = WIDTHS[width] if isinstance(width, str) else float(width)
+    if _is_map(like):
+        aspect = min(max(map_aspect(like) * 0.75, 0.35), 1.9)
+    height = min(nrows * aspect * millimeters / ncols + 6.0, 240.0)
+    with house():
+        return plt.subplots(nrows, ncols, figsize=(millimeters * MM, height * MM), layout="constrained", **subplots)
+
+
+def panel_letters(axes: Any, *, start: str = "a") -> None:
+    """Write (a), (b), ... above the upper left corner of each panel, row by row."""
+    for offset, ax in enumerate(np.atleast_1d(np.asarray(axes, dtype=object)).ravel()):
+        ax.set_title(f"({chr(ord(start) + offset)})", loc="left", fontsize=8, fontweight="bold")
+
+
+def mark_provenance(ax: Axes, *objects: Any) -> None:
+    """Print the ``provenance_note`` of any of ``objects`` once at the foot of the figure, in a strip kept free."""
+    note = next((text for text in map(provenance, objects) if text), None)
+    figure = ax.figure.canvas.figure
+    if note is None or any(text.get_gid() == NOTE_GID for text in figure.texts):
+        return
+    strip = 3.0 * MM / figure.get_figheight()
+    engine = figure.get_layout_engine()
+    if engine is not None and "rect" in engine.get():
+        engine.set(rect=(0, strip, 1, 1 - strip))
+    x, y = 1 - 1.0 * MM / figure.get_figwidth(), 0.6 * MM / figure.get_figheight()
+    figure.text(x, y, note, ha="right", va="bottom", fontsize=6, color="0.4", style="italic", gid=NOTE_GID)
+
+
+def save(fig: Figure, name: str) -> Path:
+    """Write a figure as PNG into the output folder: ``<output>/figures/<name>.png`` at 200 dpi.
+
+    Parameters
+    ----------
+    fig : matplotlib.figure.Figure
+        Left open, so that a notebook still shows it.
+    name : str
+        File name without folder and ending, e.g. ``"fig03"``.
+
+    Returns
+    -------
+    pathlib.Path
+        The file, written whole or not at all.
+    """
+    from qtp_toolkit import products  # noqa: PLC0415  (only saving needs the output folder)
+
+    if not name or Path(name).name != name:
+        raise QtpDataError("not a plain figure name", expected="letters, digits, - and _", found=name)
+    folder = products.output_folder() / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{name}.png"
+    partial = folder / f".{name}.partial.png"
+    with house():
+        settle(fig)
+        fig.savefig(partial, dpi=DPI)
+    partial.replace(target)
+    return target
+
+
+def settle(fig: Figure) -> None:
+    """Repeat the layout until maps of fixed shape and their color bars have found their room."""
+    for _ in range(3):
+        fig.draw_without_rendering()
+
+
+def headroom(ax: Axes, share: float) -> None:
+    """Raise the upper limit by a share of the range, as room for a legend or for numbers."""
+    low, high = ax.get_ylim()
+    ax.set_ylim(low, high + share * (high - low))
+
+
+def _is_map(obj: Any) -> bool:
+    return isinstance(obj, xr.DataArray) and {"y", "x"} <= set(obj.dims) and min(obj.sizes["y"], obj.sizes["x"]) > 1
+
+
+def map_aspect(da: xr.DataArray) -> float:
+    """Height of a map over its width, true to scale also in degrees."""
+    y, x = np.asarray(da["y"], dtype="float64"), np.asarray(da["x"], dtype="float64")
+    ratio = abs(y[-1] - y[0]) / abs(x[-1] - x[0])
+    geographic = max(abs(x[0]), abs(x[-1])) <= 360.0 and max(abs(y[0]), abs(y[-1])) <= 90.0
+    return float(ratio / np.cos(np.deg2rad(y.mean())) if geographic else ratio)

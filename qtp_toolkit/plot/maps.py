@@ -1,0 +1,312 @@
+"""Maps: thinned to the pixels of the figure, shaded, with color bar or legend, graticule and scale bar."""
+
+from __future__ import annotations
+
+import calendar
+import json
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib import dates as mdates
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, LightSource, ListedColormap, Normalize
+from matplotlib.patches import Patch
+
+from qtp_toolkit.conventions import REASONS, X, Y, require
+from qtp_toolkit.plot.figure import panel
+from qtp_toolkit.plot.overlay import frame, graticule, north, scale_bar, vectors
+from qtp_toolkit.plot.style import CLASS_COLORS, DPI, LINE, label, style_of
+
+SHADE_FLOOR = 0.6
+
+
+@panel
+def deformation_map(
+    da: xr.DataArray,
+    *,
+    ax: Axes | None = None,
+    hillshade: xr.DataArray | None = None,
+    overlays: Mapping[str, pd.DataFrame] | None = None,
+    coordinates: str = "graticule",
+    colorbar: bool = True,
+    scale: bool = True,
+    north_arrow: bool = False,
+    **style: Any,
+) -> Axes:
+    """Map of a deformation rate, an amplitude, or any other (y, x) variable, classes included.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Dims (y, x), projected meters or degrees; NaN stays blank. May be lazy: it is thinned to the pixels that the
+        figure has before it is computed, by taking every n-th row and column. Integer data with ``attrs["classes"]``
+        (``{code: name}``) get a legend.
+    ax : matplotlib.axes.Axes, optional
+        Panel to draw into; by default a new figure with the shape of the map.
+    hillshade : xarray.DataArray, optional
+        Elevation (y, x) in m in the same CRS, shaded from the northwest beneath the colors.
+    overlays : mapping of str to pandas.DataFrame, optional
+        Vector tables (lon/lat) by name; ``lakes``, ``glaciers``, ``faults``, ``highway``, ``regions``, ``profiles``,
+        ``stations``, ``study_area`` and ``reference`` have a style of their own.
+    coordinates : {"graticule", "km", "none"}
+        Ticks in degrees of longitude and latitude, in kilometers from the lower left corner, or none.
+    colorbar, scale, north_arrow : bool
+        Furniture to draw.
+    **style
+        ``cmap``, ``vmin``, ``vmax`` in place of those of :data:`STYLE`; ``label`` in place of the one from attributes;
+        ``title`` as in every panel.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Notes
+    -----
+    Figure 3 of the paper. The color maps are perceptually uniform and readable with color blindness (cmcrameri); a
+    signed variable is symmetric about zero, red for motion away from the satellite (subsidence).
+    """
+    require(da, dims=(Y, X))
+    thin = decimate(da, ax)
+    classes = classes_of(thin)
+    rgba, mappable = _class_colors(thin, classes) if classes else _colors(thin, style)
+    rgba = _shaded(rgba, thin, hillshade)
+    ax.imshow(rgba, extent=extent_of(da), origin=_origin(da), interpolation="nearest", zorder=1)
+    frame(ax, da)
+    for name, table in (overlays or {}).items():
+        vectors(ax, table, name=name)
+    if coordinates == "graticule":
+        graticule(ax)
+    elif coordinates == "km":
+        _kilometers(ax)
+    else:
+        ax.set(xticks=[], yticks=[])
+    if scale:
+        scale_bar(ax)
+    if north_arrow:
+        north(ax)
+    if colorbar:
+        _key(ax, da, classes, mappable, style.get("label"))
+    return ax
+
+
+@panel
+def onset_map(da: xr.DataArray, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """Map of an onset in day of year (1 January 00:00 is 1.0), its color bar marked with dates.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Dims (y, x), day of year: a mean onset.
+    ax : matplotlib.axes.Axes, optional
+    **style
+        As for :func:`deformation_map`.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    require(da, dims=(Y, X), units="day of year")
+    title = str(da.attrs.get("long_name", "onset"))
+    style = {"label": f"{title[:1].upper()}{title[1:]} (date)", **style}
+    deformation_map(da, ax=ax, **style)
+    for inset in ax.child_axes:
+        if inset.get_gid() == "colorbar":
+            _mark_dates(inset)
+    return ax
+
+
+@panel
+def quicklook(da: xr.DataArray, *, ax: Axes | None = None, **style: Any) -> Axes:
+    """First look at any array: a map if it has y and x, a line if it has one dim, else a histogram.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        Any dims. Of dims besides y and x the middle element is shown, and the heading says which.
+    ax : matplotlib.axes.Axes, optional
+    **style
+        Passed to :func:`deformation_map` for maps, to matplotlib otherwise.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    if {Y, X} <= set(da.dims):
+        middle = {dim: da.sizes[dim] // 2 for dim in da.dims if dim not in (Y, X)}
+        picked = da.isel(middle)
+        title = ", ".join(_position(da, dim, index) for dim, index in middle.items())
+        return deformation_map(picked, ax=ax, **{"scale": False, "title": title, **style})
+    if da.ndim == 1:
+        dim = str(da.dims[0])
+        ax.plot(da[dim].values, da.values, **{"color": LINE, **style})
+        ax.set(xlabel=label(da[dim]), ylabel=label(da))
+        if np.issubdtype(da[dim].dtype, np.datetime64):
+            concise_dates(ax)
+        return ax
+    values = np.asarray(da.values, dtype="float64").ravel()
+    ax.hist(values[np.isfinite(values)], **{"bins": 60, "color": LINE, **style})
+    ax.set(xlabel=label(da), ylabel="Number of values")
+    return ax
+
+
+def decimate(da: xr.DataArray, ax: Axes | None = None, *, dpi: int = DPI) -> xr.DataArray:
+    """Take every n-th row and column, n as large as the pixels of ``ax`` at ``dpi`` allow; lazy if the input is lazy.
+
+    Without ``ax`` a map of at most 1500 rows and columns is kept.
+    """
+    wide = tall = 1500.0
+    if ax is not None:
+        figure = ax.figure.canvas.figure
+        rows, columns = ax.get_subplotspec().get_gridspec().get_geometry() if ax.get_subplotspec() else (1, 1)
+        wide = figure.get_figwidth() * dpi / columns
+        tall = figure.get_figheight() * dpi / rows
+    step = int(max(1, min(da.sizes[X] // wide, 10_000), min(da.sizes[Y] // tall, 10_000)))
+    return da.isel({Y: slice(step // 2, None, step), X: slice(step // 2, None, step)}) if step > 1 else da
+
+
+def classes_of(da: xr.DataArray) -> dict[int, str]:
+    """``{code: name}`` of a class raster, from ``attrs["classes"]``; the reason codes of a ``reason`` layer."""
+    classes = da.attrs.get("classes") or (REASONS if da.name == "reason" else {})
+    named = json.loads(classes) if isinstance(classes, str) else classes
+    return {int(code): str(name) for code, name in named.items()}
+
+
+def extent_of(da: xr.DataArray) -> tuple[float, float, float, float]:
+    """Outer edges (left, right, bottom, top) of the pixels of a regular grid."""
+    left, right = _edges(np.asarray(da[X], dtype="float64"))
+    bottom, top = _edges(np.asarray(da[Y], dtype="float64"))
+    return left, right, bottom, top
+
+
+def concise_dates(ax: Axes) -> None:
+    """Label a time axis without repeating years, and without a word of matplotlib's in an offset."""
+    locator = mdates.AutoDateLocator(minticks=3, maxticks=8)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator, show_offset=False))
+
+
+def _edges(centers: np.ndarray) -> tuple[float, float]:
+    half = abs(centers[-1] - centers[0]) / max(len(centers) - 1, 1) / 2 or 0.5
+    return float(centers.min() - half), float(centers.max() + half)
+
+
+def _origin(da: xr.DataArray) -> str:
+    y = np.asarray(da[Y], dtype="float64")
+    return "lower" if len(y) > 1 and y[0] < y[-1] else "upper"
+
+
+def _colors(da: xr.DataArray, style: Mapping[str, Any]) -> tuple[np.ndarray, mpl.cm.ScalarMappable]:
+    loaded = da.copy(data=np.asarray(da.values, dtype="float64"))
+    how = style_of(loaded, **{key: value for key, value in style.items() if key in ("cmap", "vmin", "vmax")})
+    mappable = mpl.cm.ScalarMappable(Normalize(how["vmin"], how["vmax"]), how["cmap"])
+    values = np.ma.masked_invalid(loaded.values)
+    mappable.set_array(values)
+    return mappable.cmap(mappable.norm(values), bytes=False), mappable
+
+
+def _class_colors(da: xr.DataArray, classes: dict[int, str]) -> tuple[np.ndarray, mpl.cm.ScalarMappable]:
+    codes = sorted(classes)
+    cmap = ListedColormap([CLASS_COLORS[i % len(CLASS_COLORS)] for i in range(len(codes))])
+    mappable = mpl.cm.ScalarMappable(BoundaryNorm(np.arange(len(codes) + 1) - 0.5, len(codes)), cmap)
+    values = np.asarray(da.values, dtype="float64")
+    index = np.searchsorted(codes, values).clip(0, len(codes) - 1)
+    known = np.isfinite(values) & (np.asarray(codes, dtype="float64")[index] == values)
+    return cmap(np.ma.masked_where(~known, index)), mappable
+
+
+def _shaded(rgba: np.ndarray, da: xr.DataArray, elevation: xr.DataArray | None) -> np.ndarray:
+    """Multiply colors by a hillshade; blank pixels show the shade itself in light gray."""
+    if elevation is None:
+        return rgba
+    z = elevation.sel({Y: da[Y], X: da[X]}, method="nearest").transpose(Y, X)
+    height = np.asarray(z.values, dtype="float64")
+    height = np.where(np.isfinite(height), height, np.nanmin(height) if np.isfinite(height).any() else 0.0)
+    down, right = np.gradient(height)
+    steep = np.percentile(np.hypot(down, right), 90)
+    light = LightSource(azdeg=315, altdeg=45)
+    if _origin(da) == "lower":
+        height = height[::-1]
+    shade = light.hillshade(height, vert_exag=1.0 / steep if steep > 0 else 1.0)
+    shade = shade[::-1] if _origin(da) == "lower" else shade
+    factor = SHADE_FLOOR + (1 - SHADE_FLOOR) * shade[..., None]
+    out = np.array(rgba)
+    blank = out[..., 3] == 0
+    out[blank] = (0.93, 0.93, 0.93, 1.0)
+    out[..., :3] *= factor
+    return out
+
+
+def _key(ax: Axes, da: xr.DataArray, classes: dict[int, str], mappable: Any, text: str | None) -> None:
+    if classes:
+        present = set(np.unique(decimate(da).values).tolist())
+        rows = [(code, color) for code, color in zip(sorted(classes), _cycle(len(classes)), strict=True)]
+        handles = [
+            Patch(facecolor=color, edgecolor="0.4", lw=0.4, label=classes[code])
+            for code, color in rows
+            if code in present
+        ]
+        if handles:
+            legend = ax.legend(
+                handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0, frameon=False
+            )
+            legend.set_title(text or label(da), prop={"size": 7})
+            legend._legend_box.align = "left"
+        return
+    left, right, bottom, top = extent_of(da)
+    tall = (top - bottom) / (right - left) > 1.4
+    inset = ax.inset_axes([1.04, 0.2, 0.06, 0.6] if tall else [1.03, 0.0, 0.045, 1.0])
+    inset.set_gid("colorbar")
+    values = mappable.get_array().compressed()
+    below, above = (
+        (bool((values < mappable.norm.vmin).any()), bool((values > mappable.norm.vmax).any()))
+        if values.size
+        else (False, False)
+    )
+    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
+    bar = ax.figure.colorbar(mappable, cax=inset, extend=extend, extendfrac=0.03)
+    bar.outline.set_linewidth(0.5)
+    bar.set_label("\n".join(textwrap.wrap(text or label(da), 38)))
+
+
+def _cycle(count: int) -> list[str]:
+    return [CLASS_COLORS[i % len(CLASS_COLORS)] for i in range(count)]
+
+
+def _kilometers(ax: Axes) -> None:
+    left, bottom = ax.get_xlim()[0], ax.get_ylim()[0]
+    ax.xaxis.set_major_formatter(lambda value, _: f"{(value - left) / 1000:g}")
+    ax.yaxis.set_major_formatter(lambda value, _: f"{(value - bottom) / 1000:g}")
+    ax.xaxis.set_major_locator(_from(left, ax.get_xlim()))
+    ax.yaxis.set_major_locator(_from(bottom, ax.get_ylim()))
+    ax.set(xlabel="Easting from the left edge (km)", ylabel="Northing from the lower edge (km)")
+
+
+def _from(start: float, limits: tuple[float, float]) -> mpl.ticker.FixedLocator:
+    steps = mpl.ticker.MaxNLocator(5).tick_values(0, limits[1] - limits[0])
+    return mpl.ticker.FixedLocator([start + step for step in steps if 0 <= step <= limits[1] - limits[0]])
+
+
+def date_ticks(low: float, high: float) -> list[tuple[int, str]]:
+    """Day of year and date for the first of each month between two days, and for days between where they are near."""
+    days = (1, 6, 11, 16, 21, 26) if high - low < 45 else (1, 11, 21) if high - low < 90 else (1,)
+    dates = [pd.Timestamp(2015, month, day) for month in range(1, 13) for day in days]
+    return [(d.day_of_year, f"{d.day} {calendar.month_abbr[d.month]}") for d in dates if low <= d.day_of_year <= high]
+
+
+def _mark_dates(bar: Axes) -> None:
+    ticks = date_ticks(*bar.get_ylim())
+    bar.yaxis.set_major_locator(mpl.ticker.FixedLocator([day for day, _ in ticks]))
+    bar.yaxis.set_major_formatter(mpl.ticker.FixedFormatter([text for _, text in ticks]))
+    bar.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+
+
+def _position(da: xr.DataArray, dim: Any, index: int) -> str:
+    if dim not in da.coords:
+        return f"{dim} {index}"
+    value = da[dim].values[index]
+    return str(np.datetime_as_string(value, "D")) if np.issubdtype(da[dim].dtype, np.datetime64) else f"{dim} {value}"

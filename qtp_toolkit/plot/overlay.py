@@ -1,0 +1,271 @@
+"""What lies over a map: vectors in lon/lat, graticule, scale bar, north arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyproj
+import rioxarray  # noqa: F401  (registers .rio)
+import xarray as xr
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path as OutlinePath
+
+from qtp_toolkit.conventions import QtpDataError, X, Y
+from qtp_toolkit.plot.figure import mark_provenance
+from qtp_toolkit.plot.style import house
+
+LONLAT = "EPSG:4326"
+
+OVERLAYS: dict[str, dict[str, Any]] = {
+    "lakes": {"facecolor": "#a6c8e8", "edgecolor": "#3b7bbf", "lw": 0.4},
+    "glaciers": {"facecolor": "#ffffff", "edgecolor": "#7fb7c9", "lw": 0.4},
+    "faults": {"color": "#b01030", "lw": 1.0, "facecolor": "none"},
+    "highway": {"color": "#202020", "lw": 0.9, "facecolor": "none"},
+    "regions": {"color": "#d7191c", "lw": 1.0, "facecolor": "none", "text": True},
+    "profiles": {"color": "#000000", "lw": 1.0, "ls": "--", "facecolor": "none", "text": True},
+    "study_area": {"color": "#d7191c", "lw": 1.0, "facecolor": "none"},
+    "stations": {"color": "#d7191c", "marker": "^", "ms": 4},
+    "reference": {"color": "#d7191c", "marker": "^", "ms": 7},
+}
+PLAIN = {"color": "#333333", "lw": 0.8, "facecolor": "none", "marker": "o", "ms": 3}
+HALO = (patheffects.withStroke(linewidth=1.8, foreground="white"),)
+
+
+def vectors(
+    ax: Axes,
+    table: pd.DataFrame,
+    *,
+    name: str = "",
+    crs: Any = None,
+    text: bool | None = None,
+    **style: Any,
+) -> Axes:
+    """Draw a vector table over a map: points, lines and polygons in longitude and latitude.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        A map, whose limits stay as they are.
+    table : pandas.DataFrame
+        With a ``geometry`` column of GeoJSON mappings, or with ``longitude`` and ``latitude`` columns (degrees).
+    name : str
+        Picks the style: ``lakes``, ``glaciers``, ``faults``, ``highway``, ``regions``, ``profiles``, ``stations``,
+        ``study_area``, ``reference``; others are drawn in dark gray.
+    crs : optional
+        CRS of the map, anything that pyproj reads; by default that of the map which this package drew into ``ax``.
+    text : bool, optional
+        Write each row's ``name`` beside it.
+    **style
+        ``color``, ``facecolor``, ``edgecolor``, ``lw``, ``ls``, ``marker``, ``ms``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    how = {**PLAIN, **OVERLAYS.get(name, {}), **style}
+    written = how.pop("text", False) if text is None else text
+    how.pop("text", None)
+    target = crs or getattr(ax, "qtp_crs", None) or LONLAT
+    project = pyproj.Transformer.from_crs(LONLAT, target, always_xy=True)
+    limits = ax.get_xlim(), ax.get_ylim()
+    with house():
+        for row, geometry in _rows(table):
+            anchor = None
+            for kind, parts in _parts(geometry):
+                anchor = _draw(ax, kind, [_projected(part, project) for part in parts], how)
+            if written and anchor is not None and row.get("name"):
+                _write(ax, str(row["name"]), anchor, how)
+        ax.set(xlim=limits[0], ylim=limits[1])
+        mark_provenance(ax, table)
+    return ax
+
+
+def frame(ax: Axes, da: xr.DataArray) -> None:
+    """Remember the CRS of the map on its axes and give degrees their true shape."""
+    ax.qtp_crs = crs_of(da)
+    geographic = ax.qtp_crs is not None and ax.qtp_crs.is_geographic
+    ax.set_aspect(1 / np.cos(np.deg2rad(float(np.mean(da[Y].values)))) if geographic else "equal")
+
+
+def crs_of(da: xr.DataArray) -> pyproj.CRS | None:
+    """CRS of a grid from its ``spatial_ref``, or None."""
+    crs = da.rio.crs
+    return None if crs is None else pyproj.CRS.from_user_input(crs.to_wkt())
+
+
+def graticule(ax: Axes) -> None:
+    """Ticks and faint lines of longitude and latitude, curved as the projection of the map has them."""
+    crs = getattr(ax, "qtp_crs", None)
+    if crs is None:
+        ax.set(xlabel=X, ylabel=Y)
+        return
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    to_degrees = pyproj.Transformer.from_crs(crs, LONLAT, always_xy=True)
+    to_map = pyproj.Transformer.from_crs(LONLAT, crs, always_xy=True)
+    ring_x, ring_y = _ring(left, right, bottom, top)
+    lon, lat = to_degrees.transform(ring_x, ring_y)
+    if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
+        return
+    lons = _degrees(min(lon), max(lon), right - left, top - bottom)
+    lats = _degrees(min(lat), max(lat), top - bottom, right - left)
+    bottom_ticks = _crossings(ax, to_map, lons, (min(lat), max(lat)), meridian=True)
+    left_ticks = _crossings(ax, to_map, lats, (min(lon), max(lon)), meridian=False)
+    ax.set_xticks([at for at, _ in bottom_ticks], [_degree(value, "EW") for _, value in bottom_ticks])
+    ax.set_yticks(
+        [at for at, _ in left_ticks], [_degree(value, "NS") for _, value in left_ticks], rotation=90, va="center"
+    )
+    ax.tick_params(length=2.5, pad=2)
+
+
+def scale_bar(ax: Axes) -> None:
+    """Bar of a round number of kilometers, about a quarter of the width, in the lower left corner."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    crs = getattr(ax, "qtp_crs", None)
+    meters = 1.0
+    if crs is not None and crs.is_geographic:
+        meters = 111_195.0 * float(np.cos(np.deg2rad((bottom + top) / 2)))
+    wanted = (right - left) * meters / 4
+    if not wanted > 0:
+        return
+    power = 10.0 ** np.floor(np.log10(wanted))
+    length = max(step * power for step in (1, 2, 5) if step * power <= wanted * 1.0001)
+    x0, y0 = left + (right - left) * 0.04, bottom + (top - bottom) * 0.025
+    x1 = x0 + length / meters
+    effects = [patheffects.withStroke(linewidth=4.0, foreground="white")]
+    bar = {"color": "black", "lw": 2.4, "solid_capstyle": "butt", "path_effects": effects, "zorder": 6}
+    ax.plot([x0, x1], [y0, y0], scalex=False, scaley=False, **bar)
+    words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    ax.annotate(
+        words, ((x0 + x1) / 2, y0), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
+        fontsize=7, path_effects=HALO, zorder=6,
+    )  # fmt: skip
+
+
+def north(ax: Axes) -> None:
+    """North arrow in the upper left corner, turned by the convergence of the meridian there."""
+    crs = getattr(ax, "qtp_crs", None)
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    x, y = left + 0.07 * (right - left), top - 0.16 * (top - bottom)
+    angle = 0.0
+    if crs is not None and not crs.is_geographic:
+        lon, lat = pyproj.Transformer.from_crs(crs, LONLAT, always_xy=True).transform(x, y)
+        x1, y1 = pyproj.Transformer.from_crs(LONLAT, crs, always_xy=True).transform(lon, lat + 0.05)
+        angle = float(np.arctan2(x1 - x, y1 - y))
+    length = 0.07 * (top - bottom)
+    tip = (x + length * np.sin(angle), y + length * np.cos(angle))
+    arrow = {"arrowstyle": "-|>", "color": "black", "lw": 1.0, "shrinkA": 0, "shrinkB": 0, "path_effects": HALO}
+    ax.annotate("", xy=tip, xytext=(x, y), arrowprops=arrow, zorder=6)
+    ax.annotate("N", tip, xytext=(0, 1), textcoords="offset points", ha="center", path_effects=HALO, zorder=6)
+
+
+def _rows(table: pd.DataFrame) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
+    if "geometry" in table:
+        for row in table.to_dict("records"):
+            if isinstance(row["geometry"], Mapping):
+                yield row, row["geometry"]
+    elif {"longitude", "latitude"} <= set(table.columns):
+        for index, row in zip(table.index, table.to_dict("records"), strict=True):
+            place = {"type": "Point", "coordinates": [row["longitude"], row["latitude"]]}
+            yield {"name": row.get("station", index), **row}, place
+    else:
+        raise QtpDataError(
+            "not a vector table",
+            expected="a geometry column, or longitude and latitude",
+            found=list(table.columns),
+            hint="Read it with load.vectors or load.stations.",
+        )
+
+
+def _parts(geometry: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield (kind, rings or lines or points) for each simple geometry inside a GeoJSON one."""
+    kind, inside = str(geometry["type"]), geometry.get("coordinates")
+    if kind == "GeometryCollection":
+        for member in geometry["geometries"]:
+            yield from _parts(member)
+    elif kind == "Polygon":
+        yield "Polygon", list(inside)
+    elif kind == "MultiPolygon":
+        for rings in inside:
+            yield "Polygon", list(rings)
+    elif kind in ("LineString", "MultiLineString"):
+        yield "LineString", [inside] if kind == "LineString" else list(inside)
+    elif kind in ("Point", "MultiPoint"):
+        yield "Point", [[inside] if kind == "Point" else list(inside)]
+    else:
+        raise QtpDataError("not a GeoJSON geometry", expected="Point, LineString, Polygon or Multi-", found=kind)
+
+
+def _projected(part: Any, project: pyproj.Transformer) -> np.ndarray:
+    lonlat = np.asarray([point[:2] for point in part], dtype="float64")
+    return np.column_stack(project.transform(lonlat[:, 0], lonlat[:, 1]))
+
+
+def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any]) -> np.ndarray:
+    """Draw one simple geometry; return the point where its name is written."""
+    line = {"lw": how["lw"], "ls": how.get("ls", "-")} if "lw" in how else {}
+    color = how.get("color", how.get("edgecolor"))
+    if kind == "Point":
+        dot = {"marker": how.get("marker", "o"), "ms": how.get("ms", 3), "color": how.get("color", "black")}
+        ax.plot(*parts[0].T, ls="none", mec="white", mew=0.4, zorder=5, **dot)
+        return parts[0][0]
+    if kind == "LineString":
+        for points in parts:
+            ax.plot(*points.T, color=color, zorder=4, **line)
+        return parts[0][0]
+    path = OutlinePath.make_compound_path(*(OutlinePath(ring, closed=True) for ring in parts if len(ring) > 2))
+    ax.add_patch(PathPatch(path, facecolor=how["facecolor"], edgecolor=how.get("edgecolor", color), zorder=3, **line))
+    ring = parts[0]
+    return np.array([ring[:, 0].min(), ring[:, 1].max()])
+
+
+def _write(ax: Axes, text: str, at: np.ndarray, how: Mapping[str, Any]) -> None:
+    color = how.get("color", "black")
+    ax.annotate(
+        text, at, xytext=(2, 2), textcoords="offset points", fontsize=7, color=color, path_effects=HALO, zorder=6,
+        annotation_clip=True,
+    )  # fmt: skip
+
+
+def _ring(left: float, right: float, bottom: float, top: float) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.linspace(left, right, 21), np.linspace(bottom, top, 21)
+    xs = np.concatenate([x, x, np.full(21, left), np.full(21, right)])
+    return xs, np.concatenate([np.full(21, bottom), np.full(21, top), y, y])
+
+
+def _degrees(low: float, high: float, length: float, other: float) -> np.ndarray:
+    """Round values of longitude or latitude: two to six along an edge, fewer along the shorter edge of a narrow map."""
+    count = 5 if length >= 0.7 * other else 3
+    steps = np.array([1 / 60, 1 / 30, 1 / 12, 1 / 6, 0.25, 0.5, 1, 2, 5, 10, 20, 30])
+    step = steps[np.argmax(steps >= (high - low) / count)]
+    return np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
+
+
+def _crossings(
+    ax: Axes, to_map: pyproj.Transformer, values: np.ndarray, span: tuple[float, float], *, meridian: bool
+) -> list[tuple[float, float]]:
+    """Draw the lines of constant longitude (or latitude) and return where each leaves the lower (or left) edge."""
+    ticks = []
+    limits = ax.get_xlim() if meridian else ax.get_ylim()
+    edge = ax.get_ylim()[0] if meridian else ax.get_xlim()[0]
+    along = np.linspace(span[0] - 0.2, span[1] + 0.2, 61)
+    for value in values:
+        lonlat = (np.full(61, value), along) if meridian else (along, np.full(61, value))
+        x, y = to_map.transform(*lonlat)
+        ax.plot(x, y, color="0.2", lw=0.3, alpha=0.45, zorder=2, scalex=False, scaley=False)
+        at = float(np.interp(edge, y, x) if meridian else np.interp(edge, x, y))
+        margin = 0.0 if meridian else 0.03 * (limits[1] - limits[0])
+        if limits[0] + margin <= at <= limits[1] - margin:
+            ticks.append((at, float(value)))
+    return ticks
+
+
+def _degree(value: float, sides: str) -> str:
+    side = sides[0] if value >= 0 else sides[1]
+    minutes = round(abs(value) * 60)
+    whole, rest = divmod(minutes, 60)
+    return f"{whole}°{side}" if rest == 0 else f"{whole}°{rest:02d}'{side}"

@@ -1,0 +1,104 @@
+"""Seasonal amplitude against active layer thickness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from qtp_toolkit.plot.figure import headroom, panel
+from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, label
+
+
+@panel
+def alt_scatter(
+    alt: xr.DataArray,
+    amplitude: xr.DataArray,
+    *,
+    ax: Axes | None = None,
+    calibrated: xr.DataArray | None = None,
+    vegetation: Sequence[str] | xr.DataArray | None = None,
+    error: xr.DataArray | None = None,
+    scores: Mapping[str, float] | None = None,
+    calibrated_scores: Mapping[str, float] | None = None,
+    **style: Any,
+) -> Axes:
+    """Seasonal amplitude against active layer thickness, as measured and calibrated by water content (squares).
+
+    Parameters
+    ----------
+    alt, amplitude : xarray.DataArray
+        Dim station; m and mm. Stations with NaN in either are left out.
+    ax : matplotlib.axes.Axes, optional
+    calibrated : xarray.DataArray, optional
+        Calibrated thickness (station), m: squares, with a line of its own.
+    vegetation : sequence of str, optional
+        Class of each station: one color a class.
+    error : xarray.DataArray, optional
+        Standard error of the amplitude (station), mm.
+    scores, calibrated_scores : mapping, optional
+        ``slope``, ``intercept``, ``r2`` and ``rmse`` (mm) as :func:`qtp_toolkit.validation.scores` returns them: drawn
+        as line and written beside the legend.
+    **style
+        Keywords of the points.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Notes
+    -----
+    Figure 13 of the paper.
+    """
+    groups = np.asarray(vegetation, dtype=object) if vegetation is not None else np.full(amplitude.size, "Stations")
+    colors = {group: CLASS_COLORS[i % len(CLASS_COLORS)] for i, group in enumerate(dict.fromkeys(groups))}
+    y = np.asarray(amplitude.values, dtype="float64")
+    _stations(ax, alt, y, groups, colors, marker="o", error=error, style=style)
+    keys = [Line2D([], [], ls="none", marker="o", ms=4, color=color, label=group) for group, color in colors.items()]
+    keys.append(_regression(ax, alt, scores, color="0.45", marker="o", name="Measured"))
+    if calibrated is not None:
+        _stations(ax, calibrated, y, groups, colors, marker="s", error=error, style=style)
+        keys.append(_regression(ax, calibrated, calibrated_scores, color=ACCENT, marker="s", name="Calibrated"))
+    ax.set(xlabel="Active layer thickness (m)", ylabel=label(amplitude))
+    headroom(ax, 0.15 * len(keys))
+    ax.legend(handles=keys, loc="upper left", frameon=False, handletextpad=0.5, labelspacing=0.3)
+    return ax
+
+
+def _stations(
+    ax: Axes,
+    alt: xr.DataArray,
+    y: np.ndarray,
+    groups: np.ndarray,
+    colors: Mapping[Any, str],
+    *,
+    marker: str,
+    error: xr.DataArray | None,
+    style: Mapping[str, Any],
+) -> None:
+    x = np.asarray(alt.values, dtype="float64")
+    hollow = marker == "o"
+    for group, color in colors.items():
+        chosen = (groups == group) & np.isfinite(x) & np.isfinite(y)
+        look = {"facecolor": "white" if hollow else color, "edgecolor": color if hollow else "0.2", "s": 20, **style}
+        ax.scatter(x[chosen], y[chosen], marker=marker, linewidths=1.0 if hollow else 0.5, zorder=3, **look)
+        if error is not None:
+            bars = {"fmt": "none", "ecolor": "0.6", "elinewidth": 0.5, "zorder": 2}
+            ax.errorbar(x[chosen], y[chosen], error.values[chosen], **bars)
+
+
+def _regression(
+    ax: Axes, alt: xr.DataArray, scores: Mapping[str, float] | None, *, color: str, marker: str, name: str
+) -> Line2D:
+    """Draw the fitted line of ``scores`` and return the entry of the legend."""
+    x = np.asarray(alt.values, dtype="float64")
+    if scores is None or not np.isfinite(x).any():
+        return Line2D([], [], ls="none", marker=marker, ms=4, mfc="white", mec="0.3", label=name)
+    ends = np.array([np.nanmin(x), np.nanmax(x)])
+    ax.plot(ends, float(scores["intercept"]) + float(scores["slope"]) * ends, color=color, lw=1.0, zorder=1)
+    words = f"{name}: R² {float(scores['r2']):.2f}, RMSE {float(scores['rmse']):.1f} mm"
+    return Line2D([], [], color=color, lw=1.0, marker=marker, ms=4, mfc="white", mec="0.3", label=words)

@@ -1,0 +1,282 @@
+"""Distributions and scores: box plots of one and two factors, bars of q."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.patches import Patch
+
+from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, require
+from qtp_toolkit.plot.figure import headroom, panel, room
+from qtp_toolkit.plot.style import ACCENT, GROUP_COLORS, LINE, NEUTRAL, label
+
+PERCENTILES = (2, 25, 50, 75, 98)
+SECOND = "stratum2"
+
+
+@panel
+def box(
+    table: xr.Dataset,
+    *,
+    ax: Axes | None = None,
+    xlabel: str | None = None,
+    ylabel: str | None = None,
+    counts: bool = False,
+    min_count: int = 1,
+    **style: Any,
+) -> Axes:
+    """Box plot from a table of percentiles: whiskers at 2 and 98 %, box from 25 to 75 %, line at the median.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        ``quantile`` (stratum, percentile) and ``count`` (stratum), coords ``left``, ``right``, ``label``, as
+        :func:`qtp_toolkit.regions.box_table` returns it.
+    ax : matplotlib.axes.Axes, optional
+    xlabel, ylabel : str, optional
+        In place of those from attributes.
+    counts : bool
+        Write the number of pixels above each box.
+    min_count : int
+        Strata with fewer pixels are left out.
+    **style
+        ``color`` of the boxes.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Notes
+    -----
+    Figures 5a-b, 6a-b, 8a-b and 9 of the paper.
+    """
+    require(table["quantile"], dims=(STRATUM, PERCENTILE))
+    places, width, ticks = places_of(table)
+    number = np.asarray(table["count"].values)
+    keep = number >= max(min_count, 1)
+    stats = _stats(table["quantile"].isel({STRATUM: keep}))
+    _draw(ax, stats, places[keep], width * 0.7, style.get("color", LINE))
+    if counts:
+        _write_counts(ax, places[keep], stats, number[keep])
+        headroom(ax, 0.12)
+    _ticks(ax, places[keep], width, ticks)
+    ax.set(xlabel=xlabel or factor_label(table), ylabel=ylabel or value_label(table))
+    ax.grid(axis="y")
+    return ax
+
+
+@panel
+def box2(
+    table: xr.Dataset,
+    *,
+    ax: Axes | None = None,
+    xlabel: str | None = None,
+    ylabel: str | None = None,
+    legend_title: str | None = None,
+    min_count: int = 1,
+    colors: Sequence[str] = GROUP_COLORS,
+) -> Axes:
+    """Box plots in groups, for two factors: the first along the axis, the second side by side in colors.
+
+    Parameters
+    ----------
+    table : xarray.Dataset
+        ``quantile`` (stratum, stratum2, percentile) and ``count`` (stratum, stratum2), as
+        :func:`qtp_toolkit.regions.box_table2` returns it.
+    ax : matplotlib.axes.Axes, optional
+    xlabel, ylabel, legend_title : str, optional
+        In place of those from attributes.
+    min_count : int
+        Cells with fewer pixels are left out.
+    colors : sequence of str
+        One for each stratum of the second factor.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Notes
+    -----
+    Figures 6c and 8c of the paper.
+    """
+    require(table["quantile"], dims=(STRATUM, SECOND, PERCENTILE))
+    places, width, ticks = places_of(table)
+    groups = table.sizes[SECOND]
+    names = stratum_names(table, SECOND)
+    slot = width * 0.8 / groups
+    for group in range(groups):
+        one = table.isel({SECOND: group})
+        keep = np.asarray(one["count"].values) >= max(min_count, 1)
+        at = places + (group - (groups - 1) / 2) * slot
+        _draw(ax, _stats(one["quantile"].isel({STRATUM: keep})), at[keep], slot * 0.85, colors[group % len(colors)])
+    some = (np.asarray(table["count"].transpose(STRATUM, SECOND).values) >= max(min_count, 1)).any(axis=1)
+    _ticks(ax, places[some], width, ticks)
+    handles = [Patch(facecolor=colors[i % len(colors)], alpha=0.6, label=name) for i, name in enumerate(names)]
+    headroom(ax, 0.25)
+    title = legend_title or factor_label(table, "2") or None
+    tight = {"columnspacing": 0.8, "handlelength": 1.0, "handletextpad": 0.4, "frameon": False}
+    ax.legend(handles=handles, title=title, title_fontsize=7, ncols=min(groups, 4), loc="upper center", **tight)
+    ax.set(xlabel=xlabel or factor_label(table), ylabel=ylabel or value_label(table))
+    ax.grid(axis="y")
+    return ax
+
+
+@panel
+def q_bars(
+    q: xr.DataArray | xr.Dataset | pd.Series | pd.DataFrame | Mapping[str, float],
+    *,
+    ax: Axes | None = None,
+    highlight: Sequence[str] | None = None,
+    sort: bool = True,
+    values: bool = True,
+    **style: Any,
+) -> Axes:
+    """Bars of the q statistic of each factor, the greatest first.
+
+    Parameters
+    ----------
+    q : xarray.DataArray, xarray.Dataset, pandas object or mapping
+        q by factor name: dim ``factor``, the index, a ``q`` column, or the keys. Factors with NaN are left out.
+    ax : matplotlib.axes.Axes, optional
+    highlight : sequence of str, optional
+        Factors to color; by default the leading one.
+    sort : bool
+        Largest first, else as given.
+    values : bool
+        Write q above each bar.
+    **style
+        Keywords of the bars.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Notes
+    -----
+    Figure 4 of the paper.
+    """
+    series = factor_series(q)
+    if series.empty:
+        raise QtpDataError("no factor has a q value", hint="Look at n and dropped of each factor.")
+    series = series.sort_values(ascending=False, kind="stable") if sort else series
+    chosen = set(highlight) if highlight is not None else {series.idxmax()}
+    colors = [ACCENT if name in chosen else NEUTRAL for name in series.index]
+    places = np.arange(len(series))
+    ax.bar(places, series.to_numpy(), **{"color": colors, "width": 0.75, **style})
+    if values:
+        for place, value in zip(places, series, strict=True):
+            ax.annotate(
+                f"{value:.2f}".lstrip("0") if value < 1 else "1", (place, value), xytext=(0, 1),
+                textcoords="offset points", ha="center", va="bottom", fontsize=6,
+            )  # fmt: skip
+    ax.set_xticks(
+        places, [str(name).replace("_", " ") for name in series.index], rotation=55, ha="right", rotation_mode="anchor"
+    )
+    ax.set(ylabel="q statistic", ylim=(0, max(float(series.max()) * 1.15, 1e-3)), xlim=(-0.6, len(series) - 0.4))
+    ax.grid(axis="y")
+    return ax
+
+
+def factor_series(q: Any) -> pd.Series:
+    """Q by factor name from any of the tables that :func:`q_bars` takes; NaN left out."""
+    if isinstance(q, xr.Dataset | pd.DataFrame):
+        q = q["q"]
+    if isinstance(q, xr.DataArray):
+        q = pd.Series(np.asarray(q.values), index=[str(name) for name in q[q.dims[0]].values])
+    return pd.Series(q, dtype="float64").dropna()
+
+
+def _stats(quantile: xr.DataArray) -> list[dict[str, float]]:
+    have = [float(p) for p in quantile[PERCENTILE].values]
+    missing = [p for p in PERCENTILES if p not in have]
+    if missing:
+        raise QtpDataError("a box needs five percentiles", variable="quantile", expected=PERCENTILES, found=have)
+    keys = ("whislo", "q1", "med", "q3", "whishi")
+    values = quantile.transpose(STRATUM, PERCENTILE).isel({PERCENTILE: [have.index(p) for p in PERCENTILES]}).values
+    return [dict(zip(keys, map(float, row), strict=True)) | {"fliers": []} for row in values]
+
+
+def _draw(ax: Axes, stats: list[dict[str, float]], places: np.ndarray, width: float, color: str) -> None:
+    if not stats:
+        return
+    thin = {"color": "0.25", "linewidth": 0.6}
+    ax.bxp(
+        stats, positions=places, widths=width, showfliers=False, patch_artist=True, manage_ticks=False,
+        boxprops={"facecolor": color, "alpha": 0.6, "edgecolor": "0.25", "linewidth": 0.6},
+        medianprops={"color": "black", "linewidth": 1.2}, whiskerprops=thin, capprops=thin,
+    )  # fmt: skip
+
+
+def places_of(table: xr.Dataset) -> tuple[np.ndarray, float, list[tuple[float, str]]]:
+    """Centers and width of the boxes on the axis, and ticks: bin edges if the bins are even, else names."""
+    number = table.sizes[STRATUM]
+    if {"left", "right"} <= set(table.coords) and number > 1:
+        left, right = (np.asarray(table[side].values, dtype="float64") for side in ("left", "right"))
+        width = right - left
+        if np.isfinite(width).all() and np.allclose(width, width[0], rtol=1e-3) and np.allclose(left[1:], right[:-1]):
+            edges = np.append(left, right[-1])
+            return (left + right) / 2, float(width[0]), [(float(edge), f"{edge:.6g}") for edge in edges]
+    places = np.arange(number, dtype="float64")
+    return places, 1.0, list(zip(places.tolist(), stratum_names(table, STRATUM), strict=True))
+
+
+def stratum_names(table: xr.Dataset, dim: str) -> list[str]:
+    """Names of the strata along a dim, from its labels if it has any."""
+    for name in ("label", "label2") if dim == STRATUM else ("label2", "label"):
+        if name in table.coords and table[name].dims == (dim,):
+            return [str(text) for text in table[name].values]
+    return (
+        [str(value) for value in table[dim].values]
+        if dim in table.coords
+        else [str(i) for i in range(table.sizes[dim])]
+    )
+
+
+def _ticks(ax: Axes, shown: np.ndarray, width: float, ticks: list[tuple[float, str]]) -> None:
+    """Set the ticks of the strata that are shown: edges as many as fit, names slanted where they do not."""
+    if shown.size:
+        ax.set_xlim(shown[0] - width * 0.75, shown[-1] + width * 0.75)
+    low, high = ax.get_xlim()
+    ticks = [(at, text) for at, text in ticks if low <= at <= high]
+    fits, needed = room(ax, 7.0), sum(len(text) + 2 for _, text in ticks)
+    slant = {}
+    if ticks and all(_is_number(text) for _, text in ticks):
+        ticks = ticks[:: int(np.ceil(needed / fits))]
+    elif needed > fits:
+        slant = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+    ax.set_xticks([at for at, _ in ticks], [text for _, text in ticks], **slant)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def factor_label(table: xr.Dataset, which: str = "") -> str:
+    """Label of the factor that made the strata, from the attributes of their dim or of their edges."""
+    for name in (f"{STRATUM}{which}", f"left{which}", f"label{which}"):
+        if name in table.coords and table[name].attrs.get("long_name"):
+            return label(table[name])
+    return ""
+
+
+def value_label(table: xr.Dataset) -> str:
+    """Label of what the boxes show; says so where subsidence was made positive."""
+    words = label(table["quantile"])
+    return f"{words}\nsubsidence positive" if table.attrs.get("sign") == "subsidence_positive" else words
+
+
+def _write_counts(ax: Axes, places: np.ndarray, stats: list[dict[str, float]], number: np.ndarray) -> None:
+    for place, row, count in zip(places, stats, number, strict=True):
+        ax.annotate(
+            f"{int(count):,}", (place, row["whishi"]), xytext=(0, 2), textcoords="offset points", ha="center",
+            fontsize=5, rotation=90, va="bottom",
+        )  # fmt: skip

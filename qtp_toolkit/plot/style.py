@@ -1,0 +1,203 @@
+"""The house style: fonts, one row of colors and limits per variable, labels from attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
+
+import cmcrameri  # noqa: F401  (registers the color maps as "cmc.<name>")
+import matplotlib as mpl
+import numpy as np
+import xarray as xr
+from matplotlib.colors import ListedColormap
+
+DPI = 200
+"""Resolution of saved figures; maps are thinned to it before they are drawn."""
+
+SHORTER = (
+    ("line-of-sight", "LOS"),
+    (", positive toward the satellite", ""),
+    (", peak to trough", ""),
+    ("linear deformation rate", "linear rate"),
+    ("seasonal deformation amplitude", "seasonal amplitude"),
+)
+"""What a label says shorter than the variable table does."""
+
+HOUSE = {
+    "axes.axisbelow": True,
+    "axes.labelsize": 8,
+    "axes.linewidth": 0.6,
+    "axes.titlesize": 8,
+    "figure.dpi": 120,
+    "figure.titlesize": 9,
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8,
+    "grid.color": "0.85",
+    "grid.linewidth": 0.4,
+    "legend.fontsize": 7,
+    "legend.framealpha": 0.85,
+    "lines.linewidth": 1.1,
+    "lines.markersize": 3,
+    "mathtext.default": "regular",
+    "savefig.dpi": DPI,
+    "xtick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.labelsize": 7,
+    "ytick.major.width": 0.6,
+}
+
+
+WARM = ListedColormap(mpl.colormaps["cmc.lajolla_r"](np.linspace(0.03, 0.86, 256)), "qtp.warm")
+"""lajolla without its black end, which hid the hillshade."""
+
+LAND = ListedColormap(mpl.colormaps["cmc.oleron"](np.linspace(0.55, 0.98, 256)), "qtp.land")
+"""The land half of oleron."""
+
+for _cmap in (WARM, LAND):
+    mpl.colormaps.register(_cmap, force=True)
+
+
+class Style(NamedTuple):
+    """How one variable is colored; limits left at None are taken from the data (2nd and 98th percentile)."""
+
+    cmap: str
+    vmin: float | None = None
+    vmax: float | None = None
+    symmetric: bool = False
+
+
+_SIGNED = Style("cmc.vik_r", symmetric=True)
+_THERMAL = Style("cmc.vik", symmetric=True)
+_ERROR = Style("cmc.oslo_r", vmin=0.0)
+_WARM = Style("qtp.warm", vmin=0.0)
+_COLD = Style("cmc.devon_r", vmin=0.0)
+_SOIL = Style("cmc.bilbao_r")
+_UNIT = Style("cmc.navia", 0.0, 1.0)
+
+STYLE: dict[str, Style] = {
+    "linear_rate": _SIGNED,
+    "displacement": _SIGNED,
+    "intercept": _SIGNED,
+    "seasonal_coefficient": _SIGNED,
+    "seasonal_amplitude": _WARM,
+    "linear_rate_std": _ERROR,
+    "seasonal_amplitude_std": _ERROR,
+    "rms": _ERROR,
+    "phase": _SIGNED,
+    "tropospheric_phase": _SIGNED,
+    "closure_phase": _SIGNED,
+    "wrapped_phase": Style("cmc.romaO", -float(np.pi), float(np.pi)),
+    "coherence": _UNIT,
+    "temporal_coherence": _UNIT,
+    "lst": _THERMAL,
+    "terra_day": _THERMAL,
+    "terra_night": _THERMAL,
+    "aqua_day": _THERMAL,
+    "aqua_night": _THERMAL,
+    "magt": _THERMAL,
+    "thaw_onset": Style("cmc.batlow"),
+    "freeze_onset": Style("cmc.batlow"),
+    "thaw_onset_std": _ERROR,
+    "freeze_onset_std": _ERROR,
+    "addt": _WARM,
+    "ddt": _WARM,
+    "ddt_max": _WARM,
+    "addf": _COLD,
+    "ddf": _COLD,
+    "ddf_max": _COLD,
+    "ddt_ddf_ratio": Style("qtp.warm"),
+    "bulk_density": _SOIL,
+    "sand": _SOIL,
+    "water_content": Style("cmc.davos_r"),
+    "mean_water_content": Style("cmc.davos_r"),
+    "conductivity_thawed": Style("cmc.imola"),
+    "conductivity_frozen": Style("cmc.imola"),
+    "conductivity_ratio": Style("cmc.imola"),
+    "elevation": Style("qtp.land"),
+    "slope": Style("qtp.warm", vmin=0.0),
+    "aspect": Style("cmc.romaO", 0.0, 360.0),
+    "northness": Style("cmc.vik", -1.0, 1.0),
+    "ndvi": Style("cmc.bamako_r"),
+    "ground_ice": Style("cmc.devon_r", vmin=0.0),
+    "active_layer_thickness": Style("cmc.lapaz_r"),
+}
+
+NEUTRAL, ACCENT, LINE = "#8c96a0", "#c1440e", "#1f4e79"
+GROUP_COLORS = (LINE, "#e08a3c", "#1b6e6a", "#6a4c93", "#b8b8b8")
+CLASS_COLORS = ("#1b6e6a", "#8fb339", "#e3c567", "#c98b5b", "#b8b8b8", "#5b9bd5", "#dfefff", "#6a4c93", "#33415c")
+"""Colors of classes and of compared groups, told apart with every common form of color blindness and in gray."""
+
+
+def house() -> AbstractContextManager[None]:
+    """Return the context in which every panel is drawn; usable around own matplotlib calls too."""
+    return mpl.rc_context(HOUSE)
+
+
+def label(da: xr.DataArray) -> str:
+    """Axis or color bar label of ``da``, ``long name (unit)``, from its attributes alone."""
+    name = str(da.attrs.get("long_name", da.name or "")).replace("_", " ")
+    for long, short in SHORTER:
+        name = name.replace(long, short)
+    unit = pretty_unit(str(da.attrs.get("units", "")))
+    name = name[:1].upper() + name[1:]
+    return f"{name} ({unit})" if unit else name
+
+
+def pretty_unit(unit: str) -> str:
+    """Typeset a unit string of the variable table: ``kg m-3`` becomes a superscript, ``degC`` a degree sign."""
+    known = {
+        "1": "",
+        "degC": "°C",
+        "degree": "°",
+        "degrees_east": "°E",
+        "degrees_north": "°N",
+        "degC d": "°C d",
+        "kg m-3": "kg m$^{-3}$",
+        "W m-1 K-1": "W m$^{-1}$ K$^{-1}$",
+        "degC0.5 d0.5": "(°C d)$^{0.5}$",
+        "mm degC-0.5 d-0.5": "mm (°C d)$^{-0.5}$",
+    }
+    return known.get(unit, unit)
+
+
+def style_of(da: xr.DataArray, **override: Any) -> dict[str, Any]:
+    """``cmap``, ``vmin`` and ``vmax`` of a variable in memory: the table, then its percentiles, then ``override``."""
+    row = STYLE.get(str(da.name), Style("cmc.batlow"))
+    out = {"cmap": row.cmap, "vmin": row.vmin, "vmax": row.vmax}
+    out |= {key: value for key, value in override.items() if key in out and value is not None}
+    values = np.asarray(da.values, dtype="float64")
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(values, (2, 98)) if values.size else (0.0, 1.0)
+    if row.symmetric and out["vmin"] is None and out["vmax"] is None:
+        reach = _round_up(max(abs(low), abs(high)))
+        low, high = -reach, reach
+    elif row.symmetric:
+        low, high = (-out["vmax"], out["vmax"]) if out["vmin"] is None else (out["vmin"], -out["vmin"])
+    out["vmin"] = float(low) if out["vmin"] is None else out["vmin"]
+    out["vmax"] = float(high) if out["vmax"] is None else out["vmax"]
+    if not out["vmax"] > out["vmin"]:
+        out["vmax"] = out["vmin"] + 1.0
+    return out
+
+
+def provenance(obj: Any) -> str | None:
+    """Return the ``provenance_note`` of a DataArray, a Dataset (its own or any variable's), a table or a mapping."""
+    if isinstance(obj, xr.Dataset):
+        notes = [obj.attrs, *(variable.attrs for variable in obj.data_vars.values())]
+    elif isinstance(obj, Mapping):
+        return next((text for text in map(provenance, obj.values()) if text), None)
+    else:
+        notes = [getattr(obj, "attrs", None)]
+    found = (note.get("provenance_note") for note in notes if isinstance(note, Mapping))
+    return next((str(text) for text in found if text), None)
+
+
+def _round_up(value: float) -> float:
+    """Round up to one of 1, 1.5, 2, 3, 4, 5, 6, 8 times a power of ten, so that color bars end on a readable number."""
+    if not value > 0:
+        return 1.0
+    power = 10.0 ** np.floor(np.log10(value))
+    steps = np.array([1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10])
+    return float(steps[np.searchsorted(steps, value / power * (1 - 1e-9))] * power)

@@ -1,0 +1,315 @@
+"""Products on disk: what one notebook leaves for the next, and the maps that leave the toolkit.
+
+A product is a Zarr store in ``<output>/products``. It appears under its name only when it is complete: :func:`save`
+writes a sibling first and swaps it in, so a killed or failing write leaves the earlier product as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit.conventions import MissingSourceError, QtpDataError, X, Y
+
+PRODUCTS = {
+    "lst_mean": "01_modis_lst",
+    "freeze_thaw": "02_freeze_thaw",
+    "conductivity": "03_soil_conductivity",
+    "network": "04_interferograms",
+    "time_series": "05_time_series",
+    "deformation": "06_deformation_maps",
+    "factors": "07_controls",
+}
+"""Every product of the workflow and the notebook that makes it."""
+
+BLOCK = 256
+"""Edge of the blocks (pixels) in which arrays that come from memory are stored."""
+
+_STORES, _TABLES, _MAPS = "products", "tables", "maps"
+_TAGS = ("units", "long_name", "standard_name", "provenance_note")
+
+
+def output_folder() -> Path:
+    """Folder that everything is written to: ``$QTP_OUTPUT``, else ``qtp_output`` in the working folder. Not created."""
+    return Path(os.environ.get("QTP_OUTPUT") or "qtp_output").expanduser().resolve()
+
+
+def path_of(name: str) -> Path:
+    """Where the product ``name`` is stored, whether it exists or not."""
+    return output_folder() / _STORES / f"{_checked(name)}.zarr"
+
+
+def exists(name: str) -> bool:
+    """Whether the product ``name`` is on disk, complete."""
+    return _find(path_of(name)) is not None
+
+
+def save(ds: xr.Dataset | xr.DataArray, name: str) -> Path:
+    """Write a product; it replaces an earlier one only when it is complete.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset or xarray.DataArray
+        Any dims; a DataArray needs a name. Lazy arrays are computed block by block by the scheduler in force.
+    name : str
+        Letters, digits, ``_`` and ``-``; the products of the workflow are :data:`PRODUCTS`.
+
+    Returns
+    -------
+    pathlib.Path
+        The Zarr store.
+
+    Raises
+    ------
+    QtpDataError
+        If the name is unfit. A failing write raises its own error and leaves the earlier product in place.
+
+    Notes
+    -----
+    All-NaN blocks are written too, so a block that is missing on disk is lost, never just empty. The swap is two
+    renames; a process killed between them leaves the earlier product aside, and :func:`open` finds it there.
+    """
+    from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module)
+
+    target = path_of(name)
+    ds = ds.to_dataset() if isinstance(ds, xr.DataArray) else ds
+    ready = _storable(ds).assign_attrs(product=name, qtp_toolkit_version=__version__, variables=[*map(str, ds)])
+    with _staged(target) as stage:
+        ready.to_zarr(stage, mode="w-", zarr_format=3, consolidated=False, encoding=_encoding(ready))
+    return target
+
+
+def open(name: str) -> xr.Dataset:  # noqa: A001  (read as products.open)
+    """Open a product lazily, in the blocks that it is stored in.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`PRODUCTS`, or a name given to :func:`save`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Backed by dask (words are in memory); attributes and CRS as saved.
+
+    Raises
+    ------
+    MissingSourceError
+        If it is not on disk; says which notebook makes it.
+    """
+    path = _find(path_of(name))
+    if path is None:
+        raise MissingSourceError(_missing(name), code="missing-product")
+    ds = xr.open_zarr(path, chunks={}, consolidated=False, decode_coords="all", decode_timedelta=False)
+    words = {key: np.array(da.values.tolist()) for key, da in ds.variables.items() if da.dtype.kind in "OT"}
+    order = ds.attrs.pop("variables", list(ds))  # a folder has no order of its own
+    return ds.assign({key: ds[key].copy(data=text) for key, text in words.items()})[order]
+
+
+def save_table(table: pd.DataFrame, name: str) -> Path:
+    """Write a table as ``<output>/tables/<name>.csv``, whole or not at all; a mere row number is dropped."""
+    target = output_folder() / _TABLES / f"{_checked(name)}.csv"
+    with _staged(target) as stage:
+        table.to_csv(stage, index=not isinstance(table.index, pd.RangeIndex))
+    return target
+
+
+def export_maps(ds: xr.Dataset, name: str) -> list[Path]:
+    """Export maps for use elsewhere: a Cloud-Optimized GeoTIFF per 2-D variable and one CF NetCDF with everything.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Variables with dims (y, x) become ``<output>/maps/<name>_<variable>.tif``; floats have nodata NaN, units and
+        long name stand in the tags and in the band's unit and description. Needs a CRS (``spatial_ref``).
+    name : str
+        Stem of the files.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The GeoTIFFs, then the NetCDF file.
+
+    Raises
+    ------
+    QtpDataError
+        If the dataset has no CRS or no 2-D variable.
+    """
+    import rioxarray  # noqa: F401, PLC0415  (registers .rio)
+
+    maps = [str(key) for key, da in ds.data_vars.items() if set(da.dims) == {Y, X}]
+    if not maps or ds.rio.crs is None:
+        raise QtpDataError(
+            f"Cannot export {name!r} as maps",
+            expected="variables with dims (y, x) and a CRS",
+            found=f"maps {maps}, CRS {ds.rio.crs}",
+            hint="Give it a CRS with ds.rio.write_crs(...).",
+        )
+    folder = output_folder() / _MAPS
+    files = []
+    for key in maps:
+        target = folder / f"{_checked(name)}_{key}.tif"
+        with _staged(target) as stage:
+            _write_cog(ds[key].transpose(Y, X), stage)
+        files.append(target)
+    target = folder / f"{name}.nc"
+    with _staged(target) as stage:
+        _write_netcdf(ds, stage)
+    return [*files, target]
+
+
+def _missing(name: str) -> str:
+    text = f"product {name!r} is not in {output_folder() / _STORES}"
+    if name not in PRODUCTS:
+        return f"{text}; products of the workflow: {', '.join(PRODUCTS)}"
+    notebook = PRODUCTS[name]
+    return f"{text}: run notebook {notebook} (qtp reproduce --only {notebook[:2]})"
+
+
+def _checked(name: str) -> str:
+    if not name or not name.replace("_", "").replace("-", "").isalnum():
+        raise QtpDataError("Name is not fit for a file", expected="letters, digits, _ and -", found=repr(name))
+    return name
+
+
+def _aside(target: Path) -> Path:
+    return target.with_name(f"{target.name}.previous")
+
+
+def _find(target: Path) -> Path | None:
+    """Return the complete store: under its name, or set aside by a swap that was cut short."""
+    return next((path for path in (target, _aside(target)) if path.exists()), None)
+
+
+@contextlib.contextmanager
+def _staged(target: Path) -> Iterator[Path]:
+    """Give a sibling to write to; it takes the target's place if the block ends well, and vanishes if not."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    stage = target.with_name(f".{uuid.uuid4().hex}.{target.name}")
+    try:
+        yield stage
+        swap(stage, target)
+    finally:
+        _remove(stage)
+
+
+def swap(stage: Path, target: Path) -> None:
+    """Put the finished ``stage`` (file or folder) in the place of ``target``, which is removed only afterwards."""
+    if not stage.is_dir():
+        stage.replace(target)
+        return
+    aside = _aside(target)
+    if target.exists():
+        _remove(aside)
+        target.rename(aside)
+    stage.rename(target)
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    """Attribute values that Zarr's JSON takes."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, np.generic):
+        return value.item()
+    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+
+
+def _storable(ds: xr.Dataset) -> xr.Dataset:
+    """Return a copy without the encoding of its source, with plain attributes and blocks that Zarr can hold."""
+    out = ds.drop_encoding()
+    irregular = {dim for dim, sizes in out.chunksizes.items() if len({*sizes[:-1]}) > 1 or sizes[-1] > sizes[0]}
+    out = out.chunk({dim: max(out.chunksizes[dim]) for dim in irregular})
+    out.attrs = _plain(out.attrs)
+    for key in out.variables:
+        out[key].attrs = _plain(out[key].attrs)
+        if out[key].dtype.kind in "UO":
+            out[key] = out[key].astype(object).compute()
+    return out
+
+
+def _encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
+    out: dict[str, dict[str, Any]] = {}
+    for key, da in ds.data_vars.items():
+        out[str(key)] = {"write_empty_chunks": True}
+        if da.ndim and da.chunks is None:
+            blocks = [min(size, BLOCK) if dim in (Y, X) else size for dim, size in da.sizes.items()]
+            out[str(key)]["chunks"] = tuple(max(block, 1) for block in blocks)
+    return out
+
+
+def _write_cog(da: xr.DataArray, path: Path) -> None:
+    import rasterio.shutil  # noqa: PLC0415
+    from rasterio.io import MemoryFile  # noqa: PLC0415
+
+    values = da.values
+    if values.dtype.kind == "b":
+        values = values.astype("uint8")
+    real = values.dtype.kind == "f"
+    profile = {
+        "driver": "GTiff", "height": da.sizes[Y], "width": da.sizes[X], "count": 1, "dtype": values.dtype,
+        "crs": da.rio.crs, "transform": _transform(da), "nodata": np.nan if real else None,
+    }  # fmt: skip
+    attrs = {
+        key: da.attrs[key] for key in ("units", "long_name", "standard_name", "provenance_note") if key in da.attrs
+    }
+    if "classes" in da.attrs:
+        attrs["classes"] = json.dumps(_plain(da.attrs["classes"]))
+    options = {"compress": "deflate", "predictor": "yes", "overview_resampling": "average" if real else "nearest"}
+    with MemoryFile() as memory:
+        with memory.open(**profile) as raster:
+            raster.write(values, 1)
+            raster.update_tags(**attrs)
+            raster.set_band_description(1, str(attrs.get("long_name", da.name)))
+            raster.units = (str(attrs.get("units", "")),)
+        with memory.open() as raster:
+            rasterio.shutil.copy(raster, path, driver="COG", **options)
+
+
+def _transform(da: xr.DataArray) -> Any:
+    """Affine transform from the pixel centers."""
+    from affine import Affine  # noqa: PLC0415
+
+    (x0, dx), (y0, dy) = (
+        (float(da[dim][0]), float(da[dim][-1] - da[dim][0]) / max(da.sizes[dim] - 1, 1)) for dim in (X, Y)
+    )
+    return Affine(dx, 0.0, x0 - dx / 2, 0.0, dy, y0 - dy / 2)
+
+
+def _write_netcdf(ds: xr.Dataset, path: Path) -> None:
+    out = ds.drop_encoding().rio.write_coordinate_system().assign_attrs(Conventions="CF-1.8")
+    for key in [*out.data_vars, *out.coords]:
+        attrs = {name: _plain(value) for name, value in out[key].attrs.items()}
+        out[key].attrs = {n: json.dumps(v) if isinstance(v, dict) else v for n, v in attrs.items() if v is not None}
+        if out[key].dtype.kind == "b":
+            out[key] = out[key].astype("uint8").assign_attrs(out[key].attrs)
+    out.attrs = {key: json.dumps(_plain(v)) if isinstance(v, dict) else v for key, v in out.attrs.items()}
+    encoding: dict[str, dict[str, Any]] = {}
+    for key, da in out.data_vars.items():
+        encoding[str(key)] = (
+            {"zlib": True, "complevel": 4, "shuffle": True} if da.ndim and da.dtype.kind in "fiu" else {}
+        )
+        if {Y, X} <= set(da.dims):
+            encoding[str(key)]["grid_mapping"] = da.rio.grid_mapping
+    out.to_netcdf(path, engine="h5netcdf", encoding=encoding)

@@ -1,0 +1,217 @@
+"""Numeric checks of the notebooks, and the one report of a run.
+
+:func:`check` asserts a number and writes it down; ``qtp reproduce`` gathers what all notebooks wrote into one report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import json
+import math
+import numbers
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from qtp_toolkit import products
+from qtp_toolkit.conventions import QtpDataError
+
+
+def check(
+    label: str,
+    value: Any,
+    *,
+    at_most: float | None = None,
+    at_least: float | None = None,
+    equals: Any = None,
+    tolerance: float = 0.0,
+    unit: str = "",
+) -> str:
+    """Assert a number (or a word) against its limits, and write it into the run's report.
+
+    Parameters
+    ----------
+    label : str
+        What is checked, in words.
+    value : float, bool, str or 0-d array
+        What was found. NaN never passes. A lazy value is computed.
+    at_most, at_least : float, optional
+        Closed limits, in the unit of ``value``.
+    equals : float, bool or str, optional
+        The expected value, within ``tolerance`` (absolute) for numbers.
+    tolerance : float
+        Same unit as ``value``; only used by ``equals``.
+    unit : str
+        Printed behind the numbers.
+
+    Returns
+    -------
+    str
+        One line: label, value and limits.
+
+    Raises
+    ------
+    AssertionError
+        With that line, if a limit is broken. The line is in the report all the same.
+    QtpDataError
+        If no limit is given: a check that cannot fail is none.
+    """
+    if at_most is None and at_least is None and equals is None:
+        raise QtpDataError(f"check({label!r}) has no limit", hint="Give at_most, at_least or equals.")
+    found = _scalar(value)
+    limits = {"at_most": at_most, "at_least": at_least, "equals": _scalar(equals)}
+    passed = _passes(found, limits, tolerance)
+    line = _line(label, found, limits, tolerance, unit)
+    _append(
+        {"label": label, "value": found, **limits, "tolerance": tolerance, "unit": unit, "passed": passed, "line": line}
+    )
+    if not passed:
+        raise AssertionError(line)
+    return line
+
+
+def checks(folder: Path | None = None) -> list[dict[str, Any]]:
+    """Return the checks in ``folder`` (by default the output folder) by notebook; the last of each label counts."""
+    rows: dict[tuple[str, str], dict[str, Any]] = {}
+    for path in sorted(((folder or products.output_folder()) / "checks").glob("*.jsonl")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = {"notebook": path.stem, **json.loads(line)}
+            rows[path.stem, row["label"]] = row
+    return list(rows.values())
+
+
+def _scalar(value: Any) -> Any:
+    """Python's own bool, int, float or str of a 0-d anything."""
+    if hasattr(value, "compute"):
+        value = value.compute()
+    if hasattr(value, "item"):
+        value = value.item()
+    return value
+
+
+def _passes(found: Any, limits: dict[str, Any], tolerance: float) -> bool:
+    at_most, at_least, equals = limits.values()
+    ok = not (isinstance(found, float) and math.isnan(found))
+    if at_most is not None:
+        ok = ok and found <= at_most
+    if at_least is not None:
+        ok = ok and found >= at_least
+    if isinstance(equals, numbers.Real) and isinstance(found, numbers.Real):
+        return bool(ok and abs(found - equals) <= tolerance)
+    return bool(ok and (equals is None or found == equals))
+
+
+def _line(label: str, found: Any, limits: dict[str, Any], tolerance: float, unit: str) -> str:
+    words = {"at_most": "at most", "at_least": "at least", "equals": "expected"}
+    said = ", ".join(f"{words[key]} {_number(limit)}" for key, limit in limits.items() if limit is not None)
+    within = f" within {_number(tolerance)}" if tolerance else ""
+    return f"{label}: {_number(found)}{' ' if unit else ''}{unit} ({said}{within})"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _append(row: dict[str, Any]) -> None:
+    folder = products.output_folder() / "checks"
+    folder.mkdir(parents=True, exist_ok=True)
+    notebook = os.environ.get("QTP_NOTEBOOK") or "interactive"
+    with (folder / f"{notebook}.jsonl").open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(row, default=str) + "\n")
+
+
+def write(run: dict[str, Any], folder: Path) -> Path:
+    """Write the report of a run as ``report.html``, ``report.md`` and ``report.json`` into ``folder``.
+
+    Parameters
+    ----------
+    run : dict
+        What :func:`qtp_toolkit.reproduce.reproduce` returns: ``ok``, ``catalog``, ``scene``, ``notebooks``.
+    folder : pathlib.Path
+        Output folder of the run; its checks, figures and maps are listed.
+
+    Returns
+    -------
+    pathlib.Path
+        The HTML report.
+    """
+    listed = {kind: sorted((folder / kind).glob(pattern)) for kind, pattern in _LISTED.items()}
+    files = {kind: [path.relative_to(folder).as_posix() for path in paths] for kind, paths in listed.items()}
+    full = {**run, "versions": versions(), "checks": checks(folder), **files}
+    (folder / "report.json").write_text(json.dumps(full, indent=1, default=str), encoding="utf-8")
+    sections = _sections(full)
+    (folder / "report.md").write_text(_markdown(sections, full["figures"]), encoding="utf-8")
+    target = folder / "report.html"
+    target.write_text(_html(sections, full["figures"]), encoding="utf-8")
+    return target
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the libraries that the numbers depend on."""
+    names = ("qtp-toolkit", "xarray", "dask", "numpy", "scipy", "numba", "rasterio", "zarr")
+    found = {}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return {"python": platform.python_version(), **found}
+
+
+_LISTED = {"figures": "*.png", "maps": "*.*", "tables": "*.csv", "products": "[!.]*.zarr"}
+
+
+def _sections(run: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
+    """Headed tables of the report; the first row of each is its header."""
+    failed = [check for check in run["checks"] if not check["passed"]]
+    status = [nb["status"] for nb in run["notebooks"]]
+    overview = [
+        ["what", "value"],
+        ["result", "passed" if run["ok"] else "FAILED"],
+        ["notebooks", ", ".join(f"{status.count(word)} {word}" for word in ("done", "skipped", "failed"))],
+        ["checks", f"{len(run['checks']) - len(failed)} passed, {len(failed)} failed"],
+        ["catalog", str(run.get("catalog", ""))],
+        ["scene", run.get("scene") or "as the catalog says"],
+        ["versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())],
+    ]
+    notebooks = [["notebook", "status", "seconds", "cell", "reason"]]
+    notebooks += [
+        [nb["name"], nb["status"], f"{nb['seconds']:.1f}", nb["cell"], nb["reason"]] for nb in run["notebooks"]
+    ]
+    rows = [["notebook", "check", "result"]]
+    rows += [[row["notebook"], row["line"], "passed" if row["passed"] else "FAILED"] for row in run["checks"]]
+    files = [["kind", "files"]] + [[kind, ", ".join(run[kind])] for kind in _LISTED]
+    return [("Run", overview), ("Notebooks", notebooks), ("Checks", rows), ("Files", files)]
+
+
+def _markdown(sections: list[tuple[str, list[list[str]]]], figures: list[str]) -> str:
+    parts = ["# qtp_toolkit: report of a run"]
+    for title, (header, *rows) in sections:
+        table = [header, ["---"] * len(header), *rows]
+        lines = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in table]
+        parts.append(f"## {title}\n\n" + "\n".join(lines))
+    parts.append("## Figures\n\n" + "\n".join(f"![{path}]({path})" for path in figures))
+    return "\n\n".join(parts) + "\n"
+
+
+_STYLE = (
+    "body{font:15px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}"
+    "td,th{border:1px solid #ccc;padding:.2em .6em;text-align:left;vertical-align:top}"
+    "figure{display:inline-block;width:31%;margin:1%}img{width:100%}"
+)
+
+
+def _html(sections: list[tuple[str, list[list[str]]]], figures: list[str]) -> str:
+    parts = ["<h1>qtp_toolkit: report of a run</h1>"]
+    for title, (header, *rows) in sections:
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
+        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        parts.append(f"<h2>{title}</h2><table><tr>{head}</tr>{body}</table>")
+    images = "".join(
+        f'<figure><a href="{name}"><img src="{name}" alt="{name}"></a><figcaption>{name}</figcaption></figure>'
+        for name in (html.escape(path, quote=True) for path in figures)
+    )
+    parts.append(f"<h2>Figures</h2>{images}")
+    head = f'<meta charset="utf-8"><title>qtp_toolkit report</title><style>{_STYLE}</style>'
+    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'

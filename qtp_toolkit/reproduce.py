@@ -1,0 +1,304 @@
+"""Run the notebooks in order on a catalog, and leave figures, maps, executed pages and one report behind.
+
+Each notebook runs in a kernel of its own and takes everything from the catalog and from the products of earlier ones on
+disk, so independent ones may run at once. A notebook whose sources the catalog lacks is skipped with its reason; a
+failing one fails the run, and what does not depend on it still runs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from qtp_toolkit import __version__, products, report
+from qtp_toolkit._execute import Kernels, Outcome, execute
+from qtp_toolkit.catalog import open_catalog
+from qtp_toolkit.conventions import QtpDataError
+
+CELL_TIMEOUT = 3600.0
+"""Seconds that one cell may take."""
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_STAMP = "run.json"
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook of the workflow and what its metadata says of it."""
+
+    path: Path
+    title: str = ""
+    paper: str = ""
+    needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
+    products_in: tuple[str, ...] = ()
+    products_out: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    cells: int = 0
+
+    @property
+    def name(self) -> str:
+        """The stem of the file, as in ``02_freeze_thaw``."""
+        return self.path.stem
+
+
+def notebooks_folder() -> Path:
+    """Where the notebooks are: beside the package in a clone, inside it when installed."""
+    here = Path(__file__).resolve().parent
+    folders = [here.parent / "notebooks", here / "notebooks"]
+    found = next((folder for folder in folders if any(folder.glob("*.ipynb"))), None)
+    if found is None:
+        raise QtpDataError("The notebooks are not installed", expected=" or ".join(map(str, folders)))
+    return found
+
+
+def find_notebooks(folder: Path | None = None) -> list[Notebook]:
+    """Return all notebooks of ``folder`` (by default the workflow's own) in order of their number."""
+    return [_read(path) for path in sorted((folder or notebooks_folder()).glob("[0-9][0-9]_*.ipynb"))]
+
+
+def plan(notebooks: list[Notebook], only: Iterable[str] = (), have: Iterable[str] = ()) -> list[Notebook]:
+    """Choose the notebooks to run.
+
+    Parameters
+    ----------
+    notebooks : list of Notebook
+        All of the workflow.
+    only : iterable of str
+        Numbers or names; empty for all.
+    have : iterable of str
+        Products that are on disk and good.
+
+    Returns
+    -------
+    list of Notebook
+        Those of ``only`` and, first, those that make what they lack; in order.
+
+    Raises
+    ------
+    QtpDataError
+        For a name that is no notebook; lists them all.
+    """
+    only, have = list(only), set(have)
+    if not only:
+        return notebooks
+    makers = {product: nb for nb in notebooks for product in nb.products_out}
+    chosen: set[str] = set()
+    queue = [_named(word, notebooks) for word in only]
+    while queue:
+        nb = queue.pop()
+        chosen.add(nb.name)
+        lacking = [makers[product] for product in nb.products_in if product not in have and product in makers]
+        queue += [maker for maker in lacking if maker.name not in chosen]
+    return [nb for nb in notebooks if nb.name in chosen]
+
+
+def reproduce(
+    *,
+    only: Iterable[str] = (),
+    catalog: Path | str | None = None,
+    out: Path | str | None = None,
+    scene: str | None = None,
+    scheduler: str | None = None,
+    jobs: int | None = None,
+    cell_timeout: float = CELL_TIMEOUT,
+    folder: Path | None = None,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Run the notebooks and write the report.
+
+    Parameters
+    ----------
+    only : iterable of str
+        Numbers or names of notebooks; what they lack is made first. Empty for all.
+    catalog : path, optional
+        By default what :func:`qtp_toolkit.catalog.open_catalog` finds.
+    out : path, optional
+        Output folder; by default ``$QTP_OUTPUT``, else ``qtp_output`` in the working folder.
+    scene : str, optional
+        Size of the embedded scene: ``tiny``, ``default`` or ``90m``.
+    scheduler : str, optional
+        Address of a running dask scheduler that the notebooks connect to.
+    jobs : int, optional
+        Notebooks at once; by default 2 if there are as many cores.
+    cell_timeout : float
+        Seconds that one cell may take.
+    folder : path, optional
+        Notebooks to run instead of the workflow's own.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    dict
+        ``ok``, ``out``, ``notebooks`` (name, status done | skipped | failed, seconds, reason, cell), ``report`` (path).
+    """
+    jobs = jobs or min(2, os.cpu_count() or 1)
+    target = Path(out).expanduser().resolve() if out else products.output_folder()
+    target.mkdir(parents=True, exist_ok=True)
+    settings = {"QTP_OUTPUT": str(target), "QTP_SCENE": scene, "QTP_SCHEDULER": scheduler, "MPLBACKEND": ""}
+    if os.environ.get("QTP_DATA"):
+        settings["QTP_DATA"] = str(Path(os.environ["QTP_DATA"]).expanduser().resolve())
+    with _environment(settings):
+        found = open_catalog(catalog)
+        if found.path is not None:
+            os.environ["QTP_CATALOG"] = str(found.path)
+        inputs = _inputs(found)
+        have = [name for name in products.PRODUCTS if products.exists(name)] if _stamped(target, inputs) else []
+        chosen = plan(find_notebooks(folder), only, have)
+        (target / _STAMP).write_text(json.dumps(inputs, indent=1), encoding="utf-8")
+        outcomes = _run_all(chosen, found, out=target, jobs=jobs, timeout=cell_timeout, progress=progress)
+        done = {"ok": all(o.status != "failed" for o in outcomes), "out": str(target), **inputs}
+        done["notebooks"] = [{**asdict(o), "title": nb.title} for nb, o in zip(chosen, outcomes, strict=True)]
+        done["report"] = str(report.write(done, target))
+    return done
+
+
+def _read(path: Path) -> Notebook:
+    try:
+        nb = json.loads(path.read_text(encoding="utf-8"))
+        said = nb["metadata"].get("qtp", {})
+        cells = sum(cell["cell_type"] == "code" and bool(cell["source"]) for cell in nb["cells"])
+    except (json.JSONDecodeError, KeyError) as error:
+        raise QtpDataError("Not a notebook", path=path, found=f"{type(error).__name__}: {error}") from error
+    lists = {key: tuple(said.get(key, ())) for key in ("needs", "uses", "products_in", "products_out", "figures")}
+    return Notebook(path, said.get("title", path.stem), said.get("paper", ""), cells=cells, **lists)
+
+
+def _named(word: str, notebooks: list[Notebook]) -> Notebook:
+    for nb in notebooks:
+        if word in (nb.name, nb.name.split("_")[0]) or (word.isdigit() and nb.name.startswith(word.zfill(2) + "_")):
+            return nb
+    raise QtpDataError("No such notebook", found=repr(word), expected=", ".join(nb.name for nb in notebooks))
+
+
+@contextmanager
+def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Set environment variables for the notebooks ("" removes, None leaves), and put everything back."""
+    before = dict(os.environ)
+    try:
+        for key, value in values.items():
+            if value == "":
+                os.environ.pop(key, None)
+            elif value is not None:
+                os.environ[key] = value
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _inputs(catalog: Any) -> dict[str, str]:
+    """Return what products depend on: catalog, scene, version. Those made from others are not used again."""
+    text = Path(catalog.path).read_bytes() if catalog.path is not None else b""
+    return {
+        "catalog": str(catalog.path),
+        "catalog_sha256": hashlib.sha256(text).hexdigest(),
+        "scene": os.environ.get("QTP_SCENE", ""),
+        "data": os.environ.get("QTP_DATA", ""),
+        "version": __version__,
+    }
+
+
+def _stamped(out: Path, inputs: dict[str, str]) -> bool:
+    try:
+        return json.loads((out / _STAMP).read_text(encoding="utf-8")) == inputs
+    except (OSError, json.JSONDecodeError):
+        return False
+
+
+def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Mapping[str, str]) -> str:
+    """Why ``nb`` cannot run, or an empty string."""
+    absent = [name for name in nb.needs if name not in catalog]
+    missing = [name for name in nb.needs if name in catalog and not catalog.available(name)]
+    reasons = [f"the catalog has no {', '.join(absent)}"] if absent else []
+    if missing:
+        reasons.append(f"not on disk: {', '.join(missing)} (qtp check says how to get it)")
+    for product in nb.products_in:
+        maker = makers.get(product)
+        if status.get(maker or "") in ("failed", "skipped"):
+            reasons.append(f"needs product {product} of {maker}, which {_WAS[status[str(maker)]]}")
+    return "; ".join(reasons)
+
+
+_WAS = {"failed": "failed", "skipped": "was skipped"}
+
+
+def _sorted(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSorter[str]:
+    before = {nb.name: {makers[product] for product in nb.products_in if product in makers} for nb in chosen}
+    sorter = TopologicalSorter(before)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        raise QtpDataError("Notebooks wait for each other", found=" -> ".join(error.args[1])) from error
+    return sorter
+
+
+def _waiting(nb: Notebook, chosen: list[Notebook]) -> int:
+    """Count the notebooks that wait for this one, directly or not; the most awaited goes first."""
+    made, names = set(nb.products_out), {nb.name}
+    for other in chosen:
+        if made & set(other.products_in):
+            names.add(other.name)
+            made |= set(other.products_out)
+    return len(names) - 1
+
+
+def _run_all(
+    chosen: list[Notebook], catalog: Any, *, out: Path, jobs: int, timeout: float, progress: bool
+) -> list[Outcome]:
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    by_name = {nb.name: nb for nb in chosen}
+    makers = {product: nb.name for nb in chosen for product in nb.products_out}
+    sorter, kernels = _sorted(chosen, makers), Kernels()
+    outcomes: dict[str, Outcome] = {}
+    running: dict[Future[Outcome], str] = {}
+    queue: list[str] = []
+    threads = dict.fromkeys(_THREADS, "1") if jobs > 1 else {}
+    with Progress(*columns, disable=not progress) as bar, ThreadPoolExecutor(jobs) as pool:
+        task = bar.add_task("", total=sum(nb.cells for nb in chosen))
+
+        def finish(outcome: Outcome) -> None:
+            outcomes[outcome.name] = outcome
+            sorter.done(outcome.name)
+            if progress:
+                bar.console.print(_said(outcome), highlight=False, markup=False)
+
+        def launch(nb: Notebook) -> None:
+            (out / "checks" / f"{nb.name}.jsonl").unlink(missing_ok=True)
+            options = {"out": out, "timeout": timeout, "kernels": kernels, "on_cell": lambda: bar.advance(task)}
+            env = {**os.environ, **threads, "QTP_NOTEBOOK": nb.name}
+            running[pool.submit(execute, nb.path, env=env, **options)] = nb.name
+
+        try:
+            while sorter.is_active():
+                queue = sorted([*queue, *sorter.get_ready()], key=lambda name: (-_waiting(by_name[name], chosen), name))
+                while queue and len(running) < jobs:
+                    nb = by_name[queue.pop(0)]
+                    reason = _why_skip(nb, catalog, {name: o.status for name, o in outcomes.items()}, makers)
+                    finish(Outcome(nb.name, "skipped", reason=reason)) if reason else launch(nb)
+                bar.update(task, description=", ".join(running.values()))
+                for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
+                    running.pop(future)
+                    finish(future.result())
+        except BaseException:
+            kernels.kill()
+            raise
+        bar.update(task, completed=sum(nb.cells for nb in chosen), description="")
+    return [outcomes[nb.name] for nb in chosen]
+
+
+def _said(outcome: Outcome) -> str:
+    where = f" in cell {outcome.cell}" if outcome.cell else ""
+    reason = f": {outcome.reason}" if outcome.reason else ""
+    return f"{outcome.status:8}{outcome.name:24}{outcome.seconds:6.1f} s{where}{reason}"

@@ -1,0 +1,206 @@
+"""File formats of the scene: what AppEEARS, HyP3, SoilGrids, SRTM, the Climate Data Store and station tables deliver.
+
+Every writer takes arrays in the toolkit's conventions and packs them as the real product is packed. Nothing that goes
+into a file depends on the time or the machine: the same arrays give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit.conventions import PAIR, TIME, X, Y
+from qtp_toolkit.load.files import centers
+
+PHASE_STEP, COHERENCE_STEP = 1 / 1024, 1 / 512
+"""Steps that phase (rad) and coherence are rounded to: far below their noise, and it halves the files."""
+
+SOILGRIDS_DEPTHS = ("0-5cm", "5-15cm", "15-30cm", "30-60cm", "60-100cm", "100-200cm")
+STRIP_ROWS = 64
+OVERPASS = "T000500"
+
+
+def transform_of(da: xr.DataArray | xr.Dataset) -> Any:
+    """Affine transform from the pixel centers of a regular grid."""
+    from affine import Affine  # noqa: PLC0415
+
+    edges = []
+    for dim in (X, Y):
+        first, last, count = float(da[dim][0]), float(da[dim][-1]), da.sizes[dim]
+        step = (last - first) / max(count - 1, 1)
+        edges += [step, first - step / 2]
+    return Affine(edges[0], 0.0, edges[1], 0.0, edges[2], edges[3])
+
+
+def geotiff(
+    path: Path, values: np.ndarray, *, like: xr.DataArray | xr.Dataset, nodata: float | None, first_row: int = 0
+) -> None:
+    """Write rows of one band, in deflated strips, on the grid of ``like``; the rows that come first create the file."""
+    import rasterio  # noqa: PLC0415
+    from rasterio.windows import Window  # noqa: PLC0415
+
+    profile = {
+        "driver": "GTiff", "height": like.sizes[Y], "width": like.sizes[X], "count": 1, "dtype": values.dtype,
+        "crs": like.rio.crs, "transform": transform_of(like), "nodata": nodata, "compress": "deflate", "zlevel": 1,
+        "predictor": 3 if values.dtype.kind == "f" else 2, "blockysize": min(STRIP_ROWS, like.sizes[Y]),
+    }  # fmt: skip
+    if first_row == 0:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with rasterio.open(path, "r+") if first_row else rasterio.open(path, "w", **profile) as raster:
+        raster.write(values, 1, window=Window(0, first_row, values.shape[1], values.shape[0]))
+
+
+def layer(path: Path, da: xr.DataArray, *, dtype: str, nodata: float, scale: float = 1.0) -> None:
+    """Write a map (y, x) as a GeoTIFF of ``da / scale``, NaN as ``nodata``."""
+    values = packed(da.transpose(Y, X).values, dtype=dtype, fill=nodata, scale=scale)
+    geotiff(path, values, like=da, nodata=nodata)
+
+
+def packed(values: np.ndarray, *, dtype: str, fill: float, scale: float = 1.0, offset: float = 0.0) -> np.ndarray:
+    """``(values - offset) / scale`` in ``dtype``, rounded if that is an integer, NaN as ``fill``."""
+    if values.dtype.kind in "biu" and scale == 1.0 and offset == 0.0:
+        return values.astype(dtype)
+    scaled = (values.astype("float64") - offset) / scale
+    scaled = np.rint(scaled) if np.dtype(dtype).kind in "iu" else scaled
+    return np.where(np.isnan(scaled), fill, scaled).astype(dtype)
+
+
+def modis_lst(folder: Path, lst: xr.Dataset) -> None:
+    """Write AppEEARS NetCDF, one file a sensor: K x 50 as uint16, fill 0; time becomes the start."""
+    for sensor, product in (("terra", "MOD11A2"), ("aqua", "MYD11A2")):
+        layers = {}
+        for part, title in (("day", "Day"), ("night", "Night")):
+            values = packed(lst[f"{sensor}_{part}"].values, dtype="uint16", fill=0, scale=0.02, offset=-273.15)
+            attrs = {"_FillValue": np.uint16(0), "scale_factor": 0.02, "add_offset": 0.0, "units": "Kelvin"}
+            attrs |= {"long_name": f"{title} land surface temperature", "valid_min": 7500, "valid_max": 65535}
+            layers[f"LST_{title}_1km"] = ((TIME, "lat", "lon"), values, attrs | {"grid_mapping": "crs"})
+            quality = lst[f"qc_{sensor}_{part}"].values.astype("uint8")
+            layers[f"QC_{title}"] = ((TIME, "lat", "lon"), quality, {"grid_mapping": "crs"})
+        start = starts(lst[TIME].values, days=8)
+        days = (start - np.datetime64("2000-01-01")).astype("timedelta64[D]").astype("int32")
+        time = (TIME, days, {"units": "days since 2000-01-01 00:00:00", "calendar": "standard", "axis": "T"})
+        _netcdf(folder / f"{product}.061_1km_aid0001.nc", layers, lst, {TIME: time}, title=f"{product}.061")
+
+
+def starts(center: np.ndarray, *, days: int) -> np.ndarray:
+    """Start dates of composites from their centers; they begin every 8 days from 1 January (Terra and Aqua in turn)."""
+    years = np.unique(np.asarray(center).astype("datetime64[Y]"))
+    begun = np.concatenate([year.astype("datetime64[D]") + np.arange(0, 365, 8) for year in [years[0] - 1, *years]])
+    gap = np.abs(np.asarray(center)[:, None] - centers(begun, days)[None, :])
+    return begun[gap.argmin(axis=1)]
+
+
+def ndvi(folder: Path, da: xr.DataArray) -> None:
+    """Write AppEEARS GeoTIFFs, int16 x 1e-4: time becomes the start."""
+    for number, day in enumerate(pd.DatetimeIndex(starts(da[TIME].values, days=16))):
+        product = "MOD13Q1" if (day.day_of_year - 1) % 16 == 0 else "MYD13Q1"
+        name = f"{product}.061__250m_16_days_NDVI_doy{day.year}{day.day_of_year:03d}_aid0001.tif"
+        layer(folder / name, da.isel({TIME: number}), dtype="int16", nodata=-3000, scale=1e-4)
+
+
+def soilgrids(folder: Path, da: xr.DataArray, *, short: str, scale: float) -> None:
+    """Write SoilGrids v2 layers, one file a depth, int16 in the provider's unit (``scale`` = ours per theirs)."""
+    for number, depth in enumerate(SOILGRIDS_DEPTHS):
+        layer(folder / f"{short}_{depth}_mean.tif", da.isel(depth=number), dtype="int16", nodata=-32768, scale=scale)
+
+
+def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, first_row: int = 0) -> None:
+    """Write rows of one HyP3 product: unwrapped phase and coherence with 0 for no data, and the text with the baseline.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    stack : xarray.Dataset
+        ``phase``, ``coherence`` (pair, y, x) in memory, ``perpendicular_baseline`` (pair,): rows of the scene.
+    number : int
+        The pair of the stack.
+    like : xarray.Dataset
+        The grid of the whole scene.
+    first_row : int
+        Where the rows begin in it.
+    """
+    pair = stack.isel({PAIR: number})
+    first, second = (pd.Timestamp(pair[name].item()) for name in ("reference", "secondary"))
+    stem = f"S1AA_{first:%Y%m%d}{OVERPASS}_{second:%Y%m%d}{OVERPASS}_VVP{(second - first).days:03d}_INT80_G_ueF_"
+    stem += f"{crc32(stem.encode()) % 0xFFFF:04X}"
+    for name, variable, step in (("unw_phase", "phase", PHASE_STEP), ("corr", "coherence", COHERENCE_STEP)):
+        values = pair[variable].transpose(Y, X).values
+        steps = np.rint(values / np.float32(step))
+        steps = np.where(steps == 0, 1, steps)  # a true 0 must not read as no data
+        stored = np.where(np.isnan(values), 0, steps).astype("float32") * np.float32(step)
+        geotiff(folder / stem / f"{stem}_{name}.tif", stored, like=like, nodata=0.0, first_row=first_row)
+    lines = {
+        "Reference Granule": f"S1A_IW_SLC__1SDV_{first:%Y%m%d}{OVERPASS}",
+        "Secondary Granule": f"S1A_IW_SLC__1SDV_{second:%Y%m%d}{OVERPASS}",
+        "Reference Pass Direction": "DESCENDING",
+        "Baseline": f"{float(pair['perpendicular_baseline']):.4f}",
+        "Unwrapping type": "mcf",
+        "Processor": "synthetic scene",
+    }
+    text = "".join(f"{key}: {value}\n" for key, value in lines.items())
+    (folder / stem / f"{stem}.txt").write_text(text, encoding="utf-8", newline="\n")
+
+
+def era5(path: Path, ds: xr.Dataset) -> None:
+    """Write ERA5 pressure levels as the Climate Data Store does: valid_time, pressure_level, latitude, longitude."""
+    names = {"z": "geopotential", "t": "temperature", "q": "specific_humidity"}
+    units = {"z": "m**2 s**-2", "t": "K", "q": "kg kg**-1"}
+    dims = ("valid_time", "pressure_level", "latitude", "longitude")
+    seconds = (ds[TIME].values - np.datetime64("1970-01-01")).astype("timedelta64[s]").astype("int64")
+    coords = {
+        "valid_time": ("valid_time", seconds, {"units": "seconds since 1970-01-01", "calendar": "proleptic_gregorian"}),
+        "pressure_level": ("pressure_level", ds["level"].values.astype("float64"), {"units": "hPa"}),
+        "latitude": ("latitude", ds[Y].values, {"units": "degrees_north"}),
+        "longitude": ("longitude", ds[X].values, {"units": "degrees_east"}),
+    }
+    order = (TIME, "level", Y, X)
+    data = {
+        short: (dims, ds[name].transpose(*order).values.astype("float32"), {"units": units[short], "long_name": name})
+        for short, name in names.items()
+    }
+    _save(path, xr.Dataset(data, coords=coords))
+
+
+def netcdf(path: Path, ds: xr.Dataset) -> None:
+    """Write a small NetCDF file as it is."""
+    _save(path, ds)
+
+
+def geojson(path: Path, collection: dict[str, Any]) -> None:
+    """Write a GeoJSON feature collection."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(collection, ensure_ascii=False) + "\n", encoding="utf-8", newline="\n")
+
+
+def table(path: Path, rows: pd.DataFrame) -> None:
+    """Write a table with the columns as they are; dates as YYYY-MM-DD."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows.to_csv(path, index=False, float_format="%.5g", date_format="%Y-%m-%d", lineterminator="\n")
+
+
+def _netcdf(path: Path, layers: dict, like: xr.Dataset, coords: dict, *, title: str) -> None:
+    where = {
+        "lat": ("lat", like[Y].values, {"units": "degrees_north", "standard_name": "latitude", "axis": "Y"}),
+        "lon": ("lon", like[X].values, {"units": "degrees_east", "standard_name": "longitude", "axis": "X"}),
+    }
+    crs = ((), np.int8(-127), {"grid_mapping_name": "latitude_longitude", "epsg_code": "EPSG:4326"})
+    _save(
+        path,
+        xr.Dataset(
+            {"crs": crs, **layers}, coords={**coords, **where}, attrs={"title": title, "institution": "synthetic scene"}
+        ),
+    )
+
+
+def _save(path: Path, ds: xr.Dataset) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoding = {
+        str(key): {"zlib": True, "complevel": 1, "shuffle": True} for key, da in ds.data_vars.items() if da.ndim
+    }
+    ds.to_netcdf(path, engine="h5netcdf", encoding=encoding)

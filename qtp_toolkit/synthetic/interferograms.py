@@ -1,0 +1,233 @@
+"""Interferograms of the scene: what the satellite sees of the motion, with everything that comes between.
+
+Generated lazily in blocks of rows, all pairs of a block together, so that the 90 m scene never sits in memory. Noise is
+keyed by (seed, pair, block of 64 rows of the whole scene): any window sees the same noise as the whole.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, SYNTHETIC, describe
+from qtp_toolkit.synthetic import atmosphere, places
+from qtp_toolkit.synthetic.acquisitions import candidate_pairs, dates
+from qtp_toolkit.synthetic.frame import EAST, EPSG, SIZES, WEST, Frame, generator, whole_frame
+from qtp_toolkit.synthetic.truth import BLOCK_ROWS, Ground, frame_of, ground
+
+PAIRS = 466
+LOOKS = 57
+"""Effective looks of a pixel."""
+_RAMP = 1.4
+"""Standard deviation of the orbital ramp of a date, rad over half the scene."""
+_UNWRAP = (2.15, 2.0)
+"""Level of the unwrapping errors, and how strongly they prefer low coherence."""
+
+
+def incidence(frame: Frame) -> np.ndarray:
+    """Incidence angle of a descending, right-looking orbit, degree, (ny, nx): near range is in the east."""
+    across = (EAST - (frame.x[None, :] + 0.17 * (frame.y[:, None] - 3_764_000.0))) / (EAST - WEST)
+    return 34.0 + 9.6 * across - 0.8 * across**2
+
+
+@lru_cache(maxsize=4)
+def _seasons(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Thaw state (0 frozen, 1 thawed) and snow (0 to 1) of every date."""
+    day = dates().dayofyear.to_numpy()
+    thaw = 1.0 / (1.0 + np.exp(-(day - 140.0) / 8.0)) - 1.0 / (1.0 + np.exp(-(day - 284.0) / 8.0))
+    chance = generator(seed, "snow").beta(0.5, 1.6, day.size)
+    return thaw, chance * (1.0 - thaw)
+
+
+@lru_cache(maxsize=4)
+def pair_table(seed: int) -> pd.DataFrame:
+    """The pairs whose interferograms were kept: candidates less the least coherent.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``first`` and ``second`` (numbers of dates), ``days``, ``mean_coherence``, ``perpendicular_baseline`` (m).
+    """
+    pairs = candidate_pairs()
+    coarse = whole_frame("tiny", seed=seed)
+    surface = _surface(coarse, ground(coarse))
+    day = (dates() - pd.Timestamp("2014-01-01")).days.to_numpy()
+    mean = np.array([_coherence_of(surface, seed, a, b, int(day[b] - day[a])).mean() for a, b in pairs])
+    position = generator(seed, "orbit").normal(0.0, 45.0, len(dates()))
+    table = pd.DataFrame({"first": pairs[:, 0], "second": pairs[:, 1], "mean_coherence": mean})
+    table["days"] = day[table["second"]] - day[table["first"]]
+    table["perpendicular_baseline"] = np.round(position[table["second"]] - position[table["first"]], 2)
+    # Short pairs carry the chain of dates: only long ones are given up for low coherence.
+    surplus = table[table["days"] > 40].nsmallest(len(table) - PAIRS, "mean_coherence").index
+    return table.drop(surplus).reset_index(drop=True)
+
+
+def _surface(frame: Frame, made: Ground) -> np.ndarray:
+    """What coherence depends on, (3, ny, nx): steady level, loss by plants, loss by snow."""
+    level = 0.90 + 0.04 * frame.noise("coherence", 12e3) - 0.04 * np.minimum(made.terrain.slope / 10.0, 1.5)
+    plants = np.clip((made.fields.ndvi - 0.10) / 0.45, 0.0, 1.0)
+    rock = places.spot(frame, *places.REFERENCE_POINT, radius_km=places.ROCK_KM)
+    for blob in places.LAKES:
+        level = level - 0.10 * places.shore(frame, blob, width_km=2.0)
+    snow = np.clip(0.5 + (made.terrain.elevation - 4800.0) / 1200.0 + 0.25 * frame.noise("snow", 30e3), 0.1, 1.2)
+    return np.stack([level * (1 - rock) + 0.95 * rock, plants * (1 - rock), snow * (1 - 0.7 * rock)]).astype(np.float32)
+
+
+def _coherence_of(surface: np.ndarray, seed: int, first: int, second: int, days: int) -> np.ndarray:
+    """Expected coherence of a pair, (ny, nx)."""
+    level, plants, snow = surface
+    thaw, fresh = (values.astype(np.float32) for values in _seasons(seed))
+    lasting = 0.52 - 0.22 * plants
+    decay = lasting + (1.0 - lasting) * np.exp(-days / (90.0 - 45.0 * plants))
+    change = abs(thaw[first] - thaw[second])
+    summer = min(thaw[first], thaw[second])
+    loss = 1.0 - 0.22 * change - (0.05 + 0.15 * summer) * plants
+    return np.clip(level * decay * loss * (1.0 - 0.30 * abs(fresh[first] - fresh[second]) * snow), 0.06, 0.97)
+
+
+def _row_noise(frame: Frame, key: str) -> np.ndarray:
+    """White normal noise of a frame, cut from blocks of rows of the whole scene, (ny, nx)."""
+    width = SIZES[frame.size][2]
+    out = np.empty(frame.shape, dtype=np.float32)
+    row = frame.rows[0]
+    while row < frame.rows[1]:
+        block = row // BLOCK_ROWS
+        stop = min((block + 1) * BLOCK_ROWS, frame.rows[1])
+        noise = generator(frame.seed, key, block).standard_normal((BLOCK_ROWS, width), dtype=np.float32)
+        here = noise[row - block * BLOCK_ROWS : stop - block * BLOCK_ROWS, slice(*frame.columns)]
+        out[row - frame.rows[0] : stop - frame.rows[0]] = here
+        row = stop
+    return out
+
+
+def coherence_block(frame: Frame, numbers: slice = slice(None)) -> np.ndarray:
+    """Observed coherence of pairs, (pair, ny, nx), float32; NaN over lakes and glaciers."""
+    made = ground(frame)
+    surface = _surface(frame, made)
+    masked = made.layers["lake"] | made.layers["glacier"]
+    rows = pair_table(frame.seed).iloc[numbers]
+    out = np.empty((len(rows), *frame.shape), dtype=np.float32)
+    for place, row in enumerate(rows.itertuples()):
+        true = _coherence_of(surface, frame.seed, row.first, row.second, row.days)
+        out[place] = np.clip(
+            true + 0.6 * (1 - true**2) / np.sqrt(LOOKS) * _row_noise(frame, f"estimate {row.Index}"), 0.02, 0.99
+        )
+    out[:, masked] = np.nan
+    return out
+
+
+def _ramp(frame: Frame, number: int) -> np.ndarray:
+    """Orbital ramp of a date, rad, (ny, nx)."""
+    slope = _RAMP * generator(frame.seed, "ramp", number).standard_normal(2)
+    return (slope[0] * (2 * frame.easting - 1) + slope[1] * (2 * frame.southing - 1)).astype(np.float32)
+
+
+def _unwrapping(patches: np.ndarray, coherence: np.ndarray, spot: np.ndarray) -> np.ndarray:
+    """Whole cycles added by unwrapping errors: patches that prefer low coherence, (ny, nx)."""
+    level, preference = _UNWRAP
+    threshold = level + preference * (coherence - 0.5) + 3.0 * spot
+    return (np.abs(patches) > threshold) * np.sign(patches)
+
+
+def phase_block(frame: Frame, displacement: np.ndarray, numbers: slice = slice(None)) -> np.ndarray:
+    """Unwrapped phase of pairs, rad, (pair, ny, nx), float32.
+
+    Parameters
+    ----------
+    frame : Frame
+    displacement : numpy.ndarray
+        (time, ny, nx) in mm; NaN where nothing is observed.
+    numbers : slice
+        Pairs.
+    """
+    made = ground(frame)
+    surface, look = _surface(frame, made), incidence(frame)
+    rows = pair_table(frame.seed).iloc[numbers]
+    wanted = sorted({*rows["first"], *rows["second"]})
+    motion = np.float32(-4e-3 * np.pi / SENTINEL1_WAVELENGTH) * displacement
+    screens = atmosphere.delays(frame, wanted, made.layers["elevation"], look)
+    dated = {n: motion[n] + _ramp(frame, n) + atmosphere.phase_of(screen) for n, screen in zip(wanted, screens, strict=True)}
+    patches = frame.noises((f"unwrapping {number}" for number in rows.index), 9e3)
+    spot = places.spot(frame, *places.REFERENCE_POINT, radius_km=places.ROCK_KM)
+    offsets = generator(frame.seed, "offset").uniform(-12.0, 12.0, len(pair_table(frame.seed)))
+    out = np.empty((len(rows), *frame.shape), dtype=np.float32)
+    for place, (row, patch) in enumerate(zip(rows.itertuples(), patches, strict=True)):
+        coherence = _coherence_of(surface, frame.seed, row.first, row.second, row.days)
+        deviation = np.sqrt((1.0 - coherence**2) / (2.0 * LOOKS * coherence**2))
+        noise = deviation * _row_noise(frame, f"phase {row.Index}")
+        cycles = 2 * np.pi * _unwrapping(patch, coherence, spot)
+        out[place] = dated[row.second] - dated[row.first] + (noise + cycles + np.float32(offsets[row.Index]))
+    return out
+
+
+def interferograms(truth: xr.Dataset) -> xr.Dataset:
+    """Stack of interferograms of a scene.
+
+    Parameters
+    ----------
+    truth : xarray.Dataset
+        From :func:`~qtp_toolkit.synthetic.scene`, or the same read back from disk.
+
+    Returns
+    -------
+    xarray.Dataset
+        Lazy: ``phase`` (pair, y, x) rad, ``coherence`` (pair, y, x), NaN over lakes and glaciers, each pair with its own
+        arbitrary offset; ``perpendicular_baseline`` (pair,) m; coordinates ``reference`` and ``secondary``.
+        Blocks hold all pairs of 64 rows.
+    """
+    frame = frame_of(truth)
+    table = pair_table(frame.seed)
+    motion = truth["displacement"].data
+    rows = _rows(frame)
+    source = da.asarray(motion).rechunk({0: -1, 1: rows, 2: -1})
+    starts = da.from_array(np.cumsum([0, *rows[:-1]])[None, :, None], chunks=(1, 1, 1))
+
+    def phase(moved: np.ndarray, start: np.ndarray) -> np.ndarray:
+        return phase_block(_part(frame, start, moved.shape[1]), moved)
+
+    def coherence(start: np.ndarray) -> np.ndarray:
+        first = int(start.flat[0])
+        return coherence_block(_part(frame, start, dict(zip(np.cumsum([0, *rows[:-1]]), rows, strict=True))[first]))
+
+    chunks = ((len(table),), rows, (frame.shape[1],))
+    empty = np.empty((0, 0, 0), np.float32)
+    arrays = {
+        "phase": da.map_blocks(phase, source, starts, dtype=np.float32, chunks=chunks, meta=empty),
+        "coherence": da.map_blocks(coherence, starts, dtype=np.float32, chunks=chunks, meta=empty),
+    }
+    stamps = dates().values.astype("datetime64[ns]")
+    coords = {
+        "reference": ("pair", stamps[table["first"]]), "secondary": ("pair", stamps[table["second"]]),
+        "y": truth["y"].values, "x": truth["x"].values,
+    }  # fmt: skip
+    out = {
+        name: describe(xr.DataArray(a, dims=("pair", "y", "x"), coords=coords), name, provenance_note=SYNTHETIC)
+        for name, a in arrays.items()
+    }
+    baseline = xr.DataArray(
+        table["perpendicular_baseline"].to_numpy(),
+        dims="pair",
+        coords={k: coords[k] for k in ("reference", "secondary")},
+    )
+    out["perpendicular_baseline"] = describe(baseline, "perpendicular_baseline", provenance_note=SYNTHETIC)
+    ds = xr.Dataset(out, attrs={"wavelength": SENTINEL1_WAVELENGTH, "provenance_note": SYNTHETIC})
+    return ds.rio.write_crs(EPSG)
+
+
+def _rows(frame: Frame) -> tuple[int, ...]:
+    """Heights of blocks that end where the blocks of the whole scene end."""
+    edges = [
+        frame.rows[0],
+        *range((frame.rows[0] // BLOCK_ROWS + 1) * BLOCK_ROWS, frame.rows[1], BLOCK_ROWS),
+        frame.rows[1],
+    ]
+    return tuple(int(n) for n in np.diff(edges))
+
+
+def _part(frame: Frame, start: np.ndarray, height: int) -> Frame:
+    first = int(start.flat[0])
+    return frame.window((first, first + height), (0, frame.shape[1]))

@@ -1,0 +1,121 @@
+"""What instruments and maps say about a scene: every source of the catalog, with its errors and gaps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit.conventions import SYNTHETIC, describe
+from qtp_toolkit.load.files import centers
+from qtp_toolkit.synthetic import atmosphere, modis, temperature
+from qtp_toolkit.synthetic.frame import EPSG, Frame, generator
+from qtp_toolkit.synthetic.geographic import LonLatGrid, labelled, lonlat_grid, to_lonlat
+from qtp_toolkit.synthetic.interferograms import incidence, interferograms
+from qtp_toolkit.synthetic.slc import slc_pair
+from qtp_toolkit.synthetic.stations import station_tables
+from qtp_toolkit.synthetic.terrain import elevation
+from qtp_toolkit.synthetic.truth import CLASSES, Ground, frame_of, ground
+from qtp_toolkit.synthetic.vectors import vectors
+
+SOIL_EDGES = (0.0, 0.05, 0.15, 0.30, 0.60, 1.00, 2.00)
+"""Depths of the SoilGrids version 2 intervals, m."""
+_PROFILES = {"bulk_density": (0.88, 0.92, 0.95, 0.98, 1.01, 1.027), "sand": (0.94, 0.95, 0.97, 0.99, 1.0, 1.0)}
+_MARGIN_M = 20_000.0
+_NDVI_STARTS = pd.to_datetime(["2019-07-12", "2019-07-20", "2019-07-28", "2019-08-05", "2019-08-13", "2019-08-21"])
+
+
+def observe(truth: xr.Dataset) -> dict[str, Any]:
+    """Observations of a scene.
+
+    Parameters
+    ----------
+    truth : xarray.Dataset
+        From :func:`~qtp_toolkit.synthetic.scene`, or the same read back from disk. Only the motion is taken from it; all
+        else follows from its attributes.
+
+    Returns
+    -------
+    dict
+        By source name of the catalog. ``modis_lst`` Dataset (time, y, x) and ``ndvi`` DataArray (time, y, x), time at
+        the composite's center; ``bulk_density``, ``sand`` (depth, y, x); ``dem``, ``incidence``, ``permafrost``,
+        ``vegetation``, ``ground_ice``, ``magt`` (y, x); ``era5`` (time, level, y, x); ``interferograms``, lazy (pair, y,
+        x); tables ``stations``, ``station_soil_temperature``, ``station_soil_moisture``,
+        ``station_surface_temperature``; ``slc_pair``; ``vectors``: name -> GeoJSON. All but the interferograms are in
+        memory.
+    """
+    frame = frame_of(truth)
+    wide = frame.padded(max(2, int(np.ceil(_MARGIN_M / frame.pixel))))
+    made = ground(wide)
+    out: dict[str, Any] = {"modis_lst": _modis(frame, wide, made), "ndvi": _ndvi(frame, wide, made)}
+    out |= {name: _soil(name, frame, wide, made) for name in _PROFILES}
+    out["dem"] = _dem(frame, wide)
+    look = xr.DataArray(incidence(frame).astype(np.float32), dims=("y", "x"), coords={"y": truth["y"].values, "x": truth["x"].values})  # fmt: skip
+    out["incidence"] = describe(look, "incidence", provenance_note=SYNTHETIC).rio.write_crs(EPSG)
+    out |= {name: _classes(name, frame, wide, made) for name in CLASSES}
+    out |= {name: _map(name, frame, wide, made) for name in ("ground_ice", "magt")}
+    out["era5"] = atmosphere.reanalysis(frame)
+    out["interferograms"] = interferograms(truth)
+    out |= station_tables(frame)
+    return out | {"slc_pair": slc_pair(frame.seed), "vectors": vectors()}
+
+
+def _modis(frame: Frame, wide: Frame, made: Ground) -> xr.Dataset:
+    grid = lonlat_grid(frame, max(1000.0, 3 * frame.pixel))
+    components = to_lonlat(temperature.patterns(wide, made.fields), wide, grid)
+    mountain = to_lonlat(made.terrain.mountain.astype(np.float32), wide, grid)
+    lst = modis.observe_lst(frame, grid, components, mountain)
+    return lst.assign_coords(time=centers(modis.composites().values, 8))
+
+
+def _coarse(frame: Frame, pixel_m: float) -> LonLatGrid:
+    return lonlat_grid(frame, max(pixel_m, frame.pixel))
+
+
+def _ndvi(frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
+    grid = _coarse(frame, 250.0)
+    peak = to_lonlat(made.layers["ndvi"], wide, grid)
+    season = 1.0 - 0.0016 * np.square(np.abs((_NDVI_STARTS.dayofyear.to_numpy() + 8.0) - 221.0) / 4.0)
+    rng = generator(frame.seed, "ndvi")
+    values = (season[:, None, None] * peak + 0.008 * rng.standard_normal((season.size, *grid.shape))).astype(np.float32)
+    values[rng.random(values.shape) < 0.03] = np.nan
+    da = labelled(values, grid, "time", coords={"time": centers(_NDVI_STARTS.values, 16)})
+    return describe(da, "ndvi", provenance_note=SYNTHETIC)
+
+
+def _soil(name: str, frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
+    """Six intervals whose thickness-weighted mean is the true value."""
+    grid = _coarse(frame, 250.0)
+    edges, profile = np.array(SOIL_EDGES), np.array(_PROFILES[name])
+    profile = profile / np.average(profile, weights=np.diff(edges))
+    mean = to_lonlat(made.layers[name], wide, grid, resampling="bilinear")
+    values = (profile[:, None, None] * mean).astype(np.float32)
+    coords = {"depth": (edges[1:] + edges[:-1]) / 2, "depth_top": ("depth", edges[:-1]), "depth_bottom": ("depth", edges[1:])}
+    return describe(labelled(values, grid, "depth", coords=coords), name, provenance_note=SYNTHETIC)
+
+
+def _dem(frame: Frame, wide: Frame) -> xr.DataArray:
+    factor = 2 if frame.pixel > 180.0 else 1
+    fine = wide.refined(factor)
+    grid = lonlat_grid(frame, max(92.6, frame.pixel / factor))
+    values = to_lonlat(elevation(fine).astype(np.float32), fine, grid, resampling="bilinear")
+    values += 1.5 * generator(frame.seed, "dem").standard_normal(values.shape, dtype=np.float32) * min(1.0, frame.pixel / 1000)
+    return describe(labelled(values, grid), "elevation", provenance_note=SYNTHETIC)
+
+
+def _classes(name: str, frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
+    grid = _coarse(frame, 1000.0)
+    codes = to_lonlat(made.layers[name], wide, grid, resampling="mode")
+    da = describe(labelled(codes, grid), name, provenance_note=SYNTHETIC)
+    return da.assign_attrs(classes={str(code): label for code, label in CLASSES[name].items()})
+
+
+def _map(name: str, frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
+    """Map of limited accuracy: smooth errors of a compilation."""
+    grid = _coarse(frame, 1000.0)
+    error, spacing = {"ground_ice": (0.03, 12e3), "magt": (0.12, 12e3)}[name]
+    values = made.layers[name] + np.float32(error) * wide.noise(f"map of {name}", spacing)
+    values = values.clip(0.0, 1.0) if name == "ground_ice" else values
+    return describe(labelled(to_lonlat(values, wide, grid), grid), name, provenance_note=SYNTHETIC)

@@ -1,0 +1,246 @@
+"""The scene's truth on the SAR grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import NamedTuple
+
+import dask.array as da
+import numpy as np
+import pandas as pd
+import rioxarray  # noqa: F401  (the .rio accessor)
+import xarray as xr
+
+from qtp_toolkit import soil
+from qtp_toolkit.conventions import SYNTHETIC, QtpDataError, describe
+from qtp_toolkit.synthetic import fields as field_rules
+from qtp_toolkit.synthetic import places, temperature
+from qtp_toolkit.synthetic.acquisitions import dates as acquisition_dates
+from qtp_toolkit.synthetic.deformation import motion
+from qtp_toolkit.synthetic.frame import EPSG, SIZES, Frame, whole_frame
+from qtp_toolkit.synthetic.terrain import Terrain, terrain
+
+STATIC = (
+    "elevation", "slope", "aspect", "ndvi", "bulk_density", "sand", "ground_ice", "magt", "water_content",
+    "mean_water_content", "active_layer_thickness", "conductivity_thawed", "conductivity_frozen", "conductivity_ratio",
+    "linear_rate", "seasonal_amplitude",
+)  # fmt: skip
+CLASSES = {"vegetation": field_rules.VEGETATION, "permafrost": field_rules.PERMAFROST}
+MASKS = ("lake", "glacier")
+LAYERS = (*STATIC, *CLASSES, *MASKS)
+SEASONAL = ("thaw_onset", "freeze_onset", "addt_max", "addf_max")
+BLOCK_ROWS = 64
+"""Rows that are generated together; noise is keyed by blocks of as many rows."""
+
+
+class Ground(NamedTuple):
+    """Static layers of a frame by name, and what they were made of."""
+
+    layers: dict[str, np.ndarray]
+    terrain: Terrain
+    fields: field_rules.Fields
+
+
+def ground(frame: Frame) -> Ground:
+    """Static layers of a frame, float32 (ny, nx); class and mask layers keep their kind."""
+    relief = terrain(frame)
+    made = field_rules.fields(frame, relief)
+    rate = made.ice_rate + made.tectonic_rate
+    layers = dict(
+        elevation=relief.elevation, slope=relief.slope, aspect=relief.aspect, ndvi=made.ndvi,
+        bulk_density=made.bulk_density, sand=made.sand, ground_ice=made.ground_ice, magt=made.magt,
+        water_content=made.water_content, mean_water_content=made.water_content,
+        active_layer_thickness=made.active_layer_thickness, linear_rate=rate,
+        seasonal_amplitude=made.seasonal_amplitude,
+    )  # fmt: skip
+    layers = {name: values.astype(np.float32) for name, values in layers.items()}
+    layers |= _conductivity(layers)
+    layers |= {"vegetation": made.vegetation, "permafrost": made.permafrost}
+    layers |= {"lake": relief.lake, "glacier": relief.glacier}
+    return Ground(layers, relief, made)
+
+
+def _conductivity(layers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    named = {name: describe(xr.DataArray(layers[name], dims=("y", "x")), name) for name in ("bulk_density", "sand", "water_content")}  # fmt: skip
+    pores = soil.porosity(named["bulk_density"])
+    wet = soil.saturation(named["water_content"], pores)
+    quartz = soil.quartz_from_sand(named["sand"])
+    thawed = soil.thermal_conductivity(named["bulk_density"], quartz, wet, state="thawed")
+    frozen = soil.thermal_conductivity(named["bulk_density"], quartz, wet, state="frozen")
+    made = (thawed, frozen, soil.conductivity_ratio(frozen, thawed))
+    return {str(a.name): a.values.astype(np.float32) for a in made}
+
+
+def scene(
+    size: str = "default",
+    *,
+    seed: int = 2022,
+    without: tuple[str, ...] = (),
+    window: tuple[slice, slice] | None = None,
+) -> xr.Dataset:
+    """Truth of the embedded scene: terrain, soil, climate, water, ice, and the motion that follows from them.
+
+    Parameters
+    ----------
+    size : {"tiny", "default", "90m"}
+        Pixel of 5 km, 1 km or 90 m over the same area.
+    seed : int
+        Same seed, same values.
+    without : tuple of str
+        Causal rules to switch off: ``slope``, ``aspect``, ``ndvi``, ``bulk_density`` (of the amplitude),
+        ``ground_ice``, ``latitude`` (of the rate).
+    window : (slice, slice), optional
+        Rows and columns to generate, as if cut from the whole scene.
+
+    Returns
+    -------
+    xarray.Dataset
+        Layers on the grid (y, x) of EPSG:32646 and ``displacement`` (time, y, x) in mm relative to the reference date;
+        NaN motion over lakes and glaciers. Attributes name seed, size, rules and reference. In memory for ``tiny``,
+        ``default`` and any window; lazy, in blocks of rows, for the whole ``90m``.
+
+    Raises
+    ------
+    QtpDataError
+        For an unknown size or rule, or a window outside the scene.
+
+    Notes
+    -----
+    Thaw and freeze onsets are means over the years; the rate counts 2015 to 2019. The motion is richer than the model of
+    the paper (:mod:`qtp_toolkit.synthetic.deformation`), so recovery is never exact.
+    """
+    frame = whole_frame(size, seed=seed, without=without)
+    if window is not None:
+        frame = _cut(frame, window)
+    lazy = window is None and size == "90m"
+    return _label(_lazy_arrays(frame) if lazy else _arrays(frame), frame)
+
+
+def _cut(frame: Frame, window: tuple[slice, slice]) -> Frame:
+    ranges = []
+    for part, length in zip(window, frame.shape, strict=True):
+        start, stop, step = part.indices(length)
+        if step != 1 or stop <= start:
+            raise QtpDataError(
+                "window holds no pixels", expected=f"within {frame.shape}", found=window, hint="Give two slices."
+            )
+        ranges.append((start, stop))
+    return frame.window(*ranges)
+
+
+def _arrays(frame: Frame) -> dict[str, np.ndarray]:
+    made = ground(frame)
+    seasons = _motion_layers(frame, made)
+    return made.layers | seasons
+
+
+def _motion_layers(frame: Frame, made: Ground) -> dict[str, np.ndarray]:
+    dates = acquisition_dates()
+    components = temperature.patterns(frame, made.fields)
+    moved = motion(frame, components, made.fields, made.layers["conductivity_ratio"], dates)
+    masked = made.layers["lake"] | made.layers["glacier"]
+    number = int(np.argmax(dates == pd.Timestamp(places.REFERENCE_DATE)))
+    displacement = moved.displacement - moved.displacement[number]
+    displacement[:, masked] = np.nan
+    values = (moved.thaw_onset.mean(0), moved.freeze_onset.mean(0), moved.addt_max.max(0), moved.addf_max[:-1].max(0))
+    return dict(zip(SEASONAL, values, strict=True)) | {"displacement": displacement}
+
+
+def _lazy_arrays(frame: Frame) -> dict[str, da.Array]:
+    """Same layers in blocks of rows; what is computed together is generated once."""
+    static = _stack(frame, _static_block, len(LAYERS))
+    moving = _stack(frame, _motion_block, len(SEASONAL) + len(acquisition_dates()))
+    out = {name: static[number] for number, name in enumerate(LAYERS)}
+    out |= {name: out[name].astype(np.int16) for name in CLASSES}
+    out |= {name: out[name].astype(bool) for name in MASKS}
+    out |= {name: moving[number] for number, name in enumerate(SEASONAL)}
+    return out | {"displacement": moving[len(SEASONAL) :]}
+
+
+def _stack(frame: Frame, function: Callable[[Frame], np.ndarray], layers: int) -> da.Array:
+    """(layers, y, x) array whose blocks of rows ``function`` makes when they are asked for."""
+
+    def block(start: np.ndarray) -> np.ndarray:
+        first = int(start.flat[0])
+        last = min(first + BLOCK_ROWS, frame.shape[0])
+        return function(frame.window((first, last), (0, frame.shape[1])))
+
+    starts = da.from_array(np.arange(0, frame.shape[0], BLOCK_ROWS)[None, :, None], chunks=(1, 1, 1))
+    chunks = ((layers,), _blocks(frame.shape[0]), (frame.shape[1],))
+    return da.map_blocks(block, starts, dtype=np.float32, chunks=chunks, meta=np.empty((0, 0, 0), np.float32))
+
+
+def _static_block(frame: Frame) -> np.ndarray:
+    layers = ground(frame).layers
+    return np.stack([layers[name] for name in LAYERS]).astype(np.float32)
+
+
+def _motion_block(frame: Frame) -> np.ndarray:
+    layers = _motion_layers(frame, ground(frame))
+    return np.concatenate([np.stack([layers[name] for name in SEASONAL]), layers["displacement"]])
+
+
+def _blocks(rows: int) -> tuple[int, ...]:
+    return (BLOCK_ROWS,) * (rows // BLOCK_ROWS) + ((rows % BLOCK_ROWS,) if rows % BLOCK_ROWS else ())
+
+
+def _label(arrays: dict[str, np.ndarray | da.Array], frame: Frame) -> xr.Dataset:
+    note = {"provenance_note": SYNTHETIC}
+    out = {}
+    for name, values in arrays.items():
+        dims = ("time", "y", "x") if values.ndim == 3 else ("y", "x")
+        array = xr.DataArray(values, dims=dims)
+        if name in MASKS:
+            array.attrs = {"units": "1", "long_name": name, **note}
+        else:
+            array = describe(array, name, **note)
+        if name in CLASSES:
+            array.attrs["classes"] = {str(code): label for code, label in CLASSES[name].items()}
+        out[name] = array
+    masked = out["lake"] | out["glacier"]
+    for name in ("linear_rate", "seasonal_amplitude"):
+        out[name] = out[name].where(~masked)
+    ds = xr.Dataset(
+        out, coords={"time": acquisition_dates().values.astype("datetime64[ns]"), "y": frame.y, "x": frame.x}
+    )
+    ds.attrs = {
+        "size": frame.size, "seed": frame.seed, "without": ",".join(frame.without), "first_row": frame.rows[0],
+        "first_column": frame.columns[0], "reference_date": places.REFERENCE_DATE,
+        "reference_longitude": places.REFERENCE_POINT[0], "reference_latitude": places.REFERENCE_POINT[1], **note,
+    }  # fmt: skip
+    return ds.rio.write_crs(EPSG)
+
+
+def frame_of(truth: xr.Dataset) -> Frame:
+    """Frame that a truth Dataset of :func:`scene` lies on."""
+    missing = [key for key in ("size", "seed", "first_row", "first_column") if key not in truth.attrs]
+    if missing:
+        raise QtpDataError("this is not the truth of a scene", expected="attributes of synthetic.scene", found=f"without {missing}", hint="Pass what scene() returned.")  # fmt: skip
+    without = tuple(rule for rule in truth.attrs.get("without", "").split(",") if rule)
+    frame = whole_frame(truth.attrs["size"], seed=int(truth.attrs["seed"]), without=without)
+    row, column = int(truth.attrs["first_row"]), int(truth.attrs["first_column"])
+    return replace(frame, rows=(row, row + truth.sizes["y"]), columns=(column, column + truth.sizes["x"]))
+
+
+def truth_lst(truth: xr.Dataset, *, dates: object = None) -> xr.DataArray:
+    """True mean daily land surface temperature of a scene's pixels.
+
+    Parameters
+    ----------
+    truth : xarray.Dataset
+        From :func:`scene`.
+    dates : sequence of datetime64, optional
+        Days of 2014 to 2019; all of them by default.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``lst`` (time, y, x) in degC, float32, in memory: the whole default scene and all days take 1.3 GB.
+    """
+    frame = frame_of(truth)
+    days = temperature.DAYS if dates is None else pd.DatetimeIndex(dates)
+    fields = temperature.patterns(frame, field_rules.fields(frame, terrain(frame)))
+    values = np.tensordot(temperature.time_functions(frame.seed)[temperature.day_number(days)], fields, axes=1)
+    out = xr.DataArray(values, dims=("time", "y", "x"), coords={"time": days.values.astype("datetime64[ns]"), "y": truth.y, "x": truth.x})  # fmt: skip
+    return describe(out, "lst", provenance_note=SYNTHETIC).rio.write_crs(EPSG)

@@ -1,0 +1,78 @@
+"""The scene's vector layers as GeoJSON feature collections in longitude and latitude."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from qtp_toolkit.synthetic import places
+from qtp_toolkit.synthetic.frame import EAST, NORTH, SOUTH, WEST
+
+
+def _feature(geometry: str, coordinates: object, **properties: object) -> dict[str, Any]:
+    return {"type": "Feature", "properties": properties, "geometry": {"type": geometry, "coordinates": coordinates}}
+
+
+def _collection(features: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": features}
+
+
+def _blobs(blobs: tuple[places.Blob, ...], kind: str) -> list[dict[str, Any]]:
+    return [_feature("Polygon", [places.outline(blob)], name=blob.name, kind=kind) for blob in blobs]
+
+
+def _box(west: float, south: float, east: float, north: float) -> list[list[list[float]]]:
+    return [[[west, south], [east, south], [east, north], [west, north], [west, south]]]
+
+
+def _study_area() -> list[list[list[float]]]:
+    along, across = np.linspace(0, 1, 30)[:-1], np.linspace(0, 1, 15)[:-1]
+    x = np.concatenate(
+        [WEST + (EAST - WEST) * across, np.full(29, EAST), EAST - (EAST - WEST) * across, np.full(29, WEST)]
+    )
+    y = np.concatenate([np.full(14, SOUTH), SOUTH + (NORTH - SOUTH) * along, np.full(14, NORTH), NORTH - (NORTH - SOUTH) * along])  # fmt: skip
+    lon, lat = places.transformer(inverse=True).transform(x, y)
+    ring = [[round(float(a), 6), round(float(b), 6)] for a, b in zip(lon, lat, strict=True)]
+    return [[*ring, ring[0]]]
+
+
+def vectors() -> dict[str, dict[str, Any]]:
+    """All vector layers.
+
+    Returns
+    -------
+    dict
+        Layer name -> GeoJSON FeatureCollection: ``lakes`` (property ``kind`` tells lakes from thermokarst lakes),
+        ``drained_basin``, ``glaciers``, ``faults``, ``highway``, ``regions`` (boxes with ``reference`` as
+        ``[longitude, latitude]``), ``points`` (P1 to P6 and the local references, property ``region``), ``profiles``, ``study_area``, ``reference_point``.
+    """
+    members = {"P1": "R1", "P2": "R1", "P3": "R2", "P4": "R2", "P5": "R3", "P6": "R3"}
+    points = [_feature("Point", list(at), name=name, region=members[name]) for name, at in places.POINTS.items()]
+    points += [
+        _feature("Point", list(at), name=f"{name} reference", region=name)
+        for name, at in places.LOCAL_REFERENCES.items()
+    ]
+    regions = [
+        _feature("Polygon", _box(*box), name=name, reference=list(places.LOCAL_REFERENCES[name]))
+        for name, box in places.REGIONS.items()
+    ]
+    lakes = _blobs(places.LAKES, "lake") + _blobs(places.thermokarst_lakes(), "thermokarst lake")
+    return {
+        "lakes": _collection(lakes),
+        "drained_basin": _collection(_blobs((places.DRAINED,), "drained lake basin")),
+        "glaciers": _collection(_blobs(places.GLACIERS, "glacier")),
+        "faults": _collection(
+            [_feature("LineString", [list(p) for p in line], name=name) for name, line in places.FAULTS.items()]
+        ),
+        "highway": _collection(
+            [_feature("LineString", [list(p) for p in places.HIGHWAY], name="Qinghai-Tibet Highway")]
+        ),
+        "regions": _collection(regions),
+        "points": _collection(points),
+        "profiles": _collection(
+            [_feature("LineString", [list(p) for p in line], name=name) for name, line in places.PROFILES.items()]
+        ),
+        "study_area": _collection([_feature("Polygon", _study_area(), name="central Qinghai-Tibet Plateau")]),
+        "reference_point": _collection([_feature("Point", list(places.REFERENCE_POINT), name="InSAR reference")]),
+    }

@@ -1,0 +1,232 @@
+"""Write the embedded scene to disk, in the formats of its real counterparts, once."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit import __version__, products
+from qtp_toolkit.conventions import PAIR, QtpDataError, Y
+from qtp_toolkit.synthetic import formats
+from qtp_toolkit.synthetic.frame import SIZES
+from qtp_toolkit.synthetic.interferograms import interferograms
+from qtp_toolkit.synthetic.observe import observe
+from qtp_toolkit.synthetic.truth import scene
+
+SEED = 2022
+STAMP = "scene.json"
+THREADS = 2
+
+_BYTES_PER_PIXEL = 4200
+"""On disk, all files together, measured on the default scene and rounded up."""
+
+SLAB_ROWS = 64
+SLAB_BYTES = 1.5e9
+"""Stacks larger than this are made and written by slabs of rows, as high as the strips of the files."""
+
+_MAPS = {
+    "permafrost": ("uint8", 0),
+    "vegetation": ("uint8", 0),
+    "ground_ice": ("float32", -9999),
+    "magt": ("float32", -9999),
+}
+_TABLES = {
+    "stations": "stations",
+    "station_soil_temperature": "soil_temperature",
+    "station_soil_moisture": "soil_moisture",
+    "station_surface_temperature": "ground_surface_temperature",
+}
+
+
+def write_scene(
+    folder: Path | str,
+    *,
+    size: str = "default",
+    seed: int = SEED,
+    without: tuple[str, ...] = (),
+    progress: bool = True,
+) -> Path:
+    """Write a scene, observations and truth, in the formats of real data.
+
+    Parameters
+    ----------
+    folder : path
+        Made, or replaced if it holds an earlier scene; anything else in its place is refused. It appears under its name
+        only when it is complete.
+    size : {"tiny", "default", "90m"}
+    seed : int
+        Same seed, same bytes.
+    without : tuple of str
+        Causal rules to switch off, see :func:`qtp_toolkit.synthetic.scene`.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder: ``modis/``, ``ndvi/``, ``soil/``, ``dem/``, ``insar/``, ``era5/``, ``maps/``, ``vectors/``,
+        ``stations/``, ``slc/`` and ``truth/``, as data_catalog.yaml names them.
+
+    Raises
+    ------
+    QtpDataError
+        For an unknown size or rule, a folder that holds something else, or a disk that is too small.
+    """
+    target = Path(folder).expanduser().resolve()
+    if size not in SIZES:
+        raise QtpDataError("unknown scene size", expected=sorted(SIZES), found=size, hint="Choose one of these.")
+    if target.exists() and any(target.iterdir()) and not (target / STAMP).exists():
+        raise QtpDataError("Folder holds something else than a scene", path=target, hint="Name another folder.")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _refuse_small_disk(target.parent, size)
+    stamp = _stamp(size, seed, without)
+    stage = target.with_name(f".{uuid.uuid4().hex}.{target.name}")
+    try:
+        with _bar(f"writing the {size} scene", progress=progress) as advance:
+            _write(stage, size=size, seed=seed, without=without, advance=advance)
+        (stage / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+        _put(stage, target, stamp)
+    finally:
+        shutil.rmtree(stage, ignore_errors=True)
+    return target
+
+
+def ensure_scene(size: str = "default", *, progress: bool = True) -> Path:
+    """Return the folder of the embedded scene, written on first use and again when the code that makes it has changed.
+
+    Parameters
+    ----------
+    size : {"tiny", "default", "90m"}
+    progress : bool
+        Show a progress bar while writing.
+
+    Returns
+    -------
+    pathlib.Path
+        ``scene-<size>`` in ``$QTP_DATA`` if that is set, else in the user's cache folder.
+    """
+    folder = scenes_folder() / f"scene-{size}"
+    if not _is_fresh(folder, _stamp(size, SEED, ())):
+        write_scene(folder, size=size, progress=progress)
+    return folder
+
+
+def scenes_folder() -> Path:
+    """Where scenes are kept: ``$QTP_DATA``, else the user's cache folder."""
+    if os.environ.get("QTP_DATA"):
+        return Path(os.environ["QTP_DATA"]).expanduser().resolve()
+    import platformdirs  # noqa: PLC0415
+
+    return Path(platformdirs.user_cache_dir("qtp_toolkit"))
+
+
+def _write(stage: Path, *, size: str, seed: int, without: tuple[str, ...], advance: Callable[[float], None]) -> None:
+    truth = scene(size, seed=seed, without=without)
+    advance(20)
+    stack = interferograms(truth)
+    with ThreadPoolExecutor(THREADS) as pool:
+        rest = pool.submit(_write_rest, stage, truth, advance)
+        rows = SLAB_ROWS if stack.nbytes > SLAB_BYTES else stack.sizes[Y]
+        for first in range(0, stack.sizes[Y], rows):
+            part = stack.isel({Y: slice(first, first + rows)}).compute()
+            write = partial(formats.hyp3, stage / "insar", part, like=stack, first_row=first)
+            for _ in pool.map(lambda number, write=write: write(number=number), range(stack.sizes[PAIR])):
+                advance(50 / stack.sizes[PAIR] * rows / stack.sizes[Y])
+        rest.result()
+
+
+def _write_rest(stage: Path, truth: xr.Dataset, advance: Callable[[float], None]) -> None:
+    jobs = list(_jobs(stage, truth, observe(truth)))
+    advance(15)
+    for job in jobs:
+        job()
+        advance(15 / len(jobs))
+
+
+def _jobs(folder: Path, truth: xr.Dataset, observed: dict[str, Any]) -> Iterator[Callable[[], None]]:
+    """Yield what writes the files, all but the interferograms."""
+    yield partial(formats.modis_lst, folder / "modis", observed["modis_lst"])
+    yield partial(formats.era5, folder / "era5" / "era5_pressure_levels.nc", observed["era5"])
+    yield partial(_truth, folder / "truth" / "truth.zarr", truth)
+    yield partial(formats.ndvi, folder / "ndvi", observed["ndvi"])
+    yield partial(formats.soilgrids, folder / "soil", observed["bulk_density"], short="bdod", scale=10.0)
+    yield partial(formats.soilgrids, folder / "soil", observed["sand"], short="sand", scale=1e-3)
+    yield partial(formats.layer, folder / "dem" / "srtm_dem.tif", observed["dem"], dtype="int16", nodata=-32768)
+    radians = float(np.rad2deg(1.0))  # HyP3 gives the angle in radians
+    path = folder / "insar" / "incidence_map.tif"
+    yield partial(formats.layer, path, observed["incidence"], dtype="float32", nodata=0, scale=radians)
+    for name, (dtype, nodata) in _MAPS.items():
+        yield partial(formats.layer, folder / "maps" / f"{name}.tif", observed[name], dtype=dtype, nodata=nodata)
+    for name, collection in observed["vectors"].items():
+        yield partial(formats.geojson, folder / "vectors" / f"{name}.geojson", collection)
+    for name, file in _TABLES.items():
+        yield partial(formats.table, folder / "stations" / f"{file}.csv", observed[name])
+    yield partial(formats.netcdf, folder / "slc" / "slc_pair.nc", observed["slc_pair"])
+
+
+def _truth(path: Path, truth: xr.Dataset) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encoding = {str(name): {"write_empty_chunks": True} for name in truth.data_vars}
+    truth.drop_encoding().to_zarr(path, zarr_format=3, consolidated=False, encoding=encoding)
+
+
+def _stamp(size: str, seed: int, without: tuple[str, ...]) -> dict[str, Any]:
+    """Return what a scene on disk was made of; another stamp means another scene."""
+    return {"size": size, "seed": seed, "without": sorted(without), "version": __version__, "code": _code()}
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _is_fresh(folder: Path, stamp: dict[str, Any]) -> bool:
+    try:
+        return json.loads((folder / STAMP).read_text(encoding="utf-8")) == stamp
+    except (OSError, json.JSONDecodeError):
+        return False
+
+
+def _put(stage: Path, target: Path, stamp: dict[str, Any]) -> None:
+    """Give the finished scene its name; if another process was faster with the same scene, keep that one."""
+    try:
+        products.swap(stage, target)
+    except OSError:
+        if not _is_fresh(target, stamp):
+            raise
+
+
+def _refuse_small_disk(folder: Path, size: str) -> None:
+    _, height, width = SIZES[size]
+    needed, free = _BYTES_PER_PIXEL * height * width, shutil.disk_usage(folder).free
+    if free < needed:
+        raise QtpDataError(
+            "The disk is too small for the scene", path=folder, expected=f"{needed / 1e9:.1f} GB free",
+            found=f"{free / 1e9:.1f} GB", hint="Set QTP_DATA to a folder on a larger disk.",
+        )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _bar(text: str, *, progress: bool) -> Iterator[Callable[[float], None]]:
+    """Progress bar of 100 parts on stderr; gives the function that moves it."""
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), disable=not progress) as bar:
+        task = bar.add_task(text, total=100)
+        yield lambda parts: bar.advance(task, parts)

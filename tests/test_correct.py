@@ -1,0 +1,306 @@
+"""Troposphere, ramps, reference, masks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rioxarray  # noqa: F401  (registers the .rio accessor)
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import Transformer
+
+from qtp_toolkit import correct
+from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.kernels import delay
+
+WAVELENGTH = 0.05546576
+LEVELS = np.array([200.0, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 750, 800, 850, 900, 950, 1000])
+DATES = np.array(["2018-08-31", "2018-09-12", "2018-09-24"], dtype="datetime64[ns]")
+
+
+def image(values, *, units="rad", name="phase", crs="EPSG:32646"):
+    values = np.asarray(values)
+    ny, nx = values.shape[-2:]
+    dims = ("pair", "y", "x")[-values.ndim :]
+    coords = {"y": 3_900_000.0 - 1000 * np.arange(ny), "x": 450_000.0 + 1000 * np.arange(nx)}
+    if values.ndim == 3:
+        start = DATES[0] + 12 * np.arange(len(values)) * np.timedelta64(1, "D")
+        coords |= {"reference": ("pair", start), "secondary": ("pair", start + np.timedelta64(12, "D"))}
+    return xr.DataArray(values, dims=dims, coords=coords, name=name, attrs={"units": units}).rio.write_crs(crs)
+
+
+def isothermal(surface_hPa=1000.0, *, temperature=250.0, vapor_hPa=0.0, scale_height=2000.0, levels=LEVELS):
+    """Atmosphere whose pressure at height 0 is given, with vapor pressure falling by its own scale height."""
+    height = delay.GAS_DRY * temperature / delay.GRAVITY_STANDARD * np.log(surface_hPa / levels)
+    vapor = vapor_hPa * np.exp(-height / scale_height)
+    ratio = delay.GAS_DRY / delay.GAS_VAPOR
+    humidity = ratio * vapor / (levels - (1 - ratio) * vapor)
+    return height * delay.GRAVITY_STANDARD, np.full(len(levels), temperature), humidity
+
+
+def reanalysis(
+    columns, *, levels=LEVELS, times=DATES, latitude=(37.0, 36.0, 35.0, 34.0), longitude=(91.0, 92.0, 93.0, 94.0)
+):
+    """ERA5-like data, the same column everywhere, one a date."""
+    shape = (len(times), len(levels), len(latitude), len(longitude))
+    stacked = [np.stack([column[k] for column in columns]) for k in range(3)]
+    fields = zip(("geopotential", "temperature", "specific_humidity"), stacked, ("m2 s-2", "K", "kg/kg"), strict=True)
+    dims = ("time", "level", "y", "x")
+    data = {
+        name: (dims, np.broadcast_to(values[:, :, None, None], shape).copy(), {"units": units})
+        for name, values, units in fields
+    }
+    return xr.Dataset(data, coords={"time": times, "level": levels, "y": list(latitude), "x": list(longitude)})
+
+
+def terrain(height=4500.0, n=6):
+    return image(np.full((n, n), height), units="m", name="elevation")
+
+
+def looking(angle=39.0):
+    return xr.DataArray(angle, attrs={"units": "degree"}, name="incidence")
+
+
+def millimetres(phase):
+    return phase * WAVELENGTH / (4 * np.pi) * 1000
+
+
+def test_closed_form_one_hectopascal_is_2_2767_mm():
+    columns = [isothermal(1000.0), isothermal(1001.0), isothermal(990.0)]
+    phase = correct.tropospheric_delay(reanalysis(columns), terrain(0.0), looking(0.0))
+    zenith = millimetres(phase - phase.isel(time=0)).isel(y=0, x=0)
+    np.testing.assert_allclose(zenith, [0.0, 2.2767, -22.767], atol=2e-3)
+    slant = millimetres(correct.tropospheric_delay(reanalysis(columns), terrain(0.0), looking(39.0)))
+    assert float((slant[1] - slant[0])[0, 0]) == pytest.approx(2.93, abs=5e-3)
+
+
+def test_closed_form_isothermal_moist_atmosphere():
+    """Dry and wet integrals in closed form, at a height between levels and between the rows of the table."""
+    temperature, vapor, scale = 265.0, 6.0, 1900.0
+    for height in (0.0, 2345.0, 4567.0):
+        columns = [isothermal(1013.0, temperature=temperature, vapor_hPa=vapor, scale_height=scale)] * 3
+        phase = correct.tropospheric_delay(reanalysis(columns), terrain(height), looking(0.0))
+        pressure_scale = delay.GAS_DRY * temperature / delay.GRAVITY_STANDARD
+        pressure = 101300 * np.exp(-height / pressure_scale) - LEVELS[0] * 100
+        top = pressure_scale * np.log(1013.0 / LEVELS[0])
+        rate = (delay.K2 - delay.GAS_DRY / delay.GAS_VAPOR * delay.K1) / temperature + delay.K3 / temperature**2
+        wet = 1e-6 * rate * vapor * 100 * scale * (np.exp(-height / scale) - np.exp(-top / scale))
+        dry = 1e-6 * delay.K1 * delay.GAS_DRY / delay.GRAVITY_MEAN * pressure
+        assert millimetres(phase.values[0, 0, 0]) == pytest.approx(1000 * (wet + dry), abs=0.1)
+
+
+def test_closed_form_delay_falls_with_height_and_is_phase_of_subsidence():
+    columns = [isothermal(1000.0, vapor_hPa=5.0)] * 3
+    dem = image(np.linspace(3000, 6500, 36).reshape(6, 6), units="m", name="elevation")
+    phase = correct.tropospheric_delay(reanalysis(columns), dem, looking())
+    assert (phase > 0).all()
+    assert (np.diff(phase.values[0].ravel()) < 0).all()
+
+
+def test_closed_form_bilinear_in_space():
+    """A surface pressure that is linear in longitude and latitude comes back linear."""
+    era5 = reanalysis([isothermal(1000.0)] * 3)
+    factor = 1 + 0.001 * (era5.x - 92) + 0.002 * (era5.y - 35)
+    heights = era5.geopotential + delay.GAS_DRY * 250.0 * np.log(factor)
+    era5["geopotential"] = heights.transpose(*era5.geopotential.dims).assign_attrs(units="m2 s-2")
+    dem = image(np.zeros((40, 40)), units="m", name="elevation")
+    phase = millimetres(correct.tropospheric_delay(era5, dem, looking(0.0)).isel(time=0))
+    lon, lat = Transformer.from_crs("EPSG:32646", "EPSG:4326", always_xy=True).transform(*np.meshgrid(dem.x, dem.y))
+    expected = 2.2767 * 1000 * (0.001 * (lon - 92) + 0.002 * (lat - 35))
+    np.testing.assert_allclose(phase - phase[0, 0], expected - expected[0, 0], atol=0.02)
+
+
+def test_closed_form_outside_is_nan_and_far_outside_is_refused():
+    era5 = reanalysis([isothermal(1000.0)] * 3, longitude=(91.0, 92.48))
+    phase = correct.tropospheric_delay(era5, terrain(n=12), looking())
+    assert phase.isnull().any()
+    assert phase.notnull().any()
+    with pytest.raises(QtpDataError, match="outside the reanalysis"):
+        correct.tropospheric_delay(era5.assign_coords(x=[10.0, 11.5]), terrain(), looking())
+
+
+def test_closed_form_dates_are_matched_by_day():
+    times = DATES + np.timedelta64(23, "h")
+    era5 = reanalysis([isothermal(p) for p in (1000.0, 1001.0, 1002.0)], times=times)
+    phase = correct.tropospheric_delay(era5, terrain(), looking(), dates=DATES[::-1])
+    np.testing.assert_array_equal(phase.time, DATES[::-1])
+    assert float(phase[0, 0, 0]) > float(phase[1, 0, 0]) > float(phase[2, 0, 0])
+    with pytest.raises(QtpDataError, match=r"no time.*2018-10-06"):
+        correct.tropospheric_delay(era5, terrain(), looking(), dates=["2018-08-31", "2018-10-06"])
+    twice = xr.concat([era5, era5.isel(time=[0]).assign_coords(time=times[:1] - np.timedelta64(6, "h"))], dim="time")
+    with pytest.raises(QtpDataError, match=r"several times.*2018-08-31"):
+        correct.tropospheric_delay(twice, terrain(), looking(), dates=DATES)
+
+
+def test_closed_form_troposphere_refusals():
+    era5 = reanalysis([isothermal(1000.0)] * 3)
+    with pytest.raises(QtpDataError, match="hPa"):
+        correct.tropospheric_delay(era5.assign_coords(level=LEVELS * 100), terrain(), looking())
+    with pytest.raises(QtpDataError, match="lacks"):
+        correct.tropospheric_delay(era5.drop_vars("temperature"), terrain(), looking())
+    with pytest.raises(QtpDataError, match="meters"):
+        correct.tropospheric_delay(era5, terrain(), looking(), wavelength=5.55)
+
+
+def test_closed_form_pair_difference():
+    series = xr.DataArray(
+        [[1.0], [4.0], [9.0]], dims=("time", "pixel"), coords={"time": DATES}, name="phase", attrs={"units": "rad"}
+    )
+    pairs = xr.Dataset(coords={"reference": ("pair", DATES[[0, 0]]), "secondary": ("pair", DATES[[2, 1]])})
+    out = correct.pair_difference(series.isel(time=[2, 0, 1]), pairs)
+    np.testing.assert_array_equal(out, [[8.0], [3.0]])
+    assert out.dims == ("pair", "pixel")
+    assert out.attrs["units"] == "rad"
+    with pytest.raises(QtpDataError, match="2018-09-24"):
+        correct.pair_difference(series.isel(time=[0, 1]), pairs)
+
+
+def plane(shape, offset, across, along):
+    ny, nx = shape
+    return offset + across * np.linspace(-1, 1, nx)[None, :] + along * np.linspace(1, -1, ny)[:, None]
+
+
+def test_closed_form_ramp():
+    phase = image(np.stack([plane((5, 8), 1.0, 2.0, -3.0), plane((5, 8), 0.0, 0.5, 0.0)]))
+    ramp = correct.fit_ramp(phase)
+    np.testing.assert_allclose([ramp.offset, ramp.ramp_x, ramp.ramp_y], [[1, 0], [2, 0.5], [-3, 0]], atol=1e-12)
+    np.testing.assert_allclose(correct.deramp(phase), 0, atol=1e-12)
+
+
+def test_closed_form_ramp_leaves_out_mask_missing_and_weightless(rng):
+    surface = plane((20, 20), 1.0, 2.0, -3.0)
+    signal = np.zeros((20, 20))
+    signal[5:9, 5:9], signal[12:14] = 30.0, 50.0
+    values = surface + signal
+    values[0, 0] = np.nan
+    phase = image(values[None])
+    mask, weight = image(signal == 30, units="1", name="mask"), image((signal != 50).astype(float)[None], units="1")
+    weight[0, 1, 1] = np.nan
+    out = correct.deramp(phase, weight=weight, mask=mask)
+    expected = signal.copy()
+    expected[0, 0] = np.nan
+    np.testing.assert_allclose(out[0], expected, atol=1e-9)
+    assert out.attrs["units"] == "rad"
+
+
+def test_closed_form_ramp_of_too_few_pixels_does_not_explode():
+    values = np.full((2, 6, 6), np.nan)
+    values[0, 2, :] = np.arange(6.0)
+    out = correct.deramp(image(values))
+    np.testing.assert_allclose(out[0, 2], 0, atol=1e-9)
+    assert np.isnan(out[1]).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_oracle_ramp_against_dense_least_squares(seed):
+    rng = np.random.default_rng(seed)
+    values, gamma = rng.normal(size=(2, 7, 9)), rng.uniform(0, 1, (2, 7, 9))
+    values[rng.random(values.shape) < 0.2] = np.nan
+    out = correct.deramp(image(values), weight=image(gamma, units="1"))
+    columns = [np.ones((7, 9)), plane((7, 9), 0, 1, 0), plane((7, 9), 0, 0, 1)]
+    design = np.stack(columns, axis=-1).reshape(-1, 3)
+    for k in range(2):
+        flat, ok = values[k].ravel(), np.isfinite(values[k].ravel())
+        root = np.sqrt(gamma[k].ravel())[ok]
+        solution = np.linalg.lstsq(root[:, None] * design[ok], root * flat[ok], rcond=None)[0]
+        np.testing.assert_allclose(out.values[k].ravel()[ok], (flat - design @ solution)[ok], atol=1e-9)
+
+
+def test_closed_form_reference_by_mask_and_window():
+    values = np.arange(2 * 4 * 5, dtype=float).reshape(2, 4, 5)
+    values[0, 1, 1] = np.nan
+    phase = image(values)
+    inside = image(np.zeros((4, 5), bool), units="1")
+    inside[1, 1:3] = True
+    out = correct.set_reference(phase, inside)
+    np.testing.assert_allclose(out[0], values[0] - values[0, 1, 2])
+    np.testing.assert_allclose(out[1], values[1] - values[1, 1, 1:3].mean())
+    window = correct.set_reference(phase, (450_500.0, 3_898_500.0, 452_500.0, 3_899_500.0))
+    xr.testing.assert_identical(window, out)
+    assert out.attrs == phase.attrs
+
+
+def test_closed_form_reference_refusals():
+    values = np.ones((3, 4, 5))
+    values[1:, 1, 1] = np.nan
+    phase = image(values)
+    inside = image(np.zeros((4, 5), bool), units="1")
+    with pytest.raises(QtpDataError, match="empty"):
+        correct.set_reference(phase, inside)
+    inside[1, 1] = True
+    with pytest.raises(QtpDataError, match=r"2 of 3.*2018-09-12/2018-09-24, 2018-09-24/2018-10-06"):
+        correct.set_reference(phase, inside)
+    with pytest.raises(QtpDataError, match="no pixel"):
+        correct.set_reference(phase, (0.0, 0.0, 1.0, 1.0))
+
+
+def test_closed_form_reference_area():
+    template = image(np.zeros((41, 41)))
+    lonlat = correct._reference.grid.lonlat(template)
+    lon, lat = float(lonlat.longitude[20, 20]), float(lonlat.latitude[20, 20])
+    area = correct.reference_area(template, longitude=lon, latitude=lat, radius_m=5100.0)
+    y, x = np.mgrid[-20:21, -20:21]
+    assert abs(int(area.sum()) - int((np.hypot(y, x) <= 5.1).sum())) <= 4
+    assert int(correct.reference_area(template, longitude=lon, latitude=lat, radius_m=1.0).sum()) == 1
+    with pytest.raises(QtpDataError, match=r"outside the grid.*Longitude comes first"):
+        correct.reference_area(template, longitude=lat, latitude=lon)
+
+
+def test_closed_form_mask():
+    hidden = image(np.array([[True, False]]), units="1", name="mask")
+    series = xr.Dataset(
+        {
+            "phase": image(np.ones((2, 1, 2))),
+            "reason": image(np.zeros((1, 2), np.uint8), units="1", name="reason"),
+            "count": ("pair", [1, 2]),
+        }
+    )
+    out = correct.apply_mask(series, hidden)
+    np.testing.assert_array_equal(out.phase, [[[np.nan, 1]], [[np.nan, 1]]])
+    assert out.reason.values.tolist() == [[7, 0]]
+    assert out.reason.dtype == np.uint8
+    assert out["count"].values.tolist() == [1, 2]
+    assert out.attrs["masked"] == "50.0% of pixels"
+    assert out.phase.attrs["units"] == "rad"
+    np.testing.assert_array_equal(correct.apply_mask(series.phase, hidden), out.phase)
+
+
+def test_lazy_stack(no_compute, rng):
+    values = rng.normal(size=(3, 8, 9)).astype(np.float32)
+    values[0, 3, 3] = np.nan
+    phase, gamma = image(values), image(rng.uniform(0.2, 1, values.shape).astype(np.float32), units="1")
+    hidden = image(rng.random((8, 9)) < 0.2, units="1", name="mask")
+    inside = image(np.ones((8, 9), bool), units="1")
+
+    def chain(phase, gamma):
+        flat = correct.deramp(phase, weight=gamma, mask=hidden)
+        return correct.apply_mask(correct.set_reference(flat, inside), hidden)
+
+    with no_compute():
+        lazy = chain(phase.chunk(y=4, x=5), gamma.chunk(y=4, x=5))
+    assert lazy.chunks is not None
+    assert lazy.dtype == np.float32
+    xr.testing.assert_allclose(lazy.compute(), chain(phase, gamma), atol=1e-5)
+
+
+def test_lazy_reference_refuses_when_computed(no_compute):
+    values = np.full((2, 4, 4), np.nan)
+    with no_compute():
+        lazy = correct.set_reference(image(values).chunk(y=2), (450_500.0, 3_898_500.0, 452_500.0, 3_899_500.0))
+    with pytest.raises(QtpDataError, match="2 of 2"):
+        lazy.compute()
+
+
+def test_lazy_troposphere(no_compute):
+    era5 = reanalysis([isothermal(p, vapor_hPa=4.0) for p in (1000.0, 1003.0, 1006.0)])
+    dem = image(np.linspace(4000, 5500, 48).reshape(6, 8), units="m", name="elevation")
+    eager = correct.tropospheric_delay(era5, dem, looking())
+    pairs = xr.Dataset(coords={"reference": ("pair", DATES[:2]), "secondary": ("pair", DATES[1:])})
+    with no_compute():
+        lazy = correct.tropospheric_delay(era5.chunk(time=1), dem.chunk(y=3, x=4), looking())
+        between = correct.pair_difference(lazy, pairs)
+    assert lazy.dtype == np.float32
+    xr.testing.assert_allclose(lazy.compute(), eager)
+    xr.testing.assert_allclose(between.compute(), correct.pair_difference(eager, pairs))

@@ -1,0 +1,106 @@
+"""House rules of the code base that no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "qtp_toolkit"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+HEAVY = (
+    "matplotlib",
+    "hvplot",
+    "holoviews",
+    "panel",
+    "bokeh",
+    "datashader",
+    "numba",
+    "rasterio",
+    "pandas",
+    "distributed",
+)
+
+
+def in_subprocess(code):
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120
+    )
+    return run.stdout.split()
+
+
+def test_importing_the_package_brings_in_nothing_for_plotting_and_compiles_nothing():
+    loaded = in_subprocess("import sys, qtp_toolkit; print(*sys.modules)")
+    assert not set(HEAVY) & set(loaded)
+
+
+def test_importing_the_physics_brings_in_nothing_for_plotting_and_compiles_nothing():
+    physics = "lst seasons soil interferogram network correct inversion pecm geodetector regions validation"
+    names = [name for name in physics.split() if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()]
+    code = f"import sys, importlib\nfor n in {names}: importlib.import_module('qtp_toolkit.' + n)\nprint(*sys.modules)"
+    assert not {"matplotlib", "hvplot", "holoviews", "panel", "bokeh", "numba"} & set(in_subprocess(code))
+
+
+def test_help_imports_nothing_heavy():
+    code = "import sys\nfrom qtp_toolkit import cli\ntry: cli.app(['--help'])\nexcept SystemExit: print(*sys.modules)"
+    assert not {*HEAVY, "numpy", "xarray", "dask"} & set(in_subprocess(code))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_source_file_keeps_the_house_rules(path):
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 350
+    tree = ast.parse(text)
+    called = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert "print" not in called
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Global)]
+    assert not re.search(r"allow_pickle\s*=\s*True|read_pickle|yaml\.load\(|sys\.path|os\.chdir", text)
+    assert "Client(" not in text or path.name == "_execute.py", "the package never makes a dask client"
+
+
+def committed():
+    suffixes = {".py", ".md", ".yaml", ".yml", ".toml", ".ipynb", ".cff", ".txt", ""}
+    folders = ["qtp_toolkit", "tests", "docs", "benchmarks", "notebooks", ".ci"]
+    top = [path for path in ROOT.iterdir() if path.is_file() and path.suffix in suffixes and path.name != "uv.lock"]
+    below = [
+        path for name in folders for path in (ROOT / name).rglob("*") if path.is_file() and path.suffix in suffixes
+    ]
+    return [path for path in [*top, *below] if not {"__pycache__", ".ipynb_checkpoints"} & set(path.parts)]
+
+
+def test_nothing_names_a_machine():
+    words = re.compile(r"/(?:work|root|home/\w+|Users/\w+)/|C:\\\\Users")
+    named = [
+        str(p.relative_to(ROOT)) for p in committed() if words.search(p.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert [name for name in named if name != "tests/test_house.py"] == []
+
+
+def requirement(text):
+    match = re.match(r"([A-Za-z0-9_.-]+)\s*(>=[\d.]+)?", text)
+    return match[1].lower(), match[2] or ""
+
+
+def test_the_conda_environment_is_in_step_with_the_project():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    listed = dict(requirement(line) for line in conda if isinstance(line, str))
+    names = {"dask": "dask-core", "datashader": "datashader", "matplotlib": "matplotlib-base"}
+    for line in project["dependencies"]:
+        name, floor = requirement(line)
+        found = next((listed[key] for key in (name, names.get(name, name)) if key in listed), None)
+        assert found == floor, f"environment.yml: {name}{floor} expected, found {found}"
+    assert listed["python"] == project["requires-python"]
+
+
+def test_the_version_is_one():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f'__version__ = "{project["version"]}"' in (PACKAGE / "__init__.py").read_text()
+    assert f"version: {project['version']}" in (ROOT / "CITATION.cff").read_text()

@@ -1,0 +1,275 @@
+"""Interactive twins: same names, labels and colors as the static panels; no markup from files; this machine only."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import socket
+import subprocess
+import sys
+
+import holoviews as hv
+import numpy as np
+import pandas as pd
+import panel as pn
+import pytest
+import xarray as xr
+from bokeh.resources import INLINE
+
+from qtp_toolkit import interactive, plot
+from qtp_toolkit.conventions import SYNTHETIC, MissingSourceError, QtpDataError, describe
+from qtp_toolkit.interactive import board, page
+
+EVIL = "<img src=x onerror=alert(1)>"
+PANELS = [
+    "alt_scatter", "box", "box2", "deformation_map", "network", "onset_map", "profile", "q_bars", "quicklook",
+    "time_series",
+]  # fmt: skip
+
+
+def grid(name="linear_rate", shape=(20, 12), **attrs):
+    values = np.random.default_rng(5).normal(0, 3, shape)
+    values[2, 2] = np.nan
+    coords = {"y": 4.0e6 - 1e3 * np.arange(shape[0]), "x": 2.6e5 + 1e3 * np.arange(shape[1])}
+    da = describe(xr.DataArray(values, dims=("y", "x"), coords=coords), name, **attrs)
+    return da.rio.write_crs("EPSG:32646")
+
+
+def cube(n=30):
+    time = pd.date_range("2015-01-06", periods=n, freq="24D")
+    one = grid()
+    values = one.values * np.linspace(0, 2, n)[:, None, None]
+    da = xr.DataArray(values, dims=("time", "y", "x"), coords={"time": time, "y": one.y, "x": one.x})
+    return describe(da, "displacement").rio.write_crs("EPSG:32646")
+
+
+def table(groups=None):
+    shape, dims = ((4,), ("stratum",)) if groups is None else ((4, groups), ("stratum", "stratum2"))
+    quantile = np.sort(np.random.default_rng(1).gamma(3, 4, (*shape, 5)), axis=-1)
+    coords = {"percentile": [2.0, 25.0, 50.0, 75.0, 98.0], "label": ("stratum", list("abcd"))}
+    data = {
+        "quantile": describe(xr.DataArray(quantile, dims=(*dims, "percentile")), "seasonal_amplitude"),
+        "count": (dims, np.full(shape, 9)),
+    }
+    return xr.Dataset(data, coords=coords)
+
+
+def rendered(obj):
+    """The bokeh figure of an object."""
+    return hv.render(obj, backend="bokeh")
+
+
+class TestTwins:
+    @pytest.mark.parametrize("name", PANELS)
+    def test_every_panel_has_a_twin_that_takes_the_same_data(self, name):
+        def positional(function):
+            kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+            return [key for key, value in inspect.signature(function).parameters.items() if value.kind is kind]
+
+        assert positional(getattr(interactive, name)) == positional(getattr(plot, name))
+
+    @pytest.mark.parametrize("rasterize", [False, True])
+    def test_map_has_the_colors_and_label_of_the_static_one(self, rasterize):
+        figure = rendered(interactive.deformation_map(grid(), rasterize=rasterize))
+        (bar,) = [item for item in figure.right if type(item).__name__ == "ColorBar"]
+        assert bar.title == "LOS linear rate (mm/yr)"
+        how = plot.style_of(grid())
+        assert (bar.color_mapper.low, bar.color_mapper.high) == (how["vmin"], how["vmax"])
+
+    def test_large_maps_are_rasterized(self):
+        big = describe(
+            xr.DataArray(
+                np.zeros((900, 900), "float32"), dims=("y", "x"), coords={"y": np.arange(900.0), "x": np.arange(900.0)}
+            ),
+            "linear_rate",
+        )
+        assert type(interactive.deformation_map(big)).__name__ == "DynamicMap"
+        assert type(interactive.deformation_map(grid())).__name__ == "Image"
+
+    def test_onset_map_has_dates(self):
+        onset = describe(grid() * 2 + 140, "thaw_onset")
+        figure = rendered(interactive.onset_map(onset))
+        (bar,) = [item for item in figure.right if type(item).__name__ == "ColorBar"]
+        assert "21 May" in bar.major_label_overrides.values()
+
+    def test_classes_are_named(self):
+        codes = grid("vegetation", classes={"0": "desert", "1": "meadow"})
+        codes = codes.copy(data=np.arange(240).reshape(20, 12) % 2)
+        figure = rendered(interactive.deformation_map(codes))
+        (bar,) = [item for item in figure.right if type(item).__name__ == "ColorBar"]
+        assert bar.major_label_overrides == {0: "desert", 1: "meadow"}
+
+    def test_every_other_twin_renders(self):
+        dates = pd.date_range("2017-01-01", periods=3, freq="12D")
+        pairs = xr.DataArray(
+            [0, 1], dims="pair", coords={"reference": ("pair", dates[:2]), "secondary": ("pair", dates[1:])}
+        )
+        swath = describe(
+            xr.DataArray(
+                np.random.default_rng(0).normal(size=(9, 3)),
+                dims=("distance", "percentile"),
+                coords={"distance": np.arange(9.0) * 1e3, "percentile": [25, 50, 75]},
+            ),
+            "linear_rate",
+        )
+        alt = xr.DataArray([1.0, 2.0], dims="station")
+        amplitude = describe(xr.DataArray([9.0, 12.0], dims="station"), "seasonal_amplitude")
+        series = cube().isel(x=3, y=3)
+        figures = {
+            "network": interactive.network(pairs),
+            "box": interactive.box(table()),
+            "box2": interactive.box2(table(groups=2)),
+            "q": interactive.q_bars({"slope": 0.4, "aspect": 0.1}),
+            "profile": interactive.profile(swath, faults={"fault": 3.0}),
+            "alt": interactive.alt_scatter(alt, amplitude, calibrated=alt, vegetation=["a", "b"]),
+            "series": interactive.time_series(series, fit=series),
+            "line": interactive.quicklook(series),
+            "histogram": interactive.quicklook(cube().isel(x=0, drop=True)),
+            "cube": interactive.quicklook(cube().isel(time=slice(0, 2))),
+        }
+        labels = {name: rendered(figure).yaxis[0].axis_label for name, figure in figures.items()}
+        assert labels["box"] == labels["box2"] == labels["alt"] == "LOS seasonal amplitude (mm)"
+        assert labels["series"] == labels["line"] == "LOS displacement (mm)"
+        assert labels["network"] == "Day of year"
+        assert labels["q"] == "q statistic"
+
+    def test_synthetic_is_said_in_the_title(self):
+        figure = rendered(interactive.deformation_map(grid(provenance_note=SYNTHETIC), title="Rate"))
+        assert figure.title.text == f"Rate · {SYNTHETIC}"
+
+    def test_input_is_not_changed(self):
+        da = grid().chunk({"y": 5})
+        interactive.deformation_map(da)
+        assert da.chunks is not None
+
+
+class TestSecurity:
+    def test_safe_leaves_no_markup_and_no_control_characters(self):
+        text = interactive.safe(EVIL + '"\x00\u2028' + "a" * 500)
+        assert not set('<>"\x00') & set(text)
+        assert len(text) < 300
+
+    def test_attributes_cannot_carry_markup_into_a_figure(self):
+        da = grid().assign_attrs(long_name=EVIL, units=EVIL, provenance_note=EVIL)
+        figure = rendered(interactive.deformation_map(da, title=EVIL))
+        (bar,) = [item for item in figure.right if type(item).__name__ == "ColorBar"]
+        assert "<" not in figure.title.text + bar.title
+
+    def test_dashboard_title_and_menu_are_text(self):
+        evil = grid().assign_attrs(long_name=EVIL).rename(EVIL)
+        template = interactive.dashboard(xr.Dataset({"linear_rate": evil}), title=EVIL)
+        assert "<" not in template.title
+        assert all("<" not in key for key in template.sidebar[1].options)
+
+    def test_port_in_use_is_said(self):
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            with pytest.raises(QtpDataError, match=r"in use.*free one"):
+                board._free_port(taken.getsockname()[1])
+
+    def test_serves_this_machine_only(self, monkeypatch):
+        seen = {}
+        monkeypatch.setattr(pn, "serve", lambda app, **options: seen.update(options))
+        monkeypatch.setattr(board.products, "open", lambda name: xr.Dataset({"linear_rate": grid()}))
+        monkeypatch.setattr(board.products, "exists", lambda name: False)
+        interactive.serve(show=False)
+        assert seen["address"] == "127.0.0.1"
+        assert seen["port"] > 0
+        assert seen["websocket_origin"] == [f"127.0.0.1:{seen['port']}", f"localhost:{seen['port']}"]
+
+    def test_missing_products_name_their_notebook(self):
+        with pytest.raises(MissingSourceError, match="06_deformation_maps"):
+            interactive.serve(show=False)
+
+
+class TestDashboard:
+    def test_layers_put_rate_and_amplitude_first_and_leave_out_other_dims(self):
+        ds = xr.Dataset({"rms": grid("rms"), "linear_rate": grid(), "displacement": cube()})
+        template = interactive.dashboard(ds, cube())
+        assert list(template.sidebar[1].options.values()) == ["linear_rate", "rms"]
+
+    def test_no_maps_is_refused(self):
+        with pytest.raises(QtpDataError, match="no maps"):
+            interactive.dashboard(xr.Dataset({"displacement": cube()}))
+
+    def test_a_click_gives_the_series_of_that_pixel(self):
+        displacement = cube()
+        overlay = board._curve(displacement, None, float(displacement.x[3]), float(displacement.y[4]))
+        points = overlay.get(0).dimension_values("value")
+        np.testing.assert_allclose(points, displacement.isel(x=3, y=4))
+
+    @pytest.mark.parametrize("place", [(None, None), (0.0, 0.0)])
+    def test_a_click_beside_the_map_says_what_to_do(self, place):
+        overlay = board._curve(cube(), None, *place)
+        assert "Click" in rendered(overlay).title.text
+        assert "Click" in board._words(xr.Dataset({"linear_rate": grid()}), *place)
+
+    def test_words_name_the_reason(self):
+        ds = xr.Dataset({"linear_rate": grid(), "reason": grid("reason").copy(data=np.full((20, 12), 1, "uint8"))})
+        words = board._words(ds, float(ds.x[0]), float(ds.y[0]))
+        assert "reason: never thaws" in words
+        assert "mm/yr" in words
+
+    def test_a_lazy_map_stays_lazy_until_it_is_shown(self, no_compute):
+        ds = xr.Dataset({"linear_rate": grid().chunk({"y": 5}), "rms": grid("rms").chunk({"y": 5})})
+        with no_compute():
+            assert list(board._layers(ds, {})) == ["linear_rate", "rms"]
+
+    def test_model_of_a_pixel_is_fitted_on_demand(self, monkeypatch):
+        displacement = cube(60)
+        year = np.arange(1, 3)
+        time = displacement.time
+        rng = np.random.default_rng(2)
+        lonlat = {"y": np.linspace(37.0, 35.0, 5), "x": np.linspace(89.0, 92.0, 5)}
+
+        def lst(name, values, *lead, **coords):
+            full = np.broadcast_to(
+                np.asarray(values, "float64").reshape(*np.shape(values), 1, 1), (*np.shape(values), 5, 5)
+            )
+            da = xr.DataArray(full.copy(), dims=(*lead, "y", "x"), coords={**lonlat, **coords})
+            return describe(da, name)
+
+        season = np.abs(np.sin(np.arange(60) / 4.8)) * 900
+        seasons = xr.Dataset(
+            {
+                "thaw_onset_mean": lst("thaw_onset", 140.0),
+                "freeze_onset_mean": lst("freeze_onset", 280.0),
+                "addt": lst("addt", season, "time", time=time),
+                "addf": lst("addf", rng.uniform(0, 100, 60), "time", time=time),
+                "permafrost_year": lst("permafrost_year", np.where(np.arange(60) < 30, 1.0, 2.0), "time", time=time),
+                "addt_end": lst("addt", [900.0, 950.0], "thaw_year", thaw_year=year),
+                "addf_end": lst("addf", [2000.0, 2100.0], "thaw_year", thaw_year=year),
+            }
+        ).rio.write_crs("EPSG:4326")
+        stores = {
+            "freeze_thaw": seasons,
+            "conductivity": xr.Dataset({"conductivity_ratio": grid("conductivity_ratio") * 0 + 1.4}),
+        }
+        monkeypatch.setattr(board.products, "exists", lambda name: name in stores)
+        monkeypatch.setattr(board.products, "open", stores.__getitem__)
+        fitted = board.pixel_model(displacement)(float(displacement.x[5]), float(displacement.y[5]))
+        assert fitted["displacement"].dims == ("time",)
+        assert np.isfinite(fitted["linear_rate"])
+
+
+def test_loading_the_module_loads_nothing_interactive():
+    script = (
+        "import sys, qtp_toolkit.interactive; "
+        "print([name for name in ('panel', 'hvplot', 'holoviews', 'bokeh', 'datashader') if name in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
+
+
+def test_setup_puts_the_javascript_into_the_page(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(pn, "extension", lambda *names, **options: seen.update(options))
+    page.setup()
+    assert seen == {"inline": True}
+
+
+def test_nothing_is_fetched_from_elsewhere(tmp_path):
+    hv.save(interactive.deformation_map(grid()), tmp_path / "map.html", resources=INLINE)
+    text = (tmp_path / "map.html").read_text()
+    assert not re.findall(r"<script[^>]+src=|<link[^>]+stylesheet", text)

@@ -1,0 +1,180 @@
+"""From two complex images to an unwrapped interferogram."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qtp_toolkit import interferogram
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, phase_to_displacement
+from qtp_toolkit.kernels import spectral
+
+
+def image(values, **attrs):
+    values = np.asarray(values)
+    coords = {"y": -np.arange(values.shape[0], dtype=float), "x": np.arange(values.shape[1], dtype=float)}
+    return xr.DataArray(values, dims=("y", "x"), coords=coords, name="image", attrs=attrs)
+
+
+def speckle(rng, shape):
+    return (rng.normal(size=shape) + 1j * rng.normal(size=shape)) / np.sqrt(2)
+
+
+def correlated(rng, shape, gamma, phase=0.0):
+    """Two circular Gaussian images of a given coherence, the second one later by a phase."""
+    first, other = speckle(rng, shape), speckle(rng, shape)
+    second = (gamma * first + np.sqrt(1 - gamma**2) * other) * np.exp(-1j * phase)
+    return image(first), image(second)
+
+
+def bowl(n=64, peak=25.0):
+    y, x = np.mgrid[:n, :n] / n - 0.5
+    return peak * np.exp(-(x**2 + 1.5 * y**2) / 0.08)
+
+
+def same_up_to_cycles(unwrapped, truth):
+    shift = np.nanmean(unwrapped - truth)
+    assert abs(shift / (2 * np.pi) - round(shift / (2 * np.pi))) < 1e-3
+    np.testing.assert_allclose(unwrapped - 2 * np.pi * round(shift / (2 * np.pi)), truth, atol=1e-3)
+
+
+def test_closed_form_sign_subsidence_is_positive_phase():
+    """10 mm of subsidence, simulated as range, is +2.26561 rad and comes back as -10 mm."""
+    distance = 900_000.0
+
+    def echo(meters):
+        return np.exp(-4j * np.pi / SENTINEL1_WAVELENGTH * meters)
+
+    formed = interferogram.form(image([[echo(distance)]]), image([[echo(distance + 0.010)]]))
+    phase = image(np.angle(formed.values), units="rad")
+    assert float(phase[0, 0]) == pytest.approx(2.26561, abs=1e-4)
+    assert float(phase_to_displacement(phase)[0, 0]) == pytest.approx(-10.0, abs=1e-3)
+
+
+def test_closed_form_multilook():
+    values = np.arange(24.0).reshape(4, 6) + 1j
+    out = interferogram.multilook(image(values), looks_y=2, looks_x=3)
+    np.testing.assert_allclose(out, [[4 + 1j, 7 + 1j], [16 + 1j, 19 + 1j]])
+    np.testing.assert_allclose(out.x, [1, 4])
+    np.testing.assert_allclose(out.y, [-0.5, -2.5])
+    values[0, 0] = np.nan
+    assert np.isfinite(interferogram.multilook(image(values), looks_y=2, looks_x=4)).all()
+    assert interferogram.multilook(image(values.astype(np.complex64)), looks_y=4, looks_x=6).dtype == np.complex64
+
+
+@pytest.mark.parametrize("gamma", [0.3, 0.6, 0.9])
+def test_closed_form_coherence_and_phase_noise(rng, gamma):
+    """The estimate is the coherence, and the phase noise is sqrt((1 - g^2) / (2 L g^2)) for L looks."""
+    first, second = correlated(rng, (600, 600), gamma, phase=0.7)
+    estimate = interferogram.coherence(first, second, looks_y=10, looks_x=10)
+    assert float(estimate.mean()) == pytest.approx(gamma, abs=0.015)
+    looked = interferogram.multilook(interferogram.form(first, second), looks_y=10, looks_x=10)
+    phase = np.angle(looked)
+    assert float(phase.mean()) == pytest.approx(0.7, abs=0.02)
+    assert float(phase.std()) == pytest.approx(np.sqrt((1 - gamma**2) / (200 * gamma**2)), rel=0.1)
+
+
+def test_closed_form_coherence_limits(rng):
+    first = image(speckle(rng, (20, 20)))
+    same = interferogram.coherence(first, first * (2 * np.exp(0.3j)), looks_y=5, looks_x=5)
+    np.testing.assert_allclose(same, 1, atol=1e-6)
+    assert same.attrs["units"] == "1"
+    silent = interferogram.coherence(first, first * 0, looks_y=5, looks_x=5)
+    assert np.isnan(silent).all()
+    _, other = correlated(rng, (600, 600), 0.0)
+    bias = interferogram.coherence(image(speckle(rng, (600, 600))), other, looks_y=10, looks_x=10).mean()
+    assert float(bias) == pytest.approx(np.sqrt(np.pi / 400), rel=0.05)
+
+
+def test_closed_form_goldstein_keeps_fringes_and_lowers_noise(rng):
+    truth = 0.35 * np.mgrid[:96, :96][1] + 0.1 * np.mgrid[:96, :96][0]
+    noisy = np.exp(1j * (truth + rng.normal(0, 0.8, truth.shape)))
+    noisy[40:44, 40:44] = np.nan
+    out = interferogram.goldstein(image(noisy), alpha=0.8)
+    error = np.angle(out.values * np.exp(-1j * truth))
+    before = np.angle(noisy * np.exp(-1j * truth))
+    assert np.nanstd(error) < 0.5 * np.nanstd(before)
+    np.testing.assert_array_equal(np.isnan(out), np.isnan(noisy))
+    pure = np.exp(1j * truth)
+    same = interferogram.goldstein(image(pure), alpha=0.0)
+    np.testing.assert_allclose(same, pure, atol=1e-9)
+
+
+def test_closed_form_unwrap_smooth_surface():
+    truth = bowl()
+    wrapped = image(np.exp(1j * truth))
+    out = interferogram.unwrap(wrapped)
+    assert np.ptp(spectral.wrap(truth)) < np.ptp(truth)
+    same_up_to_cycles(out.values, truth)
+    assert out.attrs["units"] == "rad"
+    from_phase = interferogram.unwrap(image(spectral.wrap(truth), units="rad"))
+    same_up_to_cycles(from_phase.values, truth)
+
+
+def test_closed_form_unwrap_around_a_lake_of_noise(rng):
+    """Pixels of no coherence carry no weight; missing ones stay missing."""
+    truth = bowl()
+    values, gamma = np.exp(1j * truth), np.full(truth.shape, 0.9)
+    lake = np.hypot(*(np.mgrid[:64, :64] - 40)) < 8
+    values[lake], gamma[lake] = np.exp(2j * np.pi * rng.random(lake.sum())), 0.0
+    values[:3, :3] = np.nan
+    out = interferogram.unwrap(image(values), image(gamma)).values
+    assert np.isnan(out[:3, :3]).all()
+    keep = ~lake & np.isfinite(out)
+    same_up_to_cycles(out[keep], truth[keep])
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_property_unwrapped_is_congruent(seed):
+    rng = np.random.default_rng(seed)
+    wrapped = spectral.wrap(rng.normal(0, 3, (12, 17)))
+    out = interferogram.unwrap(image(wrapped, units="rad")).values
+    cycles = (out - wrapped) / (2 * np.pi)
+    np.testing.assert_allclose(cycles, np.rint(cycles), atol=1e-5)
+
+
+def test_oracle_poisson_solver(rng):
+    field = rng.normal(size=(9, 14))
+    field -= field.mean()
+    flows = [np.diff(field, axis=axis) for axis in (0, 1)]
+    np.testing.assert_allclose(spectral._solve_poisson(spectral._divergence(flows, field.shape)), field, atol=1e-12)
+
+
+def test_closed_form_refusals(monkeypatch, rng):
+    first, second = correlated(rng, (8, 8), 0.5)
+    with pytest.raises(QtpDataError, match="not complex"):
+        interferogram.form(first, abs(second))
+    with pytest.raises(QtpDataError, match="same pixels"):
+        interferogram.form(first, second.assign_coords(x=second.x + 1))
+    with pytest.raises(QtpDataError, match="looks"):
+        interferogram.multilook(first, looks_y=9, looks_x=1)
+    with pytest.raises(QtpDataError, match="alpha"):
+        interferogram.goldstein(first, alpha=2.0)
+    with pytest.raises(QtpDataError, match="one of"):
+        interferogram.unwrap(first, method="magic")
+    monkeypatch.setitem(sys.modules, "snaphu", None)
+    with pytest.raises(QtpDataError, match=r"qtp-toolkit\[unwrap\]"):
+        interferogram.unwrap(first, method="snaphu")
+
+
+def test_lazy(no_compute, rng):
+    first, second = correlated(rng, (64, 64), 0.8, phase=bowl())
+
+    def chain(one, two):
+        looked = interferogram.multilook(interferogram.form(one, two), looks_y=2, looks_x=2)
+        gamma = interferogram.coherence(one, two, looks_y=2, looks_x=2)
+        return interferogram.unwrap(
+            interferogram.goldstein(looked.chunk(y=-1, x=-1), patch=16), gamma.chunk(y=-1, x=-1)
+        )
+
+    with no_compute():
+        lazy = chain(first.chunk(y=32), second.chunk(y=32))
+    eager = chain(first, second)
+    assert lazy.chunks is not None
+    xr.testing.assert_allclose(lazy.compute(), eager.compute(), atol=1e-4)

@@ -1,0 +1,125 @@
+"""Pair rules, incidence matrix, components, closure."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qtp_toolkit import network
+from qtp_toolkit.conventions import QtpDataError
+
+
+def nominal_dates():
+    early = np.arange("2014-10-13", "2017-03-01", 24, dtype="datetime64[D]")
+    return np.concatenate([early, np.arange(early[-1] + 12, "2020-01-01", 12, dtype="datetime64[D]")])
+
+
+def stack_of(pairs, values, *, units="rad"):
+    days = np.datetime64("2020-01-01", "ns") + 12 * np.arange(20) * np.timedelta64(1, "D")
+    first, second = np.array(pairs).T
+    coords = {"reference": ("pair", days[first]), "secondary": ("pair", days[second])}
+    dims = ("pair", "pixel")[: np.ndim(values)]
+    return xr.DataArray(values, dims=dims, coords=coords, name="phase", attrs={"units": units})
+
+
+def test_closed_form_the_paper_rule_gives_512_pairs():
+    dates = nominal_dates()
+    pairs = network.select_pairs(dates)
+    span = pairs.temporal_baseline
+    assert len(dates) == 123
+    assert pairs.sizes["pair"] == 512
+    assert [int(((span >= low) & (span <= high)).sum()) for low, high in network.PAPER_WINDOWS] == [292, 164, 56]
+    assert set(np.unique(span)) == {12, 24, 36, 360, 372, 732}
+
+
+def test_closed_form_pairs_are_sorted_and_carry_baselines():
+    dates = np.array(["2020-02-18", "2020-01-01", "2020-01-13"], dtype="datetime64[ns]")
+    baseline = xr.DataArray([30.0, 0.0, -20.0], dims="time", coords={"time": dates}, attrs={"units": "m"})
+    pairs = network.select_pairs(dates, perpendicular_baseline=baseline)
+    assert pairs.temporal_baseline.values.tolist() == [12, 36]
+    assert pairs.perpendicular_baseline.values.tolist() == [-20.0, 50.0]
+    assert (pairs.reference < pairs.secondary).all()
+
+
+def test_closed_form_refusals():
+    with pytest.raises(QtpDataError, match=r"twice.*2020-01-01"):
+        network.select_pairs(["2020-01-01", "2020-01-01", "2020-01-13"])
+    with pytest.raises(QtpDataError, match="window"):
+        network.select_pairs(["2020-01-01", "2020-06-01"])
+    with pytest.raises(QtpDataError, match=r"zero span: 2020-01-01/2020-01-01.*2 times: 2020-01-01/2020-01-13"):
+        network.components(stack_of([(0, 0), (0, 1), (1, 0)], np.zeros(3)))
+    with pytest.raises(QtpDataError, match="lack coords"):
+        network.incidence_matrix(xr.DataArray(np.zeros(3), dims="pair"))
+
+
+def test_closed_form_incidence_matrix():
+    pairs = stack_of([(0, 1), (1, 2), (0, 2)], np.zeros(3))
+    matrix = network.incidence_matrix(pairs)
+    assert matrix.dims == ("pair", "time")
+    np.testing.assert_array_equal(matrix, [[-1, 1, 0], [0, -1, 1], [-1, 0, 1]])
+    assert np.linalg.matrix_rank(matrix) == 2
+
+
+def test_closed_form_components():
+    groups = network.components(stack_of([(0, 1), (1, 2), (5, 7)], np.zeros(3)))
+    assert [len(group) for group in groups] == [3, 2]
+    assert groups[1][0] == np.datetime64("2020-03-01")
+
+
+def test_closed_form_closure_of_a_cycle_error():
+    values = np.array([[0.4, 1.0], [0.3, 2.0], [0.7 + 2 * np.pi, 3.0]])
+    closure = network.closure_phase(stack_of([(0, 1), (1, 2), (0, 2)], values))
+    assert closure.dims == ("triplet", "pixel")
+    np.testing.assert_allclose(closure.values, [[-2 * np.pi, 0.0]], atol=1e-12)
+    assert closure.middle.values[0] == np.datetime64("2020-01-13")
+    assert closure.attrs["units"] == "rad"
+    with pytest.raises(QtpDataError, match="triangle"):
+        network.closure_phase(stack_of([(0, 1), (1, 2)], values[:2]))
+
+
+def test_closed_form_canonicalise():
+    phase = stack_of([(0, 1), (2, 1)], np.array([[1.0], [2.0]]))
+    mended = network.canonicalise(phase)
+    np.testing.assert_array_equal(mended.values, [[1.0], [-2.0]])
+    assert (mended.reference < mended.secondary).all()
+    assert mended.attrs == phase.attrs
+    assert phase.values[1, 0] == 2.0
+    stack = xr.Dataset({"phase": phase, "coherence": stack_of([(0, 1), (2, 1)], np.full((2, 1), 0.5), units="1")})
+    both = network.canonicalise(stack)
+    np.testing.assert_array_equal(both.phase.values, mended.values)
+    np.testing.assert_array_equal(both.coherence.values, 0.5)
+    assert (both.reference < both.secondary).all()
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6), number=st.integers(3, 9))
+def test_property_what_happens_at_the_dates_closes(seed, number):
+    rng = np.random.default_rng(seed)
+    rows = [(a, b) for a in range(number) for b in range(a + 1, number)]
+    rows = [rows[k] for k in rng.permutation(len(rows))]
+    series = rng.normal(0, 5, number)
+    closure = network.closure_phase(stack_of(rows, np.array([series[b] - series[a] for a, b in rows])))
+    assert closure.sizes["triplet"] == number * (number - 1) * (number - 2) // 6
+    np.testing.assert_allclose(closure, 0, atol=1e-12)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_property_rank_is_dates_minus_components(seed):
+    rng = np.random.default_rng(seed)
+    rows = [(a, b) for a in range(8) for b in range(a + 1, 8) if rng.random() < 0.25] or [(0, 1)]
+    pairs = stack_of(rows, np.zeros(len(rows)))
+    matrix = network.incidence_matrix(pairs)
+    assert np.linalg.matrix_rank(matrix) == matrix.sizes["time"] - len(network.components(pairs))
+
+
+def test_lazy(no_compute, rng):
+    eager = stack_of([(0, 1), (2, 1), (0, 2)], rng.normal(size=(3, 10)))
+    with no_compute():
+        mended = network.canonicalise(eager.chunk(pixel=5))
+        lazy = network.closure_phase(mended)
+    assert lazy.chunks is not None
+    xr.testing.assert_allclose(lazy.compute(), network.closure_phase(network.canonicalise(eager)))

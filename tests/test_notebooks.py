@@ -1,0 +1,144 @@
+"""Rules for every notebook, and one run of all of them on the tiny scene, solutions included."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections import Counter
+
+import pytest
+import yaml
+
+from qtp_toolkit import products
+from qtp_toolkit.reproduce import find_notebooks, notebooks_folder, reproduce
+
+NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
+NAMES = (
+    "00_start_here", "01_modis_lst", "02_freeze_thaw", "03_soil_conductivity", "04_interferograms", "05_time_series",
+    "06_deformation_maps", "07_controls", "08_box_plots", "09_profiles", "10_local_regions", "11_alt_validation",
+    "12_your_own_data",
+)  # fmt: skip
+HEADINGS = ("## Goals", "## You need", "## Exercises", "## Summary", "## What next")
+FIGURES = {f"fig{number:02d}" for number in range(1, 14)} | {"figS1", "figS2", "figS3"}
+KEYS = {"title", "paper", "needs", "uses", "products_in", "products_out", "figures"}
+
+
+def source(cell):
+    return "".join(cell["source"])
+
+
+def code(nb):
+    return [cell for cell in nb["cells"] if cell["cell_type"] == "code"]
+
+
+def prose(nb):
+    return "\n".join(source(cell) for cell in nb["cells"] if cell["cell_type"] == "markdown")
+
+
+def lines(cell):
+    """Lines of code: neither blank nor comment."""
+    return [line for line in source(cell).splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
+def nb(request):
+    return json.loads(request.param.read_text(encoding="utf-8"))
+
+
+def test_the_walk_is_complete():
+    assert tuple(path.stem for path in NOTEBOOKS) == NAMES
+
+
+def test_no_outputs_are_stored(nb):
+    assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code(nb))
+    assert "widgets" not in nb["metadata"]
+
+
+def test_it_opens_anywhere(nb, request):
+    assert (nb["nbformat"], nb["nbformat_minor"]) == (4, 5)
+    assert nb["metadata"]["kernelspec"]["name"] == "python3"
+    number = request.node.callspec.params["nb"].stem[:2]
+    assert [cell["id"] for cell in nb["cells"]] == [f"{number}-{k:03d}" for k in range(len(nb["cells"]))]
+
+
+def test_it_has_the_headings_in_order(nb):
+    found = [line.strip() for line in prose(nb).splitlines() if line.strip() in HEADINGS]
+    assert tuple(found) == HEADINGS
+    assert source(nb["cells"][0]).startswith("# ")
+
+
+def test_it_teaches(nb):
+    assert len(re.findall(r"\w+", prose(nb))) >= 500
+
+
+def test_its_cells_are_short_and_define_nothing(nb):
+    for cell in code(nb):
+        assert len(lines(cell)) <= 5, source(cell)
+        tree = ast.parse(source(cell))
+        kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        assert not [node for node in ast.walk(tree) if isinstance(node, kinds)], source(cell)
+
+
+def test_it_has_one_imports_cell_and_one_parameters_cell(nb):
+    importing = [k for k, cell in enumerate(code(nb)) if re.search(r"^(import|from) ", source(cell), re.MULTILINE)]
+    assert importing == [0]
+    tags = Counter(tag for cell in code(nb) for tag in cell["metadata"].get("tags", []))
+    assert tags["parameters"] == 1
+    assert tags["solution"] >= 1
+
+
+def test_solutions_are_hidden(nb):
+    for cell in code(nb):
+        if "solution" in cell["metadata"].get("tags", []):
+            assert cell["metadata"]["jupyter"]["source_hidden"] is True
+
+
+def test_it_asserts_numbers(nb):
+    assert sum("check(" in source(cell) or "assert " in source(cell) for cell in code(nb)) >= 2
+
+
+def test_it_names_no_path_of_a_machine(nb):
+    text = "\n".join(source(cell) for cell in nb["cells"])
+    assert not re.search(r"/(?:home|root|Users|work|tmp|mnt|data)/\w|[A-Z]:\\\\", text)
+
+
+def test_its_metadata_says_what_it_needs_and_makes(nb):
+    said = nb["metadata"]["qtp"]
+    assert set(said) == KEYS
+    sources = yaml.safe_load((notebooks_folder().parent / "data_catalog.yaml").read_text())["sources"]
+    assert {*said["needs"], *said["uses"]} <= set(sources)
+    assert {*said["products_in"], *said["products_out"]} <= set(products.PRODUCTS)
+    text = "\n".join(source(cell) for cell in code(nb))
+    assert all(re.search(rf"[\"']{figure}[\"']", text) for figure in said["figures"])
+    assert all(re.search(rf"open\(\s*[\"']{name}[\"']", text) for name in said["products_in"])
+    assert all(re.search(rf"[\"']{name}[\"']", text) for name in said["products_out"])
+
+
+def test_sources_that_it_opens_are_declared(nb):
+    said = nb["metadata"]["qtp"]
+    text = "\n".join(source(cell) for cell in code(nb))
+    opened = set(re.findall(r"catalog\[[\"'](\w+)[\"']\]", text))
+    assert opened <= {*said["needs"], *said["uses"]}
+
+
+def test_every_product_has_one_maker_and_every_figure_a_notebook():
+    notebooks = find_notebooks()
+    made = Counter(product for nb in notebooks for product in nb.products_out)
+    assert made == Counter(products.PRODUCTS.keys())
+    assert {product: nb.name for nb in notebooks for product in nb.products_out} == products.PRODUCTS
+    assert {figure for nb in notebooks for figure in nb.figures} >= FIGURES
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(1200)
+def test_all_notebooks_run_on_the_tiny_scene(tmp_path):
+    done = reproduce(
+        scene="tiny", catalog=notebooks_folder().parent / "data_catalog.yaml", out=tmp_path, progress=False
+    )
+    assert [nb for nb in done["notebooks"] if nb["status"] != "done"] == []
+    assert {path.stem for path in (tmp_path / "figures").glob("*.png")} >= FIGURES
+    assert len(list((tmp_path / "maps").glob("*.tif"))) >= 2
+    told = json.loads((tmp_path / "report.json").read_text())
+    assert {row["notebook"] for row in told["checks"]} == set(NAMES)
+    assert all(row["passed"] for row in told["checks"])

@@ -1,0 +1,176 @@
+"""The notebook runner: order, skipping, failing, and what it leaves behind. Uses small notebooks made here."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+
+from qtp_toolkit import products, reproduce
+from qtp_toolkit.conventions import QtpDataError
+
+CATALOG = """
+catalog_version: 1
+title: three files
+roots: ["."]
+sources:
+  dem: {description: lines, kind: vector, driver: geojson, uri: dem.geojson, provenance: observed, access: ask}
+  magt: {description: others, kind: vector, driver: geojson, uri: magt.geojson, provenance: observed, access: ask}
+"""
+SAVE = "import os\nos.makedirs(os.path.join(os.environ['QTP_OUTPUT'], 'products', '%s.zarr'), exist_ok=True)"
+MAKE = "import xarray\nfrom qtp_toolkit import products\nproducts.save(xarray.Dataset({'v': ('n', [1.0])}), '%s')"
+OPEN = "from qtp_toolkit import check, products\ncheck('v', products.open('%s')['v'].sum(), equals=1.0)"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "data_catalog.yaml").write_text(CATALOG)
+    (tmp_path / "dem.geojson").write_bytes(b"")
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path
+
+
+def write(folder, name, *cells, **said):
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata={"qtp": said})
+    nbformat.write(nb, folder / "notebooks" / f"{name}.ipynb")
+
+
+def run(folder, **options):
+    return reproduce.reproduce(
+        catalog=folder / "data_catalog.yaml", folder=folder / "notebooks", progress=False, **options
+    )
+
+
+def told(done):
+    return {nb["name"]: nb["status"] for nb in done["notebooks"]}
+
+
+def test_the_workflow_runs_in_order_of_products_and_reports(folder):
+    write(folder, "01_late", OPEN % "onsets", products_in=["onsets"])
+    write(folder, "02_early", MAKE % "onsets", needs=["dem"], products_out=["onsets"])
+    done = run(folder)
+    assert done["ok"]
+    assert told(done) == {"01_late": "done", "02_early": "done"}
+    out = products.output_folder()
+    assert (out / "report.html").exists()
+    assert (out / "notebooks" / "01_late.html").exists()
+    assert [row["notebook"] for row in json.loads((out / "report.json").read_text())["checks"]] == ["01_late"]
+
+
+def test_skipped_failed_and_independent(folder):
+    write(folder, "00_absent", "1", needs=["ndvi"])
+    write(folder, "01_missing", "1", needs=["dem", "magt"], products_out=["a"])
+    write(folder, "02_fails", "x = 1", "raise ValueError('first\\nthe last line')", products_out=["b"])
+    write(folder, "03_after_skipped", "1", products_in=["a"])
+    write(folder, "04_after_failed", "1", products_in=["b"])
+    write(folder, "05_independent", "1")
+    done = run(folder)
+    assert not done["ok"]
+    rows = {nb["name"]: nb for nb in done["notebooks"]}
+    assert list(told(done).values()) == ["skipped", "skipped", "failed", "skipped", "skipped", "done"]
+    assert rows["00_absent"]["reason"] == "the catalog has no ndvi"
+    assert "not on disk: magt" in rows["01_missing"]["reason"]
+    assert rows["02_fails"]["reason"] == "ValueError: the last line"
+    assert rows["02_fails"]["cell"].startswith("1 (")
+    assert rows["03_after_skipped"]["reason"] == "needs product a of 01_missing, which was skipped"
+    assert rows["04_after_failed"]["reason"] == "needs product b of 02_fails, which failed"
+    assert "the last line" in (products.output_folder() / "report.md").read_text()
+
+
+def test_a_dead_kernel_and_a_slow_cell_are_failures(folder):
+    write(folder, "00_dead", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    write(folder, "01_slow", "import time\ntime.sleep(60)")
+    done = run(folder, cell_timeout=4)
+    reasons = [nb["reason"] for nb in done["notebooks"]]
+    assert told(done) == {"00_dead": "failed", "01_slow": "failed"}
+    assert "kernel died" in reasons[0]
+    assert "longer than 4 s" in reasons[1]
+
+
+def test_only_first_makes_what_is_missing_and_keeps_what_is_good(folder):
+    write(folder, "01_first", SAVE % "lst_mean", products_out=["lst_mean"])
+    made = {"products_in": ["lst_mean"], "products_out": ["freeze_thaw"]}
+    write(folder, "02_second", SAVE % "freeze_thaw", **made)
+    write(folder, "03_third", "1", products_in=["freeze_thaw"])
+    assert list(told(run(folder, only=["03"]))) == ["01_first", "02_second", "03_third"]
+    assert list(told(run(folder, only=["3"]))) == ["03_third"]
+    with (folder / "data_catalog.yaml").open("a") as stream:
+        stream.write("# edited: products of the earlier catalog must not be mixed in\n")
+    assert list(told(run(folder, only=["02_second"]))) == ["01_first", "02_second"]
+    with pytest.raises(QtpDataError, match="01_first, 02_second, 03_third"):
+        run(folder, only=["09"])
+
+
+def test_the_kernel_knows_where_it_is(folder, monkeypatch):
+    monkeypatch.setenv("QTP_SCENE", "default")
+    lines = [
+        "import os, sys, json, pathlib",
+        "keys = ['QTP_OUTPUT', 'QTP_CATALOG', 'QTP_NOTEBOOK', 'QTP_SCENE', 'OMP_NUM_THREADS']",
+        "said = {key: os.environ[key] for key in keys} | {'python': sys.executable, 'cwd': os.getcwd()}",
+        "pathlib.Path('said.json').write_text(json.dumps(said))",
+    ]
+    write(folder, "00_where", "\n".join(lines))
+    before = dict(os.environ)
+    assert run(folder, scene="tiny", out=folder / "elsewhere", jobs=2)["ok"]
+    assert dict(os.environ) == before
+    said = json.loads((folder / "elsewhere" / "said.json").read_text())
+    assert said["QTP_OUTPUT"] == said["cwd"] == str(folder / "elsewhere")
+    assert said["QTP_CATALOG"] == str(folder / "data_catalog.yaml")
+    assert (said["QTP_NOTEBOOK"], said["QTP_SCENE"], said["OMP_NUM_THREADS"]) == ("00_where", "tiny", "1")
+    assert said["python"] == sys.executable
+
+
+def test_a_given_scheduler_serves_the_notebooks(folder):
+    code = (
+        "import dask, sys\nfrom distributed import LocalCluster\n"
+        "from qtp_toolkit.reproduce import reproduce\nfrom pathlib import Path\n"
+        "if __name__ == '__main__':\n"
+        "    here = Path(sys.argv[1])\n"
+        "    with LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol='tcp://',\n"
+        "                      host='127.0.0.1') as cluster:\n"
+        "        done = reproduce(catalog=here / 'data_catalog.yaml', folder=here / 'notebooks', progress=False,\n"
+        "                         out=here / 'out', scheduler=cluster.scheduler_address)\n"
+        "    sys.exit(0 if done['ok'] else done['notebooks'][0]['reason'])\n"
+    )
+    lines = "import dask.array as da, distributed", "assert distributed.get_client()", "da.ones(4).sum().compute()"
+    write(folder, "00_dask", "\n".join(lines))
+    script = folder / "with_cluster.py"
+    script.write_text(code)
+    subprocess.run([sys.executable, str(script), str(folder)], check=True, timeout=120)
+
+
+def test_an_interrupt_ends_the_kernels(folder, monkeypatch):
+    write(folder, "00_sleeps", "import os, time\nprint(os.getpid(), file=open('pid', 'w'), flush=True)\ntime.sleep(60)")
+
+    def interrupted(futures, return_when):
+        while not (products.output_folder() / "pid").exists():
+            time.sleep(0.1)
+        time.sleep(0.5)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(reproduce, "wait", interrupted)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(folder)
+    assert time.monotonic() - start < 40
+    pid = int((products.output_folder() / "pid").read_text())
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_broken_notebook_file_is_named(folder):
+    (folder / "notebooks" / "00_broken.ipynb").write_text("{")
+    with pytest.raises(QtpDataError, match="00_broken"):
+        run(folder)
+
+
+def test_notebooks_that_wait_for_each_other_are_refused(folder):
+    write(folder, "00_egg", "1", products_in=["a"], products_out=["b"])
+    write(folder, "01_hen", "1", products_in=["b"], products_out=["a"])
+    with pytest.raises(QtpDataError, match="wait for each other"):
+        run(folder)

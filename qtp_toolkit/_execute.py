@@ -136,6 +136,10 @@ def _manager() -> Any:
 def _export(nb: Any, path: Path, *, title: str) -> None:
     from nbconvert import HTMLExporter  # noqa: PLC0415
 
+    for cell in nb.cells:  # displays of scripts only, which a page cannot show
+        shown = [output for output in cell.get("outputs", []) if output.get("data", True)]
+        if "outputs" in cell:
+            cell.outputs = shown
     html, _ = HTMLExporter().from_notebook_node(nb, resources={"metadata": {"name": title}})
     path.write_text(html, encoding="utf-8")
 

@@ -105,7 +105,7 @@ def dashboard(
             os.environ["QTP_CATALOG"] = str(catalog.expanduser().resolve())
         from qtp_toolkit import interactive  # noqa: PLC0415
 
-        interactive.dashboard(port=port, show=show, address="127.0.0.1")
+        interactive.serve(port=port, show=show)
 
 
 @contextmanager

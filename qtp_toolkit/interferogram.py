@@ -40,6 +40,33 @@ def form(reference: xr.DataArray, secondary: xr.DataArray) -> xr.DataArray:
     return _labelled(out.transpose(*reference.dims), reference, "interferogram")
 
 
+def simulate(phase: xr.DataArray, coherence: xr.DataArray, *, seed: int = 0) -> xr.Dataset:
+    """Draw two single-look complex images of given phase and coherence: circular Gaussian speckle.
+
+    Parameters
+    ----------
+    phase : xarray.DataArray
+        rad, dims ``y, x``, in memory: what the interferogram of the two shows on average.
+    coherence : xarray.DataArray
+        0..1, same pixels.
+    seed : int
+
+    Returns
+    -------
+    xarray.Dataset
+        ``reference`` and ``secondary``, complex64, dims ``y, x``, of unit mean power. In memory.
+    """
+    require(phase, dims=(Y, X), units="rad")
+    require(coherence, dims=(Y, X), between=(0.0, 1.0), name="coherence")
+    draws = np.random.default_rng(seed).normal(scale=np.sqrt(0.5), size=(4, *phase.shape))
+    first, other = draws[0] + 1j * draws[1], draws[2] + 1j * draws[3]
+    gamma = coherence.transpose(*phase.dims).values
+    second = (gamma * first + np.sqrt(1 - gamma**2) * other) * np.exp(-1j * phase.values)
+    images = {"reference": first, "secondary": second}
+    out = {name: phase.copy(data=values.astype(np.complex64)) for name, values in images.items()}
+    return xr.Dataset({name: _labelled(da, phase, name) for name, da in out.items()})
+
+
 def multilook(image: xr.DataArray, *, looks_y: int = 6, looks_x: int = 20) -> xr.DataArray:
     """Average blocks of pixels; of a complex interferogram, to reduce its noise.
 
@@ -241,5 +268,5 @@ def _note(da: xr.DataArray) -> dict[str, object]:
 
 def _labelled(out: xr.DataArray, like: xr.DataArray, name: str) -> xr.DataArray:
     out = out.rename(name)
-    out.attrs = {"units": "1", "long_name": "complex interferogram", **_note(like)}
+    out.attrs = {"units": "1", "long_name": f"complex {name}", **_note(like)}
     return out

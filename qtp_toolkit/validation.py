@@ -91,7 +91,8 @@ def block_average(
         input_core_dims=[[Y, X]] * len(arrays) + [[X], [Y], [STATION], [STATION]],
         output_core_dims=[["layer", STATION]], join="exact",
         kwargs={"size": float(size_m), "min_pixels": min_pixels, "weighted": sigma is not None},
-        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64], dask_gufunc_kwargs={"output_sizes": {"layer": 4}},
+        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {"layer": 4}},
     )  # fmt: skip
     attrs = {key: da.attrs[key] for key in ("units", "provenance_note") if key in da.attrs}
     name = str(da.attrs.get("long_name", da.name))

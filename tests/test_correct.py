@@ -248,6 +248,26 @@ def test_closed_form_reference_area():
         correct.reference_area(template, longitude=lat, latitude=lon)
 
 
+def test_closed_form_coherent_area():
+    gamma = np.full((3, 9, 9), 0.5)
+    gamma[:, 4:7, 5:8] = 0.8
+    gamma[1, 0, 0] = np.nan
+    area = correct.coherent_area(image(gamma, units="1"), size=3)
+    assert area.values[4:7, 5:8].all()
+    assert int(area.sum()) == 9
+
+
+def test_closed_form_remove_delay():
+    delay = image(np.array([[[1.0]], [[4.0]], [[9.0]]]), units="rad", name="tropospheric_phase")
+    delay = delay.rename(pair="time").drop_vars(["reference", "secondary"]).assign_coords(time=DATES)
+    phase = image(np.zeros((2, 1, 1), np.float32))
+    out = correct.remove_delay(phase, delay)
+    np.testing.assert_array_equal(out.values.ravel(), [-3, -5])
+    assert out.dtype == np.float32
+    assert out.attrs["units"] == "rad"
+    assert correct.remove_delay(phase.chunk(y=1), delay).chunks is not None
+
+
 def test_closed_form_mask():
     hidden = image(np.array([[True, False]]), units="1", name="mask")
     series = xr.Dataset(

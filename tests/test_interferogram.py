@@ -67,6 +67,16 @@ def test_closed_form_multilook():
     assert interferogram.multilook(image(values.astype(np.complex64)), looks_y=4, looks_x=6).dtype == np.complex64
 
 
+def test_closed_form_simulated_pair_has_its_phase_and_coherence():
+    phase = image(np.full((300, 300), -1.2), units="rad")
+    pair = interferogram.simulate(phase, image(np.full((300, 300), 0.7)), seed=3)
+    formed = interferogram.form(pair.reference, pair.secondary)
+    assert float(np.angle(formed.values.mean())) == pytest.approx(-1.2, abs=0.02)
+    estimate = interferogram.coherence(pair.reference, pair.secondary, looks_y=300, looks_x=300)
+    assert float(estimate[0, 0]) == pytest.approx(0.7, abs=0.01)
+    xr.testing.assert_identical(pair, interferogram.simulate(phase, image(np.full((300, 300), 0.7)), seed=3))
+
+
 @pytest.mark.parametrize("gamma", [0.3, 0.6, 0.9])
 def test_closed_form_coherence_and_phase_noise(rng, gamma):
     """The estimate is the coherence, and the phase noise is sqrt((1 - g^2) / (2 L g^2)) for L looks."""

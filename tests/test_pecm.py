@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import rioxarray  # noqa: F401
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -411,7 +412,8 @@ def test_linear_index_rises_by_one_a_year(thaw, length):
 
 
 def scene(model, rng):
-    template = xr.DataArray(np.ones((3, 4)), dims=("y", "x"))
+    coords = {"y": [180.0, 90.0, 0.0], "x": [0.0, 90.0, 180.0, 270.0]}
+    template = xr.DataArray(np.ones((3, 4)), coords, ("y", "x")).rio.write_crs(32646)
     linear, composite = model["normalized"] * template, model["I"] * template
     d = (displacement(model) * template + rng.normal(size=(122, 3, 4))).assign_attrs(units="mm")
     d[5:20, 1, 1] = np.nan
@@ -427,6 +429,7 @@ def test_whole_model_stays_lazy(model, rng, no_compute):
         again = pecm.forward(fitted, *arrays[1:])
         wave = pecm.sinusoid(arrays[0])
     assert fitted.linear_rate.chunks == ((2, 1), (3, 1))
+    assert fitted.rio.crs.to_epsg() == again.rio.crs.to_epsg() == wave.rio.crs.to_epsg() == 32646
     xr.testing.assert_allclose(fitted.compute(), pecm.fit(d, linear, composite))
     xr.testing.assert_allclose(wave.compute(), pecm.sinusoid(d))
     xr.testing.assert_allclose(again.compute(), pecm.forward(fitted.compute(), linear, composite))

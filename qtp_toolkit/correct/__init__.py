@@ -1,15 +1,17 @@
 """What is taken out of interferograms: troposphere, ramps, the reference, masks (paper section 3.7)."""
 
 from qtp_toolkit.correct._ramp import deramp, fit_ramp
-from qtp_toolkit.correct._reference import apply_mask, reference_area, set_reference
-from qtp_toolkit.correct._troposphere import pair_difference, tropospheric_delay
+from qtp_toolkit.correct._reference import apply_mask, coherent_area, reference_area, set_reference
+from qtp_toolkit.correct._troposphere import pair_difference, remove_delay, tropospheric_delay
 
 __all__ = [
     "apply_mask",
+    "coherent_area",
     "deramp",
     "fit_ramp",
     "pair_difference",
     "reference_area",
+    "remove_delay",
     "set_reference",
     "tropospheric_delay",
 ]

@@ -23,7 +23,10 @@ def fit_ramp(
     usable = phase.notnull()
     if mask is not None:
         usable = usable & ~mask.astype(bool)
-    use = usable.astype(phase.dtype) if weight is None else weight.where(usable, 0.0).fillna(0.0).astype(phase.dtype)
+    if weight is None:
+        use = usable.astype(phase.dtype)
+    else:
+        use = weight.where(usable & weight.notnull(), 0.0).astype(phase.dtype, copy=False)
     moments = _moments(use, highest=2)
     pulls = _moments(use * phase.fillna(0.0), highest=1)
     solved = xr.apply_ufunc(
@@ -84,7 +87,7 @@ def _normalized(axis: xr.DataArray) -> xr.DataArray:
 
 
 def _moments(values: xr.DataArray, *, highest: int) -> xr.DataArray:
-    """Sums of values times x ** a times y ** b, first along x, then along y; in float64."""
+    """Sum values times x ** a times y ** b, first along x, then along y; in float64."""
     out = values
     for dim, power in ((X, "power_x"), (Y, "power_y")):
         axis = _normalized(values[dim])

@@ -59,6 +59,33 @@ def reference_area(
     return area.drop_attrs().rename("reference_area").assign_attrs(long_name="reference area", units="1")
 
 
+def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
+    """Mark the square whose worst pixel in its worst interferogram is the best: a reference area if none is known.
+
+    Parameters
+    ----------
+    coherence : xarray.DataArray
+        0..1, dims ``pair, y, x``; pixels that miss an interferogram do not qualify.
+    size : int
+        Side of the square in pixels, odd.
+
+    Returns
+    -------
+    xarray.DataArray
+        bool, dims ``y, x``; nothing is marked if no square is complete. Lazy if the input is lazy.
+
+    Notes
+    -----
+    Coherent ground is not always stable ground: say which area it is, and check it against what is known there.
+    """
+    require(coherence, dims=(PAIR, Y, X))
+    square = {"dim": {Y: size, X: size}, "center": True}
+    worst = coherence.min(PAIR, skipna=False).rolling(**square).min()
+    seed = (worst == worst.max()).astype(np.float32)
+    area = seed.rolling(**square, min_periods=1).max() > 0
+    return area.rename("reference_area").drop_attrs().assign_attrs(long_name="reference area", units="1")
+
+
 def set_reference(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, float]) -> xr.DataArray:
     """Make the phase relative to a reference area: subtract its mean from each interferogram (or date).
 

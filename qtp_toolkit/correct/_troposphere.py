@@ -19,6 +19,7 @@ from qtp_toolkit.conventions import (
     X,
     Y,
     describe,
+    is_lazy,
     require,
 )
 from qtp_toolkit.kernels import pairs as graph
@@ -143,6 +144,36 @@ def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> x
     out = (bare.isel({PAIR: second}) - bare.isel({PAIR: first})).transpose(PAIR, ...)
     coords = {name: (PAIR, graph.read(pairs[name].data)) for name in (REFERENCE, SECONDARY)}
     return out.assign_coords(coords).rename(series.name).assign_attrs(series.attrs)
+
+
+def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
+    """Subtract from each interferogram the difference of a delay between its two dates.
+
+    Parameters
+    ----------
+    phase : xarray.DataArray
+        rad, dim ``pair`` with coords ``reference`` and ``secondary``.
+    delay : xarray.DataArray
+        rad, dim ``time``, on the same grid; see :func:`tropospheric_delay`.
+
+    Returns
+    -------
+    xarray.DataArray
+        rad, dims and dtype of the phase; NaN where the delay is. Lazy if an input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        Listing the dates of pairs that the delay lacks.
+    """
+    require(phase, dims=(PAIR,), units="rad")
+    require(delay, dims=(TIME,), units="rad")
+    bare = delay.drop_vars([name for name in delay.coords if name not in (TIME, Y, X)])
+    chunks = {dim: size for dim, size in phase.chunksizes.items() if dim in delay.dims}
+    bare = bare.chunk(chunks) if chunks and not is_lazy(bare) else bare
+    out = (phase - pair_difference(bare, phase)).astype(phase.dtype, copy=False)
+    note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
+    return describe(out.transpose(*phase.dims), "phase", **note)
 
 
 def _profiles(era5: xr.Dataset) -> xr.Dataset:

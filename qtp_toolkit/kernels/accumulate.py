@@ -24,9 +24,14 @@ def interpolate(values: np.ndarray, left: np.ndarray, weight: np.ndarray) -> np.
     ndarray (..., m)
         Same dtype as ``values``.
     """
-    weight = weight.astype(values.dtype)
-    # The leading axes are a view with the core axis last: gather along it once per neighbor.
-    return values[..., left] * (1 - weight) + values[..., left + 1] * weight
+    # Labelled arrays arrive with time first in memory: whole maps are gathered then, not pixels.
+    first = np.moveaxis(values, -1, 0)
+    out = first[left + 1]
+    before = first[left]
+    out -= before
+    out *= weight.astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
+    out += before
+    return np.moveaxis(out, 0, -1)
 
 
 def interpolation_weights(have: np.ndarray, want: np.ndarray, *, reach: float) -> tuple[np.ndarray, np.ndarray]:

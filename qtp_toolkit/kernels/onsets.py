@@ -64,33 +64,28 @@ def smooth_onsets(
 
 def _crossings(curve: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Crossings of a periodic curve sampled daily, on either side of its maximum."""
-    m, n = curve.shape
-    rows = np.arange(m)
-    top = np.where(np.isnan(curve), -np.inf, curve).argmax(axis=1)
-    steps = np.arange(n)
-    later = (top[:, None] + steps) % n
-    after = curve[rows[:, None], later]
-    down = (after[:, :-1] >= 0) & (after[:, 1:] < 0)
-    earlier = (top[:, None] - steps) % n
-    before = curve[rows[:, None], earlier]
-    up = (before[:, :-1] >= 0) & (before[:, 1:] < 0)
-    peak = grid[top]
-    freeze = peak + _first(after, down)
-    thaw = peak - _first(before, up)
+    n = curve.shape[1]
     with np.errstate(invalid="ignore"):
-        rises = ((curve[:, :-1] < 0) & (curve[:, 1:] >= 0)).sum(axis=1)
-        rises += (curve[:, -1] < 0) & (curve[:, 0] >= 0)
-    return thaw, freeze, rises.astype(np.uint8)
+        warm = curve >= 0
+    top = np.where(np.isnan(curve), -np.inf, curve).argmax(axis=1)
+    warm = np.concatenate([warm, warm, warm[:, :1]], axis=1)
+    down, up = warm[:, :-1] & ~warm[:, 1:], ~warm[:, :-1] & warm[:, 1:]
+    up[np.isnan(curve[:, 0])] = False
+    step = np.arange(2 * n)
+    after = down & (step >= top[:, None])
+    before = (up & (step < top[:, None] + n))[:, ::-1]
+    freeze = grid[0] + _crossing(curve, after.argmax(axis=1), after.any(axis=1))
+    thaw = grid[0] - n + _crossing(curve, 2 * n - 1 - before.argmax(axis=1), before.any(axis=1))
+    return thaw, freeze, up[:, :n].sum(axis=1).astype(np.uint8)
 
 
-def _first(series: np.ndarray, hit: np.ndarray) -> np.ndarray:
-    """Fractional index of the first downward zero crossing marked in ``hit``; NaN without one."""
-    rows = np.arange(len(series))
-    i = hit.argmax(axis=1)
-    above, below = series[rows, i], series[rows, i + 1]
+def _crossing(curve: np.ndarray, i: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Fractional index of the zero between steps ``i`` and ``i + 1`` of a periodic curve; NaN where not found."""
+    rows, n = np.arange(len(curve)), curve.shape[1]
+    first, second = curve[rows, i % n], curve[rows, (i + 1) % n]
     with np.errstate(invalid="ignore", divide="ignore"):
-        where = i + above / (above - below)
-    return np.where(hit.any(axis=1), where, np.nan)
+        where = i + first / (first - second)
+    return np.where(found, where, np.nan)
 
 
 def consecutive_onsets(

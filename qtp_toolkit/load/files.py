@@ -20,6 +20,14 @@ BLOCK_BYTES = 128_000_000
 """Size that blocks get when the catalog does not say."""
 
 
+_HINTS = {
+    "I27": "Set parameters.pattern to the way in which your files write their dates.",
+    "I18": "Move them away.",
+    "I11": "Give the unwrapped phase in rad.",
+    "S02": "Mend parameters.version, or narrow the uri.",
+}
+
+
 def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: str) -> None:
     """Raise one error that lists every bad file, if there is one.
 
@@ -39,7 +47,7 @@ def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: 
     raise QtpDataError(
         f"{len(bad)} of {total} files are no {what}: {listed}",
         path=bad[0][0] if len(bad) == 1 else bad[0][0].parent,
-        hint="Download them again, or move them away; the other files are fine.",
+        hint=_HINTS.get(code, "Download them again, or move them away; the other files are fine."),
         code=code,
     )
 

@@ -125,13 +125,13 @@ _SHAPES = {"pressure": (0.0006, 250e3), "humidity": (0.07, 110e3)}
 def _shape(frame: Frame | _Nodes, name: str, numbers: Sequence[int]) -> Iterator[np.ndarray]:
     """Yield the relative field of pressure or humidity of acquisitions, (ny, nx)."""
     change, spacing = _SHAPES[name]
-    for noise in noise_sequence(frame.x, frame.y, seed=frame.seed, names=(f"{name} {n}" for n in numbers), spacing=spacing):
+    for noise in noise_sequence(
+        frame.x, frame.y, seed=frame.seed, names=(f"{name} {n}" for n in numbers), spacing=spacing
+    ):
         yield 1.0 + np.float32(change) * noise
 
 
-def delays(
-    frame: Frame, numbers: Sequence[int], elevation: np.ndarray, incidence: np.ndarray
-) -> Iterator[np.ndarray]:
+def delays(frame: Frame, numbers: Sequence[int], elevation: np.ndarray, incidence: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the slant tropospheric delay of acquisitions, mm, with turbulence, less a constant of the whole scene.
 
     Parameters

@@ -106,31 +106,38 @@ def _water(frame: Frame, ground: Terrain, ndvi: np.ndarray, density: np.ndarray)
     water = np.exp(log_water + 0.015 * (frame.southing - 0.5) + 0.15 * (frame.easting - 0.5)) + 0.023 * facing(
         frame, ground
     )
-    springs = (
-        (places.weight(frame, places.TANGGULA_BASIN, plateau=0.35, end=1.2), 0.36),
-        (places.weight(frame, places.TUOTUO_BASIN, plateau=0.35, end=1.2), 0.33),
-        (places.shore(frame, places.LAKES[1], width_km=6.0), 0.42),
-    )
-    for share, target in springs:
-        water += 0.8 * share * (target - water)
     return water
 
 
-def _sites(frame: Frame, water: np.ndarray, thickness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Set water content and thaw depth at the stations and on the bedrock of the reference points."""
-    porosity_cap = 0.45
-    water = np.minimum(np.maximum(water, 0.02), porosity_cap)
+def _springs(frame: Frame, water: np.ndarray, thickness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Water that comes from elsewhere, into the southern basins and the shore of Yanhu, and the deeper thaw there."""
+    springs = (
+        (places.weight(frame, places.TANGGULA_BASIN, plateau=0.45, end=1.2), 0.43),
+        (places.weight(frame, places.TUOTUO_BASIN, plateau=0.35, end=1.2), 0.37),
+        (places.shore(frame, places.LAKES[1], width_km=6.0), 0.43),
+    )
+    for share, target in springs:
+        water += 0.8 * share * (target - water)
+        thickness *= 1.0 + 0.36 * share
+    return water, thickness
+
+
+def _sites(
+    frame: Frame, water: np.ndarray, thickness: np.ndarray, density: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Set water content and thaw depth in the drained basin, at the stations and on the bedrock of the references."""
+    water, thickness = _springs(frame, np.clip(water, 0.02, 0.45), thickness)
     share = places.weight(frame, places.DRAINED, plateau=0.95, end=1.3)
     water += share * (0.47 - water)
-    thickness = thickness + share * (4.2 - thickness)
+    thickness += share * (4.2 - thickness)
     for station in places.STATIONS:
         share = places.spot(frame, station.longitude, station.latitude, radius_km=1.0)
         water += share * (station.water_content - water)
         thickness += share * (station.active_layer_thickness - thickness)
     for point in places.LOCAL_REFERENCES.values():
-        water *= 1.0 - 0.75 * places.spot(frame, *point, radius_km=1.0)
+        water *= 1.0 - 0.9 * places.spot(frame, *point, radius_km=1.5)
     water *= 1.0 - 0.98 * places.spot(frame, *places.REFERENCE_POINT, radius_km=places.ROCK_KM)
-    return water, thickness
+    return np.minimum(water, 0.97 * (1.0 - density / 2700.0)), np.clip(thickness, 1.2, 5.0)
 
 
 def _thickness(frame: Frame, magt: np.ndarray, ndvi: np.ndarray) -> np.ndarray:
@@ -153,17 +160,10 @@ def _ice_rate(frame: Frame, ice: np.ndarray, magt: np.ndarray, moist: np.ndarray
     stored = np.maximum(ice - 0.13, 0.0) if frame.on("ground_ice") else 0.27
     rate = -6.8 * stored * warm * np.clip(0.55 + moist / 30.0, 0.6, 1.5)
     rate += 0.35 * frame.noise("rate", 9e3) + 0.25 * frame.noise("rate", 4e3)
-    rate += (
-        -7.0
-        * places.weight(frame, places.TANGGULA_BASIN, plateau=0.2, end=1.1)
-        * _rise(frame.noise("thaw", 9e3), -0.8, 1.2)
-    )
-    rate += (
-        -11.0
-        * places.weight(frame, places.TUOTUO_BASIN, plateau=0.3, end=1.1)
-        * _rise(frame.noise("thaw", 9e3), -1.2, 1.0)
-    )
-    rate += -12.5 * places.shore(frame, places.LAKES[1], width_km=5.0)
+    thaw = frame.noise("thaw", 9e3)
+    rate -= 14.0 * places.weight(frame, places.TANGGULA_BASIN, plateau=0.2, end=1.1) * _rise(thaw, -0.8, 1.2)
+    rate -= 19.0 * places.weight(frame, places.TUOTUO_BASIN, plateau=0.3, end=1.1) * _rise(thaw, -1.2, 1.0)
+    rate -= 13.5 * places.shore(frame, places.LAKES[1], width_km=5.0)
     for blob in places.LAKES:
         if blob.name in places.UPLIFT_LAKES:
             rate += 4.5 * places.shore(frame, blob, width_km=4.0)
@@ -200,8 +200,8 @@ def fields(frame: Frame, ground: Terrain) -> Fields:
     lst, magt = _climate(frame, ground)
     ndvi = _greenness(frame, ground)
     density, sand = _soil(frame, ground)
-    ice = np.clip(0.40 + 0.19 * frame.noise("ice", 26e3) + 0.10 * frame.noise("ice", 8e3), 0.02, 0.85)
-    water, thickness = _sites(frame, _water(frame, ground, ndvi, density), _thickness(frame, magt, ndvi))
+    ice = np.clip(0.40 + 0.19 * frame.noise("ice wedge", 26e3) + 0.10 * frame.noise("ice wedge", 8e3), 0.02, 0.85)
+    water, thickness = _sites(frame, _water(frame, ground, ndvi, density), _thickness(frame, magt, ndvi), density)
     amplitude = _amplitude(frame, water, thickness)
     rock = 1.0 - places.spot(frame, *places.REFERENCE_POINT, radius_km=places.ROCK_KM)
     ice_rate = _ice_rate(frame, ice, magt, amplitude) * rock

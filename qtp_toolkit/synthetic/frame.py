@@ -8,7 +8,7 @@ coarser scenes show the same landscape without its small features.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from zlib import crc32
 
@@ -97,7 +97,7 @@ class Frame:
         Rules of :data:`RULES` that are off.
     rows, columns : (int, int)
         Half-open pixel ranges; they may reach beyond the scene.
-    factor : int
+    factor : float
         Pixels of this frame per scene pixel and direction (2 for the elevation model).
     """
 
@@ -106,7 +106,7 @@ class Frame:
     without: tuple[str, ...] = ()
     rows: tuple[int, int] = (0, 0)
     columns: tuple[int, int] = (0, 0)
-    factor: int = field(default=1)
+    factor: float = 1.0
 
     @property
     def scene_pixel(self) -> float:
@@ -169,6 +169,11 @@ class Frame:
         """Same rectangle in smaller pixels, with the same features."""
         rows, columns = (tuple(factor * edge for edge in edges) for edges in (self.rows, self.columns))
         return replace(self, rows=rows, columns=columns, factor=self.factor * factor)
+
+    def coarsened(self, step: int) -> Frame:
+        """Same rectangle, or a little more, sampled at every ``step``-th pixel, with the same features."""
+        rows, columns = ((edges[0] // step, -(-edges[1] // step)) for edges in (self.rows, self.columns))
+        return replace(self, rows=rows, columns=columns, factor=self.factor / step)
 
     def window(self, rows: tuple[int, int], columns: tuple[int, int]) -> Frame:
         """Part of this frame, by pixel ranges relative to it."""

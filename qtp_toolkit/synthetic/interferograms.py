@@ -150,7 +150,9 @@ def phase_block(frame: Frame, displacement: np.ndarray, numbers: slice = slice(N
     wanted = sorted({*rows["first"], *rows["second"]})
     motion = np.float32(-4e-3 * np.pi / SENTINEL1_WAVELENGTH) * displacement
     screens = atmosphere.delays(frame, wanted, made.layers["elevation"], look)
-    dated = {n: motion[n] + _ramp(frame, n) + atmosphere.phase_of(screen) for n, screen in zip(wanted, screens, strict=True)}
+    dated = {
+        n: motion[n] + _ramp(frame, n) + atmosphere.phase_of(screen) for n, screen in zip(wanted, screens, strict=True)
+    }
     patches = frame.noises((f"unwrapping {number}" for number in rows.index), 9e3)
     spot = places.spot(frame, *places.REFERENCE_POINT, radius_km=places.ROCK_KM)
     offsets = generator(frame.seed, "offset").uniform(-12.0, 12.0, len(pair_table(frame.seed)))

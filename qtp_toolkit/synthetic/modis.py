@@ -72,7 +72,9 @@ def observe_lst(frame: Frame, grid: LonLatGrid, components: np.ndarray, mountain
         rng = generator(frame.seed, "modis", name)
         values = mean + np.float32(DAILY_SHAPE[name]) * spread
         values += np.float32(_NOISE) * rng.standard_normal(values.shape, dtype=np.float32)
-        quality = np.where(rng.random(values.shape, dtype=np.float32) < 0.24, rng.choice(_OTHER, values.shape), np.uint8(_GOOD))
+        quality = np.where(
+            rng.random(values.shape, dtype=np.float32) < 0.24, rng.choice(_OTHER, values.shape), np.uint8(_GOOD)
+        )
         hidden = cloud + 0.55 * _cloudlets(rng, values.shape)
         threshold = _quantiles(hidden)
         _contaminate(rng, values, quality, near=(hidden > threshold - 0.35) & (hidden <= threshold))

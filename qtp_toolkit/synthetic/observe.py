@@ -24,6 +24,8 @@ SOIL_EDGES = (0.0, 0.05, 0.15, 0.30, 0.60, 1.00, 2.00)
 """Depths of the SoilGrids version 2 intervals, m."""
 _PROFILES = {"bulk_density": (0.88, 0.92, 0.95, 0.98, 1.01, 1.027), "sand": (0.94, 0.95, 0.97, 0.99, 1.0, 1.0)}
 _MARGIN_M = 20_000.0
+_FINEST_MAP_M = 250.0
+_STRIP_ROWS = 512
 _NDVI_STARTS = pd.to_datetime(["2019-07-12", "2019-07-20", "2019-07-28", "2019-08-05", "2019-08-13", "2019-08-21"])
 
 
@@ -48,10 +50,13 @@ def observe(truth: xr.Dataset) -> dict[str, Any]:
     """
     frame = frame_of(truth)
     wide = frame.padded(max(2, int(np.ceil(_MARGIN_M / frame.pixel))))
+    dem = _dem(frame, wide)
+    if frame.pixel < _FINEST_MAP_M:  # the maps are coarser than the scene
+        wide = wide.coarsened(3)
     made = ground(wide)
     out: dict[str, Any] = {"modis_lst": _modis(frame, wide, made), "ndvi": _ndvi(frame, wide, made)}
     out |= {name: _soil(name, frame, wide, made) for name in _PROFILES}
-    out["dem"] = _dem(frame, wide)
+    out["dem"] = dem
     look = xr.DataArray(incidence(frame).astype(np.float32), dims=("y", "x"), coords={"y": truth["y"].values, "x": truth["x"].values})  # fmt: skip
     out["incidence"] = describe(look, "incidence", provenance_note=SYNTHETIC).rio.write_crs(EPSG)
     out |= {name: _classes(name, frame, wide, made) for name in CLASSES}
@@ -75,7 +80,7 @@ def _coarse(frame: Frame, pixel_m: float) -> LonLatGrid:
 
 
 def _ndvi(frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
-    grid = _coarse(frame, 250.0)
+    grid = _coarse(frame, _FINEST_MAP_M)
     peak = to_lonlat(made.layers["ndvi"], wide, grid)
     season = 1.0 - 0.0016 * np.square(np.abs((_NDVI_STARTS.dayofyear.to_numpy() + 8.0) - 221.0) / 4.0)
     rng = generator(frame.seed, "ndvi")
@@ -87,12 +92,16 @@ def _ndvi(frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
 
 def _soil(name: str, frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
     """Six intervals whose thickness-weighted mean is the true value."""
-    grid = _coarse(frame, 250.0)
+    grid = _coarse(frame, _FINEST_MAP_M)
     edges, profile = np.array(SOIL_EDGES), np.array(_PROFILES[name])
     profile = profile / np.average(profile, weights=np.diff(edges))
     mean = to_lonlat(made.layers[name], wide, grid, resampling="bilinear")
     values = (profile[:, None, None] * mean).astype(np.float32)
-    coords = {"depth": (edges[1:] + edges[:-1]) / 2, "depth_top": ("depth", edges[:-1]), "depth_bottom": ("depth", edges[1:])}
+    coords = {
+        "depth": (edges[1:] + edges[:-1]) / 2,
+        "depth_top": ("depth", edges[:-1]),
+        "depth_bottom": ("depth", edges[1:]),
+    }
     return describe(labelled(values, grid, "depth", coords=coords), name, provenance_note=SYNTHETIC)
 
 
@@ -100,8 +109,16 @@ def _dem(frame: Frame, wide: Frame) -> xr.DataArray:
     factor = 2 if frame.pixel > 180.0 else 1
     fine = wide.refined(factor)
     grid = lonlat_grid(frame, max(92.6, frame.pixel / factor))
-    values = to_lonlat(elevation(fine).astype(np.float32), fine, grid, resampling="bilinear")
-    values += 1.5 * generator(frame.seed, "dem").standard_normal(values.shape, dtype=np.float32) * min(1.0, frame.pixel / 1000)
+    heights = np.empty(fine.shape, dtype=np.float32)
+    for row in range(0, fine.shape[0], _STRIP_ROWS):
+        part = (row, min(row + _STRIP_ROWS, fine.shape[0]))
+        heights[slice(*part)] = elevation(fine.window(part, (0, fine.shape[1])))
+    values = to_lonlat(heights, fine, grid, resampling="bilinear")
+    values += (
+        1.5
+        * generator(frame.seed, "dem").standard_normal(values.shape, dtype=np.float32)
+        * min(1.0, frame.pixel / 1000)
+    )
     return describe(labelled(values, grid), "elevation", provenance_note=SYNTHETIC)
 
 

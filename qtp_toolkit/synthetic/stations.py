@@ -49,7 +49,9 @@ def station_tables(frame: Frame) -> dict[str, pd.DataFrame]:
             dict(station=station.name, longitude=station.longitude, latitude=station.latitude,
                  elevation=round(float(relief.elevation[0, 0]), 1), vegetation=station.vegetation)
         )  # fmt: skip
-        surfaces.append(pd.DataFrame({"station": station.name, "date": days, "ground_surface_temperature": surface.round(2)}))
+        surfaces.append(
+            pd.DataFrame({"station": station.name, "date": days, "ground_surface_temperature": surface.round(2)})
+        )
         temperatures.append(_soil_temperature(station, rng, magt=min(float(made.magt[0, 0]), -0.4)))
         moistures.append(_soil_moisture(station, rng))
     return {
@@ -86,11 +88,13 @@ def _soil_temperature(station: places.Station, rng: np.random.Generator, *, magt
 def _soil_moisture(station: places.Station, rng: np.random.Generator) -> pd.DataFrame:
     """Water content by depth, whose mean over the active layer is near the true one."""
     depth = np.array(DEPTHS)
-    relative = 1.0 + 0.16 * np.sin(2.2 * depth / station.active_layer_thickness + rng.uniform(0, 6)) + 0.04 * rng.standard_normal(depth.size)
+    relative = (
+        1.0
+        + 0.16 * np.sin(2.2 * depth / station.active_layer_thickness + rng.uniform(0, 6))
+        + 0.04 * rng.standard_normal(depth.size)
+    )
     edges = np.concatenate([[0.0], (depth[1:] + depth[:-1]) / 2, [depth[-1]]])
     thick = np.clip(np.minimum(edges[1:], station.active_layer_thickness) - edges[:-1], 0.0, None)
     relative /= (relative * thick).sum() / thick.sum()
     values = station.water_content * (1.0 + 0.08 * rng.standard_normal()) * relative
     return pd.DataFrame({"station": station.name, "depth": depth, "water_content": values.round(4)})
-
-

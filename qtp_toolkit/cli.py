@@ -92,20 +92,15 @@ def scene(
 @app.command()
 def dashboard(
     *,
-    catalog: CatalogOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Output folder of a run.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Output folder of a run; default: qtp_output here.")] = None,
     port: Annotated[int, typer.Option("--port", help="Port on this machine; 0 for a free one.")] = 0,
     show: Annotated[bool, typer.Option(help="Open a browser.")] = True,
 ) -> None:
     """Look at the products of a run in the browser; only this machine can (127.0.0.1)."""
     with _one_line():
-        if out is not None:
-            os.environ["QTP_OUTPUT"] = str(out.expanduser().resolve())
-        if catalog is not None:
-            os.environ["QTP_CATALOG"] = str(catalog.expanduser().resolve())
         from qtp_toolkit import interactive  # noqa: PLC0415
 
-        interactive.serve(port=port, show=show)
+        interactive.serve(out, port=port, show=show)
 
 
 @contextmanager

@@ -181,6 +181,35 @@ def closure_phase(phase: xr.DataArray) -> xr.DataArray:
     return describe(out.transpose("triplet", ...), "closure_phase", **note)
 
 
+def mean_by_pair(values: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.DataArray:
+    """Average what was found for triangles over the triangles that each pair belongs to: who is to blame.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        Dim ``triplet`` with the coords of :func:`closure_phase`, e.g. the share of pixels that do not close.
+    pairs : xarray.DataArray or Dataset
+        The network.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dim ``pair`` in place of ``triplet``; NaN for a pair without a triangle. Lazy if the values are lazy.
+    """
+    require(values, dims=("triplet",))
+    dates, first, second = _index(pairs)
+    at = [np.searchsorted(dates, graph.read(values[name].data)) for name in ("first", "middle", "last")]
+    sides = [(at[0], at[1]), (at[1], at[2]), (at[0], at[2])]
+    belongs = np.zeros((len(first), values.sizes["triplet"]))
+    for start, end in sides:
+        belongs += (first[:, None] == start) & (second[:, None] == end)
+    number = belongs.sum(axis=1, keepdims=True)
+    share = xr.DataArray(belongs / np.where(number > 0, number, np.nan), dims=(PAIR, "triplet"))
+    out = xr.dot(values.drop_vars(["first", "middle", "last"]), share, dim="triplet")
+    coords = {REFERENCE: (PAIR, dates[first]), SECONDARY: (PAIR, dates[second])}
+    return out.transpose(PAIR, ...).assign_coords(coords).rename(values.name).assign_attrs(values.attrs)
+
+
 def canonicalise(stack: xr.DataArray | xr.Dataset) -> xr.DataArray | xr.Dataset:
     """Put the earlier date of every pair first, with the sign that goes with it.
 

@@ -118,6 +118,12 @@ def test_the_scene_of_unknown_size_is_refused(tmp_path):
     assert "default" in told.stderr
 
 
+def test_the_dashboard_without_products_says_which_notebook_makes_them(tmp_path):
+    told = qtp("dashboard", "--out", tmp_path / "none", "--no-show")
+    assert told.exit_code == 1
+    assert "run notebook 06_deformation_maps" in told.stderr
+
+
 def test_errors_are_data_errors():
     with pytest.raises(QtpDataError):
         reproduce.plan([], ["01"])

@@ -220,7 +220,7 @@ def test_match_stays_lazy_and_chunks_change_nothing(template, rng, no_compute, r
     eager = grid.match(source, template, resampling=resampling)
     assert eager.chunks is None
     with no_compute():
-        lazy = grid.match(source.chunk(d0=2), template, resampling=resampling)
+        lazy = grid.match(source.chunk(d0=2, y=10, x=15), template, resampling=resampling)
         tiles = grid.match(source.chunk(d0=1), template.chunk(y=10, x=7), resampling=resampling)
     assert tiles.chunks[1][0] == 10
     for out in (lazy, tiles):

@@ -80,6 +80,17 @@ def test_closed_form_closure_of_a_cycle_error():
         network.closure_phase(stack_of([(0, 1), (1, 2)], values[:2]))
 
 
+def test_closed_form_mean_by_pair():
+    rows = [(0, 1), (1, 2), (0, 2), (2, 3), (1, 3), (5, 6)]
+    values = np.zeros((6, 1))
+    values[0] = 7.0
+    phase = stack_of(rows, values)
+    blame = network.mean_by_pair(abs(network.closure_phase(phase)) > 3, phase)
+    assert blame.dims == ("pair", "pixel")
+    np.testing.assert_array_equal(blame[:, 0], [1, 0.5, 1, 0, 0, np.nan])
+    np.testing.assert_array_equal(blame.secondary, phase.secondary)
+
+
 def test_closed_form_canonicalise():
     phase = stack_of([(0, 1), (2, 1)], np.array([[1.0], [2.0]]))
     mended = network.canonicalise(phase)

@@ -40,8 +40,9 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
         (..., y, x) on the pixels of ``template``, attributes kept. Floats are NaN outside the source and where the
         source pixel under the target center is NaN; other missing neighbors carry no weight. Integers get their
         ``nodata`` outside (without one: -1, or 0 if unsigned), booleans False. float32 stays float32. Lazy if the
-        input is lazy: other dims may be chunked, y and x of the source must be one chunk each, and the result takes
-        the y, x chunks of a lazy template. Chunks never change a value.
+        input is lazy: the result takes the y, x chunks of a lazy template. Any target pixel may need any source
+        pixel, so the y, x chunks of the source are merged: one step of its other dims must fit into memory. Chunks
+        never change a value.
 
     Raises
     ------
@@ -58,6 +59,7 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
         raise QtpDataError("Unknown resampling method", expected=", ".join(METHODS), found=repr(resampling))
     method = "nearest" if da.dtype.kind in "iub" and resampling != "mode" else resampling
     source_crs, target_crs = crs_of(da), crs_of(template)
+    da = da.chunk({Y: -1, X: -1}) if is_lazy(da) else da
     rows, columns = axes(template, lazy=is_lazy(da))
     out = xr.apply_ufunc(
         _resample, da.rename(_SOURCE).drop_vars(list(_SOURCE.values())), rows, columns,

@@ -57,7 +57,7 @@ def interferograms(
     pattern : str, optional
         Regular expression with the groups ``reference`` and ``secondary`` (YYYYMMDD); by default :data:`PATTERN`.
     nodata : float, optional
-        Value of the phase that means no data: 0 for HyP3, GAMMA, ISCE. None: only NaN does.
+        Value of the phase that means no data beside the files' own tags: 0 for HyP3, GAMMA, ISCE.
     coherence_nodata : float, optional
         The same for the coherence.
     phase_sign : {"positive_away", "positive_toward"}
@@ -97,9 +97,8 @@ def interferograms(
     order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)
     pairs = [pairs[k] for k in order]
     grid = same_grid([p.header for p in pairs], extent=extent)
-    values = lazy_stack(
-        [p.header for p in pairs], grid, Decode(nodata=() if nodata is None else (nodata,)), dim=PAIR, chunks=chunks
-    )
+    decode = Decode(nodata=_nodata(nodata, [p.header for p in pairs]))
+    values = lazy_stack([p.header for p in pairs], grid, decode, dim=PAIR, chunks=chunks)
     turned = np.array([p.first > p.second for p in pairs])
     sign = np.where(turned, -1.0, 1.0) * (-1.0 if phase_sign == "positive_toward" else 1.0)
     if (sign < 0).any():
@@ -271,12 +270,17 @@ def _coherence(
     stored = {h.dtype for h in present}
     if scale is None:
         scale = 1 / 255 if stored == {"uint8"} else 1.0
-    decode = Decode(nodata=() if nodata is None else (nodata,), scale=scale)
+    decode = Decode(nodata=_nodata(nodata, present), scale=scale)
     array = lazy_stack(found, grid, decode, dim="pair", chunks=chunks)
     if lacking:
         unknown = xr.DataArray([h is None for h in found], dims="pair")
         array = array.where(~unknown, np.float32(1.0))
     return float(scale), len(lacking), array
+
+
+def _nodata(given: float | None, found: Sequence[Header]) -> tuple[float, ...]:
+    """Values that mean no data: the given one, and the tags of the files."""
+    return tuple(sorted({value for value in (given, *(h.nodata for h in found)) if value is not None}))
 
 
 def _wavelength(pairs: Sequence[Pair], given: float | None) -> float:

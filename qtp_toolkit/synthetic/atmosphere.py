@@ -57,7 +57,7 @@ _TURBULENCE = ((40e3, 2.0), (16e3, 1.5), (7e3, 1.0))
 
 
 class Air(NamedTuple):
-    """Air of one acquisition day: temperature in K, pressure and vapour pressure in Pa at the base, scale height in m."""
+    """Air of a day: temperature (K), pressure and vapour pressure (Pa) at the base height, scale height (m)."""
 
     temperature: float
     pressure: float
@@ -205,6 +205,9 @@ def reanalysis(frame: Frame) -> xr.Dataset:
             out["temperature"][place] = _temperature(air, height)
             out["specific_humidity"][place] = _EPSILON * vapour / (level - (1 - _EPSILON) * vapour)
     units = {"geopotential": "m2 s-2", "temperature": "K", "specific_humidity": "kg/kg"}
-    dims = ("time", "level", "y", "x")
-    coords = {"time": dates().values.astype("datetime64[ns]"), "level": ("level", np.asarray(LEVELS), {"units": "hPa"}), "y": lats, "x": lons}  # fmt: skip
-    return xr.Dataset({n: (dims, v, {"units": units[n]}) for n, v in out.items()}, coords).rio.write_crs(4326)
+    coords = {
+        "time": dates().values.astype("datetime64[ns]"), "level": ("level", np.asarray(LEVELS), {"units": "hPa"}),
+        "y": lats, "x": lons,
+    }  # fmt: skip
+    layers = {name: (("time", "level", "y", "x"), values, {"units": units[name]}) for name, values in out.items()}
+    return xr.Dataset(layers, coords).rio.write_crs(4326)

@@ -23,6 +23,17 @@ _CHANGE = 0.11
 """Relative change of the seasonal strength between years."""
 
 
+class _Pixels(NamedTuple):
+    """What moves a block of pixels, all (..., pixels)."""
+
+    components: np.ndarray
+    strength: np.ndarray
+    ratio: np.ndarray
+    amplitude: np.ndarray
+    ice_rate: np.ndarray
+    tectonic: np.ndarray
+
+
 class Motion(NamedTuple):
     """Seasons and motion of a frame; spatial dims last."""
 
@@ -80,7 +91,7 @@ def motion(frame: Frame, components: np.ndarray, ground: Fields, ratio: np.ndarr
     time = time_functions(frame.seed)
     for start in range(0, size, _BLOCK):
         part = slice(start, start + _BLOCK)
-        *yearly[:, :, part], displacement[:, part] = _pixels(time, *(a[:, part] for a in flat), dates)
+        *yearly[:, :, part], displacement[:, part] = _pixels(time, _Pixels(*(a[:, part] for a in flat)), dates)
         if extra[part].any():
             displacement[:, part] += heave * extra[None, part]
     shape = frame.shape
@@ -95,17 +106,9 @@ def _running_sum(values: np.ndarray) -> np.ndarray:
     return out
 
 
-def _pixels(
-    time: np.ndarray,
-    components: np.ndarray,
-    strength: np.ndarray,
-    ratio: np.ndarray,
-    amplitude: np.ndarray,
-    ice_rate: np.ndarray,
-    tectonic: np.ndarray,
-    dates: pd.DatetimeIndex,
-) -> tuple[np.ndarray, ...]:
+def _pixels(time: np.ndarray, ground: _Pixels, dates: pd.DatetimeIndex) -> tuple[np.ndarray, ...]:
     """Seasons and displacement of a block of pixels, all (..., pixels)."""
+    components, strength, ratio, amplitude, ice_rate, tectonic = ground
     temperature = time @ components
     thaw, freeze = crossings(time[:, :SMOOTH] @ components[:SMOOTH])
     warm, cold = _running_sum(np.maximum(temperature, 0.0)), _running_sum(np.maximum(-temperature, 0.0))

@@ -100,13 +100,11 @@ def _water(frame: Frame, ground: Terrain, ndvi: np.ndarray, density: np.ndarray)
         log_water -= strength * (density - 1362.0) / 215.0
     if frame.on("ndvi"):
         log_water += 2.0 * np.clip(ndvi - 0.37, 0.0, 0.25) - 1.5 * np.clip(ndvi - 0.22, 0.0, 0.15)
-    spread = np.clip(1.25 - 1.0 * ndvi, 0.6, 1.15)
-    log_water += spread * (0.12 * frame.noise("water", 22e3) + 0.17 * frame.noise("water", 6e3) + 0.06 * frame.noise("water", 2e3))  # fmt: skip
+    patchy = 0.12 * frame.noise("water", 22e3) + 0.17 * frame.noise("water", 6e3) + 0.06 * frame.noise("water", 2e3)
+    log_water += np.clip(1.25 - ndvi, 0.6, 1.15) * patchy
     log_water += 0.28 * np.square(np.maximum(frame.noise("seeps", 5e3) - 0.3, 0.0))
-    water = np.exp(log_water + 0.015 * (frame.southing - 0.5) + 0.15 * (frame.easting - 0.5)) + 0.023 * facing(
-        frame, ground
-    )
-    return water
+    log_water += 0.015 * (frame.southing - 0.5) + 0.15 * (frame.easting - 0.5)
+    return np.exp(log_water) + 0.023 * facing(frame, ground)
 
 
 def _springs(frame: Frame, water: np.ndarray, thickness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -182,8 +180,9 @@ def _tectonic_rate(frame: Frame) -> np.ndarray:
 
 def _vegetation(frame: Frame, ground: Terrain, water: np.ndarray, ndvi: np.ndarray) -> np.ndarray:
     """Codes of :data:`VEGETATION`; wetness decides only in part."""
-    green = ndvi + 0.03 * frame.noise("vegetation", 10e3)
-    wet = np.log(np.maximum(water, 0.01) / 0.17) + 0.35 * frame.noise("vegetation", 14e3)
+    moist = np.log(np.maximum(water, 0.01) / 0.17)
+    green = ndvi + 0.03 * frame.noise("vegetation", 10e3) + 0.06 * moist
+    wet = moist + 0.35 * frame.noise("vegetation", 14e3)
     out = np.select(
         [(green > 0.20) & (wet > 0.62), green > 0.315, green > 0.19, green > 0.12], [1, 2, 3, 4], default=5
     ).astype(np.int16)

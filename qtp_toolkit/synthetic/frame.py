@@ -1,7 +1,7 @@
 """The scene's coordinate frame and the smooth random fields that live on it.
 
-Every field is a continuous function of the projected coordinates: a lattice of random numbers, keyed by the seed and the
-field's name, seen through cubic B-splines. A window of the fine scene therefore equals the crop of the whole, and
+Every field is a continuous function of the projected coordinates: a lattice of random numbers, keyed by the seed and
+the field's name, seen through cubic B-splines. A window of the fine scene therefore equals the crop of the whole, and
 coarser scenes show the same landscape without its small features.
 """
 
@@ -166,12 +166,12 @@ class Frame:
         )
 
     def refined(self, factor: int) -> Frame:
-        """Same rectangle in smaller pixels, with the same features."""
+        """Return the same rectangle in smaller pixels, with the same features."""
         rows, columns = (tuple(factor * edge for edge in edges) for edges in (self.rows, self.columns))
         return replace(self, rows=rows, columns=columns, factor=self.factor * factor)
 
     def coarsened(self, step: int) -> Frame:
-        """Same rectangle, or a little more, sampled at every ``step``-th pixel, with the same features."""
+        """Return the same rectangle, or a little more, sampled at every ``step``-th pixel."""
         rows, columns = ((edges[0] // step, -(-edges[1] // step)) for edges in (self.rows, self.columns))
         return replace(self, rows=rows, columns=columns, factor=self.factor / step)
 

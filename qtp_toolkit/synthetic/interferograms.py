@@ -45,7 +45,7 @@ def _seasons(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 @lru_cache(maxsize=4)
 def pair_table(seed: int) -> pd.DataFrame:
-    """The pairs whose interferograms were kept: candidates less the least coherent.
+    """List the pairs whose interferograms were kept: candidates less the least coherent.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def pair_table(seed: int) -> pd.DataFrame:
 
 
 def _surface(frame: Frame, made: Ground) -> np.ndarray:
-    """What coherence depends on, (3, ny, nx): steady level, loss by plants, loss by snow."""
+    """Return what coherence depends on, (3, ny, nx): steady level, loss by plants, loss by snow."""
     level = 0.90 + 0.04 * frame.noise("coherence", 12e3) - 0.04 * np.minimum(made.terrain.slope / 10.0, 1.5)
     plants = np.clip((made.fields.ndvi - 0.10) / 0.45, 0.0, 1.0)
     rock = places.spot(frame, *places.REFERENCE_POINT, radius_km=places.ROCK_KM)
@@ -78,7 +78,7 @@ def _surface(frame: Frame, made: Ground) -> np.ndarray:
 
 
 def _coherence_of(surface: np.ndarray, seed: int, first: int, second: int, days: int) -> np.ndarray:
-    """Expected coherence of a pair, (ny, nx)."""
+    """Return the expected coherence of a pair, (ny, nx)."""
     level, plants, snow = surface
     thaw, fresh = (values.astype(np.float32) for values in _seasons(seed))
     lasting = 0.52 - 0.22 * plants
@@ -177,8 +177,8 @@ def interferograms(truth: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Lazy: ``phase`` (pair, y, x) rad, ``coherence`` (pair, y, x), NaN over lakes and glaciers, each pair with its own
-        arbitrary offset; ``perpendicular_baseline`` (pair,) m; coordinates ``reference`` and ``secondary``.
+        Lazy: ``phase`` (pair, y, x) rad, ``coherence`` (pair, y, x), NaN over lakes and glaciers, each pair with its
+        own arbitrary offset; ``perpendicular_baseline`` (pair,) m; coordinates ``reference`` and ``secondary``.
         Blocks hold all pairs of 64 rows.
     """
     frame = frame_of(truth)

@@ -23,7 +23,7 @@ OUTAGE = pd.Timestamp("2016-02-18")
 
 
 def composites() -> pd.DatetimeIndex:
-    """Starts of the 8-day composites of 2014 to 2019: days 1, 9, ..., 361 of each year."""
+    """Return the starts of the 8-day composites of 2014 to 2019: days 1, 9, ..., 361 of each year."""
     starts = [pd.date_range(f"{year}-01-01", periods=46, freq="8D") for year in temperature.YEARS]
     return starts[0].append(starts[1:])
 
@@ -86,9 +86,12 @@ def observe_lst(frame: Frame, grid: LonLatGrid, components: np.ndarray, mountain
         values[missing] = np.nan
         out[name], out[f"qc_{name}"] = values, quality.astype(np.uint8)
     coords = {"time": composites().values.astype("datetime64[ns]"), "y": grid.latitude, "x": grid.longitude}
-    ds = xr.Dataset(
-        {name: describe(xr.DataArray(v, dims=("time", "y", "x"), coords=coords), name.replace("qc_", "") if v.dtype != np.uint8 else "qc", provenance_note=SYNTHETIC).rename(name) for name, v in out.items()}
-    )  # fmt: skip
+    ds = xr.Dataset(coords=coords)
+    for name, values in out.items():
+        row = "qc" if name.startswith("qc") else name
+        ds[name] = describe(
+            xr.DataArray(values, dims=("time", "y", "x"), coords=coords), row, provenance_note=SYNTHETIC
+        )
     ds.attrs = {"provenance_note": SYNTHETIC, "time": "start of the composite"}
     return ds.rio.write_crs(4326)
 

@@ -35,16 +35,16 @@ def observe(truth: xr.Dataset) -> dict[str, Any]:
     Parameters
     ----------
     truth : xarray.Dataset
-        From :func:`~qtp_toolkit.synthetic.scene`, or the same read back from disk. Only the motion is taken from it; all
-        else follows from its attributes.
+        From :func:`~qtp_toolkit.synthetic.scene`, or the same read back from disk. Only the motion is taken from it;
+        all else follows from its attributes.
 
     Returns
     -------
     dict
         By source name of the catalog. ``modis_lst`` Dataset (time, y, x) and ``ndvi`` DataArray (time, y, x), time at
         the composite's center; ``bulk_density``, ``sand`` (depth, y, x); ``dem``, ``incidence``, ``permafrost``,
-        ``vegetation``, ``ground_ice``, ``magt`` (y, x); ``era5`` (time, level, y, x); ``interferograms``, lazy (pair, y,
-        x); tables ``stations``, ``station_soil_temperature``, ``station_soil_moisture``,
+        ``vegetation``, ``ground_ice``, ``magt`` (y, x); ``era5`` (time, level, y, x); ``interferograms``, lazy (pair,
+        y, x); tables ``stations``, ``station_soil_temperature``, ``station_soil_moisture``,
         ``station_surface_temperature``; ``slc_pair``; ``vectors``: name -> GeoJSON. All but the interferograms are in
         memory.
     """
@@ -57,7 +57,8 @@ def observe(truth: xr.Dataset) -> dict[str, Any]:
     out: dict[str, Any] = {"modis_lst": _modis(frame, wide, made), "ndvi": _ndvi(frame, wide, made)}
     out |= {name: _soil(name, frame, wide, made) for name in _PROFILES}
     out["dem"] = dem
-    look = xr.DataArray(incidence(frame).astype(np.float32), dims=("y", "x"), coords={"y": truth["y"].values, "x": truth["x"].values})  # fmt: skip
+    here = {"y": truth["y"].values, "x": truth["x"].values}
+    look = xr.DataArray(incidence(frame).astype(np.float32), dims=("y", "x"), coords=here)
     out["incidence"] = describe(look, "incidence", provenance_note=SYNTHETIC).rio.write_crs(EPSG)
     out |= {name: _classes(name, frame, wide, made) for name in CLASSES}
     out |= {name: _map(name, frame, wide, made) for name in ("ground_ice", "magt")}

@@ -200,7 +200,7 @@ def line_offset(frame: Frame, name: str) -> np.ndarray:
 
 
 def outline(blob: Blob, *, points: int = 96) -> list[list[float]]:
-    """Closed ring of longitudes and latitudes along a blob's shore."""
+    """Return the closed ring of longitudes and latitudes along a blob's shore."""
     angle = np.linspace(0.0, 2 * np.pi, points + 1)
     radius, turn = 1000.0 * _radius(blob, angle), np.deg2rad(blob.angle)
     u, v = radius * blob.a_km * np.cos(angle), radius * blob.b_km * np.sin(angle)

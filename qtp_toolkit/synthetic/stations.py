@@ -45,10 +45,8 @@ def station_tables(frame: Frame) -> dict[str, pd.DataFrame]:
         daily = time @ temperature.patterns(here, made)[:, 0, 0]
         surface = daily + 0.5 * rng.standard_normal(daily.size)
         days = temperature.DAYS
-        rows.append(
-            dict(station=station.name, longitude=station.longitude, latitude=station.latitude,
-                 elevation=round(float(relief.elevation[0, 0]), 1), vegetation=station.vegetation)
-        )  # fmt: skip
+        row = (station.name, station.longitude, station.latitude, round(float(relief.elevation[0, 0]), 1))
+        rows.append((*row, station.vegetation))
         surfaces.append(
             pd.DataFrame({"station": station.name, "date": days, "ground_surface_temperature": surface.round(2)})
         )
@@ -79,8 +77,8 @@ def _soil_temperature(station: places.Station, rng: np.random.Generator, *, magt
     lag = np.minimum(depth / damping, 1.2)
     values = magt + amplitude[:, None] * np.exp(-depth / damping) * np.cos(wave[:, None] - lag)
     values += 0.04 * rng.standard_normal(values.shape)
-    frame = pd.DataFrame(values.round(3), index=pd.Index(days, name="date"), columns=pd.Index(depth, name="depth"))
-    table = frame.stack().rename("soil_temperature").reset_index()
+    table = pd.DataFrame({"date": np.repeat(days, depth.size), "depth": np.tile(depth, days.size)})
+    table["soil_temperature"] = values.round(3).ravel()
     table.insert(0, "station", station.name)
     return table
 

@@ -1,7 +1,7 @@
 """True daily land surface temperature: a few functions of time times a few fields.
 
-``T(day, pixel) = sum_k time_k(day) field_k(pixel)``: climate and harmonics, a warming trend, slow anomalies that move the
-onsets from year to year, and day-to-day weather. Being of low rank, any pixel or pixel mean of it costs little.
+``T(day, pixel) = sum_k time_k(day) field_k(pixel)``: climate and harmonics, a warming trend, slow anomalies that move
+the onsets from year to year, and day-to-day weather. Being of low rank, any pixel or pixel mean of it costs little.
 """
 
 from __future__ import annotations
@@ -37,9 +37,8 @@ def time_functions(seed: int) -> np.ndarray:
     for i in range(1, DAYS.size):
         weather[i] = 0.72 * weather[i - 1] + shocks[i]
     weather *= 2.1 / np.sqrt(WEATHER) / weather.std(axis=0)
-    columns = [
-        np.ones(DAYS.size), np.cos(angle), np.sin(angle), np.cos(2 * angle + 0.4), _WARMING * (day - day.mean()) / 365.25,
-    ]  # fmt: skip
+    trend = _WARMING * (day - day.mean()) / 365.25
+    columns = [np.ones(DAYS.size), np.cos(angle), np.sin(angle), np.cos(2 * angle + 0.4), trend]
     return np.column_stack([*columns, slow, weather]).astype(np.float32)
 
 

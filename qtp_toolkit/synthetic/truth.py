@@ -18,7 +18,7 @@ from qtp_toolkit.synthetic import fields as field_rules
 from qtp_toolkit.synthetic import places, temperature
 from qtp_toolkit.synthetic.acquisitions import dates as acquisition_dates
 from qtp_toolkit.synthetic.deformation import motion
-from qtp_toolkit.synthetic.frame import EPSG, SIZES, Frame, whole_frame
+from qtp_toolkit.synthetic.frame import EPSG, Frame, whole_frame
 from qtp_toolkit.synthetic.terrain import Terrain, terrain
 
 STATIC = (
@@ -43,17 +43,14 @@ class Ground(NamedTuple):
 
 
 def ground(frame: Frame) -> Ground:
-    """Static layers of a frame, float32 (ny, nx); class and mask layers keep their kind."""
+    """Make the static layers of a frame, float32 (ny, nx); class and mask layers keep their kind."""
     relief = terrain(frame)
     made = field_rules.fields(frame, relief)
     rate = made.ice_rate + made.tectonic_rate
-    layers = dict(
-        elevation=relief.elevation, slope=relief.slope, aspect=relief.aspect, ndvi=made.ndvi,
-        bulk_density=made.bulk_density, sand=made.sand, ground_ice=made.ground_ice, magt=made.magt,
-        water_content=made.water_content, mean_water_content=made.water_content,
-        active_layer_thickness=made.active_layer_thickness, linear_rate=rate,
-        seasonal_amplitude=made.seasonal_amplitude,
-    )  # fmt: skip
+    layers = {"elevation": relief.elevation, "slope": relief.slope, "aspect": relief.aspect, "linear_rate": rate}
+    names = ("ndvi", "bulk_density", "sand", "ground_ice", "magt", "water_content", "active_layer_thickness")
+    layers |= {name: getattr(made, name) for name in (*names, "seasonal_amplitude")}
+    layers["mean_water_content"] = made.water_content
     layers = {name: values.astype(np.float32) for name, values in layers.items()}
     layers |= _conductivity(layers)
     layers |= {"vegetation": made.vegetation, "permafrost": made.permafrost}
@@ -62,7 +59,8 @@ def ground(frame: Frame) -> Ground:
 
 
 def _conductivity(layers: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    named = {name: describe(xr.DataArray(layers[name], dims=("y", "x")), name) for name in ("bulk_density", "sand", "water_content")}  # fmt: skip
+    names = ("bulk_density", "sand", "water_content")
+    named = {name: describe(xr.DataArray(layers[name], dims=("y", "x")), name) for name in names}
     pores = soil.porosity(named["bulk_density"])
     wet = soil.saturation(named["water_content"], pores)
     quartz = soil.quartz_from_sand(named["sand"])
@@ -107,8 +105,8 @@ def scene(
 
     Notes
     -----
-    Thaw and freeze onsets are means over the years; the rate counts 2015 to 2019. The motion is richer than the model of
-    the paper (:mod:`qtp_toolkit.synthetic.deformation`), so recovery is never exact.
+    Thaw and freeze onsets are means over the years; the rate counts 2015 to 2019. The motion is richer than the model
+    of the paper (:mod:`qtp_toolkit.synthetic.deformation`), so recovery is never exact.
     """
     frame = whole_frame(size, seed=seed, without=without)
     if window is not None:
@@ -148,7 +146,7 @@ def _motion_layers(frame: Frame, made: Ground) -> dict[str, np.ndarray]:
 
 
 def _lazy_arrays(frame: Frame) -> dict[str, da.Array]:
-    """Same layers in blocks of rows; what is computed together is generated once."""
+    """Return the same layers in blocks of rows; what is computed together is generated once."""
     static = _stack(frame, _static_block, len(LAYERS))
     moving = _stack(frame, _motion_block, len(SEASONAL) + len(acquisition_dates()))
     out = {name: static[number] for number, name in enumerate(LAYERS)}
@@ -216,7 +214,10 @@ def frame_of(truth: xr.Dataset) -> Frame:
     """Frame that a truth Dataset of :func:`scene` lies on."""
     missing = [key for key in ("size", "seed", "first_row", "first_column") if key not in truth.attrs]
     if missing:
-        raise QtpDataError("this is not the truth of a scene", expected="attributes of synthetic.scene", found=f"without {missing}", hint="Pass what scene() returned.")  # fmt: skip
+        raise QtpDataError(
+            "this is not the truth of a scene", expected="attributes of synthetic.scene", found=f"without {missing}",
+            hint="Pass what scene() returned.",
+        )  # fmt: skip
     without = tuple(rule for rule in truth.attrs.get("without", "").split(",") if rule)
     frame = whole_frame(truth.attrs["size"], seed=int(truth.attrs["seed"]), without=without)
     row, column = int(truth.attrs["first_row"]), int(truth.attrs["first_column"])
@@ -224,7 +225,7 @@ def frame_of(truth: xr.Dataset) -> Frame:
 
 
 def truth_lst(truth: xr.Dataset, *, dates: object = None) -> xr.DataArray:
-    """True mean daily land surface temperature of a scene's pixels.
+    """Return the true mean daily land surface temperature of a scene's pixels.
 
     Parameters
     ----------
@@ -242,5 +243,6 @@ def truth_lst(truth: xr.Dataset, *, dates: object = None) -> xr.DataArray:
     days = temperature.DAYS if dates is None else pd.DatetimeIndex(dates)
     fields = temperature.patterns(frame, field_rules.fields(frame, terrain(frame)))
     values = np.tensordot(temperature.time_functions(frame.seed)[temperature.day_number(days)], fields, axes=1)
-    out = xr.DataArray(values, dims=("time", "y", "x"), coords={"time": days.values.astype("datetime64[ns]"), "y": truth.y, "x": truth.x})  # fmt: skip
+    coords = {"time": days.values.astype("datetime64[ns]"), "y": truth["y"].values, "x": truth["x"].values}
+    out = xr.DataArray(values, dims=("time", "y", "x"), coords=coords)
     return describe(out, "lst", provenance_note=SYNTHETIC).rio.write_crs(EPSG)

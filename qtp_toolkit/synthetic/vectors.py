@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -27,11 +28,9 @@ def _box(west: float, south: float, east: float, north: float) -> list[list[list
 
 
 def _study_area() -> list[list[list[float]]]:
-    along, across = np.linspace(0, 1, 30)[:-1], np.linspace(0, 1, 15)[:-1]
-    x = np.concatenate(
-        [WEST + (EAST - WEST) * across, np.full(29, EAST), EAST - (EAST - WEST) * across, np.full(29, WEST)]
-    )
-    y = np.concatenate([np.full(14, SOUTH), SOUTH + (NORTH - SOUTH) * along, np.full(14, NORTH), NORTH - (NORTH - SOUTH) * along])  # fmt: skip
+    corners = np.array([(WEST, SOUTH), (EAST, SOUTH), (EAST, NORTH), (WEST, NORTH), (WEST, SOUTH)])
+    share = np.linspace(0.0, 1.0, 20, endpoint=False)[:, None]
+    x, y = np.concatenate([a + share * (b - a) for a, b in itertools.pairwise(corners)]).T
     lon, lat = places.transformer(inverse=True).transform(x, y)
     ring = [[round(float(a), 6), round(float(b), 6)] for a, b in zip(lon, lat, strict=True)]
     return [[*ring, ring[0]]]
@@ -45,7 +44,8 @@ def vectors() -> dict[str, dict[str, Any]]:
     dict
         Layer name -> GeoJSON FeatureCollection: ``lakes`` (property ``kind`` tells lakes from thermokarst lakes),
         ``drained_basin``, ``glaciers``, ``faults``, ``highway``, ``regions`` (boxes with ``reference`` as
-        ``[longitude, latitude]``), ``points`` (P1 to P6 and the local references, property ``region``), ``profiles``, ``study_area``, ``reference_point``.
+        ``[longitude, latitude]``), ``points`` (P1 to P6 and the local references, property ``region``),
+        ``profiles``, ``study_area``, ``reference_point``.
     """
     members = {"P1": "R1", "P2": "R1", "P3": "R2", "P4": "R2", "P5": "R3", "P6": "R3"}
     points = [_feature("Point", list(at), name=name, region=members[name]) for name, at in places.POINTS.items()]

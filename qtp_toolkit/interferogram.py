@@ -201,7 +201,7 @@ def unwrap(
     out = xr.apply_ufunc(
         kernel, wrapped, weight, input_core_dims=[[Y, X]] * 2, output_core_dims=[[Y, X]], vectorize=True,
         kwargs={} if method == "least_squares" else {"looks": looks},
-        dask="parallelized", output_dtypes=[np.float32], keep_attrs=False,
+        dask="parallelized", output_dtypes=[np.float32], keep_attrs=True,
     )  # fmt: skip
     return describe(out.transpose(*interferogram.dims), "phase", **_note(interferogram))
 

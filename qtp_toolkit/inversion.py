@@ -115,7 +115,7 @@ def invert(
     arrays = [phase] if coherence is None else [phase, coherence]
     series, agreement, reason = xr.apply_ufunc(
         _invert_block, *arrays,
-        input_core_dims=[[PAIR]] * len(arrays), output_core_dims=[[TIME], [], []], kwargs=options, keep_attrs=False,
+        input_core_dims=[[PAIR]] * len(arrays), output_core_dims=[[TIME], [], []], kwargs=options, keep_attrs=True,
         dask="parallelized", output_dtypes=[_float(phase), np.float32, np.uint8],
         dask_gufunc_kwargs={"output_sizes": {TIME: len(dates)}},
     )  # fmt: skip

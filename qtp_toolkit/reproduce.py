@@ -51,9 +51,9 @@ class Notebook:
 
 
 def notebooks_folder() -> Path:
-    """Where the notebooks are: beside the package in a clone, inside it when installed."""
+    """Where the notebooks are: inside the package when installed, beside it in a clone."""
     here = Path(__file__).resolve().parent
-    folders = [here.parent / "notebooks", here / "notebooks"]
+    folders = [here / "notebooks", here.parent / "notebooks"]
     found = next((folder for folder in folders if any(folder.glob("*.ipynb"))), None)
     if found is None:
         raise QtpDataError("The notebooks are not installed", expected=" or ".join(map(str, folders)))

@@ -287,6 +287,23 @@ def test_closed_form_mask():
     np.testing.assert_array_equal(correct.apply_mask(series.phase, hidden), out.phase)
 
 
+@pytest.mark.parametrize("lazy", [False, True])
+def test_property_the_coordinate_system_survives(rng, lazy):
+    era5 = reanalysis([isothermal(1000.0)] * 3)
+    phase = image(rng.normal(size=(2, 6, 6)).astype(np.float32))
+    dem, hidden = terrain(), image(np.eye(6, dtype=bool), units="1", name="mask")
+    inside = image(np.ones((6, 6), bool), units="1")
+    if lazy:
+        phase, dem, era5 = phase.chunk(y=3), dem.chunk(y=3), era5.chunk(time=1)
+    delay = correct.tropospheric_delay(era5, dem, looking())
+    results = [delay, correct.remove_delay(phase, delay), correct.deramp(phase, weight=abs(phase))]
+    results += [correct.set_reference(phase, inside), correct.apply_mask(phase, hidden)]
+    results += [correct.apply_mask(phase.to_dataset(), hidden).phase, correct.coherent_area(abs(phase))]
+    results += [correct.reference_area(phase, longitude=92.46, latitude=35.225)]
+    for result in results:
+        assert result.rio.crs == phase.rio.crs
+
+
 def test_lazy_stack(no_compute, rng):
     values = rng.normal(size=(3, 8, 9)).astype(np.float32)
     values[0, 3, 3] = np.nan

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -171,6 +172,21 @@ def test_closed_form_refusals(monkeypatch, rng):
     monkeypatch.setitem(sys.modules, "snaphu", None)
     with pytest.raises(QtpDataError, match=r"qtp-toolkit\[unwrap\]"):
         interferogram.unwrap(first, method="snaphu")
+
+
+def test_property_the_coordinate_system_survives(rng):
+    first, second = (da.rio.write_crs("EPSG:32646") for da in correlated(rng, (40, 40), 0.8))
+    formed = interferogram.form(first, second)
+    looked = interferogram.multilook(formed, looks_y=2, looks_x=2)
+    gamma = interferogram.coherence(first, second, looks_y=2, looks_x=2)
+    for result in (
+        formed,
+        looked,
+        gamma,
+        interferogram.goldstein(looked, patch=8),
+        interferogram.unwrap(looked, gamma),
+    ):
+        assert result.rio.crs == first.rio.crs
 
 
 def test_lazy(no_compute, rng):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -268,6 +269,17 @@ def test_property_dims_of_the_input_are_kept(rng):
     np.testing.assert_array_equal(out.phase.values.reshape(6, -1), flat.phase.values)
     other = inversion.invert(grid.transpose("y", "x", "pair"))
     xr.testing.assert_identical(out, other)
+
+
+@pytest.mark.parametrize("chunks", [{}, {"y": 2}])
+def test_property_the_coordinate_system_survives(rng, chunks):
+    phase = stack_of(VECTOR_PAIRS, rng.normal(size=(12, 4, 5)), dims=("pair", "y", "x"))
+    phase = phase.assign_coords(y=4.0 - np.arange(4.0), x=np.arange(5.0)).rio.write_crs("EPSG:32646")
+    phase = phase.chunk(chunks) if chunks else phase
+    out = inversion.invert(phase, abs(phase).clip(max=1))
+    assert out.phase.rio.crs == out.reason.rio.crs == phase.rio.crs
+    assert network.closure_phase(phase).rio.crs == phase.rio.crs
+    assert network.canonicalise(phase).rio.crs == phase.rio.crs
 
 
 def test_lazy(no_compute, rng):

@@ -56,7 +56,7 @@ def reference_area(
     half = np.sin(north / 2) ** 2 + np.cos(np.deg2rad(lat)) * np.cos(np.deg2rad(latitude)) * np.sin(east / 2) ** 2
     distance = 2 * EARTH_RADIUS * np.arcsin(np.sqrt(half))
     area = (distance <= radius_m) | (distance == distance.min())
-    return area.drop_attrs().rename("reference_area").assign_attrs(long_name="reference area", units="1")
+    return _named_area(area)
 
 
 def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
@@ -83,7 +83,9 @@ def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
     worst = coherence.min(PAIR, skipna=False).rolling(**square).min()
     seed = (worst == worst.max()).astype(np.float32)
     area = seed.rolling(**square, min_periods=1).max() > 0
-    return area.rename("reference_area").drop_attrs().assign_attrs(long_name="reference area", units="1")
+    return _named_area(
+        area.assign_coords({name: coherence[name] for name in ("spatial_ref",) if name in coherence.coords})
+    )
 
 
 def set_reference(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, float]) -> xr.DataArray:
@@ -115,7 +117,7 @@ def set_reference(phase: xr.DataArray, where: xr.DataArray | tuple[float, float,
     mean = mean.chunk(dict.fromkeys(lead, -1)) if is_lazy(mean) else mean
     mean = xr.apply_ufunc(
         _refuse_nan, mean, input_core_dims=[lead], output_core_dims=[lead], kwargs={"labels": _labels(phase, lead)},
-        keep_attrs=False, dask="parallelized", output_dtypes=[np.float64],
+        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
     )  # fmt: skip
     out = phase - mean.astype(phase.dtype)
     return out.transpose(*phase.dims).rename(phase.name).assign_attrs(phase.attrs)
@@ -147,11 +149,17 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
     return out.assign_attrs(share)
 
 
+def _named_area(area: xr.DataArray) -> xr.DataArray:
+    out = area.rename("reference_area")
+    out.attrs = {"units": "1", "long_name": "reference area"}
+    return out
+
+
 def _blank(da: xr.DataArray, hidden: xr.DataArray) -> xr.DataArray:
     if da.dtype.kind == "f":
         out = da.where(~hidden)
     else:
-        out = xr.where(hidden, np.asarray(MASKED if da.name == "reason" else 0, dtype=da.dtype), da)
+        out = da.where(~hidden, np.asarray(MASKED if da.name == "reason" else 0, dtype=da.dtype))
     return out.transpose(*da.dims).rename(da.name).assign_attrs(da.attrs)
 
 

@@ -96,13 +96,13 @@ def tropospheric_delay(
     renamed = profiles.drop_vars([Y, X, "level", "spatial_ref"], errors="ignore").rename({Y: "row", X: "column"})
     table = xr.apply_ufunc(
         zenith_delay, renamed.geopotential, renamed.temperature, renamed.specific_humidity,
-        input_core_dims=[["level"]] * 3, output_core_dims=[["height"]], keep_attrs=False,
+        input_core_dims=[["level"]] * 3, output_core_dims=[["height"]], keep_attrs=True,
         kwargs={"pressure": profiles.level.values * 100.0, "heights": HEIGHTS},
         dask="parallelized", output_dtypes=[np.float64], dask_gufunc_kwargs={"output_sizes": {"height": len(HEIGHTS)}},
     )  # fmt: skip
     phase = xr.apply_ufunc(
         _slant_phase, table, dem, lonlat.longitude, lonlat.latitude, incidence,
-        input_core_dims=[["height", "row", "column"], [], [], [], []], keep_attrs=False,
+        input_core_dims=[["height", "row", "column"], [], [], [], []], keep_attrs=True,
         kwargs={"axes": axes, "scale": 4 * np.pi / wavelength}, dask="parallelized", output_dtypes=[np.float32],
     )  # fmt: skip
     note = {key: era5.attrs[key] for key in ("provenance_note",) if key in era5.attrs}

@@ -38,7 +38,8 @@ def modis_hdf4(request: Request) -> xr.Dataset:
 
 def lst_table(request: Request) -> xr.Dataset:
     """LST by cell and date."""
-    return cells.lst_table(_one(request), **request.options.model_dump())
+    table = cells.lst_table(_one(request), **request.options.model_dump())
+    return table.chunk(request.chunks or {})
 
 
 def hyp3(request: Request) -> xr.Dataset:

@@ -79,7 +79,7 @@ def airs(seed: int) -> tuple[tuple[Air, ...], tuple[Air, ...]]:
     rng = generator(seed, "air")
     true, believed = [], []
     for day in dates():
-        season = np.cos(2 * np.pi * (day.dayofyear - 205) / 365.25)
+        season = np.cos(2 * np.pi * (day.day_of_year - 205) / 365.25)
         a, b, c, d, e, f, g = rng.standard_normal(7)
         air = Air(
             271.5 + 11.0 * season + 2.0 * a, 57_300.0 + 150.0 * season + 120.0 * b,

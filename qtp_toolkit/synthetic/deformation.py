@@ -54,7 +54,7 @@ def strengths(frame: Frame) -> np.ndarray:
 
 def late_heave(dates: pd.DatetimeIndex) -> np.ndarray:
     """Share of the late winter heave present at each date: it grows from November to March and is gone by the thaw."""
-    day = dates.dayofyear.to_numpy().astype(float)
+    day = dates.day_of_year.to_numpy().astype(float)
     winter = np.where(day > 300, day - 305.0, day + 60.0)
     shape = np.clip(winter / 100.0, 0, 1) * np.clip((205.0 - winter) / 40.0, 0, 1)
     year = dates.year.to_numpy() + (day > 300)

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 import xarray as xr
+from affine import Affine
 from rasterio.enums import Resampling
-from rasterio.transform import from_origin
 from rasterio.warp import reproject
 
 from qtp_toolkit.synthetic import places
@@ -87,8 +87,8 @@ def to_lonlat(values: np.ndarray, frame: Frame, grid: LonLatGrid, *, resampling:
     out = np.full((source.shape[0], *grid.shape), fill, dtype=values.dtype)
     corner = (frame.x[0] - frame.pixel / 2, frame.y[0] + frame.pixel / 2)
     reproject(
-        source, out, src_transform=from_origin(*corner, frame.pixel, frame.pixel), src_crs=f"EPSG:{EPSG}",
-        dst_transform=from_origin(grid.west, grid.north, grid.step, grid.step), dst_crs="EPSG:4326",
+        source, out, src_transform=_transform(*corner, frame.pixel), src_crs=f"EPSG:{EPSG}",
+        dst_transform=_transform(grid.west, grid.north, grid.step), dst_crs="EPSG:4326",
         src_nodata=fill, dst_nodata=fill, resampling=Resampling[resampling],
     )  # fmt: skip
     return out.reshape(*lead, *grid.shape)
@@ -98,3 +98,7 @@ def labelled(values: np.ndarray, grid: LonLatGrid, *lead: str, coords: dict | No
     """DataArray (..., y, x) on a longitude-latitude grid with its coordinate system."""
     where = {"y": grid.latitude, "x": grid.longitude, **(coords or {})}
     return xr.DataArray(values, dims=(*lead, "y", "x"), coords=where).rio.write_crs(4326)
+
+
+def _transform(west: float, north: float, step: float) -> Affine:
+    return Affine(step, 0.0, west, 0.0, -step, north)

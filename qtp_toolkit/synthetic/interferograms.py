@@ -37,7 +37,7 @@ def incidence(frame: Frame) -> np.ndarray:
 @lru_cache(maxsize=4)
 def _seasons(seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Thaw state (0 frozen, 1 thawed) and snow (0 to 1) of every date."""
-    day = dates().dayofyear.to_numpy()
+    day = dates().day_of_year.to_numpy()
     thaw = 1.0 / (1.0 + np.exp(-(day - 140.0) / 8.0)) - 1.0 / (1.0 + np.exp(-(day - 284.0) / 8.0))
     chance = generator(seed, "snow").beta(0.5, 1.6, day.size)
     return thaw, chance * (1.0 - thaw)

@@ -38,7 +38,7 @@ def composite_means(functions: np.ndarray) -> np.ndarray:
 
 def daily_range() -> np.ndarray:
     """Typical daily range of surface temperature of each composite, K: wide in spring, narrow in the monsoon."""
-    day = composites().dayofyear.to_numpy() + 3.5
+    day = composites().day_of_year.to_numpy() + 3.5
     return 21.0 + 3.5 * np.cos(2 * np.pi * (day - 100.0) / 365.25) - 3.0 * np.exp(-np.square((day - 210.0) / 40.0))
 
 
@@ -124,7 +124,7 @@ def _cloudlets(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 def _quantiles(hidden: np.ndarray) -> np.ndarray:
     """Cloudiness above which a composite has no value: 20 % lost in winter, 40 % in the monsoon, (composites, 1, 1)."""
-    day = composites().dayofyear.to_numpy() + 3.5
+    day = composites().day_of_year.to_numpy() + 3.5
     lost = 0.21 + 0.19 * np.exp(-np.square((day - 205.0) / 45.0))
     spread = float(hidden.std())
     normal = np.interp(lost, [0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45], [1.036, 0.842, 0.674, 0.524, 0.385, 0.253, 0.126])

@@ -83,7 +83,7 @@ def _coarse(frame: Frame, pixel_m: float) -> LonLatGrid:
 def _ndvi(frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
     grid = _coarse(frame, _FINEST_MAP_M)
     peak = to_lonlat(made.layers["ndvi"], wide, grid)
-    season = 1.0 - 0.0016 * np.square(np.abs((_NDVI_STARTS.dayofyear.to_numpy() + 8.0) - 221.0) / 4.0)
+    season = 1.0 - 0.0016 * np.square(np.abs((_NDVI_STARTS.day_of_year.to_numpy() + 8.0) - 221.0) / 4.0)
     rng = generator(frame.seed, "ndvi")
     values = (season[:, None, None] * peak + 0.008 * rng.standard_normal((season.size, *grid.shape))).astype(np.float32)
     values[rng.random(values.shape) < 0.03] = np.nan

@@ -51,7 +51,7 @@ def test_granule_that_was_cut_short_is_named(real_data, tmp_path):
 
 
 def test_mexico_stack(catalog):
-    data = catalog["mexico_interferograms"]
+    data = catalog["interferograms"]
     assert data["phase"].shape == (30, 60, 100)
     dates = np.unique(np.concatenate([data["reference"].values, data["secondary"].values])).astype("datetime64[D]")
     assert len(dates) == 13
@@ -63,12 +63,12 @@ def test_mexico_stack(catalog):
 
 
 def test_mexico_mean_coherence_is_that_of_its_makers(catalog):
-    mean = catalog["mexico_interferograms"]["coherence"].mean("pair")
+    mean = catalog["interferograms"]["coherence"].mean("pair")
     np.testing.assert_allclose(mean.values, catalog["mexico_coherence_mean"].values, atol=1e-6)
 
 
 def test_mexico_triplets_close_to_whole_cycles(catalog):
-    data = catalog["mexico_interferograms"].compute()
+    data = catalog["interferograms"].compute()
     pairs = dict(
         zip(zip(data["reference"].values, data["secondary"].values, strict=True), data["phase"].values, strict=True)
     )
@@ -84,7 +84,7 @@ def test_mexico_triplets_close_to_whole_cycles(catalog):
 
 
 def test_istria_series(catalog):
-    lst = catalog["istria_lst"]["lst"]
+    lst = catalog["modis_lst"]["lst"]
     assert lst.sizes["time"] == 46
     valid = np.isfinite(lst)
     assert int(valid.any("time").sum()) == 6714
@@ -101,18 +101,18 @@ def test_ndvi_of_a_year(catalog):
 
 
 def test_chumar_dem_and_vectors(catalog):
-    dem = catalog["chumar_dem"].values
+    dem = catalog["dem"].values
     assert dem.shape == (811, 602)
     assert (np.nanmin(dem), np.nanmax(dem)) == (4526, 5178)
     assert np.isfinite(dem).mean() == pytest.approx(0.28, abs=0.005)
     assert np.isfinite(catalog["chumar_aspect"].values).mean() < 0.3  # -3.4e38 without a nodata tag
-    lakes = catalog["chumar_lakes"]
+    lakes = catalog["lakes"]
     assert len(lakes) == 223
     assert {geometry["type"] for geometry in lakes["geometry"]} == {"LineString"}
     cover = catalog["chumar_land_cover"]
     assert cover.dtype == np.int16
     assert set(np.unique(cover.values)) <= {-1, 11, 14, 20, 30, 140, 150, 200, 210}
-    for name in ("chumar_highway", "chumar_railway", "chumar_study_region"):
+    for name in ("highway", "chumar_railway", "study_area"):
         (geometry,) = catalog[name]["geometry"]
         lon, lat = np.array(
             geometry["coordinates"] if geometry["type"] == "LineString" else geometry["coordinates"][0]
@@ -129,7 +129,7 @@ def test_index_rasters_nodata(catalog):
 
 
 def test_station_coordinates_are_degrees_and_minutes(catalog, real_data):
-    table = catalog["qtp_stations"].set_index("station")
+    table = catalog["stations"].set_index("station")
     assert len(table) == 52
     assert table.loc["Pishan", ["latitude", "longitude"]].tolist() == pytest.approx([37 + 37 / 60, 78 + 17 / 60])
     rename = {"SNameEN": "station", "Lat": "latitude", "Lon": "longitude"}

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.real, pytest.mark.filterwarnings("ignore:Use `@` matmu
 
 @pytest.fixture(scope="module")
 def stack(real_data):
-    return open_catalog(Path(__file__).with_name("real_catalog.yaml"))["mexico_interferograms"].load()
+    return open_catalog(Path(__file__).with_name("real_catalog.yaml"))["interferograms"].load()
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,138 @@
+"""Write any lazy result block by block: on threads, in one process, or on the workers of a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import dask
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import QtpDataError, X, Y
+from qtp_toolkit.store import layout
+from qtp_toolkit.store.fingerprint import identify
+from qtp_toolkit.store.run import DATA, Run, mark_done, progress_bar, writing
+
+_MOST_AT_ONCE = 16
+
+
+def write_blocks(
+    result: xr.Dataset | xr.DataArray,
+    folder: str | os.PathLike,
+    *,
+    name: str,
+    parameters: Mapping[str, Any] | None = None,
+    block: int = 512,
+    memory_budget: float = 2e9,
+    restart: bool = False,
+    progress: bool = False,
+) -> Path:
+    """Compute a lazy result and write it block by block; what was interrupted is resumed by the same call.
+
+    Parameters
+    ----------
+    result : xarray.Dataset or xarray.DataArray
+        Variables over ``(..., y, x)`` are computed and written by blocks, on the scheduler in force; everything else
+        is computed at the start. A DataArray needs a name.
+    folder : path
+        Made if need be; a shared and absolute one where workers run on other machines.
+    name : str
+        Name of the store in the folder: letters, digits, ``_`` and ``-``.
+    parameters : mapping, optional
+        What the result was made with, in plain values. Part of its fingerprint, and kept with it.
+    block : int
+        Side in pixels of the squares that are computed and marked one by one. Multiples of the chunks of the inputs
+        are best: a chunk that two squares share is computed twice.
+    memory_budget : float
+        Bytes. ``block**2`` times the bytes of a pixel of the result may take a third of it; as many blocks are under
+        way at once as fit into that third, 16 at most. What their computation takes comes on top.
+    restart : bool
+        Discard what an interrupted run with other inputs, parameters or version left unfinished.
+    progress : bool
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder, for :func:`open_store`. If the very same result is there already, nothing is computed.
+
+    Raises
+    ------
+    QtpDataError
+        R02: disk too small or full; R03: another process writes here; R06: a block keeps killing its worker; R08: an
+        unfinished run of something else; R13: a block does not fit into the budget. Errors of the computation itself
+        come through, with a note on what is done.
+
+    Notes
+    -----
+    The fingerprint covers the lazy graph, size and time of the files that it reads, ``parameters``, and the code of
+    this package. An earlier result under the name stays until the new one is complete, and is then removed.
+    """
+    ds = result.to_dataset() if isinstance(result, xr.DataArray) else result
+    arrays = layout.spatial(ds)
+    stored = {key: layout.stored_result(da, block) for key, da in arrays.items()}
+    at_once = _at_once(arrays, block, memory_budget)
+    with writing(folder, name, identify(ds, {**(parameters or {}), "block": block}, code=True)) as run:
+        if run.is_published:
+            return run.folder
+        starts = _starts(arrays, block)
+        run.need(sum(da.nbytes for da in arrays.values()), list(starts))
+        run.create(lambda path: layout.make_group(path, ds, stored), restart=restart)
+        _compute(run, arrays, starts, block=block, at_once=at_once, progress=progress)
+        return run.publish(variables=[*map(str, ds)], blocks=list(stored), parameters=run.identity["parameters"])
+
+
+def write_block(path: str, key: str, start: tuple[int, int], mark: str, values: Mapping[str, np.ndarray]) -> str:
+    """Write one block of all variables, then its marker: the task that workers run. Twice gives the same files."""
+    for name, block in values.items():
+        layout.write_region(Path(path, DATA), name, np.asarray(block), start)
+    mark_done(Path(path), key, mark)
+    return key
+
+
+def _starts(arrays: Mapping[str, xr.DataArray], block: int) -> dict[str, tuple[int, int]]:
+    """First row and column of every block, by the name of its marker."""
+    height, width = next(iter(arrays.values())).shape[-2:]
+    return {f"{y}_{x}": (y, x) for y in range(0, height, block) for x in range(0, width, block)}
+
+
+def _compute(
+    run: Run,
+    arrays: dict[str, xr.DataArray],
+    starts: dict[str, tuple[int, int]],
+    *,
+    block: int,
+    at_once: int,
+    progress: bool,
+) -> None:
+    """Run what is not marked yet, a few blocks at once."""
+    left = [key for key in starts if not run.is_done(key)]
+    waves = [left[k : k + at_once] for k in range(0, len(left), at_once)]
+    wave: list[str] = []
+    with run.kept(list(starts), lambda: f"blocks (row_column) {', '.join(wave)}"):
+        for wave in progress_bar(f"writing {run.name}", waves, total=len(waves), progress=progress):
+            dask.compute(*(_task(run, arrays, key, starts[key], block) for key in wave))
+
+
+def _task(run: Run, arrays: dict[str, xr.DataArray], key: str, start: tuple[int, int], block: int) -> Any:
+    region = {Y: slice(start[0], start[0] + block), X: slice(start[1], start[1] + block)}
+    values = {name: da.isel(region).data for name, da in arrays.items()}
+    task = dask.delayed(write_block, pure=False)
+    return task(str(run.path), key, start, run.fingerprint, values, dask_key_name=f"write-{run.name}-{key}")
+
+
+def _at_once(arrays: dict[str, xr.DataArray], block: int, memory_budget: float) -> int:
+    height, width = next(iter(arrays.values())).shape[-2:]
+    pixel = sum(da.dtype.itemsize * int(np.prod(da.shape[:-2])) for da in arrays.values())
+    one = pixel * min(block, height) * min(block, width)
+    if one > memory_budget / 3:
+        raise QtpDataError(
+            "a block does not fit into a third of the memory budget", code="R13",
+            expected=f"memory_budget / 3 = {memory_budget / 3e6:.1f} MB at most",
+            found=f"{pixel} bytes a pixel * {min(block, height)} * {min(block, width)} = {one / 1e6:.1f} MB",
+            hint="Take a smaller block, or raise memory_budget.",
+        )  # fmt: skip
+    return int(min(max(memory_budget / 3 // max(one, 1), 1), _MOST_AT_ONCE))

@@ -1,0 +1,90 @@
+"""What a run is made of, told without computing anything: the lazy graph, the files it reads, parameters, version."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickletools
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import xarray as xr
+from dask.base import tokenize
+
+from qtp_toolkit.conventions import QtpDataError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def identify(ds: xr.Dataset, parameters: Mapping[str, Any], *, code: bool) -> dict[str, Any]:
+    """Return what a run depends on, as plain JSON.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        The lazy inputs. Their graph has lasting names if it is made of module-level functions, numbers and paths, as
+        everything from the loaders and physics modules is.
+    parameters : mapping
+        Whatever else makes the result; JSON values.
+    code : bool
+        Whether another state of the package's own code makes another run.
+
+    Returns
+    -------
+    dict
+        ``graph`` (token), ``files`` (path: size and modification time in ns), ``parameters``, ``version``.
+    """
+    from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module)
+
+    try:
+        plain = json.loads(json.dumps(dict(parameters), sort_keys=True))
+    except (TypeError, ValueError) as error:
+        raise QtpDataError(
+            "parameters are no plain values", expected="text, numbers, lists, mappings", found=error, code="C09"
+        ) from None
+    version = f"{__version__}+{_code()}" if code else __version__
+    return {"graph": tokenize(ds), "files": _files(ds), "parameters": plain, "version": version}
+
+
+def fingerprint(identity: Mapping[str, Any]) -> str:
+    """Short digest of an identity, fit for a folder name."""
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """Say in words what distinguishes two identities."""
+    out = []
+    if old["version"] != new["version"]:
+        out.append(f"version {old['version']} then, {new['version']} now")
+    was, now = old["parameters"], new["parameters"]
+    out += [f"{k}={was.get(k)!r} then, {now.get(k)!r} now" for k in sorted({*was, *now}) if was.get(k) != now.get(k)]
+    was, now = old["files"], new["files"]
+    changed = [path for path in sorted({*was, *now}) if was.get(path) != now.get(path)]
+    if changed:
+        out.append(f"{len(changed)} input files changed, as {', '.join(changed[:3])}")
+    if old["graph"] != new["graph"] and not changed:
+        out.append("what is computed from the inputs, or their values")
+    return "; ".join(out) or "nothing that can be named"
+
+
+def _files(ds: xr.Dataset) -> dict[str, list[int]]:
+    """Size and time of every file whose path is among the arguments of the lazy tasks."""
+    graph = ds.__dask_graph__()
+    if not graph:
+        return {}
+    pickled = cloudpickle.dumps(graph, protocol=5, buffer_callback=lambda _: None)  # arrays stay out of it
+    words = {argument for _, argument, _ in pickletools.genops(pickled) if isinstance(argument, str)}
+    paths = (Path(word) for word in sorted(words) if len(word) < 4096 and "\n" not in word and "\0" not in word)
+    found = {str(path): path.stat() for path in paths if path.is_absolute() and path.is_file()}
+    return {path: [stat.st_size, stat.st_mtime_ns] for path, stat in found.items() if not path.endswith(".py")}
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

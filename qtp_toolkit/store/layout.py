@@ -1,0 +1,152 @@
+"""Arrays on disk: Zarr v3, blosc-lz4 with a CRC-32C checksum, every block written even if it is empty."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+import zarr
+from zarr.codecs import BloscCodec, Crc32cCodec
+
+from qtp_toolkit.conventions import QtpDataError, X, Y
+
+CHUNK_BYTES = 16_000_000
+"""Chunks of results are halved along y and x until they are smaller than this."""
+
+
+class Stored(NamedTuple):
+    """How an array lies on disk: dtype, chunks, fill value, and the scale that makes physical values of integers."""
+
+    dtype: str
+    chunks: tuple[int, ...]
+    fill: Any
+    scale: float | None = None
+
+
+def spatial(ds: xr.Dataset) -> dict[str, xr.DataArray]:
+    """Variables that are written by blocks: those over y and x, which must be the last dims."""
+    out = {str(key): da for key, da in ds.data_vars.items() if {Y, X} <= set(da.dims)}
+    wrong = [key for key, da in out.items() if da.dims[-2:] != (Y, X)]
+    if wrong or not out:
+        raise QtpDataError(
+            "nothing that can be written by blocks", variable=", ".join(wrong) or None,
+            expected="variables whose last dims are y, x", found={str(key): da.dims for key, da in ds.items()},
+            hint="Transpose them: ds.transpose(..., 'y', 'x').",
+        )  # fmt: skip
+    return out
+
+
+def stored_result(da: xr.DataArray, block: int) -> Stored:
+    """Whole leading dims; y and x in chunks of ``block``, or of a half, a quarter, ... where those get large."""
+    if da.dtype.kind not in "biufc":
+        raise QtpDataError("blocks must hold numbers", variable=str(da.name), found=da.dtype, expected="a number dtype")
+    edge = block
+    while edge % 2 == 0 and edge * edge * int(np.prod(da.shape[:-2])) * da.dtype.itemsize > CHUNK_BYTES:
+        edge //= 2
+    chunks = (*(max(size, 1) for size in da.shape[:-2]), edge, edge)
+    return Stored(str(da.dtype), chunks, da.dtype.type(np.nan if da.dtype.kind in "fc" else 0))
+
+
+def make_group(path: Path, ds: xr.Dataset, stored: Mapping[str, Stored]) -> None:
+    """Lay out a store: coordinates and everything small with values, the arrays of ``stored`` empty."""
+    small = ds.drop_vars(list(stored)).drop_encoding().compute()
+    small.attrs = plain(ds.attrs)
+    for key in small.variables:
+        small[key].attrs = plain(small[key].attrs)
+        if small[key].dtype.kind in "UT":
+            small[key] = small[key].astype(object)
+    numbers = [key for key, da in small.variables.items() if da.dtype.kind not in "OUT"]
+    codecs = {key: {"compressors": [Crc32cCodec()], "write_empty_chunks": True} for key in numbers}
+    small.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=codecs)
+    group = zarr.open_group(path, mode="r+")
+    for key, how in stored.items():
+        make_array(group, key, how, dims=ds[key].dims, shape=ds[key].shape, attrs=_attrs(ds, key, how))
+
+
+def make_array(
+    group: zarr.Group, name: str, how: Stored, *, dims: tuple, shape: tuple[int, ...], attrs: dict[str, Any]
+) -> None:
+    """Lay out one empty array."""
+    size = np.dtype(how.dtype).itemsize
+    group.create_array(
+        name, shape=shape, dtype=how.dtype, chunks=how.chunks, fill_value=how.fill, attributes=attrs,
+        dimension_names=[str(dim) for dim in dims], config={"write_empty_chunks": True},
+        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="shuffle", typesize=size), Crc32cCodec()],
+    )  # fmt: skip
+
+
+def open_array(path: Path, name: str) -> zarr.Array:
+    """Open an array that exists for writing; empty blocks are written."""
+    return zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})
+
+
+def write_region(path: Path, name: str, values: np.ndarray, start: tuple[int, int]) -> None:
+    """Write whole chunks of one array, from the row and column ``start`` on."""
+    array = open_array(path, name)
+    stops = [first + size for first, size in zip(start, values.shape[-2:], strict=True)]
+    for first, stop, chunk, size in zip(start, stops, array.chunks[-2:], array.shape[-2:], strict=True):
+        if first % chunk or (stop % chunk and stop != size) or stop > size:
+            raise QtpDataError(
+                "a block does not lie on the chunks of its store", path=path, variable=name, code="R04",
+                expected=f"multiples of {chunk}, or the end at {size}", found=f"{first} to {stop}",
+            )  # fmt: skip
+    array[..., start[0] : stops[0], start[1] : stops[1]] = values
+
+
+def chunk_files(key: tuple, *, shape: tuple[int, ...], chunks: tuple[int, ...]) -> list[str]:
+    """Names of the chunk files that hold the region ``key`` (integers and slices) of an array."""
+    spans = []
+    for index, size, chunk in zip(key, shape, chunks, strict=True):
+        taken = range(size)[index] if isinstance(index, slice) else range(int(index) % size, int(index) % size + 1)
+        spans.append(sorted({position // chunk for position in taken}))
+    return ["/".join(["c", *map(str, place)]) for place in itertools.product(*spans)]
+
+
+def audit(path: Path) -> dict[str, dict[str, int | None]]:
+    """Count files and bytes of every array below a run; ``expected`` is the number of chunks of block arrays."""
+    out: dict[str, dict[str, int | None]] = {}
+    for meta in sorted(path.glob("*.zarr/*/zarr.json")):
+        about = json.loads(meta.read_text(encoding="utf-8"))
+        checked = any(codec["name"] == "blosc" for codec in about.get("codecs", []))
+        grid = about["chunk_grid"]["configuration"]["chunk_shape"]
+        expected = int(np.prod([-(-size // chunk) for size, chunk in zip(about["shape"], grid, strict=True)]))
+        sizes = [entry.stat().st_size for entry in _walk(meta.parent / "c")]
+        out[meta.parent.relative_to(path).as_posix()] = {
+            "files": len(sizes), "bytes": sum(sizes), "expected": expected if checked else None,
+        }  # fmt: skip
+    return out
+
+
+def sweep(path: Path) -> None:
+    """Remove what a killed process left half written."""
+    for entry in path.rglob("*.partial"):
+        entry.unlink(missing_ok=True)
+
+
+def plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
+    """Attributes as JSON takes them."""
+    return json.loads(json.dumps(dict(attrs), default=lambda v: v.tolist() if hasattr(v, "tolist") else str(v)))
+
+
+def _walk(path: Path) -> list[os.DirEntry]:
+    """All files below a folder, or the file itself if it is one."""
+    if not path.is_dir():
+        return [entry for entry in os.scandir(path.parent) if entry.name == path.name]
+    found = []
+    for entry in os.scandir(path):
+        found += _walk(Path(entry.path)) if entry.is_dir() else [entry]
+    return found
+
+
+def _attrs(ds: xr.Dataset, key: str, how: Stored) -> dict[str, Any]:
+    """Return the attributes of an array on disk: its own, and those by which other programs decode it."""
+    extra = {"grid_mapping": "spatial_ref"} if "spatial_ref" in ds.coords else {}
+    if how.scale is not None:
+        extra |= {"scale_factor": how.scale, "_FillValue": how.fill}
+    return {**plain(ds[key].attrs), **extra}

@@ -1,0 +1,134 @@
+"""Opening a store: lazy, labelled, and refused when it is incomplete or damaged."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+import xarray as xr
+import zarr
+
+from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.store.layout import chunk_files
+from qtp_toolkit.store.run import DATA, QUICKLOOK, again, check_complete, locate
+
+
+@dataclass(frozen=True)
+class BlockArray:
+    """One array of a store as dask reads it: a path and numbers, no open handles, so that it travels to workers."""
+
+    path: str
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    stored: str
+    scale: float | None
+    fill: Any
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the physical values."""
+        return np.dtype("float32" if self.scale is not None else self.stored)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dims."""
+        return len(self.shape)
+
+    def __getitem__(self, key: tuple) -> np.ndarray:
+        files = [Path(self.path, name) for name in chunk_files(key, shape=self.shape, chunks=self.chunks)]
+        missing = [path for path in files if not path.is_file()]
+        if missing:  # Zarr would take it for a block of fill values
+            raise QtpDataError("a block of the store is missing", path=missing[0], code="R12", hint=_again(self.path))
+        try:
+            values = zarr.open_array(self.path, mode="r")[key]
+        except (ValueError, RuntimeError, OSError) as error:
+            raise QtpDataError(
+                f"a block of the store is damaged: {error}", path=", ".join(map(str, files[:4])), code="R12",
+                hint=_again(self.path),
+            ) from None  # fmt: skip
+        if self.scale is None:
+            return values
+        out = np.asarray(values, "float32") * np.float32(self.scale)
+        return np.where(values == self.fill, np.float32(np.nan), out)
+
+
+def open_store(
+    folder: str | os.PathLike, *, name: str | None = None, quicklook: bool = False, verify: bool = False
+) -> xr.Dataset:
+    """Open what :func:`ingest` or :func:`write_blocks` wrote, lazily, in the blocks that it is stored in.
+
+    Parameters
+    ----------
+    folder : path
+        As given to the writer.
+    name : str, optional
+        Which store of the folder; not needed if there is only one.
+    quicklook : bool
+        Open the stack's means of 8 x 8 pixels instead, which lie pair by pair: a map of one pair is one small file.
+    verify : bool
+        Read everything once and check all checksums. This one computes.
+
+    Returns
+    -------
+    xarray.Dataset
+        The variables, dims, coords, CRS and attributes that were written, backed by dask; compact stores are decoded
+        to float32. Reading a block whose checksum fails, or that is gone, raises an error that names its file.
+
+    Raises
+    ------
+    MissingSourceError
+        If there is no such store, or its writing was interrupted (R01).
+    QtpDataError
+        R12: if files are missing, or have another size than when the store was completed, or the metadata are damaged.
+    """
+    folder = Path(folder).expanduser().resolve()
+    path, pointer = locate(folder, name)
+    check_complete(path, pointer)
+    root = path / (QUICKLOOK if quicklook else DATA)
+    if not root.is_dir():
+        raise QtpDataError("this store has no quicklook", path=path, hint="Only stacks of interferograms have one.")
+    try:
+        group = zarr.open_group(root, mode="r")
+        blocks = {key: group[key] for key in pointer["variables"] if key in pointer["blocks"]}
+        small = _small(root, list(blocks))
+    except (ValueError, KeyError, RuntimeError, OSError) as error:
+        raise QtpDataError(
+            f"the store is damaged: {type(error).__name__} {error}", path=root, code="R12", hint=again(path)
+        ) from None
+    ds = small.assign({key: _lazy(root, key, array) for key, array in blocks.items()})[pointer["variables"]]
+    if verify:
+        dask.compute(*(ds[key].data.map_blocks(_nothing, dtype=bool, chunks=(1,) * ds[key].ndim) for key in blocks))
+    return ds
+
+
+def _small(root: Path, blocks: list[str]) -> xr.Dataset:
+    """Coordinates and whatever is not stored by blocks, in memory."""
+    ds = xr.open_zarr(root, consolidated=False, chunks=None, drop_variables=blocks, decode_timedelta=False).load()
+    words = {key: np.array(var.values.tolist()) for key, var in ds.variables.items() if var.dtype.kind in "OT"}
+    return ds.assign({key: ds[key].copy(data=text) for key, text in words.items()}).drop_encoding()
+
+
+def _lazy(root: Path, key: str, array: zarr.Array) -> xr.Variable:
+    attrs = dict(array.attrs)
+    scale, fill = attrs.pop("scale_factor", None), attrs.pop("_FillValue", None)
+    mapping = attrs.pop("grid_mapping", None)
+    reader = BlockArray(str(root / key), array.shape, array.chunks, str(array.dtype), scale, fill)
+    values = da.from_array(
+        reader, chunks=array.chunks, name=f"{key}-{dask.base.tokenize(reader)}", fancy=False, asarray=False,
+        meta=np.empty((0,) * reader.ndim, reader.dtype),
+    )  # fmt: skip
+    encoding = {"grid_mapping": mapping} if mapping else {}
+    return xr.Variable(array.metadata.dimension_names, values, attrs, encoding)
+
+
+def _nothing(block: np.ndarray) -> np.ndarray:
+    return np.zeros((1,) * block.ndim, bool)
+
+
+def _again(array: str) -> str:
+    return again(Path(array).parents[1])

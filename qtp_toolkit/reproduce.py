@@ -149,8 +149,7 @@ def reproduce(
         settings["QTP_DATA"] = str(Path(os.environ["QTP_DATA"]).expanduser().resolve())
     with _environment(settings):
         found = open_catalog(catalog)
-        if found.path is not None:
-            os.environ["QTP_CATALOG"] = str(found.path)
+        os.environ["QTP_CATALOG"] = str(found.path)
         inputs = _inputs(found)
         have = [name for name in products.PRODUCTS if products.exists(name)] if _stamped(target, inputs) else []
         chosen = plan(find_notebooks(folder), only, have)
@@ -198,12 +197,17 @@ def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
 
 def _inputs(catalog: Any) -> dict[str, str]:
     """Return what products depend on: catalog, scene, version. Those made from others are not used again."""
-    text = Path(catalog.path).read_bytes() if catalog.path is not None else b""
+    try:
+        root = catalog.root()  # writes the embedded scene on first use, before any notebook asks for it
+    except QtpDataError:  # every source may have a root of its own
+        root = Path()
+    stamp = root / "scene.json"
+    texts = [path.read_bytes() for path in (Path(catalog.path), stamp) if path.is_file()]
     return {
         "catalog": str(catalog.path),
-        "catalog_sha256": hashlib.sha256(text).hexdigest(),
+        "root": str(root),
         "scene": os.environ.get("QTP_SCENE", ""),
-        "data": os.environ.get("QTP_DATA", ""),
+        "sha256": hashlib.sha256(b"".join(texts)).hexdigest(),
         "version": __version__,
     }
 
@@ -289,13 +293,20 @@ def _run_all(
                     finish(Outcome(nb.name, "skipped", reason=reason)) if reason else launch(nb)
                 bar.update(task, description=", ".join(running.values()))
                 for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
-                    running.pop(future)
-                    finish(future.result())
+                    finish(_complete(future.result(), by_name[running.pop(future)]))
         except BaseException:
             kernels.kill()
             raise
         bar.update(task, completed=sum(nb.cells for nb in chosen), description="")
     return [outcomes[nb.name] for nb in chosen]
+
+
+def _complete(outcome: Outcome, nb: Notebook) -> Outcome:
+    """Count a notebook as failed that ended well without what it promises."""
+    lacking = [product for product in nb.products_out if not products.exists(product)]
+    if outcome.status == "done" and lacking:
+        outcome.status, outcome.reason = "failed", f"it did not save {', '.join(lacking)}"
+    return outcome
 
 
 def _said(outcome: Outcome) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import rioxarray  # noqa: F401  (registers the .rio accessor)
@@ -300,3 +303,11 @@ def test_lazy(no_compute, rng):
 def test_lazy_asks_for_one_chunk_of_pairs():
     with pytest.raises(ValueError, match="pair"):
         inversion.invert(vector().chunk(pair=3))
+
+
+def test_lazy_import_compiles_nothing():
+    """Numba is imported by the first inversion, not by the import of the module."""
+    code = (
+        "import sys, qtp_toolkit.inversion, qtp_toolkit.network, qtp_toolkit.correct; sys.exit('numba' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -174,3 +174,8 @@ def test_notebooks_that_wait_for_each_other_are_refused(folder):
     write(folder, "01_hen", "1", products_in=["b"], products_out=["a"])
     with pytest.raises(QtpDataError, match="wait for each other"):
         run(folder)
+
+
+def test_a_notebook_that_breaks_its_promise_fails(folder):
+    write(folder, "00_forgets", "1", products_out=["lst_mean"])
+    assert run(folder)["notebooks"][0]["reason"] == "it did not save lst_mean"

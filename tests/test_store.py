@@ -22,6 +22,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_files import refused, tif
+from small_stacks import PAIRS, lazy, slow_ingest, slow_write
 
 from qtp_toolkit import inversion, load
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError, describe
@@ -30,37 +31,7 @@ from qtp_toolkit.store.layout import chunk_files, write_region
 from qtp_toolkit.store.lock import locked
 from qtp_toolkit.store.stack import decimate
 
-DATES = ["20180101", "20180113", "20180125", "20180206"]
-PAIRS = [(a, b) for k, a in enumerate(DATES) for b in DATES[k + 1 :]]
 STATE = {"fail": None, "calls": 0}
-
-
-def values(block_info=None, *, low, high, delay=0.0):
-    """Numbers that depend on their place only; one corner is NaN."""
-    spans = block_info[None]["array-location"]
-    grid = np.meshgrid(*(np.arange(*span) for span in spans), indexing="ij")
-    out = np.sin(grid[0] * 7.0 + grid[1] * 1.3 + grid[2] * 0.37) * 0.5 + 0.5
-    out[(grid[1] < 20) & (grid[2] < 20)] = np.nan
-    time.sleep(delay)
-    return (low + (high - low) * out).astype("float32")
-
-
-def lazy(height=70, width=45, rows=16, columns=None, delay=0.0):
-    """Lazy stack of six pairs."""
-    chunks = (6, da.core.normalize_chunks((rows, columns or width), (height, width)))
-    chunks = ((6,), *chunks[1])
-
-    def variable(name, low, high):
-        data = da.map_blocks(
-            values, chunks=chunks, dtype="float32", meta=np.empty((0, 0, 0), "float32"), low=low, high=high, delay=delay
-        )
-        return describe(xr.DataArray(data, dims=("pair", "y", "x")), name)
-
-    ds = xr.Dataset({"phase": variable("phase", -9, 9), "coherence": variable("coherence", 0.1, 1)})
-    ends = {name: ("pair", pd.to_datetime([pair[k] for pair in PAIRS]).astype("datetime64[ns]"))
-            for k, name in enumerate(("reference", "secondary"))}  # fmt: skip
-    grid = {"y": 4e6 - 90.0 * np.arange(height), "x": 4e5 + 90.0 * np.arange(width)}
-    return ds.assign_coords(**ends, **grid).rio.write_crs(32646)
 
 
 def digest(folder):
@@ -152,7 +123,7 @@ def test_quicklook_is_means_of_8_by_8_pixels_pair_by_pair(tmp_path):
     np.testing.assert_allclose(look["y"][:-1], oracle["y"][:-1])
     np.testing.assert_allclose(look["x"][:-1], oracle["x"][:-1])
     assert look.rio.crs == stack.rio.crs
-    assert look["phase"].isnull().any()
+    assert np.isnan(look["phase"]).any()
 
 
 def test_inversion_from_the_store_equals_inversion_from_the_rasters(rasters, tmp_path):
@@ -171,7 +142,7 @@ def test_blocks_without_a_value_are_files_too(tmp_path):
     stack = lazy()
     ingest(stack.map(_emptied), tmp_path, block=16)
     assert len(chunks_of(tmp_path)) == 5 * 3
-    assert open_store(tmp_path)["phase"].isnull().all()
+    assert np.isnan(open_store(tmp_path)["phase"]).all()
 
 
 def _emptied(da_):
@@ -201,7 +172,7 @@ def test_unfit_options_are_refused(tmp_path, options):
 @pytest.mark.parametrize("source", ["unaligned", "memory", "one"])
 def test_results_of_any_kind_come_back(tmp_path, source):
     stack = lazy(rows=13, columns=17)
-    rate = stack["phase"].mean("pair").rename("linear_rate")
+    rate = stack["phase"].mean("pair").drop_attrs()
     ds = xr.Dataset({
         "rate": rate.astype("float64").assign_attrs(units="mm/yr", classes={1: "a"}),
         "mask": rate > 0, "reason": (rate > 1).astype("uint8"), "kind": (rate > 1).astype("int16"),
@@ -243,7 +214,7 @@ def test_the_memory_formula_is_told_and_held(tmp_path, no_compute):
     full = describe(zeros, "phase").to_dataset()
     with no_compute():
         assert slab_memory(full.chunk(y=64)) == "slab = 4 * n_pair * rows * width = 4 * 466 * 64 * 2778 = 331.4 MB"
-        assert "* 120 * 2778 = 621.4 MB" in slab_memory(full)  # 96 rows, which touch five chunks of 24 at most
+        assert "* 96 * 2778 = 497.1 MB" in slab_memory(full)  # 64 rows touch up to four chunks of 24
         assert "* 192 * 2778" in slab_memory(full, memory_budget=4e9)  # the first height at which no row is read twice
         message = refused(ingest, full.chunk(y=64), tmp_path / "store", memory_budget=9e8, code="R13")
         assert "331.4 MB" in message
@@ -328,22 +299,13 @@ def test_an_earlier_result_outlives_a_failed_rerun(tmp_path, failing):
 # Killed, resumed
 
 
-def _ingest(folder):
-    ingest(lazy(delay=0.01, rows=8), folder, block=8)
-
-
-def _write(folder):
-    stack = lazy(delay=0.01, rows=8, columns=8)
-    write_blocks(stack.map(abs), folder, name="maps", block=8, memory_budget=40_000)
-
-
-@pytest.mark.parametrize("work", [_ingest, _write])
+@pytest.mark.parametrize("work", [slow_ingest, slow_write])
 def test_killed_at_random_moments_the_outcome_is_bit_identical(tmp_path, work):
     work(tmp_path / "whole")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["qtp_toolkit.store.stack", "rioxarray", "distributed", "pandas", "test_store"])
+    context.set_forkserver_preload(["qtp_toolkit.store", "rioxarray", "pandas", "distributed"])
     random, partly, folder = np.random.default_rng(5), 0, tmp_path / "killed"
-    for _ in range(6):
+    for _ in range(4):
         process = context.Process(target=work, args=(folder,))
         process.start()
         before = done = len(list(folder.glob("runs/*/*/done/*")))
@@ -395,13 +357,14 @@ def test_workers_of_a_cluster_may_die(tmp_path):
 
 
 def test_a_changed_input_is_refused_until_told_otherwise(rasters, tmp_path, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     stack = rasters()
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr("qtp_toolkit.store.stack._turn", stop)
+    monkeypatch.setattr("qtp_toolkit.store.stack._turn", stop)
+    with pytest.raises(KeyboardInterrupt):
         ingest(stack, tmp_path / "store", block=16)
+    monkeypatch.undo()
     message = refused(ingest, stack, tmp_path / "store", block=16, storage="compact", code="R08")
     assert "storage='float32' then, 'compact' now" in message
     changed = sorted((tmp_path / "rasters" / "phase").iterdir())[0]
@@ -499,8 +462,9 @@ def test_a_damaged_store_does_not_open(stored, damage):
         shutil.rmtree(stored / "runs")
     message = refused(open_store, stored, code="R12")
     assert str(stored) in message
-    if damage != "folder":
+    if damage not in ("folder", "metadata"):
         assert "write the store again" in message
+    if damage != "folder":
         refused(ingest, lazy(), stored, block=16, code="R12") if damage in ("lost", "cut") else None
         shutil.rmtree(stored / "runs")
     ingest(lazy(), stored, block=16)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import stdtrit
 
 from qtp_toolkit.kernels import lstsq
 
+ONE_SIGMA = 0.8413447460685429
+"""Probability below plus one standard deviation of a normal distribution."""
 ROWS = 64
 """Rows of pixels that one pass holds in memory."""
 OK, NEVER_THAWS, ILL_CONDITIONED, TOO_FEW, NO_LST, NOT_CONNECTED, MASKED = 0, 1, 3, 4, 5, 6, 7
@@ -71,7 +74,7 @@ def two_indices(
     if intercept:
         columns.append(np.ones((len(y), *(1,) * (y.ndim - 1))))
     answer = lstsq.solve(y, columns, weights=weights, blocks=blocks)
-    spread = answer.covariance if answer.block_covariance is None else answer.block_covariance
+    spread = answer.covariance if blocks is None else answer.block_covariance * _student(answer.blocks) ** 2
     rate, coefficient = answer.coefficients[:2]
     if intercept:
         constant = answer.coefficients[2]
@@ -91,10 +94,10 @@ def two_indices(
 
 
 def sinusoid(
-    y: np.ndarray, t: np.ndarray, weights: np.ndarray | None = None, *, min_count: int, max_condition: float
+    y: np.ndarray, years: np.ndarray, weights: np.ndarray | None = None, *, min_count: int, max_condition: float
 ) -> np.ndarray:
-    """Fit ``y = v t + a sin(2 pi t) + b cos(2 pi t) + c`` (t in years): layers (..., 6) of ``SINUSOID_LAYERS``."""
-    columns = [t, np.sin(2 * np.pi * t), np.cos(2 * np.pi * t), np.ones_like(t)]
+    """Fit ``y = v t + a sin(2 pi t) + b cos(2 pi t) + c`` (t, ``years``): layers (..., 6) of ``SINUSOID_LAYERS``."""
+    columns = [years, np.sin(2 * np.pi * years), np.cos(2 * np.pi * years), np.ones_like(years)]
     answer = lstsq.solve(y, columns, weights=weights)
     _, a, b, _ = answer.coefficients
     size, c = np.hypot(a, b), answer.covariance
@@ -111,6 +114,12 @@ def yearly_peak(composite: np.ndarray, years: np.ndarray) -> np.ndarray:
     peaks = np.stack([np.nan_to_num(composite[years == year]).max(axis=0) for year in np.unique(years)])
     number = (peaks > 0).sum(axis=0)
     return np.where(number > 0, peaks.sum(axis=0) / np.maximum(number, 1), np.nan)
+
+
+def _student(blocks: np.ndarray) -> np.ndarray:
+    """Factor that makes one sigma hold 68 % although the spread itself is estimated from few blocks."""
+    table = np.array([np.nan, np.nan, *stdtrit(np.arange(1, max(int(blocks.max(initial=0)), 2)), ONE_SIGMA)])
+    return table[blocks.astype(np.intp)]
 
 
 def _root(variance: np.ndarray) -> np.ndarray:

@@ -23,6 +23,8 @@ class Solution(NamedTuple):
     """(K, K, ...) formal, residual variance times inverse normal matrix."""
     block_covariance: np.ndarray | None
     """(K, K, ...) delete-one-block jackknife; None without blocks."""
+    blocks: np.ndarray | None
+    """(...) blocks with observations; None without blocks."""
     rms: np.ndarray
     """(...) weighted root-mean-square residual."""
     count: np.ndarray
@@ -66,8 +68,8 @@ def solve(
     freedom = count - len(columns)
     variance = np.where(freedom > 0, squares / np.where(freedom > 0, freedom, 1), np.nan)
     rms = np.sqrt(squares / np.where(total > 0, total, np.nan))
-    jackknife = None if blocks is None else _jackknife(normal, right, tally, beta)
-    return Solution(beta, variance * inverse, jackknife, rms, count, condition)
+    jackknife, used = (None, None) if blocks is None else _jackknife(normal, right, tally, beta)
+    return Solution(beta, variance * inverse, jackknife, used, rms, count, condition)
 
 
 def invert(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +141,7 @@ def _misfit(y, columns, weights, beta):
 
 
 def _jackknife(normal, right, tally, beta):
-    """Covariance (K, K, ...) from the solutions without each block that has data."""
+    """Covariance (K, K, ...) from the solutions without each block that has data, and the number of these (...)."""
     all_normal, all_right = normal.sum(axis=0), right.sum(axis=0)
     spread, used = np.zeros(all_normal.shape), np.zeros(tally.shape[1:])
     for b in range(len(normal)):
@@ -149,4 +151,4 @@ def _jackknife(normal, right, tally, beta):
         spread += np.where(here, shift[:, None] * shift[None, :], 0.0)
         used += here
     factor = np.where(used > 2, (used - 1) / np.where(used > 2, used, 1), np.nan)
-    return factor * spread
+    return factor * spread, used

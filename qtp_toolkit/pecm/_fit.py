@@ -75,7 +75,8 @@ def fit(
     uncertainty : {"year_block", "formal"}
         ``formal``: residual variance times inverse normal matrix, as in the paper; a lower bound, since residuals of
         one summer err together. ``year_block``: delete-one-calendar-year jackknife, which allows any correlation
-        within a year; needs three years, and is itself uncertain by a third with six.
+        within a year; needs three years. Its spread is itself estimated from as many numbers as there are years, so
+        it is widened by Student's t (11 % with six years) for one sigma to hold 68 %.
     upstream_reason : xarray.DataArray, optional
         (...) reason codes of earlier steps: pixels other than 0 become NaN and keep their code.
     min_dates : int

@@ -82,8 +82,8 @@ def make_array(
 
 
 def open_array(path: Path, name: str) -> zarr.Array:
-    """Open an array that exists for writing; empty blocks are written."""
-    return zarr.open_array(path / name, mode="r+", config={"write_empty_chunks": True})
+    """Open an array that exists for writing; empty blocks are written (``open_array(config=)`` would not do it)."""
+    return zarr.open_array(path / name, mode="r+").with_config({"write_empty_chunks": True})
 
 
 def write_region(path: Path, name: str, values: np.ndarray, start: tuple[int, int]) -> None:
@@ -112,7 +112,10 @@ def audit(path: Path) -> dict[str, dict[str, int | None]]:
     """Count files and bytes of every array below a run; ``expected`` is the number of chunks of block arrays."""
     out: dict[str, dict[str, int | None]] = {}
     for meta in sorted(path.glob("*.zarr/*/zarr.json")):
-        about = json.loads(meta.read_text(encoding="utf-8"))
+        try:
+            about = json.loads(meta.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise QtpDataError(f"metadata of the store are damaged: {error}", path=meta, code="R12") from None
         checked = any(codec["name"] == "blosc" for codec in about.get("codecs", []))
         grid = about["chunk_grid"]["configuration"]["chunk_shape"]
         expected = int(np.prod([-(-size // chunk) for size, chunk in zip(about["shape"], grid, strict=True)]))
@@ -121,12 +124,6 @@ def audit(path: Path) -> dict[str, dict[str, int | None]]:
             "files": len(sizes), "bytes": sum(sizes), "expected": expected if checked else None,
         }  # fmt: skip
     return out
-
-
-def sweep(path: Path) -> None:
-    """Remove what a killed process left half written."""
-    for entry in path.rglob("*.partial"):
-        entry.unlink(missing_ok=True)
 
 
 def plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:

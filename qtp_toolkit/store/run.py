@@ -28,7 +28,7 @@ from typing import Any
 
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
 from qtp_toolkit.store.fingerprint import differences, fingerprint
-from qtp_toolkit.store.layout import audit, sweep
+from qtp_toolkit.store.layout import audit
 from qtp_toolkit.store.lock import locked
 
 DATA, QUICKLOOK = "data.zarr", "quicklook.zarr"
@@ -56,7 +56,8 @@ class Run:
         """Lay out the empty arrays with ``make(path)``, or resume where an earlier process stopped."""
         self._refuse_others(restart=restart)
         if (self.path / "run.json").is_file():
-            sweep(self.path)
+            for half in [*self.path.rglob("*.partial"), *self.folder.glob(f".{self.name}.json.*.partial")]:
+                half.unlink(missing_ok=True)
             return
         shutil.rmtree(self.path, ignore_errors=True)
         self.data.parent.mkdir(parents=True)
@@ -157,7 +158,7 @@ def mark_done(path: Path, key: str, text: str) -> None:
 
 def put_text(path: Path, text: str) -> None:
     """Write a small file in one step: it is the old or the new one, never half of it."""
-    stage = path.with_name(f".{uuid.uuid4().hex}.{path.name}")
+    stage = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     with stage.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()

@@ -90,6 +90,31 @@ def scene(
 
 
 @app.command()
+def ingest(
+    *,
+    source: Annotated[str, typer.Option("--source", help="Source of the catalog.")] = "interferograms",
+    catalog: CatalogOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the store; default: below the output.")] = None,
+    storage: Annotated[str, typer.Option("--storage", help="float32, or compact (0.5 mrad).")] = "float32",
+    block: Annotated[int, typer.Option("--block", help="Side of a block in pixels, a multiple of 8.")] = 64,
+    memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB; a slab takes up to a third.")] = 2.0,
+    restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished run of something else.")] = False,
+) -> None:
+    """Copy a stack of interferograms to a store of pixel blocks, from which large areas are inverted."""
+    with _one_line("What is done is kept: run the same command again to go on from there."):
+        from qtp_toolkit import products, store  # noqa: PLC0415
+        from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
+
+        stack = open_catalog(catalog)[source]
+        typer.echo(store.slab_memory(stack, block=block, memory_budget=memory * 1e9))
+        folder = store.ingest(
+            stack, out or products.output_folder() / "store", name=source, storage=storage, block=block,
+            memory_budget=memory * 1e9, restart=restart, progress=True,
+        )  # fmt: skip
+    typer.echo(str(folder))
+
+
+@app.command()
 def dashboard(
     *,
     out: Annotated[Path | None, typer.Option("--out", help="Output folder of a run; default: qtp_output here.")] = None,

@@ -23,8 +23,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_files import refused, tif
 from small_stacks import PAIRS, lazy, slow_ingest, slow_write
+from typer.testing import CliRunner
 
-from qtp_toolkit import inversion, load
+from qtp_toolkit import cli, inversion, load
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError, describe
 from qtp_toolkit.store import ingest, open_store, slab_memory, write_blocks
 from qtp_toolkit.store.layout import chunk_files, write_region
@@ -206,6 +207,24 @@ def test_blocks_that_are_not_numbers_or_not_last_dims_are_refused(tmp_path):
     refused(write_blocks, rate, tmp_path, name="a", parameters={"when": np.array([1])}, code="C09")
 
 
+def test_the_command_says_its_memory_and_goes_on_where_it_was(tmp_path, rasters):
+    rasters()
+    catalog = tmp_path / "catalog.yaml"
+    catalog.write_text(
+        "catalog_version: 1\ntitle: t\nroots: [rasters]\nsources:\n  pairs: {description: d, kind: ifg_stack, "
+        "driver: geotiff_stack, uri: {phase: phase/*.tif, coherence: coherence/*.tif}, provenance: observed}\n"
+    )
+    words = ["ingest", "--source", "pairs", "--catalog", str(catalog), "--storage", "compact", "--block", "16"]
+    for _ in range(2):
+        told = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "store")])
+        assert told.exit_code == 0, told.output
+        assert "slab = 4 * n_pair * rows * width = 4 * 6 * 40 * 30 = 0.0 MB" in told.stdout
+    assert open_store(tmp_path / "store", name="pairs").attrs["storage"] == "compact"
+    told = CliRunner().invoke(cli.app, [*words, "--memory", "0.000001"])
+    assert told.exit_code == 1
+    assert told.stderr.startswith("error: a slab does not fit into a third of the memory budget")
+
+
 # Memory and disk
 
 
@@ -220,8 +239,8 @@ def test_the_memory_formula_is_told_and_held(tmp_path, no_compute):
         assert "331.4 MB" in message
         assert "300.0 MB at most" in message
         assert "* 6444 * 2778" in refused(ingest, full.chunk(y=-1), tmp_path / "store", code="R13")
+        refused(write_blocks, full, tmp_path / "store", name="copy", memory_budget=1e9, code="R13")
     assert not (tmp_path / "store").exists()
-    refused(write_blocks, full, tmp_path / "store", name="copy", code="R13")
 
 
 def test_a_small_disk_is_refused_before_anything_is_written(tmp_path, monkeypatch):

@@ -251,8 +251,19 @@ def require(
 
 
 def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
-    """Whether any array of ``obj`` is backed by dask."""
-    return obj.chunks is not None and len(obj.chunks) > 0
+    """Whether any array of ``obj`` is backed by dask; coordinates do not count."""
+    arrays = obj.data_vars.values() if isinstance(obj, xr.Dataset) else [obj]
+    return any(array.chunks is not None for array in arrays)
+
+
+def coordinate(obj: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:
+    """Values of a small coordinate (dates of pairs, limits of layers) that is needed before any computation.
+
+    ``.chunk()`` makes coordinates lazy along with the data; this reads them in the calling thread, whatever scheduler
+    is set for the data.
+    """
+    data = obj[name].data
+    return np.asarray(data.compute(scheduler="synchronous") if hasattr(data, "compute") else data)
 
 
 def phase_to_displacement(phase: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> xr.DataArray:

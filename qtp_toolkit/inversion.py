@@ -13,7 +13,7 @@ import numpy as np
 import xarray as xr
 from scipy.special import gammaln, hyp2f1
 
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, describe, require
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, describe, require
 from qtp_toolkit.kernels import pairs as graph
 from qtp_toolkit.kernels.elimination import Plan, make_plan
 
@@ -219,7 +219,7 @@ def _network(phase: xr.DataArray, reference_date: Any, *, allow_disconnected: bo
         raise QtpDataError(
             f"'phase' lacks coords {missing}", expected="reference and secondary on dim pair", found=list(phase.coords)
         )
-    reference, secondary = (graph.read(phase[name].data) for name in (REFERENCE, SECONDARY))
+    reference, secondary = (coordinate(phase, name) for name in (REFERENCE, SECONDARY))
     bad = graph.faults(reference, secondary)
     if bad:
         raise QtpDataError(
@@ -289,5 +289,5 @@ def _check_coherence(phase: xr.DataArray, coherence: xr.DataArray | None) -> Non
 
 
 def _names(da: xr.DataArray) -> list[str]:
-    ends = (graph.read(da[name].data).astype("datetime64[D]").astype(str) for name in (REFERENCE, SECONDARY))
+    ends = (coordinate(da, name).astype("datetime64[D]").astype(str) for name in (REFERENCE, SECONDARY))
     return [f"{a}/{b}" for a, b in zip(*ends, strict=True)]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, describe, require
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, describe, require
 from qtp_toolkit.kernels import pairs as graph
 
 PAPER_WINDOWS = ((0, 40), (350, 380), (725, 735))
@@ -198,7 +198,7 @@ def mean_by_pair(values: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.D
     """
     require(values, dims=("triplet",))
     dates, first, second = _index(pairs)
-    at = [np.searchsorted(dates, graph.read(values[name].data)) for name in ("first", "middle", "last")]
+    at = [np.searchsorted(dates, coordinate(values, name)) for name in ("first", "middle", "last")]
     sides = [(at[0], at[1]), (at[1], at[2]), (at[0], at[2])]
     belongs = np.zeros((len(first), values.sizes["triplet"]))
     for start, end in sides:
@@ -234,7 +234,7 @@ def canonicalise(stack: xr.DataArray | xr.Dataset) -> xr.DataArray | xr.Dataset:
 
 
 def _exchange(da: xr.DataArray) -> xr.DataArray:
-    first, second = (graph.read(da[name].data) for name in (REFERENCE, SECONDARY))
+    first, second = (coordinate(da, name) for name in (REFERENCE, SECONDARY))
     swapped = first > second
     out = da
     if swapped.any() and da.attrs.get("units") in ANTISYMMETRIC_UNITS:
@@ -244,7 +244,7 @@ def _exchange(da: xr.DataArray) -> xr.DataArray:
 
 
 def _ordered(stack: xr.DataArray | xr.Dataset) -> dict[str, tuple]:
-    both = np.sort(np.stack([graph.read(stack[name].data) for name in (REFERENCE, SECONDARY)]), axis=0)
+    both = np.sort(np.stack([coordinate(stack, name) for name in (REFERENCE, SECONDARY)]), axis=0)
     return {REFERENCE: (PAIR, both[0]), SECONDARY: (PAIR, both[1])}
 
 
@@ -255,7 +255,7 @@ def _index(pairs: xr.DataArray | xr.Dataset) -> tuple[np.ndarray, np.ndarray, np
         raise QtpDataError(
             f"pairs lack coords {missing}", expected="reference and secondary on dim pair", found=list(pairs.coords)
         )
-    reference, secondary = (graph.read(pairs[name].data) for name in (REFERENCE, SECONDARY))
+    reference, secondary = (coordinate(pairs, name) for name in (REFERENCE, SECONDARY))
     bad = graph.faults(reference, secondary)
     if bad:
         raise QtpDataError(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import DEPTH, QtpDataError, describe, require
+from qtp_toolkit.conventions import DEPTH, QtpDataError, coordinate, describe, require
 
 PARTICLE_DENSITY = 2700.0
 """Density of the soil solids in kg m-3; 2650 is also in use."""
@@ -48,7 +48,7 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     missing = [name for name in ("depth_top", "depth_bottom") if name not in profile.coords]
     if missing:
         raise QtpDataError("layer limits are missing", variable=str(profile.name), expected=missing)
-    top, bottom = profile["depth_top"].values, profile["depth_bottom"].values
+    top, bottom = coordinate(profile, "depth_top"), coordinate(profile, "depth_bottom")
     share = _point_weights(top, to_m) if (top == bottom).all() else np.minimum(bottom, to_m) - np.minimum(top, to_m)
     if not (share > 0).any():
         raise QtpDataError("no layer lies above the depth", expected=f"a top above {to_m} m", found=top)

@@ -10,6 +10,7 @@ import shutil
 import socket
 import time
 from pathlib import Path
+from threading import Timer
 
 import dask
 import dask.array as da
@@ -365,8 +366,6 @@ def test_workers_of_a_cluster_may_die(tmp_path):
     with LocalCluster(n_workers=2, threads_per_worker=1, **where) as cluster, Client(cluster):
         ingest(stack, tmp_path / "cluster", block=16)
         victims = [worker.pid for worker in cluster.workers.values()]
-        from threading import Timer  # noqa: PLC0415
-
         Timer(0.3, lambda: os.kill(victims[0], 9)).start()
         write_blocks(stack.map(abs), tmp_path / "cluster", **options)
     assert digest(tmp_path / "cluster") == digest(tmp_path / "threads")
@@ -402,6 +401,16 @@ def test_other_numbers_are_another_run(tmp_path, failing):
     message = refused(write_blocks, stopping() + 1, tmp_path, name="rate", block=16, parameters={"norm": "l2"})
     assert "norm='l1' then, 'l2' now" in message
     assert "what is computed from the inputs" in message
+
+
+def test_what_a_kill_after_publishing_leaves_is_no_unfinished_run(tmp_path):
+    write_blocks(lazy(), tmp_path, name="maps", parameters={"v": 1})
+    (old,) = tmp_path.glob("runs/maps/*")
+    shutil.copytree(old, tmp_path / "aside")
+    write_blocks(lazy(), tmp_path, name="maps", parameters={"v": 2})
+    shutil.copytree(tmp_path / "aside", old)
+    write_blocks(lazy(), tmp_path, name="maps", parameters={"v": 3})
+    assert len(list(tmp_path.glob("runs/maps/*"))) == 1
 
 
 def test_markers_of_another_run_do_not_count(tmp_path, failing):

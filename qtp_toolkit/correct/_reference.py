@@ -7,8 +7,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 
 from qtp_toolkit import grid
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, X, Y, is_lazy, require
-from qtp_toolkit.kernels import pairs as graph
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, X, Y, coordinate, is_lazy, require
 
 MASKED = 7
 """Reason code of masked pixels."""
@@ -192,7 +191,7 @@ def _window(phase: xr.DataArray, window: tuple[float, float, float, float]) -> x
 def _labels(phase: xr.DataArray, lead: list[str]) -> list[str]:
     """How an error names the interferograms (or dates) of a stack."""
     if lead == [PAIR] and REFERENCE in phase.coords:
-        ends = (graph.read(phase[name].data).astype("datetime64[D]").astype(str) for name in (REFERENCE, SECONDARY))
+        ends = (coordinate(phase, name).astype("datetime64[D]").astype(str) for name in (REFERENCE, SECONDARY))
         return [f"{a}/{b}" for a, b in zip(*ends, strict=True)]
     if lead == [TIME]:
         return list(phase[TIME].values.astype("datetime64[D]").astype(str))

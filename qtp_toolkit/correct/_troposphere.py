@@ -18,11 +18,11 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     X,
     Y,
+    coordinate,
     describe,
     is_lazy,
     require,
 )
-from qtp_toolkit.kernels import pairs as graph
 from qtp_toolkit.kernels.delay import trilinear, zenith_delay
 
 HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
@@ -132,7 +132,7 @@ def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> x
     require(series, dims=(TIME,))
     days = series[TIME].values.astype("datetime64[D]")
     order = np.argsort(days)
-    ends = [graph.read(pairs[name].data).astype("datetime64[D]") for name in (REFERENCE, SECONDARY)]
+    ends = [coordinate(pairs, name).astype("datetime64[D]") for name in (REFERENCE, SECONDARY)]
     missing = np.setdiff1d(np.concatenate(ends), days)
     if missing.size:
         raise QtpDataError(
@@ -142,7 +142,7 @@ def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> x
     first, second = (order[np.searchsorted(days[order], end)] for end in ends)
     bare = series.drop_vars(TIME).rename({TIME: PAIR})
     out = (bare.isel({PAIR: second}) - bare.isel({PAIR: first})).transpose(PAIR, ...)
-    coords = {name: (PAIR, graph.read(pairs[name].data)) for name in (REFERENCE, SECONDARY)}
+    coords = {name: (PAIR, coordinate(pairs, name)) for name in (REFERENCE, SECONDARY)}
     return out.assign_coords(coords).rename(series.name).assign_attrs(series.attrs)
 
 
@@ -171,7 +171,10 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
     bare = delay.drop_vars([name for name in delay.coords if name not in (TIME, Y, X)])
     chunks = {dim: size for dim, size in phase.chunksizes.items() if dim in delay.dims}
     bare = bare.chunk(chunks) if chunks and not is_lazy(bare) else bare
-    out = (phase - pair_difference(bare, phase)).astype(phase.dtype, copy=False)
+    shift = pair_difference(bare, phase).drop_vars([REFERENCE, SECONDARY])
+    if is_lazy(phase):  # picking dates in the order of the pairs has cut dask chunks along pair
+        shift = shift.chunk({PAIR: phase.chunksizes[PAIR]})
+    out = (phase - shift).astype(phase.dtype, copy=False)
     note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
     return describe(out.transpose(*phase.dims), "phase", **note)
 

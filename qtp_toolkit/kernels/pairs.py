@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-
-
-def read(days: Any) -> np.ndarray:
-    """Read the dates of pairs even if chunking a stack has made its coordinates lazy: they are few and needed first."""
-    return np.asarray(days.compute(scheduler="synchronous") if hasattr(days, "compute") else days)
 
 
 def faults(reference: np.ndarray, secondary: np.ndarray) -> str | None:

@@ -77,7 +77,7 @@ def make_array(
     group.create_array(
         name, shape=shape, dtype=how.dtype, chunks=how.chunks, fill_value=how.fill, attributes=attrs,
         dimension_names=[str(dim) for dim in dims], config={"write_empty_chunks": True},
-        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="shuffle", typesize=size), Crc32cCodec()],
+        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=size), Crc32cCodec()],
     )  # fmt: skip
 
 

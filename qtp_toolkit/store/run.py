@@ -114,24 +114,23 @@ class Run:
         for array, entry in found.items():
             if entry["expected"] is not None and entry["files"] != entry["expected"]:
                 raise _lost(self.path, array, entry["expected"], entry["files"])
+        others = [path for path in sorted(self.path.parent.iterdir()) if path != self.path]
         pointer = {
             "name": self.name, "run": self.path.relative_to(self.folder).as_posix(), "fingerprint": self.fingerprint,
-            "version": self.identity["version"], "arrays": found, **more,
+            "version": self.identity["version"], "replaced": [path.name for path in others], "arrays": found, **more,
         }  # fmt: skip
         put_text(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1))
-        for other in self.path.parent.iterdir():
-            if other != self.path:
-                shutil.rmtree(other, ignore_errors=True)
+        for other in others:
+            shutil.rmtree(other, ignore_errors=True)
         return self.folder
 
     def _refuse_others(self, *, restart: bool) -> None:
         """Refuse to start beside an unfinished run of other inputs, parameters or version; ``restart`` removes it."""
-        pointer = read_pointer(self.folder, self.name)
-        keep = {self.path, self.folder / pointer["run"] if pointer else None}
-        others = [path for path in self.path.parent.glob("*") if path not in keep]
+        pointer = read_pointer(self.folder, self.name) or {"run": "", "replaced": []}
+        others = [path for path in self.path.parent.glob("*") if path not in (self.path, self.folder / pointer["run"])]
         for other in others:
             identity = _json(other / "run.json")
-            if identity is not None and not restart:
+            if identity is not None and not restart and other.name not in pointer["replaced"]:
                 raise QtpDataError(
                     f"an unfinished run of {self.name!r} was made from something else", path=other, code="R08",
                     expected="the same inputs, parameters and version", found=differences(identity, self.identity),

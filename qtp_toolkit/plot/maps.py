@@ -23,6 +23,9 @@ from qtp_toolkit.plot.overlay import frame, graticule, north, scale_bar, vectors
 from qtp_toolkit.plot.style import CLASS_COLORS, DPI, LINE, label, style_of
 
 SHADE_FLOOR = 0.6
+COLORBAR = "colorbar"
+FLAT = 0.45
+"""Height over width of a map below which its color bar lies beneath it."""
 
 
 @panel
@@ -115,7 +118,7 @@ def onset_map(da: xr.DataArray, *, ax: Axes | None = None, **style: Any) -> Axes
     style = {"label": f"{title[:1].upper()}{title[1:]} (date)", **style}
     deformation_map(da, ax=ax, **style)
     for inset in ax.child_axes:
-        if inset.get_gid() == "colorbar":
+        if inset.get_gid() == COLORBAR:
             _mark_dates(inset)
     return ax
 
@@ -258,9 +261,11 @@ def _key(ax: Axes, da: xr.DataArray, classes: dict[int, str], mappable: Any, tex
             legend._legend_box.align = "left"
         return
     left, right, bottom, top = extent_of(da)
-    tall = (top - bottom) / (right - left) > 1.4
-    inset = ax.inset_axes([1.04, 0.2, 0.06, 0.6] if tall else [1.03, 0.0, 0.045, 1.0])
-    inset.set_gid("colorbar")
+    shape = (top - bottom) / (right - left)
+    flat = shape < FLAT
+    beside = [1.04, 0.2, 0.06, 0.6] if shape > 1.4 else [1.03, 0.0, 0.045, 1.0]
+    inset = ax.inset_axes([0.2, -0.12 / shape, 0.6, 0.02 / shape] if flat else beside)
+    inset.set_gid(COLORBAR)
     values = mappable.get_array().compressed()
     below, above = (
         (bool((values < mappable.norm.vmin).any()), bool((values > mappable.norm.vmax).any()))
@@ -268,7 +273,8 @@ def _key(ax: Axes, da: xr.DataArray, classes: dict[int, str], mappable: Any, tex
         else (False, False)
     )
     extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
-    bar = ax.figure.colorbar(mappable, cax=inset, extend=extend, extendfrac=0.03)
+    across = "horizontal" if flat else "vertical"
+    bar = ax.figure.colorbar(mappable, cax=inset, orientation=across, extend=extend, extendfrac=0.03)
     bar.outline.set_linewidth(0.5)
     bar.set_label("\n".join(textwrap.wrap(text or label(da), 38)))
 
@@ -299,10 +305,11 @@ def date_ticks(low: float, high: float) -> list[tuple[int, str]]:
 
 
 def _mark_dates(bar: Axes) -> None:
-    ticks = date_ticks(*bar.get_ylim())
-    bar.yaxis.set_major_locator(mpl.ticker.FixedLocator([day for day, _ in ticks]))
-    bar.yaxis.set_major_formatter(mpl.ticker.FixedFormatter([text for _, text in ticks]))
-    bar.yaxis.set_minor_locator(mpl.ticker.NullLocator())
+    axis = bar.xaxis if bar.get_ylim() == (0.0, 1.0) else bar.yaxis  # the short side of a color bar runs from 0 to 1
+    ticks = date_ticks(*axis.get_view_interval())
+    axis.set_major_locator(mpl.ticker.FixedLocator([day for day, _ in ticks]))
+    axis.set_major_formatter(mpl.ticker.FixedFormatter([text for _, text in ticks]))
+    axis.set_minor_locator(mpl.ticker.NullLocator())
 
 
 def _position(da: xr.DataArray, dim: Any, index: int) -> str:

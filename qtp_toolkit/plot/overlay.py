@@ -116,9 +116,11 @@ def graticule(ax: Axes) -> None:
     bottom_ticks = _crossings(ax, to_map, lons, (min(lat), max(lat)), meridian=True)
     left_ticks = _crossings(ax, to_map, lats, (min(lon), max(lon)), meridian=False)
     ax.set_xticks([at for at, _ in bottom_ticks], [_degree(value, "EW") for _, value in bottom_ticks])
-    ax.set_yticks(
-        [at for at, _ in left_ticks], [_degree(value, "NS") for _, value in left_ticks], rotation=90, va="center"
-    )
+    upright = (
+        90 if top - bottom > 0.45 * (right - left) else 0
+    )  # upright labels would run into each other on a flat map
+    names = [_degree(value, "NS") for _, value in left_ticks]
+    ax.set_yticks([at for at, _ in left_ticks], names, rotation=upright, va="center")
     ax.tick_params(length=2.5, pad=2)
 
 

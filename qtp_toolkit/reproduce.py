@@ -142,6 +142,8 @@ def reproduce(
         ``ok``, ``out``, ``notebooks`` (name, status done | skipped | failed, seconds, reason, cell), ``report`` (path).
     """
     jobs = jobs or min(2, os.cpu_count() or 1)
+    notebooks = find_notebooks(folder)
+    plan(notebooks, only)  # refuses an unknown name before anything is written
     target = Path(out).expanduser().resolve() if out else products.output_folder()
     target.mkdir(parents=True, exist_ok=True)
     settings = {"QTP_OUTPUT": str(target), "QTP_SCENE": scene, "QTP_SCHEDULER": scheduler, "MPLBACKEND": ""}
@@ -152,7 +154,7 @@ def reproduce(
         os.environ["QTP_CATALOG"] = str(found.path)
         inputs = _inputs(found)
         have = [name for name in products.PRODUCTS if products.exists(name)] if _stamped(target, inputs) else []
-        chosen = plan(find_notebooks(folder), only, have)
+        chosen = plan(notebooks, only, have)
         (target / _STAMP).write_text(json.dumps(inputs, indent=1), encoding="utf-8")
         outcomes = _run_all(chosen, found, out=target, jobs=jobs, timeout=cell_timeout, progress=progress)
         done = {"ok": all(o.status != "failed" for o in outcomes), "out": str(target), **inputs}

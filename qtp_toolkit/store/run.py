@@ -219,7 +219,8 @@ def progress_bar(text: str, steps: Iterable[Any], *, total: int, progress: bool)
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import track  # noqa: PLC0415
 
-    return iter(track(steps, text, total=total, console=Console(stderr=True), disable=not progress))
+    console = Console(stderr=True, force_jupyter=False)
+    return iter(track(steps, text, total=total, console=console, disable=not progress))
 
 
 def _json(path: Path) -> dict[str, Any] | None:

@@ -227,6 +227,6 @@ def _bar(text: str, *, progress: bool) -> Iterator[Callable[[float], None]]:
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
 
-    with Progress(console=Console(stderr=True), disable=not progress) as bar:
+    with Progress(console=Console(stderr=True, force_jupyter=False), disable=not progress) as bar:
         task = bar.add_task(text, total=100)
         yield lambda parts: bar.advance(task, parts)

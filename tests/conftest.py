@@ -9,6 +9,8 @@ import dask
 import numpy as np
 import pytest
 
+from qtp_toolkit import synthetic
+
 REAL_DATA = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 
 
@@ -48,3 +50,21 @@ def real_data():
 def _own_output(tmp_path, monkeypatch):
     """Keep what tests write out of the working folder."""
     monkeypatch.setenv("QTP_OUTPUT", str(tmp_path / "output"))
+
+
+@pytest.fixture(scope="session")
+def truth():
+    """Truth of the tiny embedded scene."""
+    return synthetic.scene("tiny")
+
+
+@pytest.fixture(scope="session")
+def seen(truth):
+    """What is observed of the tiny embedded scene."""
+    return synthetic.observe(truth)
+
+
+@pytest.fixture(scope="session")
+def stack(seen):
+    """Interferograms of the tiny embedded scene, in memory."""
+    return seen["interferograms"].compute()

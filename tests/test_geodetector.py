@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import xarray as xr
+from detector_maps import F_TEST, dependent_maps, grid, toy_samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,28 +11,15 @@ from qtp_toolkit import geodetector as gd
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.geodetector._detectors import _kinds
 
-F_TEST = "takes samples as independent"
 
-
-@pytest.fixture(scope="module")
+@pytest.fixture
 def toy():
-    """Seven samples in three strata, the first of a single sample."""
-    return xr.Dataset({"y": ("sample", np.arange(1.0, 8)), "x": ("sample", [0, 1, 1, 1, 2, 2, 2])})
-
-
-def grid(values, name="amplitude", **attrs):
-    ny, nx = values.shape
-    coords = {"y": np.arange(ny)[::-1] * 1000.0, "x": np.arange(nx) * 1000.0}
-    return xr.DataArray(values, dims=("y", "x"), coords=coords, name=name, attrs=attrs)
+    return toy_samples()
 
 
 @pytest.fixture
 def maps(rng):
-    """A map that depends on the first of three factors."""
-    first, second, third = (grid(rng.normal(size=(30, 40)), name) for name in ("first", "second", "third"))
-    y = grid(2.0 * first.values + 0.5 * second.values + rng.normal(size=(30, 40)) + 1000.0, units="mm")
-    y = y.where(rng.random(y.shape) > 0.1)
-    return y, xr.Dataset({da.name: da for da in (first, second, third)})
+    return dependent_maps(rng)
 
 
 # closed form

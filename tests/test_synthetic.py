@@ -15,22 +15,6 @@ from qtp_toolkit.synthetic import interferograms, places, temperature
 from qtp_toolkit.synthetic.frame import RULES, generator, lattice_noise, whole_frame
 from qtp_toolkit.synthetic.truth import frame_of, ground
 
-
-@pytest.fixture(scope="module")
-def truth():
-    return synthetic.scene("tiny")
-
-
-@pytest.fixture(scope="module")
-def seen(truth):
-    return synthetic.observe(truth)
-
-
-@pytest.fixture(scope="module")
-def stack(seen):
-    return seen["interferograms"].compute()
-
-
 # reproducible and scale-consistent
 
 

@@ -13,22 +13,6 @@ from qtp_toolkit.synthetic.frame import whole_frame
 from qtp_toolkit.synthetic.truth import frame_of, ground
 from qtp_toolkit.synthetic.vectors import vectors
 
-
-@pytest.fixture(scope="module")
-def truth():
-    return synthetic.scene("tiny")
-
-
-@pytest.fixture(scope="module")
-def seen(truth):
-    return synthetic.observe(truth)
-
-
-@pytest.fixture(scope="module")
-def stack(seen):
-    return seen["interferograms"].compute()
-
-
 # acquisitions and interferograms
 
 

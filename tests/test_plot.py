@@ -387,3 +387,15 @@ class TestSave:
         page = ax.figure.get_tightbbox()
         assert page.x0 >= -0.01
         assert page.x1 <= ax.figure.get_figwidth() + 0.01
+
+
+def test_name_of_a_line_that_starts_off_the_map_is_written_on_the_map():
+    table = pd.DataFrame(
+        {"name": ["fault"], "geometry": [{"type": "LineString", "coordinates": [[-5, 0.5], [5, 0.5]]}]}
+    )
+    table.attrs["crs"] = "EPSG:4326"
+    ax = plt.figure().add_subplot(xlim=(0, 1), ylim=(0, 1))
+    plot.vectors(ax, table, name="faults", text=True)
+    (words,) = [text for text in ax.texts if text.get_text() == "fault"]
+    assert 0 <= words.xy[0] <= 0.1
+    assert words.xy[1] == pytest.approx(0.5)

@@ -77,7 +77,7 @@ def vectors(
         for row, geometry in _rows(table):
             anchor = None
             for kind, parts in _parts(geometry):
-                anchor = _draw(ax, kind, [_projected(part, project) for part in parts], how)
+                anchor = _first_within(_draw(ax, kind, [_projected(part, project) for part in parts], how), *limits)
             if written and anchor is not None and row.get("name"):
                 _write(ax, str(row["name"]), anchor, how)
         ax.set(xlim=limits[0], ylim=limits[1])
@@ -208,21 +208,29 @@ def _projected(part: Any, project: pyproj.Transformer) -> np.ndarray:
 
 
 def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any]) -> np.ndarray:
-    """Draw one simple geometry; return the point where its name is written."""
+    """Draw one simple geometry; return the points (N, 2) where its name may be written, the best first."""
     line = {"lw": how["lw"], "ls": how.get("ls", "-")} if "lw" in how else {}
     color = how.get("color", how.get("edgecolor"))
     if kind == "Point":
         dot = {"marker": how.get("marker", "o"), "ms": how.get("ms", 3), "color": how.get("color", "black")}
         ax.plot(*parts[0].T, ls="none", mec="white", mew=0.4, zorder=5, **dot)
-        return parts[0][0]
+        return parts[0][:1]
     if kind == "LineString":
         for points in parts:
             ax.plot(*points.T, color=color, zorder=4, **line)
-        return parts[0][0]
+        steps = np.linspace(0, len(parts[0]) - 1, 201)
+        return np.column_stack([np.interp(steps, np.arange(len(parts[0])), axis) for axis in parts[0].T])
     path = OutlinePath.make_compound_path(*(OutlinePath(ring, closed=True) for ring in parts if len(ring) > 2))
     ax.add_patch(PathPatch(path, facecolor=how["facecolor"], edgecolor=how.get("edgecolor", color), zorder=3, **line))
     ring = parts[0]
-    return np.array([ring[:, 0].min(), ring[:, 1].max()])
+    return np.array([[ring[:, 0].min(), ring[:, 1].max()]])
+
+
+def _first_within(points: np.ndarray, across: tuple[float, float], up: tuple[float, float]) -> np.ndarray:
+    """First of the points that lies on the map; the first of all if none does."""
+    low, high = np.sort([across, up], axis=1).T
+    inside = ((points >= low) & (points <= high)).all(axis=1)
+    return points[inside.argmax()]
 
 
 def _write(ax: Axes, text: str, at: np.ndarray, how: Mapping[str, Any]) -> None:

@@ -1,0 +1,45 @@
+"""What every benchmark needs: CPU seconds of a piece of work, its peak memory, and a row of the table."""
+
+from __future__ import annotations
+
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def cpu(work: Callable[[], object], repeat: int = 3) -> float:
+    """Least CPU seconds of a few runs, the first of which (compilation) does not count."""
+    work()
+    spent = []
+    for _ in range(repeat):
+        start = time.process_time()
+        work()
+        spent.append(time.process_time() - start)
+    return min(spent)
+
+
+def in_child(work: Callable[..., Any], *args: Any) -> tuple[Any, float, float, float]:
+    """Run a module-level function in a fresh process: its answer, wall seconds, CPU seconds and peak memory in MB."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_measured, (work, args))
+
+
+def _measured(work: Callable[..., Any], args: tuple) -> tuple[Any, float, float, float]:
+    wall, start = time.perf_counter(), time.process_time()
+    answer = work(*args)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return answer, time.perf_counter() - wall, time.process_time() - start, peak
+
+
+def row(work: str, unit: str, ours: float, plain: float, note: str) -> dict[str, object]:
+    """One line of the table: rates of the toolkit and of the plain code or peer beside it."""
+    return {
+        "work": work,
+        "unit": f"{unit} per CPU-s",
+        "toolkit": ours,
+        "plain": plain,
+        "ratio": ours / plain,
+        "note": note,
+    }

@@ -11,7 +11,8 @@ import xarray as xr
 
 from qtp_toolkit import synthetic
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.synthetic import interferograms, places, temperature
+from qtp_toolkit.synthetic import acquisitions, interferograms, places, temperature
+from qtp_toolkit.synthetic.deformation import motion
 from qtp_toolkit.synthetic.frame import RULES, generator, lattice_noise, whole_frame
 from qtp_toolkit.synthetic.truth import frame_of, ground
 
@@ -248,10 +249,10 @@ def test_onsets_differ_from_year_to_year(truth):
     daily = synthetic.truth_lst(corner)
     assert daily.sizes["time"] == 2191
     frame = frame_of(truth)
-    fields = temperature.patterns(frame, ground(frame).fields)[:, 60:61, 20:21].reshape(-1, 1)
-    thaw, _ = temperature.crossings(
-        temperature.time_functions(2022)[:, : temperature.SMOOTH] @ fields[: temperature.SMOOTH]
-    )
+    made = ground(frame)
+    ratio = made.layers["conductivity_ratio"]
+    moved = motion(frame, temperature.patterns(frame, made.fields), made.fields, ratio, acquisitions.dates())
+    thaw = moved.thaw_onset[:, 60, 20]
     assert 1.5 < thaw.std() < 12.0
 
 

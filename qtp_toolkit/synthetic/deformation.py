@@ -14,24 +14,12 @@ import pandas as pd
 from qtp_toolkit.synthetic import places
 from qtp_toolkit.synthetic.fields import Fields
 from qtp_toolkit.synthetic.frame import Frame, generator
-from qtp_toolkit.synthetic.temperature import DAYS, SMOOTH, YEARS, crossings, time_functions
+from qtp_toolkit.synthetic.temperature import DAYS, SMOOTH, YEARS, time_functions
 
-_BLOCK = 2048
-_RATE_YEARS = slice(1, 6)
+_RATE_YEARS = (1, 6)
 """Thaw seasons that the acquisitions cover: 2015 to 2019."""
 _CHANGE = 0.11
 """Relative change of the seasonal strength between years."""
-
-
-class _Pixels(NamedTuple):
-    """What moves a block of pixels, all (..., pixels)."""
-
-    components: np.ndarray
-    strength: np.ndarray
-    ratio: np.ndarray
-    amplitude: np.ndarray
-    ice_rate: np.ndarray
-    tectonic: np.ndarray
 
 
 class Motion(NamedTuple):
@@ -80,69 +68,26 @@ def motion(frame: Frame, components: np.ndarray, ground: Fields, ratio: np.ndarr
     Motion
         Onsets (years, ny, nx) day of year; degree days (years, ny, nx) degC d; displacement (dates, ny, nx) in mm.
     """
-    size = frame.shape[0] * frame.shape[1]
-    flat = [a.reshape(-1, size) for a in (components, strengths(frame), ratio[None], ground.seasonal_amplitude[None])]
-    flat += [ground.ice_rate.reshape(1, size), ground.tectonic_rate.reshape(1, size)]
-    extra = places.weight(frame, places.DRAINED, plateau=0.95, end=1.5).reshape(size)
-    heave = 8.5 * late_heave(dates)[:, None]
-    years, count = len(YEARS), len(dates)
+    from qtp_toolkit.kernels import motion as kernel  # noqa: PLC0415  imports Numba
+
+    size, years = frame.shape[0] * frame.shape[1], len(YEARS)
+    single = (ratio, ground.seasonal_amplitude, ground.ice_rate, ground.tectonic_rate)
+    pixels = kernel.Pixels(
+        *(_flat(a, (-1, size)) for a in (components, strengths(frame))), *(_flat(a, size) for a in single)
+    )
+    first = np.searchsorted(DAYS.year, YEARS)
+    calendar = kernel.Calendar(
+        time_functions(frame.seed), SMOOTH, first, (dates - DAYS[0]).days.to_numpy(), _RATE_YEARS
+    )
     yearly = np.empty((4, years, size), dtype=np.float32)
-    displacement = np.empty((count, size), dtype=np.float32)
-    time = time_functions(frame.seed)
-    for start in range(0, size, _BLOCK):
-        part = slice(start, start + _BLOCK)
-        *yearly[:, :, part], displacement[:, part] = _pixels(time, _Pixels(*(a[:, part] for a in flat)), dates)
-        if extra[part].any():
-            displacement[:, part] += heave * extra[None, part]
+    displacement = np.empty((len(dates), size), dtype=np.float32)
+    kernel.move(calendar, pixels, yearly, displacement)
+    extra = places.weight(frame, places.DRAINED, plateau=0.95, end=1.5).reshape(size)
+    if extra.any():
+        displacement += (8.5 * late_heave(dates)[:, None] * extra).astype(np.float32)
     shape = frame.shape
-    return Motion(*(a.reshape(years, *shape) for a in yearly), displacement.reshape(count, *shape))
+    return Motion(*(a.reshape(years, *shape) for a in yearly), displacement.reshape(len(dates), *shape))
 
 
-def _running_sum(values: np.ndarray) -> np.ndarray:
-    """Sum of all days before, (days + 1, pixels): day by day, which keeps the memory access in order."""
-    out = np.zeros((values.shape[0] + 1, values.shape[1]), dtype=values.dtype)
-    for day, row in enumerate(values):
-        np.add(out[day], row, out=out[day + 1])
-    return out
-
-
-def _pixels(time: np.ndarray, ground: _Pixels, dates: pd.DatetimeIndex) -> tuple[np.ndarray, ...]:
-    """Seasons and displacement of a block of pixels, all (..., pixels)."""
-    components, strength, ratio, amplitude, ice_rate, tectonic = ground
-    temperature = time @ components
-    thaw, freeze = crossings(time[:, :SMOOTH] @ components[:SMOOTH])
-    warm, cold = _running_sum(np.maximum(temperature, 0.0)), _running_sum(np.maximum(-temperature, 0.0))
-    first = np.searchsorted(DAYS.year, YEARS)[:, None]
-    never = ~(np.isfinite(thaw) & np.isfinite(freeze))
-    begin = np.where(never, 200, np.floor(np.nan_to_num(thaw))).astype(int) + first
-    end = np.where(never, 200, np.floor(np.nan_to_num(freeze))).astype(int) + first
-    close = np.vstack([begin[1:], np.full((1, begin.shape[1]), DAYS.size)])
-
-    def upto(sums: np.ndarray, day: np.ndarray) -> np.ndarray:
-        return np.take_along_axis(sums, day, axis=0)
-
-    warm_begin, warm_end, cold_end = upto(warm, begin), upto(warm, end), upto(cold, end)
-    addt, addf = warm_end - warm_begin, upto(cold, close) - cold_end
-    closing = np.where(np.arange(len(YEARS))[:, None] < len(YEARS) - 1, addt / np.maximum(addf, 1.0), np.inf)
-    ratios = np.where(ratio * addf < addt, np.maximum(np.minimum(closing, 1e3), ratio), ratio)
-    ratios[-1] = ratio[0]
-    peak = np.sqrt(addt) * strength
-    scale = amplitude / np.maximum(peak.mean(axis=0), 1e-3) * strength
-    shares = addt / np.maximum(addt[_RATE_YEARS].mean(axis=0), 1e-3)
-    before = np.vstack([np.zeros((1, addt.shape[1])), np.cumsum(shares, axis=0)[:-1]])
-
-    out = np.empty((len(dates), temperature.shape[1]))
-    for number, day in enumerate((dates - DAYS[0]).days):
-        year = np.maximum((day + 1 > begin).sum(axis=0) - 1, 0)[None]
-        at = np.minimum(day + 1, np.take_along_axis(end, year, axis=0))
-        thawed = upto(warm, at) - np.take_along_axis(warm_begin, year, axis=0)
-        frozen = np.maximum(cold[day + 1] - np.take_along_axis(cold_end, year, axis=0), 0.0)
-        thawed = np.maximum(thawed, 0.0)
-        index = np.sqrt(thawed) - np.sqrt(np.take_along_axis(ratios, year, axis=0) * frozen * (day + 1 > at))
-        lost = np.take_along_axis(before, year, axis=0)
-        lost = lost + np.take_along_axis(shares, year, axis=0) * thawed / np.maximum(
-            np.take_along_axis(addt, year, axis=0), 1e-3
-        )
-        seasonal = np.take_along_axis(scale, year, axis=0) * np.maximum(index, 0.0)
-        out[number] = (ice_rate * lost + tectonic * (day / 365.25) - seasonal)[0]
-    return thaw, freeze, addt, addf, out.astype(np.float32)
+def _flat(values: np.ndarray, shape: int | tuple[int, int]) -> np.ndarray:
+    return np.ascontiguousarray(values.reshape(shape), dtype=np.float32)

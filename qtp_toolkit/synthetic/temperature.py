@@ -56,34 +56,3 @@ def patterns(frame: Frame, ground: Fields) -> np.ndarray:
 def day_number(dates: object) -> np.ndarray:
     """Index of calendar days in :data:`DAYS`."""
     return (pd.DatetimeIndex(dates).normalize() - DAYS[0]).days.to_numpy()
-
-
-def crossings(smooth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Thaw and freeze onset of every year, from the smooth part of the temperature.
-
-    Parameters
-    ----------
-    smooth : numpy.ndarray
-        (days, pixels), degC.
-
-    Returns
-    -------
-    thaw, freeze : numpy.ndarray
-        (years, pixels), day of year (1 January = 1, where its daily mean stands) of the last upward crossing
-        before summer and the first downward one after it; NaN where there is none.
-    """
-    first = np.searchsorted(DAYS.year, YEARS)
-    found = np.full((2, len(YEARS), smooth.shape[1]), np.nan, dtype=np.float32)
-    pixels = np.arange(smooth.shape[1])
-    for number, start in enumerate(first):
-        spring, autumn = smooth[start + 60 : start + 206], smooth[start + 204 : start + 352]
-        before = spring.shape[0] - 1 - np.argmax(spring[::-1] < 0, axis=0)
-        after = np.argmax(autumn < 0, axis=0)
-        ok = (spring < 0).any(axis=0) & (spring[-1] >= 0)
-        low, high = spring[before, pixels], spring[np.minimum(before + 1, spring.shape[0] - 1), pixels]
-        with np.errstate(all="ignore"):
-            found[0, number] = np.where(ok, 61.0 + before + low / (low - high), np.nan)
-            ok = (autumn < 0).any(axis=0) & (autumn[0] >= 0)
-            high, low = autumn[np.maximum(after - 1, 0), pixels], autumn[after, pixels]
-            found[1, number] = np.where(ok, 205.0 + after - 1 + high / (high - low), np.nan)
-    return found[0], found[1]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from qtp_toolkit.kernels import strata, surrogate
-from qtp_toolkit.kernels.strata_pairs import pair_layout, pair_tables
+from qtp_toolkit.kernels.moments import factor_tables, pair_layout, pair_tables
 
 FIBONACCI = np.array([1, 2, 2, 3, 5, 8, 13, 21, 34, 55.0])
 
@@ -72,11 +72,22 @@ def test_oracle_moments_of_a_large_offset_and_float32():
     values = np.full(1_200_000, 270.13, dtype=np.float32)
     values[::2] += np.float32(1.0)
     codes = np.tile(np.array([0, 1], dtype=np.int16), 600_000)[None]
-    table = strata.moment_tables(values, codes, (2,))
+    table = factor_tables(values, codes, (2,))
     np.testing.assert_allclose(
         table[1], [np.float64(np.float32(270.13) + np.float32(1)), np.float32(270.13)], rtol=1e-12
     )
     np.testing.assert_allclose(table[2], 0.0, atol=1e-9)
+
+
+def test_oracle_tables_are_the_moments_of_each_stratum(rng):
+    values = np.where(rng.random(3000) < 0.1, np.nan, rng.normal(5, 2, 3000))
+    codes = np.stack([rng.integers(-1, 3, 3000), rng.integers(-1, 6, 3000)])
+    tables = np.split(factor_tables(values, codes, (3, 6)), [3], axis=1)
+    for code, table in zip(codes, tables, strict=True):
+        groups = [values[(code == k) & np.isfinite(values)] for k in range(table.shape[1])]
+        np.testing.assert_array_equal(table[0], [g.size for g in groups])
+        np.testing.assert_allclose(table[1], [g.mean() for g in groups])
+        np.testing.assert_allclose(table[2], [g.var() * g.size for g in groups])
 
 
 def test_oracle_pairs_equal_single_tables(rng):
@@ -87,7 +98,7 @@ def test_oracle_pairs_equal_single_tables(rng):
     for p, (i, j) in enumerate(pairs):
         joint = flat[:, offsets[p] : offsets[p + 1]].reshape(3, sizes[i] + 1, sizes[j] + 1)[:, :-1, :-1]
         cell = np.where((codes[i] >= 0) & (codes[j] >= 0), codes[i] * sizes[j] + codes[j], -1)
-        alone = strata.moment_tables(values, cell[None], (sizes[i] * sizes[j],))
+        alone = factor_tables(values, cell[None], (sizes[i] * sizes[j],))
         np.testing.assert_allclose(joint.reshape(3, -1), alone, atol=1e-9)
 
 
@@ -98,10 +109,10 @@ FLOATS = st.floats(-100, 100, width=32)
 @given(arrays(np.float64, 40, elements=FLOATS), st.integers(1, 39), st.floats(-1e4, 1e4))
 def test_property_merged_halves_equal_the_whole(values, cut, shift):
     codes = (np.arange(40) % 3)[None]
-    parts = [strata.moment_tables(values[s], codes[:, s], (3,)) for s in (slice(0, cut), slice(cut, None))]
-    whole = strata.moment_tables(values, codes, (3,))
+    parts = [factor_tables(values[s], codes[:, s], (3,)) for s in (slice(0, cut), slice(cut, None))]
+    whole = factor_tables(values, codes, (3,))
     np.testing.assert_allclose(strata.merge_tables(np.stack(parts)), whole, atol=1e-7)
-    moved = strata.moment_tables(values + shift, codes, (3,))
+    moved = factor_tables(values + shift, codes, (3,))
     np.testing.assert_allclose(moved[2], whole[2], atol=1e-4)
 
 
@@ -109,11 +120,11 @@ def test_property_merged_halves_equal_the_whole(values, cut, shift):
 @given(arrays(np.float64, 30, elements=FLOATS), st.integers(2, 6))
 def test_property_q_lies_between_0_and_1_and_ignores_labels(values, k):
     codes = np.arange(30) % k
-    table = strata.moment_tables(values, codes[None], (k,))
+    table = factor_tables(values, codes[None], (k,))
     q = strata.q_statistic(table)
     if np.ptp(values) > 1e-3:
         assert -1e-12 <= q <= 1 + 1e-12
-        relabelled = strata.moment_tables(values, (k - 1 - codes)[None], (k,))
+        relabelled = factor_tables(values, (k - 1 - codes)[None], (k,))
         assert q == pytest.approx(strata.q_statistic(relabelled), abs=1e-12)
 
 

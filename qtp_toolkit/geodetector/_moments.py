@@ -9,7 +9,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, is_lazy
 from qtp_toolkit.geodetector._strata import as_strata
-from qtp_toolkit.kernels.strata import merge_tables, moment_tables
+from qtp_toolkit.kernels.strata import merge_tables
 
 FACTOR, OTHER = "factor", "other"
 
@@ -46,12 +46,10 @@ def moments(y: xr.DataArray, codes: list[xr.DataArray], sizes: tuple[int, ...], 
 
 
 def _table(y: np.ndarray, *codes: np.ndarray, sizes: tuple[int, ...], pairs: bool) -> np.ndarray:
-    flat = np.stack([code.ravel() for code in codes])
-    if not pairs:
-        return moment_tables(y.ravel(), flat, sizes)
-    from qtp_toolkit.kernels.strata_pairs import pair_tables  # noqa: PLC0415  (numba)
+    from qtp_toolkit.kernels import moments  # noqa: PLC0415  imports Numba
 
-    return pair_tables(y.ravel(), flat, sizes)
+    tables = moments.pair_tables if pairs else moments.factor_tables
+    return tables(y.ravel(), np.stack([code.ravel() for code in codes]), sizes)
 
 
 def _cells(sizes: tuple[int, ...], pairs: bool) -> int:

@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 
-SLICE = 1 << 19
-"""Samples treated at once: keeps temporary arrays small and in cache."""
-
 
 def quantile_edges(values: np.ndarray, k: int) -> np.ndarray:
     """Edges of ``k`` equally filled classes; a value that fills more than one class makes one class of its own."""
@@ -126,39 +123,6 @@ def interval_label(low: float, high: float) -> str:
     if np.isneginf(low):
         return "all" if np.isposinf(high) else f"< {high:.4g}"
     return f"> {low:.4g}" if np.isposinf(high) else f"{low:.4g} to {high:.4g}"
-
-
-def moment_tables(values: np.ndarray, codes: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
-    """Moment tables of several factors, one behind the other: ``(3, sum(sizes))`` float64.
-
-    Parameters
-    ----------
-    values : (samples,) array
-        NaN is skipped.
-    codes : (factors, samples) int array
-        Negative codes are skipped, for that factor only.
-    sizes : tuple of int
-        Number of strata of each factor.
-    """
-    parts = []
-    for start in range(0, max(values.size, 1), SLICE):
-        value = np.asarray(values[start : start + SLICE], dtype=np.float64)
-        parts.append(_slice_tables(value, codes[:, start : start + SLICE], sizes))
-    return merge_tables(np.stack(parts))
-
-
-def _slice_tables(value: np.ndarray, codes: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
-    finite = np.isfinite(value)
-    shift = value[finite].mean() if finite.any() else 0.0
-    deviation = np.where(finite, value - shift, 0.0)
-    tables = []
-    for code, size in zip(codes, sizes, strict=True):
-        cell = np.where(finite & (code >= 0), code, size).astype(np.intp)
-        count = np.bincount(cell, minlength=size + 1)[:size].astype(np.float64)
-        total = np.bincount(cell, weights=deviation, minlength=size + 1)[:size]
-        square = np.bincount(cell, weights=deviation * deviation, minlength=size + 1)[:size]
-        tables.append(table_from_sums(count, total, square, shift))
-    return np.concatenate(tables, axis=1)
 
 
 def table_from_sums(count: np.ndarray, total: np.ndarray, square: np.ndarray, shift: float) -> np.ndarray:

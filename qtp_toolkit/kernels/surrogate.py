@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from qtp_toolkit.kernels.strata import moment_tables, q_statistic
+from qtp_toolkit.kernels.strata import q_statistic
 
 
 def random_phase(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -65,6 +65,8 @@ def null_distribution(
 
 
 def _q_of_all(values: np.ndarray, codes: np.ndarray, sizes: tuple[int, ...]) -> list[float]:
-    table = moment_tables(values, codes, sizes)
+    from qtp_toolkit.kernels.moments import factor_tables  # noqa: PLC0415  imports Numba
+
+    table = factor_tables(values, codes, sizes)
     ends = np.cumsum(sizes)
     return [q_statistic(table[:, end - size : end]) for end, size in zip(ends, sizes, strict=True)]

@@ -38,6 +38,7 @@ REASONS = {
     5: "no land surface temperature",
     6: "not connected to the reference date",
     7: "masked",
+    8: "gap longer than accepted",
 }
 """Why a pixel is NaN; the codes of every ``reason`` layer (uint8)."""
 
@@ -74,6 +75,7 @@ VARIABLES: dict[str, Variable] = {
     "ddt_max": Variable("degC d", "maximum degree days of thawing"),
     "ddf_max": Variable("degC d", "maximum degree days of freezing"),
     "ddt_ddf_ratio": Variable("1", "ratio of thawing to freezing degree days"),
+    "mean_annual_temperature": Variable("degC", "mean annual temperature"),
     "permafrost_year": Variable("1", "number of the permafrost year, from thaw onset to thaw onset"),
     # soil
     "bulk_density": Variable("kg m-3", "soil bulk density"),
@@ -91,6 +93,15 @@ VARIABLES: dict[str, Variable] = {
     "coherence": Variable("1", "interferometric coherence"),
     "closure_phase": Variable("rad", "closure phase of the triplet"),
     "temporal_coherence": Variable("1", "temporal coherence of the network inversion"),
+    "phase_std": Variable("rad", "standard deviation of the phase at the date"),
+    "overruled": Variable("1", "number of pairs that the others overrule by more than half a cycle"),
+    "last_step": Variable("rad", "largest change of a date by the last reweighting"),
+    "groups": Variable("1", "number of groups of dates that valid pairs connect"),
+    "redundancy": Variable("1", "number of valid pairs beyond those that the dates need"),
+    "misfit": Variable("rad", "root-mean-square residual of the pair"),
+    "overruled_share": Variable("1", "share of pixels where the pair is off by more than half a cycle"),
+    "closure_errors": Variable("1", "number of triplets that do not close by whole cycles"),
+    "closure_error_share": Variable("1", "share of the pair's triplets that do not close by whole cycles"),
     "tropospheric_phase": Variable("rad", "tropospheric delay phase in the line of sight"),
     "incidence": Variable("degree", "incidence angle"),
     "perpendicular_baseline": Variable("m", "perpendicular baseline"),
@@ -240,7 +251,9 @@ def require(
         )
     if between is not None and da.size and not is_lazy(da):
         values = np.asarray(da.values)
-        outside = np.isfinite(values) & ((values < between[0]) | (values > between[1]))
+        low, high = values.min(), values.max()  # quick, and enough unless something is NaN or outside
+        fine = low >= between[0] and high <= between[1]
+        outside = np.isfinite(values) & ((values < between[0]) | (values > between[1])) if not fine else np.False_
         if outside.any():
             raise QtpDataError(
                 f"{label} leaves its physical range",

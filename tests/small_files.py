@@ -81,8 +81,8 @@ END_GROUP=SwathStructure
 GROUP=GridStructure
 	GROUP=GRID_1
 		GridName="MODIS_Grid_8Day_1km_LST"
-		XDim={n}
-		YDim={n}
+		XDim={columns}
+		YDim={rows}
 		UpperLeftPointMtrs=({left:.6f},{top:.6f})
 		LowerRightMtrs=({right:.6f},{bottom:.6f})
 		Projection=GCTP_SNSOID
@@ -91,32 +91,52 @@ GROUP=GridStructure
 END_GROUP=GridStructure
 END
 """
+CORE = """
+    OBJECT                 = {key}
+      NUM_VAL              = 1
+      VALUE                = {value}
+    END_OBJECT             = {key}
+"""
+LST_TAGS = {"units": "K", "scale_factor": 0.02, "_FillValue": 0, "long_name": "8-Day {part}time 1km grid LST"}
 
 
-def granule(folder: Path, name: str, values, *, layers=("LST_Day_1km", "LST_Night_1km"), qc=0) -> Path:
-    """Write a true HDF-EOS2 tile: SDS, StructMetadata.0 and a Vgroup of class GRID."""
+def core_metadata(product, date, *, collection=61, made="2021-01-01T00:00:00.000Z"):
+    """Write CoreMetadata.0 as far as the reader asks for it."""
+    rows = {
+        "PRODUCTIONDATETIME": f'"{made}"', "VERSIONID": collection, "SHORTNAME": f'"{product}"',
+        "RANGEENDINGDATE": '"2000-01-01"', "RANGEBEGINNINGDATE": f'"{date}"',
+    }  # fmt: skip
+    text = "".join(CORE.format(key=key, value=value) for key, value in rows.items())
+    return f"\nGROUP = INVENTORYMETADATA\n{text}\nEND_GROUP = INVENTORYMETADATA\n\nEND\n"
+
+
+def hdf4_tile(path: Path, layers, *, tile, core=None, struct=STRUCT) -> Path:
+    """Write a true HDF-EOS2 tile: SDS with attributes, StructMetadata.0, CoreMetadata.0 and a Vgroup of class GRID.
+
+    ``layers`` is {name: (array, attributes)}, ``tile`` its (h, v).
+    """
     from pyhdf.HDF import HC, HDF  # noqa: PLC0415
     from pyhdf.SD import SD, SDC  # noqa: PLC0415
     from pyhdf.V import V  # noqa: F401, PLC0415
 
-    path = folder / name
-    h, v = int(name.split(".")[2][1:3]), int(name.split(".")[2][4:6])
-    n = values.shape[0]
-    left, top = (h - 18) * TILE, (9 - v) * TILE
+    types = {"uint8": SDC.UINT8, "int8": SDC.INT8, "uint16": SDC.UINT16, "int16": SDC.INT16, "float32": SDC.FLOAT32}
+    rows, columns = next(iter(layers.values()))[0].shape
+    left, top = (tile[0] - 18) * TILE, (9 - tile[1]) * TILE
     sd = SD(str(path), SDC.WRITE | SDC.CREATE | SDC.TRUNC)
     references = []
-    for layer in layers:
-        sds = sd.create(layer, SDC.UINT16, values.shape)
+    for name, (values, attributes) in layers.items():
+        kind = types[str(values.dtype)]
+        sds = sd.create(name, kind, values.shape)
         sds[:] = values
+        for key, value in attributes.items():
+            text = isinstance(value, str)
+            sds.attr(key).set(SDC.CHAR if text else kind if key == "_FillValue" else SDC.FLOAT64, value)
         references.append(sds.ref())
         sds.endaccess()
-    for layer in ("QC_Day", "QC_Night"):
-        sds = sd.create(layer, SDC.UINT8, values.shape)
-        sds[:] = np.full(values.shape, qc, "uint8")
-        references.append(sds.ref())
-        sds.endaccess()
-    text = STRUCT.format(n=n, left=left, top=top, right=left + TILE, bottom=top - TILE)
+    text = struct.format(rows=rows, columns=columns, left=left, top=top, right=left + TILE, bottom=top - TILE)
     sd.attr("StructMetadata.0").set(SDC.CHAR, text)
+    if core is not None:
+        sd.attr("CoreMetadata.0").set(SDC.CHAR, core)
     sd.end()
     hdf = HDF(str(path), HC.WRITE)
     groups = hdf.vgstart()
@@ -128,3 +148,20 @@ def granule(folder: Path, name: str, values, *, layers=("LST_Day_1km", "LST_Nigh
     groups.end()
     hdf.close()
     return path
+
+
+def lst_layers(values, *, names=("LST_Day_1km", "LST_Night_1km"), qc=0, tags=None):
+    """Layers of an LST granule: day and night alike, and their quality bytes."""
+    own = LST_TAGS | (tags or {})
+    layers = {
+        name: (values, own | {"long_name": own["long_name"].format(part=part)})
+        for name, part in zip(names, ("day", "night"), strict=False)
+    }
+    byte = np.full(values.shape, qc, "uint8")
+    return layers | {"QC_Day": (byte, {}), "QC_Night": (byte, {})}
+
+
+def granule(folder: Path, name: str, values, *, qc=0, core=None, tile=None, **options) -> Path:
+    """Write an LST granule; its tile by its name unless told otherwise."""
+    place = tile or (int(name.split(".")[2][1:3]), int(name.split(".")[2][4:6]))
+    return hdf4_tile(folder / name, lst_layers(values, qc=qc, **options), tile=place, core=core)

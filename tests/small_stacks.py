@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import signal
 import time
+from pathlib import Path
 
 import dask.array as da
 import numpy as np
@@ -10,6 +14,7 @@ import pandas as pd
 import rioxarray  # noqa: F401  (registers .rio)
 import xarray as xr
 
+from qtp_toolkit import load
 from qtp_toolkit.conventions import describe
 from qtp_toolkit.store import ingest, write_blocks
 
@@ -27,10 +32,9 @@ def values(block_info=None, *, low, high, delay=0.0):
     return (low + (high - low) * out).astype("float32")
 
 
-def lazy(height=70, width=45, rows=16, columns=None, delay=0.0):
-    """Lazy stack of six pairs."""
-    chunks = (6, da.core.normalize_chunks((rows, columns or width), (height, width)))
-    chunks = ((6,), *chunks[1])
+def lazy(height=70, width=45, *, rows=16, columns=None, delay=0.0, pairs=PAIRS):
+    """Lazy stack, of six pairs unless told otherwise."""
+    chunks = ((len(pairs),), *da.core.normalize_chunks((rows, columns or width), (height, width)))
 
     def variable(name, low, high):
         data = da.map_blocks(
@@ -39,18 +43,55 @@ def lazy(height=70, width=45, rows=16, columns=None, delay=0.0):
         return describe(xr.DataArray(data, dims=("pair", "y", "x")), name)
 
     ds = xr.Dataset({"phase": variable("phase", -9, 9), "coherence": variable("coherence", 0.1, 1)})
-    ends = {name: ("pair", pd.to_datetime([pair[k] for pair in PAIRS]).astype("datetime64[ns]"))
+    ends = {name: ("pair", pd.to_datetime([pair[k] for pair in pairs]).astype("datetime64[ns]"))
             for k, name in enumerate(("reference", "secondary"))}  # fmt: skip
     grid = {"y": 4e6 - 90.0 * np.arange(height), "x": 4e5 + 90.0 * np.arange(width)}
     return ds.assign_coords(**ends, **grid).rio.write_crs(32646)
 
 
+def raster_stack(folder):
+    """Write a stack of true GeoTIFFs, with holes and zero coherence; returns what opens it afresh."""
+    from small_files import tif  # noqa: PLC0415
+
+    rng = np.random.default_rng(20220531)
+    for first, second in PAIRS:
+        phase = rng.normal(0, 4, (40, 30)).astype("float32")
+        phase[:9, :9] = 0.0
+        coherence = rng.uniform(0.1, 1, (40, 30)).astype("float32")
+        coherence[10, 10:13] = 0.0, 0.0009, 1.0
+        tif(folder / "phase" / f"{first}_{second}.tif", phase)
+        tif(folder / "coherence" / f"{first}_{second}.tif", coherence)
+    lists = {role: sorted((folder / role).glob("*.tif")) for role in ("phase", "coherence")}
+    return lambda **options: load.interferograms(
+        lists["phase"], coherence=lists["coherence"], baselines=range(6), **options
+    )
+
+
 def slow_ingest(folder):
     """Ingest a stack that takes its time."""
-    ingest(lazy(delay=0.01, rows=8), folder, block=8)
+    ingest(lazy(delay=0.03, rows=8), folder, block=8, memory_budget=4e4)
 
 
 def slow_write(folder):
     """Write a result that takes its time."""
     stack = lazy(delay=0.01, rows=8, columns=8)
     write_blocks(stack.map(abs), folder, name="maps", block=8, memory_budget=40_000)
+
+
+def deadly(block, block_info=None, *, at):
+    """End the process of whoever computes the block ``at``."""
+    if tuple(block_info[0]["chunk-location"]) == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return block + 1
+
+
+def digest(folder):
+    """Every file below a folder and its content."""
+    files = sorted(path for path in Path(folder).rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def chunks_of(folder, variable="phase"):
+    """Files of the blocks of one variable of all stores in a folder."""
+    found = Path(folder).glob(f"runs/*/*/data.zarr/{variable}/**/*")
+    return sorted(path for path in found if path.is_file() and path.name != "zarr.json")

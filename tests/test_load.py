@@ -212,11 +212,20 @@ def test_lst_table_grid_and_stations(tmp_path):
     np.testing.assert_array_equal(out.values[1], [[np.nan, 3], [4, np.nan]])
     assert [str(t)[:13] for t in out["time"].values] == ["2008-01-04T12", "2008-12-28T12"]
     assert out.attrs["units"] == "degC"
-    listed = load.lst_table(path, grid=False, units="K")["lst"]
-    assert listed.dims == ("time", "station")
-    assert float(listed[0, 1]) == pytest.approx(1 - 273.15, abs=1e-3)
+    by_letters = load.lst_table(path, pattern="LST%Y_%m_%d")
+    xr.testing.assert_identical(by_letters, load.lst_table(path))
+    assert by_letters.attrs["missing_composites"] == 44
+    assert load.lst_table(path, grid=False)["lst"].dims == ("time", "station")
+    assert "degC taken for kelvin" in refused(load.lst_table, path, units="K", code="M11")
+    path.write_text("LST2008_12_26,LST2008_01_01,lon,lat\n271.0,275,13.0127,45.0089\n272.0,270,13.0,45.0\n")
+    kelvin = load.lst_table(path, grid=False, units="K")["lst"]
+    assert float(kelvin[0, 1]) == pytest.approx(270 - 273.15, abs=1e-3)
     path.write_text("LST2008_01_01,lon,lat\n1,13.0,45.0\n1,13.01,45.0\n1,13.0163,45.0\n")
     assert "grid: false" in refused(load.lst_table, path)
+    path.write_text("LST2008_01_01,lon,lat\n271,13.0,45.0\n")
+    assert "kelvin" in refused(load.lst_table, path, code="M11")
+    path.write_text("LST2008_01_01,lon,lat\ncold,13.0,45.0\n")
+    assert "row 2" in refused(load.lst_table, path)
 
 
 KML = """<?xml version="1.0" encoding="UTF-8"?>
@@ -265,3 +274,6 @@ def test_geojson(tmp_path):
     assert "32646" in refused(load.vectors, path, code="I07")
     path.write_text("{")
     assert "not GeoJSON" in refused(load.vectors, path)
+    for odd in (["a", "b"], [[93.0], [94.0]], None, {"x": 1}):
+        path.write_text(json.dumps({"type": "LineString", "coordinates": odd}))
+        assert "feature 0" in refused(load.vectors, path)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import dask
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 from small_files import granule, refused, tif
 
 from qtp_toolkit import load
+from qtp_toolkit.load.strips import first_row
+from qtp_toolkit.load.tiff import Decode, Header, lazy_stack
 
 
 @pytest.fixture
@@ -33,6 +37,7 @@ def unwrapped(folder):
 
 
 def test_hyp3_stack(stack, no_compute):
+    """I23, I24: zeros that stand for no data and infinite values are NaN; I28: dates stay dates."""
     with no_compute():
         data = load.hyp3(unwrapped(stack))
     assert data["phase"].dims == ("pair", "y", "x")
@@ -50,6 +55,7 @@ def test_hyp3_stack(stack, no_compute):
 
 
 def test_pairs_written_backward_are_turned_round(tmp_path):
+    """I16, I17: one order of dates, one meaning of the sign."""
     forward = tif(tmp_path / "20180101_20180113.unw.tif", np.full((2, 2), 2.0, "float32"))
     backward = tif(tmp_path / "20180125_20180113.unw.tif", np.full((2, 2), 3.0, "float32"))
     data = load.interferograms([forward, backward])
@@ -62,6 +68,7 @@ def test_pairs_written_backward_are_turned_round(tmp_path):
 
 
 def test_licsar_coherence_is_0_to_255(tmp_path):
+    """I04: bytes are scaled; I08: x is the longitude, whatever order the coordinate system declares."""
     folder = tmp_path / "GEOC" / "20180101_20180113"
     phase = tif(
         folder / "20180101_20180113.geo.unw.tif",
@@ -80,9 +87,12 @@ def test_licsar_coherence_is_0_to_255(tmp_path):
     data = load.licsar([phase])
     np.testing.assert_allclose(data["coherence"].values[0], [[0, 0.2], [0.4, 1]], atol=1e-6)
     assert data.attrs["coherence_scale"] == pytest.approx(1 / 255)
+    assert 93 < data["x"][0] < 93.01
+    assert 34.99 < data["y"][0] < 35
 
 
 def test_upward_file_is_turned_round(tmp_path):
+    """I09: y always runs from north to south."""
     values = np.arange(1, 13, dtype="float32").reshape(4, 3)
     down = tif(tmp_path / "20180101_20180113.tif", values)
     up = tif(tmp_path / "20180113_20180125.tif", values, upward=True)
@@ -93,6 +103,7 @@ def test_upward_file_is_turned_round(tmp_path):
 
 
 def test_grids_that_jitter_are_one_and_others_are_refused_with_a_table(tmp_path):
+    """I05, I06, I07, I20: shifted, of another size, zone or pixel size."""
     values = np.ones((4, 4), "float32")
     a = tif(tmp_path / "20180101_20180113.tif", values)
     jitter = tif(tmp_path / "20180113_20180125.tif", values, origin=(400000.0 + 1e-6, 3800000.0 - 1e-6))
@@ -123,6 +134,7 @@ def test_aligned_grids_may_be_cropped_to_what_they_share(tmp_path):
 
 
 def test_stack_refusals(tmp_path, stack):
+    """I03, I11, I15, I18, I19, I27: with the files or pairs by name."""
     files = unwrapped(stack)
     Path(str(files[0]).replace("_unw_phase", "_corr")).unlink()
     message = refused(load.hyp3, files, code="I03")
@@ -144,7 +156,103 @@ def test_stack_refusals(tmp_path, stack):
     refused(load.interferograms, [wavy], code="I15")
 
 
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        pytest.param({"dtype": "complex64"}, "I11", id="I11-complex"),
+        pytest.param({"unit": "degree"}, "I11", id="I11-degrees"),
+        pytest.param({"unit": "m"}, "I12", id="I12-meters"),
+        pytest.param({"unit": "mm"}, "I12", id="I12-millimeters"),
+        pytest.param({"wavelength": 55.46576}, "I15", id="I15-mm"),
+        pytest.param({"wavelength": 5.546576}, "I15", id="I15-cm"),
+        pytest.param({"phase_sign": "toward"}, "I16", id="I16-sign"),
+    ],
+)
+def test_what_is_no_phase_in_rad_is_refused(tmp_path, change, code):
+    change = dict(change)
+    path = tif(tmp_path / "20180101_20180113.tif", np.ones((2, 2), change.pop("dtype", "float32")))
+    unit = change.pop("unit", "radian")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.units = [unit]
+    refused(load.interferograms, [path], code=code, **change)
+
+
+@pytest.mark.parametrize("name", ["20191231.0_20200112.tif", "2019.12.31_2020.01.12.tif", "20191232_20200112.tif"])
+def test_dates_are_never_guessed(tmp_path, name):
+    """I27, I28: a date that is no eight digits, or no date, is an error, not another day."""
+    path = tif(tmp_path / name, np.ones((2, 2), "float32"))
+    assert name in refused(load.interferograms, [path], code="I27")
+    exact = tif(tmp_path / "20191231T235959_20200112T000001.tif", np.ones((2, 2), "float32"))
+    assert load.interferograms([exact])["reference"].values[0] == np.datetime64("2019-12-31", "ns")
+
+
+LAYOUTS = {
+    "plain": {},
+    "two rows a strip": {"blockysize": 2},
+    "tiles": {"tiled": True, "blockxsize": 16, "blockysize": 16},
+    "deflate": {"compress": "deflate", "predictor": 3},
+    "BigTIFF": {"BIGTIFF": "YES"},
+    "foreign byte order": {"ENDIANNESS": "BIG" if sys.byteorder == "little" else "LITTLE"},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_pixels_are_those_that_gdal_reads(tmp_path, rng, layout):
+    """Plain rows are read without GDAL; whatever else there is, by it. Any window, also of the last odd rows."""
+    values = rng.normal(size=(37, 29)).astype("float32")
+    profile = {"driver": "GTiff", "height": 37, "width": 29, "count": 1, "dtype": "float32", "crs": "EPSG:32646"}
+    path = tmp_path / "20180101_20180113.tif"
+    with rasterio.open(
+        path, "w", transform=rasterio.Affine(80, 0, 4e5, 0, -80, 3.8e6), **profile, **LAYOUTS[layout]
+    ) as dataset:
+        dataset.write(values, 1)
+    plain = layout in ("plain", "two rows a strip", "BigTIFF")
+    assert (first_row(path, "float32") is not None) == plain
+    for chunks in (None, {"y": 5}, {"y": 5, "x": 7}, {"x": 29}):
+        np.testing.assert_array_equal(load.interferograms([path], chunks=chunks)["phase"].values[0], values)
+
+
+def test_rows_that_do_not_lie_in_order_are_left_to_gdal(tmp_path):
+    """Strips that were written from the bottom up, or that a hole interrupts."""
+    path = tmp_path / "20180101_20180113.tif"
+    profile = {"driver": "GTiff", "height": 40, "width": 400, "count": 1, "dtype": "float32", "crs": "EPSG:32646"}
+    values = np.arange(1, 16001, dtype="float32").reshape(40, 400)
+    with (
+        rasterio.open(
+            path, "w", transform=rasterio.Affine(80, 0, 4e5, 0, -80, 3.8e6), blockysize=4, **profile
+        ) as dataset,
+        rasterio.Env(GDAL_CACHEMAX=0),
+    ):
+        for top in range(36, -1, -4):
+            dataset.write(values[top : top + 4], 1, window=((top, top + 4), (0, 400)))
+    assert first_row(path, "float32") is None
+    np.testing.assert_array_equal(load.interferograms([path])["phase"].values[0], values)
+
+
+def test_a_file_that_shrinks_after_it_was_opened_is_named(tmp_path):
+    path = tif(tmp_path / "20180101_20180113.tif", np.ones((50, 50), "float32"))
+    data = load.interferograms([path])
+    path.write_bytes(path.read_bytes()[:6000])
+    assert path.name in refused(data["phase"].compute, code="M05")
+
+
+@pytest.mark.parametrize(
+    ("layout", "width", "rows", "columns"),
+    [("plain", 6000, 64, 448), ("strips", 2778, 8, 2778), ("tiles", 6000, 256, 256), ("plain", 200, 128, 200)],
+)
+def test_default_chunks_cut_no_block_of_the_files(layout, width, rows, columns):
+    """Of 1100 pairs; about 128 MB, rows and columns in the store's blocks of 64 where the layout allows it."""
+    blocks = {"plain": (1, width), "strips": (1, width), "tiles": (256, 256)}[layout]
+    header = Header(
+        Path("a.tif"), 4000, width, (1.0, 0.0, 0.0, 0.0, -1.0, 4000.0), "EPSG:32646", "float32", None, blocks,
+        8 if layout == "plain" else None, {},
+    )  # fmt: skip
+    stack = lazy_stack([header] * 1100, header, Decode(), dim="pair")
+    assert stack.data.chunksize == (1100, rows, columns)
+
+
 def test_check_stack(stack):
+    """I04, I10, I12, I21, I23: what only the pixels tell."""
     data = load.hyp3(unwrapped(stack))
     table = load.check_stack(data, every=1)
     assert len(table) == 3
@@ -152,11 +260,11 @@ def test_check_stack(stack):
     wrapped = data.assign(phase=(np.mod(data["phase"] + np.pi, 2 * np.pi) - np.pi).assign_attrs(units="rad"))
     assert "unwrapped" in refused(load.check_stack, wrapped, every=1, code="I10")
     assert "0.00392" in refused(load.check_stack, data.assign(coherence=data["coherence"] * 255), every=1, code="I04")
-    empty = data.assign(
-        phase=data["phase"].where(data["pair"] != 1)
-        if "pair" in data.coords
-        else data["phase"] * [[[1]], [[np.nan]], [[1]]]
-    )
+    meters = data.assign(phase=(data["phase"] * 0.005).assign_attrs(units="rad"))
+    assert "displacement in m" in refused(load.check_stack, meters, every=1, code="I12")
+    with pytest.warns(UserWarning, match="exactly 0"):
+        load.check_stack(data.fillna(0), every=1)
+    empty = data.assign(phase=data["phase"] * [[[1]], [[np.nan]], [[1]]])
     assert "2018-09-12" in refused(load.check_stack, empty, every=1, code="I21")
 
 

@@ -13,6 +13,7 @@ from qtp_toolkit.load.files import centers, period_days
 
 
 def test_closed_form_composites_end_with_the_year():
+    """M20: the last composite of a year has five or six days, and its center says so."""
     start = np.array(["2014-01-01", "2015-12-27", "2016-12-26"], "datetime64[D]")
     assert period_days(start, 8).tolist() == [8, 5, 6]
     expected = np.array(["2014-01-04T12", "2015-12-29T00", "2016-12-28T12"], "datetime64[ns]")
@@ -72,6 +73,7 @@ def test_appeears_file_from_south_to_north_gives_the_same(tmp_path, two_sensors)
 
 
 def test_appeears_long_gap_short_gap(tmp_path):
+    """M01: a short gap is listed, a long one is an error with its dates."""
     path = appeears(tmp_path / "MOD11A2.061_1km_aid0001.nc", day_number("2015-01-01", "2015-02-02"))
     attrs = load.modis_lst([path], sensors=["terra"], max_gap=3).attrs
     assert attrs["missing_dates_terra"] == "2015-01-09, 2015-01-17, 2015-01-25"
@@ -79,6 +81,7 @@ def test_appeears_long_gap_short_gap(tmp_path):
 
 
 def test_appeears_refusals(tmp_path, two_sensors):
+    """M21, M24, M27, M02, M26, M04, each naming what is wrong."""
     assert "aqua" in refused(load.modis_lst, two_sensors[:1], code="M21")
     broken = appeears(tmp_path / "MOD11A2.061_a.nc", YEAR_END, units="day of year")
     assert "day of year" in refused(load.modis_lst, [broken], sensors=["terra"], code="M24")
@@ -99,17 +102,66 @@ def test_appeears_refusals(tmp_path, two_sensors):
     assert "zero bytes" in message
 
 
-def test_check_lst_sees_night_warmer_than_day_and_empty_composites(two_sensors):
+def test_check_lst_warns_of_empty_composites_and_of_a_night_warmer_than_the_day(two_sensors):
+    """M16: composites without any value are named and counted; M22: so are day and night that look swapped."""
     data = load.modis_lst(two_sensors)
-    assert load.check_lst(data, every=1).loc["aqua_day", "empty"] == 1
-    swapped = data.assign(terra_day=data["terra_night"] - 5)
-    refused(load.check_lst, swapped, every=1, code="M22")
-    hole = data.assign(terra_day=data["terra_day"].where(data["time"] < data["time"][1]))
-    refused(load.check_lst, hole, every=1, code="M06")
-    refused(load.check_lst, data.assign(terra_day=data["terra_day"] + 273.15), every=1, code="M11")
+    with pytest.warns(UserWarning, match="aqua_(day|night): 1 composites without any valid pixel: 2016-01-04"):
+        table = load.check_lst(data, every=1)
+    assert table["empty"].to_dict() == {"terra_day": 0, "terra_night": 0, "aqua_day": 1, "aqua_night": 1}
+    assert table.loc["aqua_day", "first_empty"] == "2016-01-04"
+    terra = load.modis_lst(two_sensors, sensors=["terra"])
+    swapped = terra.assign(terra_day=terra["terra_night"] - 5)
+    with pytest.warns(UserWarning, match="terra: the night is warmer than the day"):
+        load.check_lst(swapped, every=1)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: c + 273.15, "kelvin"),
+        (lambda c: (c + 273.15) * 50, "not scaled"),
+        (lambda c: c * 0.02 - 273.15, "twice"),
+    ],
+    ids=["M11 kelvin", "M11 not scaled", "M11 scaled twice"],
+)  # fmt: skip
+def test_check_lst_guesses_at_the_scale(two_sensors, change, words):
+    data = load.modis_lst(two_sensors, sensors=["terra"])
+    assert words in refused(load.check_lst, data.assign(terra_day=change(data["terra_day"])), every=1, code="M11")
+
+
+def filled(tail, *, quality=0, side=32, times=4):
+    """Composites full of values, whose last rows on the last date are empty though their quality says otherwise."""
+    values = np.full((times, side, side), 5.0, "float32")
+    qc = np.zeros((times, side, side), "uint8")
+    values[:, :4, :4], qc[:, :4, :4] = np.nan, 2  # an honest cloud
+    values[-1, side - tail :], qc[-1, side - tail :] = np.nan, quality
+    values[:, :, -8:], qc[:, :, -8:] = np.nan, 0  # outside the cut-out: empty always
+    day = np.datetime64("2016-01-04") + 8 * np.arange(times)
+    coords = {"time": day.astype("datetime64[ns]")}
+    dims = ("time", "y", "x")
+    return xr.Dataset({"terra_day": (dims, values), "qc_terra_day": (dims, qc)}, coords)
+
+
+def test_tail_filled_with_zeros_is_told_from_cloud():
+    """M06: a block without values whose quality bytes all say "produced" is no cloud."""
+    message = refused(load.check_lst, filled(16), every=1, code="M06")
+    assert "51% on 2016-01-28" in message
+    assert load.check_lst(filled(16, quality=2), every=1).loc["terra_day", "hollow"] == 0.0
+    assert load.check_lst(filled(0), every=1).loc["terra_day", "hollow"] == 0.0
+    assert load.check_lst(filled(16), every=1, max_hollow=0.6).loc["terra_day", "hollow"] == pytest.approx(
+        24 / 47
+    )  # one of 48 blocks is never filled
+
+
+def test_many_empty_composites_are_refused(two_sensors):
+    """M06: more than half of the composites without a single value."""
+    data = load.modis_lst(two_sensors, sensors=["terra"])
+    hole = data.assign(terra_day=data["terra_day"].where(data["time"] < data["time"][1])).drop_vars("qc_terra_day")
+    assert "3 of 4" in refused(load.check_lst, hole, every=1, code="M06")
 
 
 def test_appeears_geotiff_fill_is_masked_without_any_tag(tmp_path, no_compute):
+    """M07, M08: fill is fill by the product, tagged or not."""
     files = appeears_tifs(tmp_path)
     with no_compute():
         data = load.modis_lst(files, sensors=["terra"])
@@ -121,11 +173,13 @@ def test_appeears_geotiff_fill_is_masked_without_any_tag(tmp_path, no_compute):
 
 
 def test_day_366_of_a_common_year_names_the_file(tmp_path):
+    """M19: not taken for the next 1 January."""
     files = appeears_tifs(tmp_path, dates=("2019366",))
     assert "doy2019366" in refused(load.modis_lst, files, sensors=["terra"], code="M19")
 
 
 def test_truncated_geotiffs_are_all_listed_at_open(tmp_path):
+    """M05: told by where the last block should end, before a pixel is read."""
     files = appeears_tifs(tmp_path)
     for path in files[:2]:
         path.write_bytes(path.read_bytes()[:-12])
@@ -149,3 +203,84 @@ def test_ndvi_merges_terra_and_aqua_by_date(tmp_path, no_compute):
     assert [str(t)[:13] for t in out["time"].values] == ["2019-08-04T12", "2019-08-12T12"]
     np.testing.assert_allclose(out.values[0], [[np.nan, 0.4], [-0.2, np.nan]], atol=1e-6)
     assert "MOD13Q1" in refused(load.ndvi, [*files, tif(tmp_path / "b" / names[1], dn)], code="M02")
+
+
+# AppEEARS in other guises ---------------------------------------------------------------------------------------------
+
+
+def test_unsorted_times_are_sorted(tmp_path):
+    """M23: within a file and between files."""
+    one = appeears(tmp_path / "MOD11A2.061_a.nc", day_number("2016-01-25", "2016-01-01"))
+    two = appeears(tmp_path / "MOD11A2.061_b.nc", day_number("2016-01-17", "2016-01-09"))
+    time = load.modis_lst([one, two], sensors=["terra"])["time"].values
+    assert (np.diff(time) == np.timedelta64(8, "D")).all()
+
+
+def test_quality_byte_with_fill_zero_stays_a_byte(tmp_path):
+    """M13: AppEEARS tags quality bytes with a fill of 0, which is the best quality."""
+    data = load.modis_lst([appeears(tmp_path / "MOD11A2.061_a.nc", day_number("2016-01-01"), qc=0)], sensors=["terra"])
+    assert data["qc_terra_day"].dtype == np.uint8
+    assert (data["qc_terra_day"].values == 0).all()
+
+
+def test_files_on_unlike_grids_are_refused(tmp_path):
+    one = appeears(tmp_path / "MOD11A2.061_a.nc", day_number("2016-01-01"))
+    two = appeears(tmp_path / "MOD11A2.061_b.nc", day_number("2016-01-09"))
+    with xr.open_dataset(two, engine="h5netcdf", decode_cf=False) as raw:
+        moved = raw.load().assign_coords(lat=raw["lat"] + 0.004)
+    moved.to_netcdf(tmp_path / "MOD11A2.061_c.nc", engine="h5netcdf")
+    message = refused(load.modis_lst, [one, tmp_path / "MOD11A2.061_c.nc"], sensors=["terra"], code="I06")
+    assert "MOD11A2.061_c.nc" in message
+
+
+@pytest.mark.parametrize(("units", "expected"), [("Kelvin", -3.15), ("degC", 270.0), ("", None)])
+def test_decimals_are_read_by_their_unit_only(tmp_path, units, expected):
+    """M11: scaled by somebody before; without a unit nobody can tell."""
+    path = appeears(tmp_path / "MOD11A2.061_a.nc", day_number("2016-01-01"))
+    with xr.open_dataset(path, engine="h5netcdf", decode_cf=False) as raw:
+        scaled = raw.load()
+    for name in ("LST_Day_1km", "LST_Night_1km"):
+        kelvin = scaled[name].astype("float32") * np.float32(0.02)
+        scaled[name] = kelvin.assign_attrs({"units": units, "_FillValue": np.float32(0)})
+    scaled.to_netcdf(tmp_path / "MOD11A2.061_b.nc", engine="h5netcdf")
+    if expected is None:
+        assert "LST_Day_1km" in refused(load.modis_lst, [tmp_path / "MOD11A2.061_b.nc"], sensors=["terra"], code="M11")
+    else:
+        day = load.modis_lst([tmp_path / "MOD11A2.061_b.nc"], sensors=["terra"])["terra_day"].values[0]
+        assert day[0, 1] == pytest.approx(expected, abs=1e-3)
+        assert np.isnan(day[2, 2])
+
+
+def test_renamed_netcdf_is_told_by_its_title(tmp_path):
+    path = appeears(tmp_path / "MYD11A2.061_a.nc", day_number("2016-01-01"))
+    with xr.open_dataset(path, engine="h5netcdf", decode_cf=False) as raw:
+        titled = raw.load().assign_attrs(title="MYD11A2.061 for aid0001")
+    titled.to_netcdf(tmp_path / "aqua.nc", engine="h5netcdf")
+    assert "aqua_day" in load.modis_lst([tmp_path / "aqua.nc"], sensors=None)
+    titled.assign_attrs(title="").to_netcdf(tmp_path / "what.nc", engine="h5netcdf")
+    assert "what.nc" in refused(load.modis_lst, [tmp_path / "what.nc"], code="M04")
+
+
+def test_geotiff_type_and_layers(tmp_path):
+    """M12 and M27: a quality byte as decimals, layers that are missing."""
+    files = appeears_tifs(tmp_path)
+    odd = tif(files[2], np.full((3, 4), np.nan, "float32"), crs="EPSG:4326", origin=(93, 35), pixel=0.01)
+    assert odd.name in refused(load.modis_lst, files, sensors=["terra"], code="M12")
+    message = refused(load.modis_lst, [f for f in files if "LST_Night" not in f.name], sensors=["terra"], code="M27")
+    assert "no layer for night" in message
+
+
+def test_coarse_geotiff_and_layers_that_play_no_role(tmp_path):
+    files = appeears_tifs(tmp_path, product="MOD11B2.061", dates=("2019001",))
+    for path in files:
+        path.rename(path.with_name(path.name.replace("1km", "6km")))
+    tif(tmp_path / "MOD11B2.061_Day_view_time_doy2019001_aid0001.tif", np.zeros((3, 4), "uint8"), crs="EPSG:4326")
+    data = load.modis_lst(sorted(tmp_path.glob("*.tif")), sensors=["terra"])
+    assert data["terra_day"].values[0, 0, 1] == pytest.approx(-3.15, abs=1e-4)
+
+
+def test_time_in_months_of_any_netcdf_is_refused(tmp_path):
+    """M24: what xarray cannot decode names the file."""
+    raw = xr.Dataset({"v": ("time", [1.0])}, {"time": ("time", [3], {"units": "months since 2000-01-01"})})
+    raw.to_netcdf(tmp_path / "m.nc", engine="h5netcdf")
+    assert "m.nc" in refused(load.netcdf, tmp_path / "m.nc", code="M24")

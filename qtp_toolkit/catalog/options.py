@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from qtp_toolkit.conventions import VARIABLES
 
@@ -20,18 +20,40 @@ class Nothing(Options):
     """No options."""
 
 
-class Lst(Options):
-    """MODIS LST.
+class Modis(Options):
+    """MODIS land surface temperature or vegetation index.
 
-    ``sensors`` must all be there; ``max_gap`` is the longest run of missing composites that is let through (and
-    listed); ``duplicates`` says what to do with two files of one composite; ``mixed_collections`` allows 006 beside
-    061.
+    ``sensors`` must all be there (by default both for temperature, those that are for the vegetation index);
+    ``max_gap`` is the longest run of missing composites that is let through and listed (by default 3 for temperature,
+    any for the vegetation index); ``duplicates`` says what to do with two files of one composite;
+    ``mixed_collections`` allows 006 beside 061; ``min_cover`` is the share of ``settings.bounds`` that must be covered
+    (by default 0.99 for granules, 0 for cut-outs); ``quality_mask`` masks the vegetation index by its quality layer.
     """
 
-    sensors: Annotated[list[Literal["terra", "aqua"]], Field(min_length=1)] = ["terra", "aqua"]
-    max_gap: Annotated[int, Field(ge=0)] = 3
+    sensors: Annotated[list[Literal["terra", "aqua"]], Field(min_length=1)] | None = None
+    max_gap: Annotated[int, Field(ge=0)] | None = None
     duplicates: Literal["error", "newest"] = "error"
     mixed_collections: bool = False
+    min_cover: Annotated[float, Field(ge=0, le=1)] | None = None
+    quality_mask: bool = True
+
+
+def _in_the_table(value: str) -> str:
+    if value not in VARIABLES:
+        raise ValueError(f"variable {value!r} is not in the variable table; it has {sorted(VARIABLES)}")
+    return value
+
+
+def _dated(value: str) -> str:
+    expression = date_expression(value)
+    check_pattern(expression, ("year",))
+    if "doy" not in re.compile(expression).groupindex:
+        check_pattern(expression, ("year", "month", "day"))
+    return value
+
+
+Variable = Annotated[str, AfterValidator(_in_the_table)]
+DatePattern = Annotated[str, AfterValidator(_dated)]
 
 
 class LstTable(Options):
@@ -39,7 +61,7 @@ class LstTable(Options):
 
     longitude: str = "lon"
     latitude: str = "lat"
-    pattern: str = r"(?P<year>\d{4})_(?P<month>\d{2})_(?P<day>\d{2})"
+    pattern: DatePattern = r"(?P<year>\d{4})_(?P<month>\d{2})_(?P<day>\d{2})"
     units: Literal["degC", "K"] = "degC"
     stamp: Literal["start", "center"] = "start"
     composite_days: Annotated[int, Field(ge=1, le=32)] = 8
@@ -73,38 +95,35 @@ class Stack(Options):
         return value
 
 
-class Raster(Options):
-    """One GeoTIFF: which quantity of the variable table it is, and how its file stores it."""
+class _Stored(Options):
+    """How a GeoTIFF stores a quantity; without ``scale_factor`` the file's own holds."""
 
-    variable: str
     units: str | None = None
-    nodata: float | None = None
-    scale_factor: float = 1.0
+    nodata: float | list[float] | None = None
+    scale_factor: float | None = None
     add_offset: float = 0.0
     band: Annotated[int, Field(ge=1)] = 1
     valid_range: (
         Annotated[tuple[float, float], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)] | None
     ) = None
 
-    @field_validator("variable")
-    @classmethod
-    def _in_the_table(cls, value: str) -> str:
-        if value not in VARIABLES:
-            raise ValueError(f"variable {value!r} is not in the variable table; it has {sorted(VARIABLES)}")
-        return value
+
+class Raster(_Stored):
+    """One GeoTIFF: which quantity of the variable table it is, and how its file stores it."""
+
+    variable: Variable
 
 
-class Series(Raster):
-    """GeoTIFFs of one quantity, one a date; ``pattern`` has groups year and doy, or year, month, day."""
+class Series(_Stored):
+    """GeoTIFFs, one a date: of one quantity, ``variable``, or of those that the roles of the uri name.
 
-    pattern: str = r"doy(?P<year>\d{4})(?P<doy>\d{3})"
+    ``pattern`` finds the date in a name: a regular expression with groups year and doy, or year, month, day; or the
+    letters of strftime, such as ``%Y%j`` or ``%Y_%m_%d``.
+    """
+
+    variable: Variable | None = None
+    pattern: DatePattern = r"doy(?P<year>\d{4})(?P<doy>\d{3})"
     composite_days: Annotated[int, Field(ge=1, le=366)] = 1
-
-    @field_validator("pattern")
-    @classmethod
-    def _has_a_date(cls, value: str) -> str:
-        check_pattern(value, ("year",))
-        return value
 
 
 class SoilGrids(Options):
@@ -153,9 +172,9 @@ class Csv(Options):
 
 
 OPTIONS: dict[str, type[Options]] = {
-    "appeears_netcdf": Lst,
-    "appeears_geotiff": Lst,
-    "modis_hdf4": Lst,
+    "appeears_netcdf": Modis,
+    "appeears_geotiff": Modis,
+    "modis_hdf4": Modis,
     "lst_table": LstTable,
     "hyp3": Stack,
     "licsar": Stack,
@@ -170,6 +189,33 @@ OPTIONS: dict[str, type[Options]] = {
     "geojson": Nothing,
     "kml": Nothing,
 }
+
+
+_DATE_PARTS = {
+    "%Y": r"(?P<year>\d{4})", "%m": r"(?P<month>\d{2})", "%d": r"(?P<day>\d{2})", "%j": r"(?P<doy>\d{3})", "%%": "%",
+}  # fmt: skip
+
+
+def date_expression(pattern: str) -> str:
+    """Regular expression of a pattern in the letters of strftime (%Y, %m, %d, %j); any other pattern is returned as is.
+
+    Parameters
+    ----------
+    pattern : str
+        ``%Y%j``, ``LST_%Y-%m-%d.tif``, or a regular expression.
+
+    Raises
+    ------
+    ValueError
+        If it has another letter of strftime, or no year.
+    """
+    if "%" not in pattern or "(?P<" in pattern:
+        return pattern
+    pieces = re.split(r"(%.?)", pattern)
+    unknown = [piece for piece in pieces if piece.startswith("%") and piece not in _DATE_PARTS]
+    if unknown or "%Y" not in pieces:
+        raise ValueError(f"pattern {pattern!r}: of strftime only {', '.join(_DATE_PARTS)} are known, and %Y is needed")
+    return "".join(_DATE_PARTS.get(piece, re.escape(piece)) for piece in pieces)
 
 
 def check_pattern(pattern: str, groups: tuple[str, ...]) -> None:

@@ -6,8 +6,9 @@ The catalog calls these for you; called directly they take paths::
     stack = load.hyp3(sorted(folder.glob("S1*/*_unw_phase.tif")))
 
 What every loader promises: at open only headers are read; bad files are listed all at once; fill values go by the
-product's specification, not by the file's tags; unsigned integers are cast before they are scaled; quality bytes
-stay bytes; grids are compared and never silently joined; y runs from north to south; every grid carries its CRS in
+product's specification, and tags that contradict it are refused; unsigned integers are cast before they are scaled;
+quality bytes stay bytes; a wrong unit is an error, a stray value NaN; what is missing or dropped is counted in attrs;
+grids are compared and never silently joined; y runs from north to south; every grid carries its CRS in
 ``spatial_ref``. Tasks carry paths and windows, so the arrays work under threads, processes and ``dask.distributed``.
 """
 
@@ -17,7 +18,8 @@ from qtp_toolkit.load.datasets import era5, netcdf, zarr
 from qtp_toolkit.load.features import vectors
 from qtp_toolkit.load.insar import check_stack, hyp3, interferograms, licsar
 from qtp_toolkit.load.modis import modis_lst, ndvi
-from qtp_toolkit.load.rasters import dem, raster, series, soilgrids
+from qtp_toolkit.load.rasters import dem, raster, series, series_set
+from qtp_toolkit.load.soil import soilgrids
 from qtp_toolkit.load.tables import station_series, stations
 
 __all__ = [
@@ -34,6 +36,7 @@ __all__ = [
     "netcdf",
     "raster",
     "series",
+    "series_set",
     "soilgrids",
     "station_series",
     "stations",

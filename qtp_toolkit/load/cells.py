@@ -9,8 +9,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit.catalog.options import date_expression
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
+from qtp_toolkit.load.checks import refuse_unscaled
+from qtp_toolkit.load.composites import missing_dates
 from qtp_toolkit.load.files import centers, date_of, no_duplicates, on_grid
+from qtp_toolkit.load.tables import numbers, read_table
 
 
 def lst_table(
@@ -34,7 +38,8 @@ def lst_table(
     longitude, latitude : str
         Headings, degrees.
     pattern : str
-        Regular expression that finds the date in a heading: groups year, month, day or year, doy.
+        Finds the date in a heading: a regular expression with groups year, month, day or year, doy; or the letters of
+        strftime, such as ``LST%Y_%m_%d``.
     units : {"degC", "K"}
         Unit of the values.
     stamp : {"start", "center"}
@@ -49,17 +54,18 @@ def lst_table(
     Returns
     -------
     xarray.Dataset
-        ``lst``, degC, float32, in memory. The source must say whether it is a daily mean: the table cannot.
+        ``lst``, degC, float32, in memory; attrs ``missing_composites`` and ``missing_dates`` between the first and the
+        last. The source must say whether it is a daily mean: the table cannot.
 
     Raises
     ------
     QtpDataError
-        If headings are missing, no heading holds a date, cells stand twice, or the grid is irregular.
+        If headings are missing, no heading holds a date, a value is no number, cells or dates stand twice (M02), the
+        grid is irregular, or the values cannot be in degC (M11).
     """
-    import pandas as pd  # noqa: PLC0415
-
-    table = pd.read_csv(path, na_values=["NA", "NaN", ""])
-    dated = [(name, match) for name in table.columns if (match := re.search(pattern, name))]
+    table = read_table(path)
+    expression = date_expression(pattern)
+    dated = [(name, match) for name in table.columns if (match := re.search(expression, name))]
     lacking = [name for name in (longitude, latitude) if name not in table.columns]
     if lacking or not dated:
         raise QtpDataError(
@@ -69,14 +75,19 @@ def lst_table(
     start = np.array([date_of(match, path) for _, match in dated])
     no_duplicates(start, [Path(name) for name, _ in dated], "composite", "M02")
     order = np.argsort(start)
-    values = table[[dated[k][0] for k in order]].to_numpy("float32").T.copy()
+    values = np.stack([numbers(table, dated[k][0], path) for k in order]).astype("float32")
     values[np.isin(values, np.asarray(missing, "float32"))] = np.nan
     values -= np.float32(273.15 if units == "K" else 0.0)
     time = centers(start[order], composite_days) if stamp == "start" else start[order].astype("datetime64[ns]")
-    lon, lat = table[longitude].to_numpy(float), table[latitude].to_numpy(float)
+    if np.isfinite(values).any():
+        refuse_unscaled("lst", float(np.nanmedian(values)), path)
+    lon, lat = numbers(table, longitude, path), numbers(table, latitude, path)
     lay = _gridded if grid else _listed
-    out = lay(values, time, lon, lat, path)
-    return describe(out, "lst").to_dataset().assign_attrs(composite_days=composite_days)
+    out = describe(lay(values, time, lon, lat, path), "lst").to_dataset()
+    lost = missing_dates(start[order], composite_days)
+    return out.assign_attrs(
+        composite_days=composite_days, missing_composites=len(lost), missing_dates=", ".join(map(str, lost))
+    )
 
 
 def _listed(values: np.ndarray, time: np.ndarray, lon: np.ndarray, lat: np.ndarray, _path: Path) -> xr.DataArray:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -10,61 +11,114 @@ import xarray as xr
 from qtp_toolkit.conventions import TIME, QtpDataError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pandas as pd
 
+_LAYERS = ("terra_day", "terra_night", "aqua_day", "aqua_night")
+_SIDE = 8
+"""Blocks a side in which empty ground is looked for."""
 
-def check_lst(data: xr.Dataset, *, every: int = 4, max_empty: float = 0.5) -> pd.DataFrame:
+
+def check_lst(data: xr.Dataset, *, every: int = 4, max_empty: float = 0.5, max_hollow: float = 0.1) -> pd.DataFrame:
     """Read a thinned copy of the LST and tell whether it can be what it says. This one computes.
 
     Parameters
     ----------
     data : xarray.Dataset
-        From :func:`qtp_toolkit.load.modis_lst`: ``terra_day`` ... (time, y, x), degC.
+        From :func:`qtp_toolkit.load.modis_lst`: ``terra_day`` ... (time, y, x), degC, with their quality bytes.
     every : int
         Rows and columns to step over.
     max_empty : float
-        Largest share of composites without a single valid pixel (cloud over everything, or a zero-filled tail).
+        Largest share of composites without a single valid pixel.
+    max_hollow : float
+        Largest share of blocks of one composite that hold no value though their quality bytes say that values were
+        produced: so a download looks whose tail was filled with zeros. Blocks that are empty in every composite
+        (outside the cut-out, open water) do not count.
 
     Returns
     -------
     pandas.DataFrame
         One row a layer: ``valid`` (share of values), ``median``, ``smallest``, ``largest`` (degC), ``empty``
-        (composites without a valid pixel), ``first_empty`` (date).
+        (composites without a valid pixel), ``first_empty`` (date), ``hollow`` (largest share of hollow blocks of a
+        composite; NaN without quality bytes). Empty composites are NaN already, so they take no part in any fit.
 
     Raises
     ------
     QtpDataError
-        M06: more than ``max_empty`` of the composites are empty; M11: median outside -60..60 degC; M22: the night
-        is warmer than the day.
+        M06: hollow blocks, or more than ``max_empty`` of the composites empty; M11: median outside -60..60 degC.
+
+    Warns
+    -----
+    UserWarning
+        M16: composites without any valid pixel, with their dates; M22: a night that is warmer than the day.
     """
     import pandas as pd  # noqa: PLC0415
 
-    layers = [name for name in ("terra_day", "terra_night", "aqua_day", "aqua_night") if name in data]
-    thin = data[layers].isel(y=slice(None, None, every), x=slice(None, None, every)).compute()
-    rows = []
-    for name in layers:
-        values = thin[name].to_numpy()
-        known = np.isfinite(values)
-        empty = ~known.any((1, 2))
-        some = values[known] if known.any() else np.array([np.nan])
-        dates = thin[TIME].to_numpy()[empty].astype("datetime64[D]")
-        rows.append({
-            "layer": name, "valid": known.mean(), "median": np.median(some), "smallest": some.min(),
-            "largest": some.max(), "empty": int(empty.sum()), "first_empty": str(dates[0]) if len(dates) else "",
-        })  # fmt: skip
-        if empty.mean() > max_empty:
-            raise QtpDataError(
-                f"{empty.sum()} of {len(empty)} composites have no valid pixel", variable=name,
-                where=f"from {dates[0]}", expected=f"at most {max_empty:.0%}", hint="A download cut short?", code="M06",
-            )  # fmt: skip
-        if not -60 <= np.median(some) <= 60:
-            raise QtpDataError("LST is not in degC", variable=name, found=f"median {np.median(some):g}", code="M11")
-    table = pd.DataFrame(rows).set_index("layer")
+    layers = [name for name in _LAYERS if name in data]
+    wanted = [name for layer in layers for name in (layer, f"qc_{layer}") if name in data]
+    thin = data[wanted].isel(y=slice(None, None, every), x=slice(None, None, every)).compute()
+    rows = [_row(thin, name, max_empty=max_empty, max_hollow=max_hollow) for name in layers]
+    table = pd.DataFrame(rows, index=pd.Index(layers, name="layer"))
     for sensor in ("terra", "aqua"):
         day, night = f"{sensor}_day", f"{sensor}_night"
         if {day, night} <= set(layers) and table.loc[day, "median"] < table.loc[night, "median"]:
-            raise QtpDataError(
-                f"{sensor}: the night is warmer than the day", found=table["median"].to_dict(),
-                hint="Are day and night swapped?", code="M22",
-            )  # fmt: skip
+            medians = f"medians {table.loc[day, 'median']:.1f} and {table.loc[night, 'median']:.1f} degC"
+            warnings.warn(f"{sensor}: the night is warmer than the day ({medians}). Swapped?", stacklevel=2)
     return table
+
+
+def _row(thin: xr.Dataset, name: str, *, max_empty: float, max_hollow: float) -> dict[str, Any]:
+    values = thin[name].to_numpy()
+    known = np.isfinite(values)
+    empty = ~known.any((1, 2))
+    some = values[known] if known.any() else np.array([np.nan])
+    dates = thin[TIME].to_numpy().astype("datetime64[D]")
+    hollow = _hollow(known, thin[f"qc_{name}"].to_numpy()) if f"qc_{name}" in thin else np.full(len(dates), np.nan)
+    worst = int(np.nanargmax(hollow)) if np.isfinite(hollow).any() else 0
+    if hollow[worst] > max_hollow:
+        raise QtpDataError(
+            "blocks without any value though their quality bytes say that values were produced", variable=name,
+            where=", ".join(map(str, dates[hollow > max_hollow][:10])), found=f"{hollow[worst]:.0%} on {dates[worst]}",
+            expected=f"at most {max_hollow:.0%} of the blocks", code="M06",
+            hint="A download filled up with zeros? Get these files again.",
+        )  # fmt: skip
+    if empty.mean() > max_empty:
+        raise QtpDataError(
+            f"{empty.sum()} of {len(empty)} composites have no valid pixel", variable=name, code="M06",
+            where=f"from {dates[empty][0]}", expected=f"at most {max_empty:.0%}", hint="A download cut short?",
+        )  # fmt: skip
+    refuse_unscaled(name, float(np.median(some)))
+    if empty.any():
+        listed = ", ".join(map(str, dates[empty][:10])) + (", ..." if empty.sum() > 10 else "")
+        warnings.warn(f"{name}: {empty.sum()} composites without any valid pixel: {listed}", stacklevel=3)
+    return {
+        "valid": known.mean(), "median": np.median(some), "smallest": some.min(), "largest": some.max(),
+        "empty": int(empty.sum()), "first_empty": str(dates[empty][0]) if empty.any() else "", "hollow": hollow[worst],
+    }  # fmt: skip
+
+
+def _hollow(known: np.ndarray, quality: np.ndarray) -> np.ndarray:
+    """Share of blocks, by composite, in which every quality byte says "produced" and no pixel has a value."""
+    produced = (quality & 3) <= 1
+    rows, columns = (np.unique(np.linspace(0, n, _SIDE + 1).astype(int)[:-1]) for n in known.shape[1:])
+    blocks = [np.add.reduceat(np.add.reduceat(a, rows, 1, dtype=int), columns, 2) for a in (known, ~produced)]
+    hollow = (blocks[0] == 0) & (blocks[1] == 0)
+    used = (blocks[0] > 0).any(0)
+    return hollow[:, used].mean(1) if used.any() else np.zeros(len(known))
+
+
+def refuse_unscaled(name: str, median: float, path: Path | None = None) -> None:
+    """Raise M11 if temperatures of this median cannot be in degC; guesses at what they are."""
+    if np.isnan(median) or -60 <= median <= 60:
+        return
+    guesses = {"kelvin, not degC": 200 <= median <= 340, "stored numbers, not scaled": median > 5000}
+    guess = next(
+        (text for text, fits in guesses.items() if fits),
+        "degC taken for kelvin, or a scale applied twice" if median < -200 else "",
+    )
+    raise QtpDataError(
+        "LST is not in degC", path=path, variable=name, expected="median within -60 to 60 degC",
+        found=f"median {median:g}", code="M11",
+        hint=f"It looks like {guess}." if guess else "Check unit and scale of the files.",
+    )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The calendar of composites: doubles, gaps, and putting Terra and Aqua on one time axis."""
+"""The calendar of composites: which sensors and collections, doubles, gaps, and Terra and Aqua on one time axis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
 
 
 class Composite(NamedTuple):
@@ -18,97 +18,203 @@ class Composite(NamedTuple):
     start: np.datetime64
     path: Path
     item: Any
-    stamp: str
-    """Production date of the granule, sortable; empty if unknown."""
+    """What the reader of the format needs to open it."""
+    stamp: str = ""
+    """Production date, sortable; empty if unknown."""
+    sensor: str = ""
+    product: str = ""
+    """Short name without MOD or MYD."""
+    collection: str = ""
+    part: str = ""
+    """Tile or layer, where a composite comes in several files."""
 
 
-def arrange(
-    found: Sequence[Composite], sensor: str, *, days: int, duplicates: str, max_gap: int
-) -> tuple[list[Composite], dict[str, Any]]:
-    """Composites in order of time, one each, with their gaps counted.
+def choose(
+    found: Sequence[Composite], sensors: Sequence[str] | None, *, mixed_collections: bool
+) -> dict[str, list[Composite]]:
+    """Composites by sensor; only the sensors that were asked for.
 
     Parameters
     ----------
     found : sequence of Composite
-    sensor : str
-        For messages and attrs.
+    sensors : sequence of {"terra", "aqua"}, optional
+        Those that must be there; by default those that are.
+    mixed_collections : bool
+        Whether collections 006 and 061 may stand side by side.
+
+    Raises
+    ------
+    QtpDataError
+        M21: a sensor without files; M26: mixed collections, or products of unlike grid or calendar.
+    """
+    present = sorted({c.sensor for c in found}, reverse=True)
+    wanted = list(sensors) if sensors else present
+    groups = {sensor: [c for c in found if c.sensor == sensor] for sensor in wanted}
+    absent = [sensor for sensor, group in groups.items() if not group]
+    if absent:
+        raise QtpDataError(
+            f"no files of {' and '.join(absent)}", expected=wanted, found=present, path=found[0].path.parent,
+            code="M21",
+            hint="Get them, or set parameters.sensors to those you have: the daily mean then needs coefficients.",
+        )  # fmt: skip
+    used = [c for group in groups.values() for c in group]
+    _refuse_mixture("product", used, "Narrow the uri to one of them.")
+    if not mixed_collections:
+        hint = "Move one collection away, or set parameters.mixed_collections: true."
+        _refuse_mixture("collection", used, hint)
+    return groups
+
+
+def _refuse_mixture(kind: str, used: Sequence[Composite], hint: str) -> None:
+    example = {getattr(c, kind): c.path.name for c in used}
+    if len(example) > 1:
+        found = "; ".join(f"{value}: e.g. {name}" for value, name in sorted(example.items()))
+        raise QtpDataError(f"files of different {kind}s are mixed", expected="one", found=found, hint=hint, code="M26")
+
+
+def settle(
+    groups: Mapping[str, Sequence[Composite]], *, days: int, duplicates: str, max_gap: int | None
+) -> tuple[dict[str, list[Composite]], dict[str, Any]]:
+    """Put each sensor's composites in order of time, one each, and count what is missing and what was dropped.
+
+    Parameters
+    ----------
+    groups : mapping of sensor to composites
     days : int
         Length of a composite; the series restarts every 1 January.
     duplicates : {"error", "newest"}
-    max_gap : int
-        Longest run of missing composites that is let through.
+        What to do with two files of one composite; newest goes by the production date.
+    max_gap : int, optional
+        Longest run of missing composites that is let through; by default any.
 
     Returns
     -------
-    list of Composite
     dict
-        ``missing_composites_<sensor>`` (count) and ``missing_dates_<sensor>``.
+        Sensor to composites, sorted by start.
+    dict
+        By sensor ``composites_`` (how many dates it has), ``missing_composites_`` (dates between the first and the
+        last of all sensors that lack at least one tile or layer), ``missing_dates_``, ``duplicates_dropped_``.
 
     Raises
     ------
     QtpDataError
         M02: a composite twice; M01: a gap longer than ``max_gap``.
     """
+    starts = [c.start for group in groups.values() for c in group]
+    span = min(starts), max(starts)
+    kept: dict[str, list[Composite]] = {}
+    notes: dict[str, Any] = {}
+    for sensor, group in groups.items():
+        parts: dict[str, list[Composite]] = {}
+        for composite in group:
+            parts.setdefault(composite.part, []).append(composite)
+        single = {part: _one_each(some, f"{sensor} {part}".strip(), duplicates) for part, some in sorted(parts.items())}
+        missing = {
+            part: _missing(some, span, f"{sensor} {part}".strip(), days=days, max_gap=max_gap)
+            for part, some in single.items()
+        }
+        kept[sensor] = sorted((c for some in single.values() for c in some), key=lambda c: (c.start, c.part))
+        anywhere = sorted({day for absent in missing.values() for day in absent})
+        notes |= {
+            f"composites_{sensor}": len({c.start for c in kept[sensor]}),
+            f"missing_composites_{sensor}": len(anywhere),
+            f"missing_dates_{sensor}": ", ".join(map(str, anywhere)),
+            f"duplicates_dropped_{sensor}": len(group) - len(kept[sensor]),
+        }
+        if len({tuple(absent) for absent in missing.values()}) > 1:
+            notes |= {
+                f"missing_dates_{sensor}_{part}": ", ".join(map(str, lost)) for part, lost in missing.items() if lost
+            }
+    return kept, notes
+
+
+def _one_each(found: Sequence[Composite], label: str, duplicates: str) -> list[Composite]:
     kept: dict[np.datetime64, Composite] = {}
-    double = []
+    double, undecided = [], []
     for item in sorted(found, key=lambda c: (c.start, c.stamp, str(c.path))):
-        if item.start in kept:
-            double.append(f"{item.start.astype('datetime64[D]')}: {kept[item.start].path.name} and {item.path.name}")
+        before = kept.get(item.start)
+        if before is not None:
+            text = f"{item.start.astype('datetime64[D]')}: {before.path.name} and {item.path.name}"
+            double.append(text)
+            undecided += [text] if not before.stamp or before.stamp == item.stamp else []
         kept[item.start] = item
     if double and duplicates != "newest":
         raise QtpDataError(
-            f"{sensor} has a composite twice; " + "; ".join(double), code="M02",
+            f"{label} has a composite twice; " + "; ".join(double), code="M02",
             hint="Move one of each away, or set parameters.duplicates: newest.",
         )  # fmt: skip
-    dates = np.array(list(kept), dtype="datetime64[D]")
-    missing = [day for day in calendar(dates[0], dates[-1], days) if day not in set(dates.tolist())]
-    _refuse_long_gaps(dates, missing, sensor, days=days, max_gap=max_gap)
-    notes = {
-        f"missing_composites_{sensor}": len(missing),
-        f"missing_dates_{sensor}": ", ".join(str(day) for day in missing),
-    }
-    return list(kept.values()), notes
+    if undecided:
+        raise QtpDataError(
+            f"{label} has a composite twice, and no production date tells which is newer; " + "; ".join(undecided),
+            code="M02", hint="Move one of each away.",
+        )  # fmt: skip
+    return list(kept.values())
 
 
-def calendar(first: np.datetime64, last: np.datetime64, days: int) -> list[Any]:
-    """First days of all composites from ``first`` to ``last``: every ``days`` days, starting anew each 1 January."""
+def calendar(first: np.datetime64, last: np.datetime64, days: int, phase: int = 0) -> list[Any]:
+    """First days of all composites from ``first`` to ``last``: every ``days`` days, starting anew each year.
+
+    Parameters
+    ----------
+    first, last : datetime64
+    days : int
+    phase : int
+        Days after 1 January on which the first composite of a year begins: 8 for the 16-day products of Aqua.
+    """
     out = []
     for year in range(
         first.astype("datetime64[Y]").astype(int) + 1970, last.astype("datetime64[Y]").astype(int) + 1971
     ):
-        start, end = np.datetime64(f"{year}-01-01"), np.datetime64(f"{year + 1}-01-01")
+        start, end = np.datetime64(f"{year}-01-01") + phase, np.datetime64(f"{year + 1}-01-01")
         steps = np.arange(start, end, np.timedelta64(days, "D"))
         out += [day for day in steps.tolist() if first.tolist() <= day <= last.tolist()]
     return out
 
 
-def _refuse_long_gaps(dates: np.ndarray, missing: list[Any], sensor: str, *, days: int, max_gap: int) -> None:
-    if not missing:
-        return
-    everything = calendar(dates[0], dates[-1], days)
-    absent = set(missing)
+def missing_dates(starts: np.ndarray, days: int) -> list[Any]:
+    """First days that the calendar of composites has between the first and the last of ``starts``, and it lacks."""
+    here, everything = _held_against(starts, (starts.min(), starts.max()), days)
+    return [day for day in everything if day not in here]
+
+
+def _held_against(
+    starts: np.ndarray, span: tuple[np.datetime64, np.datetime64], days: int
+) -> tuple[set[Any], list[Any]]:
+    """Dates that are there, and all of the calendar that the first of them belongs to."""
+    dates = starts.astype("datetime64[D]")
+    phase = int((dates[0] - dates[0].astype("datetime64[Y]").astype("datetime64[D]")).astype(int)) % days
+    return set(dates.tolist()), calendar(*(day.astype("datetime64[D]") for day in span), days, phase)
+
+
+def _missing(
+    kept: Sequence[Composite], span: tuple[np.datetime64, np.datetime64], label: str, *, days: int, max_gap: int | None
+) -> list[Any]:
+    here, everything = _held_against(np.array([c.start for c in kept]), span, days)
+    missing = [day for day in everything if day not in here]
     run: list[Any] = []
     longest: list[Any] = []
     for day in everything:
-        run = [*run, day] if day in absent else []
+        run = [] if day in here else [*run, day]
         longest = run if len(run) > len(longest) else longest
-    if len(longest) > max_gap:
+    if max_gap is not None and len(longest) > max_gap:
         raise QtpDataError(
-            f"{sensor} lacks {len(longest)} composites in a row", expected=f"at most {max_gap} (max_gap)",
-            found=f"{longest[0]} to {longest[-1]} missing; {len(missing)} missing in all", code="M01",
+            f"{label} lacks {len(longest)} composites in a row", expected=f"at most {max_gap} (max_gap)",
+            found=f"{longest[0]} to {longest[-1]} missing; {len(missing)} missing in all: "
+            + ", ".join(map(str, missing[:20])) + (", ..." if len(missing) > 20 else ""), code="M01",
             hint="Download them, or raise parameters.max_gap: the harmonic fit then bridges the gap.",
         )  # fmt: skip
+    return missing
 
 
-def merge_sensors(parts: Mapping[str, xr.Dataset], *, fill: Mapping[str, int]) -> xr.Dataset:
-    """Put sensors on one time axis: temperatures NaN and quality ``fill`` where a sensor has no composite.
+def merge_sensors(parts: Mapping[str, xr.Dataset], *, no_quality: int) -> xr.Dataset:
+    """Put sensors on one time axis: temperatures NaN and quality ``no_quality`` where a sensor has no composite.
 
     Parameters
     ----------
     parts : mapping of sensor to Dataset
         Variables day, night, qc_day, qc_night (time, y, x) on one grid.
-    fill : mapping
-        ``qc``: quality byte of a composite that is not there.
+    no_quality : int
+        Quality byte of a composite that is not there.
 
     Returns
     -------
@@ -125,27 +231,35 @@ def merge_sensors(parts: Mapping[str, xr.Dataset], *, fill: Mapping[str, int]) -
     out: dict[str, xr.DataArray] = {}
     attrs: dict[str, Any] = {}
     for sensor, part in parts.items():
-        _refuse_unlike(template, part, sensor)
-        part = part.assign_coords(y=template.y, x=template.x)  # noqa: PLW2901
+        refuse_unlike(template, part, sensor)
+        part = part.assign_coords({Y: template[Y], X: template[X]})  # noqa: PLW2901
         attrs |= part.attrs
         names = {n: f"qc_{sensor}_{n[3:]}" if n.startswith("qc") else f"{sensor}_{n}" for n in part.data_vars}
         for name, new in names.items():
             array = part[name]
             if len(times) != part.sizes[TIME]:
-                filled = fill["qc"] if name.startswith("qc") else np.nan
+                filled = no_quality if name.startswith("qc") else np.nan
                 array = array.reindex({TIME: times}, fill_value=array.dtype.type(filled))
             out[new] = array
     order = sorted(out, key=lambda name: name.startswith("qc"))
     return xr.Dataset({name: out[name] for name in order}).assign_attrs(attrs)
 
 
-def _refuse_unlike(template: xr.Dataset, part: xr.Dataset, sensor: str) -> None:
-    for dim in ("y", "x"):
+def refuse_unlike(template: xr.Dataset, part: xr.Dataset, label: str) -> None:
+    """Raise if two grids differ by more than a thousandth of a pixel: their pixels would be paired by position.
+
+    Parameters
+    ----------
+    template, part : xarray.Dataset
+    label : str
+        What ``part`` is, for the message.
+    """
+    for dim in (Y, X):
         a, b = template[dim].to_numpy(), part[dim].to_numpy()
         step = abs(a[1] - a[0]) if len(a) > 1 else 1.0
         if len(a) != len(b) or np.abs(a - b).max() > 1e-3 * step:
             raise QtpDataError(
-                f"{sensor} lies on another grid than the first sensor", variable=dim, code="I06",
+                f"{label} lies on another grid than the first", variable=dim, code="I06",
                 expected=f"{len(a)} from {a[0]:.6f}", found=f"{len(b)} from {b[0]:.6f}",
-                hint="Order both in one AppEEARS task.",
+                hint="Give all the same tiles, or order them in one AppEEARS task.",
             )  # fmt: skip

@@ -62,6 +62,10 @@ def netcdf(
         raise QtpDataError(
             f"cannot open NetCDF: {error} ({path.stat().st_size} bytes)", path=path, code="M05"
         ) from None
+    except ValueError as error:  # what xarray says of a time in "months since" or of an impossible date
+        raise QtpDataError(
+            f"cannot decode NetCDF: {error}", path=path, expected="time in days since YYYY-MM-DD", code="M24"
+        ) from None
     textual = any(array.dtype.kind not in "biufcmM" for array in data.data_vars.values())
     data = data.chunk(dict(chunks) if chunks else {} if textual else "auto")
     return _chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)

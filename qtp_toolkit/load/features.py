@@ -66,7 +66,7 @@ def _geojson(path: Path) -> list[dict[str, Any]]:
         features = [data if data["type"] == "Feature" else {"properties": {}, "geometry": data}]
     rows = []
     for number, feature in enumerate(features):
-        geometry = feature.get("geometry")
+        geometry = feature.get("geometry") if isinstance(feature, dict) else None
         if not isinstance(geometry, dict) or geometry.get("type") not in _SHAPES:
             raise QtpDataError("feature has no usable geometry", path=path, where=f"feature {number}", expected=_SHAPES)
         rows.append({**(feature.get("properties") or {}), "geometry": geometry})
@@ -122,7 +122,7 @@ def _positions(element: ET.Element, space: str, path: Path) -> list[list[float]]
 
 
 def _refuse_off_globe(geometry: dict[str, Any], path: Path, number: int) -> None:
-    for longitude, latitude in _flat(geometry["coordinates"]):
+    for longitude, latitude in _flat(geometry.get("coordinates"), path, number):
         if not (-180 <= longitude <= 360 and -90 <= latitude <= 90):
             raise QtpDataError(
                 "coordinates are not longitude and latitude", path=path, where=f"feature {number}", code="I08",
@@ -131,9 +131,14 @@ def _refuse_off_globe(geometry: dict[str, Any], path: Path, number: int) -> None
             )  # fmt: skip
 
 
-def _flat(coordinates: Any) -> Any:
-    if coordinates and isinstance(coordinates[0], (int, float)):
+def _flat(coordinates: Any, path: Path, number: int) -> Any:
+    """Positions of nested lists of numbers; anything else is an error."""
+    if not isinstance(coordinates, list):
+        raise QtpDataError(
+            "coordinates are no lists of numbers", path=path, where=f"feature {number}", found=coordinates
+        )
+    if len(coordinates) >= 2 and all(isinstance(value, (int, float)) for value in coordinates[:2]):
         yield coordinates[0], coordinates[1]
         return
     for part in coordinates:
-        yield from _flat(part)
+        yield from _flat(part, path, number)

@@ -18,12 +18,18 @@ from qtp_toolkit.conventions import QtpDataError, X, Y
 Chunks = dict[str, int]
 BLOCK_BYTES = 128_000_000
 """Size that blocks get when the catalog does not say."""
+ITEM_BYTES = 4
+"""Bytes a value that blocks of layers of one product are cut by, bytes of quality too, so that all are cut alike."""
 
 
 _HINTS = {
     "I27": "Set parameters.pattern to the way in which your files write their dates.",
     "I18": "Move them away.",
     "I11": "Give the unwrapped phase in rad.",
+    "M12": "A quality byte that was saved as decimals reads NaN as good; get the original.",
+    "M19": "Rename the files as they were delivered, or get them again.",
+    "M26": "Rename the files as they were delivered, or get them again.",
+    "M27": "Get the layers that are named.",
     "S02": "Mend parameters.version, or narrow the uri.",
 }
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -14,8 +15,17 @@ from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, de
 from qtp_toolkit.load.files import Chunks, no_duplicates, refuse_bad, ymd
 from qtp_toolkit.load.tiff import Decode, Header, headers, lazy_stack, same_grid
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 PATTERN = r"(?P<reference>\d{8})(?:T\d{6})?[-_](?P<secondary>\d{8})(?:T\d{6})?"
 """Two dates of eight digits, each perhaps with a time, joined by - or _: HyP3, LiCSAR, GAMMA, ISCE and many more."""
+
+
+_SIGNS = {"positive_away": 1.0, "positive_toward": -1.0}
+_RADIANS = ("", "rad", "radian", "radians")
+_MOST_ZEROS = 0.005
+"""Share of exact zeros from which on they look like missing data."""
 
 
 class Pair(NamedTuple):
@@ -89,8 +99,11 @@ def interferograms(
     ------
     QtpDataError
         All unreadable files at once; names without dates (I27); a pair of one date (I18); a pair twice (I19); missing
-        coherence files (I03); unlike grids (I05 to I07, I20); complex or integer phase (I11).
+        coherence files (I03); unlike grids (I05 to I07, I20); complex or integer phase, degrees (I11); lengths (I12); a
+        wavelength that is not in m (I15); an unknown sign (I16).
     """
+    if phase_sign not in _SIGNS:
+        raise QtpDataError("unknown phase_sign", expected=f"one of {list(_SIGNS)}", found=repr(phase_sign), code="I16")
     expression = re.compile(pattern or PATTERN)
     pairs = _pairs(headers(phase), expression)
     _refuse_not_phase(pairs)
@@ -98,11 +111,9 @@ def interferograms(
     pairs = [pairs[k] for k in order]
     grid = same_grid([p.header for p in pairs], extent=extent)
     decode = Decode(nodata=_nodata(nodata, [p.header for p in pairs]))
-    values = lazy_stack([p.header for p in pairs], grid, decode, dim=PAIR, chunks=chunks)
     turned = np.array([p.first > p.second for p in pairs])
-    sign = np.where(turned, -1.0, 1.0) * (-1.0 if phase_sign == "positive_toward" else 1.0)
-    if (sign < 0).any():
-        values = values * xr.DataArray(sign.astype("float32"), dims=PAIR)
+    sign = np.where(turned, -1.0, 1.0) * _SIGNS[phase_sign]
+    values = lazy_stack([p.header for p in pairs], grid, decode, dim=PAIR, chunks=chunks, factors=sign)
     coords = {
         "reference": (PAIR, np.array([p.dates[0] for p in pairs], "datetime64[ns]")),
         "secondary": (PAIR, np.array([p.dates[1] for p in pairs], "datetime64[ns]")),
@@ -165,7 +176,7 @@ def licsar(phase: Sequence[Path], **options: object) -> xr.Dataset:
     return interferograms(phase, coherence=[p for p in beside if p.is_file()], **options)
 
 
-def check_stack(stack: xr.Dataset, *, every: int = 4) -> object:
+def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
     """Read a thinned copy of a stack and tell whether it can be what it says. This one computes.
 
     Parameters
@@ -184,8 +195,13 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> object:
     Raises
     ------
     QtpDataError
-        I10: all pairs lie within -pi..pi, so the phase looks wrapped; I04: coherence outside 0..1; I21: pairs
-        without any valid pixel.
+        I10: all pairs lie within -pi..pi, so the phase looks wrapped; I12: all within half a radian, as displacement in
+        m does; I04: coherence outside 0..1; I21: pairs without any valid pixel.
+
+    Warns
+    -----
+    UserWarning
+        I23: more than 0.5 % of the phase is exactly 0, as where 0 stands for missing data.
     """
     import pandas as pd  # noqa: PLC0415
 
@@ -216,7 +232,19 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> object:
     empty = [f"{r:%Y-%m-%d} {s:%Y-%m-%d}" for r, s in zip(none["reference"], none["secondary"], strict=True)]
     if empty:
         raise QtpDataError(f"{len(empty)} pairs hold no valid pixel", where="; ".join(empty), code="I21")
-    if max(table["largest"].max(), -table["smallest"].min()) <= np.pi + 1e-3:
+    farthest = max(table["largest"].max(), -table["smallest"].min())
+    if farthest <= 0.5:
+        raise QtpDataError(
+            "the phase looks like displacement in m: it never leaves -0.5..0.5", variable="phase", code="I12",
+            found=f"{table['smallest'].min():.3f} to {table['largest'].max():.3f}",
+            hint="Give the unwrapped phase in rad, or multiply by -4 pi / wavelength.",
+        )  # fmt: skip
+    if table["zeros"].mean() > _MOST_ZEROS:
+        warnings.warn(
+            f"{table['zeros'].mean():.1%} of the phase is exactly 0: missing data? Set parameters.nodata: 0. (I23)",
+            stacklevel=2,
+        )
+    if farthest <= np.pi + 1e-3:
         raise QtpDataError(
             "the phase looks wrapped: every pair lies within -pi..pi", variable="phase", code="I10",
             found=f"{table['smallest'].min():.3f} to {table['largest'].max():.3f} rad",
@@ -240,8 +268,13 @@ def _pairs(found: Sequence[Header], expression: re.Pattern[str]) -> list[Pair]:
 
 
 def _refuse_not_phase(pairs: Sequence[Pair]) -> None:
+    """Refuse what the type or the unit tag of a file rules out: complex and whole numbers, degrees, lengths."""
     bad = [(p.header.path, f"holds {p.header.dtype}") for p in pairs if not p.header.dtype.startswith("float")]
     refuse_bad(bad, "unwrapped phase in rad (decimal numbers)", total=len(pairs), code="I11")
+    units = [(p.header.path, p.header.tags["UNIT"]) for p in pairs]
+    odd = [(path, f"its unit is {unit!r}") for path, unit in units if unit.lower() not in _RADIANS]
+    degrees = any(unit.lower().startswith("deg") for _, unit in units)
+    refuse_bad(odd, "phase in rad", total=len(pairs), code="I11" if degrees else "I12")
 
 
 def _coherence(
@@ -271,11 +304,7 @@ def _coherence(
     if scale is None:
         scale = 1 / 255 if stored == {"uint8"} else 1.0
     decode = Decode(nodata=_nodata(nodata, present), scale=scale)
-    array = lazy_stack(found, grid, decode, dim="pair", chunks=chunks)
-    if lacking:
-        unknown = xr.DataArray([h is None for h in found], dims="pair")
-        array = array.where(~unknown, np.float32(1.0))
-    return float(scale), len(lacking), array
+    return float(scale), len(lacking), lazy_stack(found, grid, decode, dim=PAIR, chunks=chunks, absent=1.0)
 
 
 def _nodata(given: float | None, found: Sequence[Header]) -> tuple[float, ...]:
@@ -284,14 +313,14 @@ def _nodata(given: float | None, found: Sequence[Header]) -> tuple[float, ...]:
 
 
 def _wavelength(pairs: Sequence[Pair], given: float | None) -> float:
-    tags = {h.tags[key] for p in pairs for h in [p.header] for key in ("WAVELENGTH_METRES",) if key in h.tags}
+    tags = {p.header.tags["WAVELENGTH_METRES"] for p in pairs if "WAVELENGTH_METRES" in p.header.tags}
     if given is None and len(tags) > 1:
         raise QtpDataError(
             "the files give different wavelengths", found=sorted(tags), hint="Set parameters.wavelength."
         )
     value = float(given if given is not None else tags.pop() if tags else SENTINEL1_WAVELENGTH)
     if not 0.01 <= value <= 1.0:
-        raise QtpDataError("wavelength is not in metres", expected="0.01 to 1 m", found=value, code="I15")
+        raise QtpDataError("wavelength is not in meters", expected="0.01 to 1 m", found=value, code="I15")
     return value
 
 

@@ -1,288 +1,286 @@
-"""MODIS land surface temperature and vegetation index: AppEEARS NetCDF and GeoTIFF, and HDF4 granules."""
+"""MODIS land surface temperature and vegetation index, whatever form the files come in."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, X, Y, describe
-from qtp_toolkit.load import hdf4
-from qtp_toolkit.load.composites import Composite, arrange, merge_sensors
-from qtp_toolkit.load.files import (
-    Chunks,
-    centers,
-    descending,
-    first_bytes_problem,
-    no_duplicates,
-    refuse_bad,
-    spatial_names,
-    with_crs,
-    year_day,
-)
-from qtp_toolkit.load.tiff import Decode, decoded, headers, lazy_stack, same_grid
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe
+from qtp_toolkit.load import appeears, granules
+from qtp_toolkit.load.composites import Composite, choose, merge_sensors, settle
+from qtp_toolkit.load.coverage import share_covered
+from qtp_toolkit.load.files import Chunks, centers
+from qtp_toolkit.load.hdf4 import SINUSOIDAL
+from qtp_toolkit.load.layers import PRODUCTS, QC
 
-LST = Decode(nodata=(0.0,), scale=0.02, offset=-273.15, valid=(7500, 65535))
-"""MOD11 by its product specification, whatever the file's own tags say: K x 50, fill 0, valid from 7500."""
 
-QC = Decode(dtype="uint8", fill=3.0)
-"""Quality bytes are never scaled and never NaN; where there is no file: 3, not produced."""
+class Wishes(NamedTuple):
+    """What to take of the files, and what to put up with; the keywords of :func:`modis_lst`."""
 
-NDVI = Decode(nodata=(-3000.0, -28672.0), scale=1e-4, valid=(-2000, 10000))
-"""MOD13 by its product specification; what leaves the valid range is NaN, so any other fill value is too."""
+    chunks: Chunks | None = None
+    sensors: Sequence[str] | None = None
+    max_gap: int | None = None
+    duplicates: str = "error"
+    mixed_collections: bool = False
+    area: Sequence[float] | None = None
+    min_cover: float | None = None
 
-LAYERS = {"LST_Day_1km": "day", "LST_Night_1km": "night", "QC_Day": "qc_day", "QC_Night": "qc_night"}
-_NAME = re.compile(
-    r"(?P<sensor>MOD|MYD)(?P<product>1[13][A-Z]\d)\.(?P<collection>\d{3})_{1,2}(?P<layer>.+?)_doy(?P<date>\d{7})"
-)
+
+class _Format(NamedTuple):
+    """How files of one kind are read: their headers, and the lazy arrays."""
+
+    scan: Callable[..., list[Composite]]
+    stack: Callable[..., tuple[xr.Dataset, dict[str, Any]]]
+    min_cover: float
+    """Tiles are whole, so a hole in the area is a missing one; cut-outs are as their maker wanted them."""
+
+
+_HDF4 = _Format(granules.scan, granules.stack, 0.99)
+_NETCDF = _Format(appeears.scan_netcdf, appeears.stack_netcdf, 0.0)
+_TIFF = _Format(appeears.scan_tiff, appeears.stack_tiff, 0.0)
+_FORMATS = {".hdf": _HDF4, ".hdf4": _HDF4, ".nc": _NETCDF, ".nc4": _NETCDF, ".tif": _TIFF, ".tiff": _TIFF}
+
+_BAND_BITS = {"qc_250m": 0x0FF0, "qc_500m": 0x03FC}
+"""Bits of the red and the near infrared band in the quality words of M?D09Q1 (4-11) and M?D09A1 (2-9)."""
+
+
+def modis(
+    paths: Sequence[Path] | Mapping[str, Sequence[Path]], wishes: Wishes, *, quality_mask: bool = True
+) -> xr.Dataset | xr.DataArray:
+    """Open MODIS files as what their product is: as :func:`modis_lst` or as :func:`ndvi`.
+
+    For temperature ``wishes.sensors`` None means Terra and Aqua, ``wishes.max_gap`` None three composites.
+    """
+    form, found = _scanned(paths)
+    if PRODUCTS[found[0].product].family != "lst":
+        return _vegetation(form, found, wishes, quality_mask=quality_mask)
+    sensors = wishes.sensors or ("terra", "aqua")
+    return _temperature(
+        form, found, wishes._replace(sensors=sensors, max_gap=3 if wishes.max_gap is None else wishes.max_gap)
+    )
 
 
 def modis_lst(
     paths: Sequence[Path] | Mapping[str, Sequence[Path]],
     *,
     chunks: Chunks | None = None,
-    sensors: Sequence[str] = ("terra", "aqua"),
-    max_gap: int = 3,
+    sensors: Sequence[str] | None = ("terra", "aqua"),
+    max_gap: int | None = 3,
     duplicates: str = "error",
     mixed_collections: bool = False,
+    area: Sequence[float] | None = None,
+    min_cover: float | None = None,
 ) -> xr.Dataset:
-    """Open MODIS 8-day (or daily) land surface temperature of Terra and Aqua, day and night, with its quality bytes.
+    """Open MODIS land surface temperature of Terra and Aqua, day and night, with its quality bytes.
+
+    Products M?D11A1 and M?D11B1 (daily), M?D11A2 and M?D11B2 (8 days), any collection. Layers are found by what they
+    are (day or night, kelvin, quality), so 6 km layers and other spellings are read too.
 
     Parameters
     ----------
     paths : sequence of path
-        HDF4-EOS granules (``MOD11A2.A2014001.h25v05.061.*.hdf``; several tiles are joined), AppEEARS GeoTIFFs
-        (``MOD11A2.061_LST_Day_1km_doy2014001_aid0001.tif``), or AppEEARS NetCDF (``MOD11A2.061_1km_aid0001.nc``). A
-        mapping of sensor to files is flattened: the sensor is told from the file name.
+        HDF4-EOS granules (``MOD11A2.A2014001.h25v05.061.*.hdf``, or renamed: product, date and production date are
+        read from CoreMetadata and only where that is silent from the name, and tiles are placed by StructMetadata and
+        joined), AppEEARS GeoTIFFs (``MOD11A2.061_LST_Day_1km_doy2014001_aid0001.tif``), or AppEEARS NetCDF
+        (``MOD11A2.061_1km_aid0001.nc``). A mapping of roles to files is flattened.
     chunks : dict, optional
         Chunk sizes by dim; by default all times and rows to about 128 MB.
-    sensors : sequence of {"terra", "aqua"}
-        Those that must be there.
-    max_gap : int
-        Longest run of missing composites that is let through; each missing one is listed in attrs.
+    sensors : sequence of {"terra", "aqua"}, optional
+        Those that must be there; None takes those that are.
+    max_gap : int, optional
+        Longest run of missing composites that is let through, counted between the first and the last date of all
+        sensors; each missing one is listed in attrs. None lets any through.
     duplicates : {"error", "newest"}
-        What to do with two granules of one composite; ``newest`` goes by their production stamp.
+        What to do with two granules of one composite; ``newest`` goes by their production date.
     mixed_collections : bool
         Let collections 006 and 061 stand side by side.
+    area : (west, south, east, north), optional
+        Area of interest, degrees.
+    min_cover : float, optional
+        Share of the area that the files must cover, 0..1; by default 0.99 for tiles, 0 for cut-outs.
 
     Returns
     -------
     xarray.Dataset
         ``terra_day``, ``terra_night``, ``aqua_day``, ``aqua_night`` (time, y, x), degC, float32, NaN where the file
         holds fill or leaves the valid range; ``qc_terra_day`` ... uint8, never NaN (3, not produced, where a sensor
-        has no composite). Lazy. ``time`` is the CENTER of the composite: the first of its days + (days - 1) / 2,
-        where the last composite of a year has 5 or 6 days. Not masked by quality: that is
-        :func:`qtp_toolkit.lst.mask_quality`.
+        has no composite). Lazy: only headers are read. ``time`` is the CENTER of the composite: the first of its days
+        + (days - 1) / 2, where the last composite of a year has 5 or 6 days. Not masked by quality: that is
+        :func:`qtp_toolkit.lst.mask_quality`. In attrs, by sensor: ``composites_``, ``missing_composites_``,
+        ``missing_dates_``, ``duplicates_dropped_`` and, with an area, ``cover_`` (0..1).
 
     Raises
     ------
     QtpDataError
-        All unreadable files at once (M03 to M05); missing layers (M27); the same composite twice (M02); gaps longer
-        than ``max_gap`` (M01); a sensor without files (M21); mixed collections (M26).
+        All unreadable files at once (M03 to M05); missing layers (M27) and tags that contradict the product (M07, M11,
+        M12); the same composite twice (M02); gaps longer than ``max_gap`` (M01); a sensor without files (M21); mixed
+        collections or products (M26); a tile outside the area (M17), or too little of it covered (M18).
     """
-    files = [Path(path) for group in _groups(paths) for path in group]
-    suffixes = {path.suffix.lower() for path in files}
-    readers = {".nc": _from_netcdf, ".nc4": _from_netcdf, ".tif": _from_tiff, ".tiff": _from_tiff, ".hdf": _from_hdf4}
-    if len(suffixes) != 1 or not suffixes <= set(readers):
-        raise QtpDataError(
-            "MODIS files must be all of one kind", expected=sorted(readers), found=sorted(suffixes), code="M04"
-        )
-    by_sensor = _split(files, sensors, mixed_collections=mixed_collections)
-    read = readers[suffixes.pop()]
-    parts = {
-        sensor: read(sensor, group, chunks=chunks, duplicates=duplicates, max_gap=max_gap)
-        for sensor, group in by_sensor.items()
-    }
-    return _described(merge_sensors(parts, fill={"qc": 3}))
+    wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
+    return _temperature(*_scanned(paths), wishes)
 
 
-def ndvi(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.DataArray:
-    """Open MODIS NDVI GeoTIFFs of AppEEARS (``MOD13Q1.061__250m_16_days_NDVI_doy2019209_aid0001.tif``).
+def ndvi(
+    paths: Sequence[Path] | Mapping[str, Sequence[Path]],
+    *,
+    chunks: Chunks | None = None,
+    sensors: Sequence[str] | None = None,
+    max_gap: int | None = None,
+    duplicates: str = "error",
+    mixed_collections: bool = False,
+    quality_mask: bool = True,
+    area: Sequence[float] | None = None,
+    min_cover: float | None = None,
+) -> xr.DataArray:
+    """Open MODIS vegetation index: M?D13Q1, 13A1, 13A2 (16 days), or from the reflectances of M?D09Q1, 09A1 (8 days).
+
+    ``NDVI = (b02 - b01) / (b02 + b01)`` for the latter, with b01 the red and b02 the near infrared band.
 
     Parameters
     ----------
     paths : sequence of path
-        Terra and Aqua composites together: 16 days long, phased by 8.
-    chunks : dict, optional
+        HDF4-EOS granules, AppEEARS NetCDF, or AppEEARS GeoTIFFs
+        (``MOD13Q1.061__250m_16_days_NDVI_doy2019209_aid0001.tif``). Terra and Aqua together: their 16 days are phased
+        by 8.
+    chunks, duplicates, mixed_collections, area, min_cover
+        As in :func:`modis_lst`.
+    sensors : sequence of {"terra", "aqua"}, optional
+        By default those that are there.
+    max_gap : int, optional
+        As in :func:`modis_lst`; by default any gap, since often only summers are fetched.
+    quality_mask : bool
+        Mask by the product's own quality layer where it is among the files: pixel reliability 0 and 1 of M?D13; of
+        M?D09 no cloud, shadow or snow in the state word and bands of the highest quality.
 
     Returns
     -------
     xarray.DataArray
-        (time, y, x), 1, float32, lazy; NaN outside the valid range -0.2..1. ``time`` is the center of the 16 days.
+        (time, y, x), 1, float32, lazy; NaN outside the valid range (-0.2..1 for M?D13, -1..1 from reflectances).
+        ``time`` is the center of the composite. attrs as in :func:`modis_lst`, and ``quality_mask``: what masked.
 
     Raises
     ------
     QtpDataError
-        All unreadable files at once; a name without date; the same composite twice; unlike grids.
+        As :func:`modis_lst`.
     """
-    found = headers(paths)
-    matches = [_NAME.search(header.path.name) for header in found]
-    unnamed = [(h.path, "no product and date in its name") for h, m in zip(found, matches, strict=True) if m is None]
-    refuse_bad(unnamed, "AppEEARS NDVI file", total=len(found), code="I27")
-    start = np.array(
-        [year_day(int(m["date"][:4]), int(m["date"][4:]), h.path) for m, h in zip(matches, found, strict=True)]
-    )
-    no_duplicates(start, [h.path for h in found], "composite", "M02")
-    order = np.argsort(start)
-    out = lazy_stack([found[k] for k in order], same_grid(found), NDVI, dim=TIME, chunks=chunks)
-    out = out.assign_coords({TIME: centers(start[order], 16)})
-    return describe(out, "ndvi", converted="scale 0.0001; fill and values outside -0.2..1 to NaN; time to the center")
+    wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
+    return _vegetation(*_scanned(paths), wishes, quality_mask=quality_mask)
 
 
-def _groups(paths: Any) -> list[Sequence[Path]]:
-    return list(paths.values()) if isinstance(paths, Mapping) else [paths]
+def _scanned(paths: Any) -> tuple[_Format, list[Composite]]:
+    groups = list(paths.values()) if isinstance(paths, Mapping) else [paths]
+    files = [Path(path) for group in groups for path in group]
+    formats = {_FORMATS.get(path.suffix.lower()) for path in files}
+    if len(formats) != 1 or None in formats:
+        found = sorted({path.suffix.lower() for path in files})
+        raise QtpDataError("MODIS files must be all of one kind", expected=sorted(_FORMATS), found=found, code="M04")
+    (form,) = formats
+    return form, form.scan(files)
 
 
-def _split(files: Sequence[Path], sensors: Sequence[str], *, mixed_collections: bool) -> dict[str, list[Path]]:
-    """Files by sensor, told from their names; only the sensors that were asked for."""
-    prefix = {"MOD": "terra", "MYD": "aqua"}
-    match = {path: re.match(r"(MOD|MYD)\d\d[A-Z]\d\.(?:A\d{7}\.h\d\dv\d\d\.)?(\d{3})", path.name) for path in files}
-    refuse_bad(
-        [(p, "name") for p, m in match.items() if m is None], "MODIS LST file by name", total=len(files), code="M04"
-    )
-    collections = sorted({m[2] for m in match.values()})
-    if len(collections) > 1 and not mixed_collections:
+def _settled(
+    found: Sequence[Composite], families: Sequence[str], wishes: Wishes
+) -> tuple[dict[str, list[Composite]], dict[str, Any], int]:
+    """Composites by sensor, what is to be told of them, and how many days one covers."""
+    other = sorted({c.product for c in found if PRODUCTS[c.product].family not in families})
+    if other:
         raise QtpDataError(
-            "files of different collections are mixed", expected="one", found=collections, code="M26",
-            hint="Move one collection away, or set parameters.mixed_collections: true.",
+            "the files are another product", found=f"M?D{', M?D'.join(other)}", code="M27",
+            expected=", ".join(f"M?D{key}" for key, product in PRODUCTS.items() if product.family in families),
         )  # fmt: skip
-    groups = {sensor: [p for p, m in match.items() if prefix[m[1]] == sensor] for sensor in sensors}
-    absent = [sensor for sensor, group in groups.items() if not group]
-    if absent:
+    groups = choose(found, wishes.sensors, mixed_collections=wishes.mixed_collections)
+    days = PRODUCTS[next(iter(groups.values()))[0].product].days
+    return *settle(groups, days=days, duplicates=wishes.duplicates, max_gap=wishes.max_gap), days
+
+
+def _temperature(form: _Format, found: list[Composite], wishes: Wishes) -> xr.Dataset:
+    groups, notes, days = _settled(found, ("lst",), wishes)
+    parts = {}
+    for sensor, group in groups.items():
+        parts[sensor], boxes = form.stack(group, chunks=wishes.chunks)
+        notes |= {f"{key}_{sensor}": share for key, share in _cover(form, parts[sensor], boxes, wishes).items()}
+    data = merge_sensors(parts, no_quality=int(QC.fill))
+    data = data.assign_coords({TIME: centers(data[TIME].to_numpy(), days)})
+    described = {
+        name: describe(a, name if name in VARIABLES else "qc").rename(name) for name, a in data.data_vars.items()
+    }
+    return data.assign(described).assign_attrs(
+        notes | _tiles(groups), composite_days=days,
+        converted="K x 50 to degC; fill 0 and values below 150 K to NaN by product specification; time to the center",
+    )  # fmt: skip
+
+
+def _vegetation(form: _Format, found: list[Composite], wishes: Wishes, *, quality_mask: bool) -> xr.DataArray:
+    groups, notes, days = _settled(found, ("ndvi", "reflectance"), wishes)
+    _refuse_shared_dates(groups)
+    kept = sorted((c for group in groups.values() for c in group), key=lambda c: (c.start, c.part))
+    layers, boxes = form.stack(kept, chunks=wishes.chunks)
+    notes |= _cover(form, layers, boxes, wishes)
+    value, masked = _index(layers, quality_mask=quality_mask)
+    value = value.assign_coords({TIME: centers(value[TIME].to_numpy(), days)})
+    return describe(
+        value, "ndvi", **notes, **_tiles(groups), composite_days=days, quality_mask=masked,
+        converted="scale 0.0001; fill and values outside the valid range to NaN; time to the center",
+    )  # fmt: skip
+
+
+def _refuse_shared_dates(groups: Mapping[str, Sequence[Composite]]) -> None:
+    sets = [{c.start: c.path.name for c in group} for group in groups.values()]
+    shared = sorted(set.intersection(*map(set, sets))) if len(sets) > 1 else []
+    if shared:
+        both = "; ".join(f"{day}: {sets[0][day]} and {sets[1][day]}" for day in shared)
         raise QtpDataError(
-            f"no files of {' and '.join(absent)}", expected=list(sensors), path=files[0].parent, code="M21",
-            found=sorted({prefix[m[1]] for m in match.values()}),
-            hint="Get them, or set parameters.sensors to those you have: the daily mean then needs coefficients.",
+            f"Terra and Aqua have a composite of the same days; {both}", code="M02",
+            hint="Set parameters.sensors to one of them.",
         )  # fmt: skip
-    return groups
 
 
-def _from_netcdf(
-    sensor: str, paths: Sequence[Path], *, chunks: Chunks | None, duplicates: str, max_gap: int
-) -> xr.Dataset:
-    bad = [(p, problem) for p in paths if (problem := first_bytes_problem(p, (b"\x89HDF",), "NetCDF-4"))]
-    refuse_bad(bad, "readable NetCDF", total=len(paths), code="M04")
-    parts = [_appeears(path, chunks) for path in paths]
-    found = [Composite(t, path, part, "") for part, path in parts for t in part[TIME].to_numpy()]
-    kept, notes = arrange(found, sensor, days=8, duplicates=duplicates, max_gap=max_gap)
-    whole = parts[0][0] if len(parts) == 1 else xr.concat([p for p, _ in parts], TIME, join="exact").sortby(TIME)
-    if len(parts) > 1:
-        whole = whole.drop_duplicates(TIME, keep="last")
-    whole = whole.sortby(TIME) if not whole.indexes[TIME].is_monotonic_increasing else whole
-    start = np.array([c.start for c in kept])
-    whole = whole.assign_coords({TIME: centers(start, 8)})
-    return whole.assign_attrs(notes)
+def _index(layers: xr.Dataset, *, quality_mask: bool) -> tuple[xr.DataArray, str]:
+    """Vegetation index of the layers, and in words what masked it."""
+    if "ndvi" in layers:
+        value = layers["ndvi"]
+        accepted = {"pixel reliability 0 and 1": layers["reliability"].isin([0, 1])} if "reliability" in layers else {}
+    else:
+        red, nir = layers["red"], layers["nir"]
+        total = nir + red
+        value = ((nir - red) / total.where(total > 0)).astype("float32")
+        value = value.where((value >= -1) & (value <= 1))
+        accepted = {"clear by the state word": _clear(layers["state"])} if "state" in layers else {}
+        for words, band_bits in _BAND_BITS.items():
+            if words in layers:
+                accepted["bands of the highest quality"] = _good_bands(layers[words], band_bits)
+        if "qc_250m" in layers:  # collection 5 has no state word; here are its cloud bits (3: not set, assumed clear)
+            accepted["uncloudy by the quality word"] = ((layers["qc_250m"] >> 2) & 3).isin([0, 3])
+    if not quality_mask or not accepted:
+        return value, "none: not asked for" if accepted else "none: no quality layer among the files"
+    for mask in accepted.values():
+        value = value.where(mask)
+    return value, "; ".join(accepted)
 
 
-def _appeears(path: Path, chunks: Chunks | None) -> tuple[xr.Dataset, Path]:
-    try:
-        raw = xr.open_dataset(path, engine="h5netcdf", decode_cf=False, chunks={})
-    except OSError as error:
-        raise QtpDataError(f"cannot open NetCDF: {error}", path=path, code="M05") from None
-    lacking = [name for name in LAYERS if name not in raw]
-    if lacking:
-        raise QtpDataError(
-            f"file lacks the layers {lacking}", path=path, found=sorted(map(str, raw.data_vars)), code="M27",
-            hint="Ask AppEEARS for LST_Day_1km, LST_Night_1km, QC_Day and QC_Night.",
-        )  # fmt: skip
-    time = _days_since(raw[TIME], path)
-    raw = raw.rename(spatial_names(raw))
-    dims = chunks or {TIME: -1, Y: "auto", X: "auto"}
-    out = {}
-    for layer, short in LAYERS.items():
-        stored = raw[layer].chunk({dim: size for dim, size in dims.items() if dim in raw[layer].dims})
-        out[short] = xr.Variable(stored.dims, stored.data) if short.startswith("qc") else _kelvin(stored, path)
-    data = xr.Dataset(out, coords={TIME: time, Y: raw[Y].to_numpy(), X: raw[X].to_numpy()})
-    data = data.assign({k: v.astype("uint8") for k, v in data.items() if k.startswith("qc")})
-    return descending(with_crs(data, "EPSG:4326")), path
+def _clear(state: xr.DataArray) -> xr.DataArray:
+    """Say where M?D09 saw no cloud (bits 0-1: 0, or 3, assumed clear; bit 10), shadow (2) or snow (12, 15)."""
+    return (state & 3).isin([0, 3]) & ((state & np.uint16(1 << 2 | 1 << 10 | 1 << 12 | 1 << 15)) == 0)
 
 
-def _kelvin(stored: xr.DataArray, path: Path) -> xr.Variable:
-    """DegC of an AppEEARS layer: by the product specification if integer, by its unit if somebody scaled it already."""
-    if stored.dtype.kind in "iu":
-        return xr.apply_ufunc(
-            decoded, stored.variable, kwargs={"decode": LST}, dask="parallelized", output_dtypes=["float32"]
-        )
-    units = str(stored.attrs.get("units", ""))
-    if units.lower() not in {"k", "kelvin", "degc"}:
-        raise QtpDataError(
-            f"{stored.name!r} holds decimals without a known unit", path=path, expected="units Kelvin or degC",
-            found=repr(units), code="M11",
-        )  # fmt: skip
-    offset = np.float32(0.0 if units.lower() == "degc" else 273.15)
-    value = stored.variable.astype("float32") - offset
-    fill = stored.attrs.get("_FillValue")
-    return value.where(value > -200.0 if fill is None else (stored.variable != fill) & (value > -200.0))
+def _good_bands(quality: xr.DataArray, band_bits: int) -> xr.DataArray:
+    """Say where M?D09 produced both bands (bits 0-1: 0, 1) in the highest quality (the bits of both bands: 0)."""
+    return ((quality & 3) <= 1) & ((quality & np.uint16(band_bits)) == 0)
 
 
-def _days_since(time: xr.DataArray, path: Path) -> np.ndarray:
-    units = str(time.attrs.get("units", ""))
-    match = re.match(r"days since (\d{4})-(\d{1,2})-(\d{1,2})", units)
-    if match is None:
-        raise QtpDataError(
-            "time has no usable unit", path=path, variable=str(time.name), expected="days since YYYY-MM-DD",
-            found=repr(units), code="M24",
-        )  # fmt: skip
-    # AppEEARS writes calendar "julian" and counts Gregorian days all the same
-    epoch = np.datetime64(f"{match[1]}-{int(match[2]):02d}-{int(match[3]):02d}", "D")
-    return epoch + np.floor(time.to_numpy().astype(float)).astype(int)
+def _cover(form: _Format, data: xr.Dataset, boxes: Mapping[str, Any], wishes: Wishes) -> dict[str, float]:
+    if wishes.area is None:
+        return {}
+    crs = SINUSOIDAL if form is _HDF4 else data.rio.crs.to_wkt()
+    least = form.min_cover if wishes.min_cover is None else wishes.min_cover
+    return {"cover": round(share_covered(boxes, crs, wishes.area, min_cover=least), 3)}
 
 
-def _from_tiff(
-    sensor: str, paths: Sequence[Path], *, chunks: Chunks | None, duplicates: str, max_gap: int
-) -> xr.Dataset:
-    found = headers(paths)
-    matches = {h.path: _NAME.search(h.path.name) for h in found}
-    refuse_bad(
-        [(p, "name") for p, m in matches.items() if m is None],
-        "AppEEARS LST file by name",
-        total=len(found),
-        code="I27",
-    )
-    grid = same_grid(found)
-    layers: dict[str, list[Composite]] = {}
-    for header in found:
-        match = matches[header.path]
-        start = year_day(int(match["date"][:4]), int(match["date"][4:]), header.path)
-        layers.setdefault(match["layer"], []).append(Composite(start, header.path, header, ""))
-    lacking = [name for name in LAYERS if name not in layers]
-    if lacking:
-        raise QtpDataError(
-            f"{sensor} has no files of {lacking}", found=sorted(layers), path=paths[0].parent, code="M27"
-        )
-    arrays, notes = {}, {}
-    starts = sorted({c.start for name in LAYERS for c in layers[name]})
-    for name, short in LAYERS.items():
-        kept, notes = arrange(layers[name], sensor, days=8, duplicates=duplicates, max_gap=max_gap)
-        files = {c.start: c.item for c in kept}
-        decode = QC if short.startswith("qc") else LST
-        arrays[short] = lazy_stack([files.get(s) for s in starts], grid, decode, dim=TIME, chunks=chunks)
-    return xr.Dataset(arrays).assign_coords({TIME: centers(np.array(starts), 8)}).assign_attrs(notes)
-
-
-def _from_hdf4(
-    sensor: str, paths: Sequence[Path], *, chunks: Chunks | None, duplicates: str, max_gap: int
-) -> xr.Dataset:
-    return hdf4.lst(
-        sensor,
-        paths,
-        layers=LAYERS,
-        decodes={"lst": LST, "qc": QC},
-        chunks=chunks,
-        duplicates=duplicates,
-        max_gap=max_gap,
-    )
-
-
-def _described(data: xr.Dataset) -> xr.Dataset:
-    out = {}
-    for name, array in data.data_vars.items():
-        key = name if name in VARIABLES else "qc"
-        out[name] = describe(array, key).rename(name)
-    return data.assign(out).assign_attrs(
-        converted="K x 50 to degC; fill 0 and values below 150 K to NaN by product specification; time to the center"
-    )
+def _tiles(groups: Mapping[str, Sequence[Composite]]) -> dict[str, str]:
+    """Tiles of granules, in words; nothing for cut-outs, whose parts are layers."""
+    names = sorted({c.part for group in groups.values() for c in group if c.part.startswith("h")})
+    return {"tiles": ", ".join(names)} if names else {}

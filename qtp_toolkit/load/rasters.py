@@ -1,4 +1,4 @@
-"""Single maps, series of maps, and SoilGrids."""
+"""Single maps, class maps, and series of maps."""
 
 from __future__ import annotations
 
@@ -10,35 +10,20 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import DEPTH, TIME, VARIABLES, QtpDataError, describe
+from qtp_toolkit.catalog.options import date_expression
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe
+from qtp_toolkit.load.bands import band_tags, class_table
 from qtp_toolkit.load.files import Chunks, centers, date_of, no_duplicates, refuse_bad
-from qtp_toolkit.load.tiff import Decode, headers, lazy_stack, same_grid
-
-CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
-    ("radian", "degree"): (180.0 / np.pi, 0.0),
-    ("K", "degC"): (1.0, -273.15),
-    ("%", "1"): (0.01, 0.0),
-    ("permille", "1"): (0.001, 0.0),
-    ("g/kg", "1"): (0.001, 0.0),
-    ("cg/cm3", "kg m-3"): (10.0, 0.0),
-    ("g/cm3", "kg m-3"): (1000.0, 0.0),
-    ("kg/m3", "kg m-3"): (1.0, 0.0),
-    ("cm", "m"): (0.01, 0.0),
-    ("m", "mm"): (1000.0, 0.0),
-    ("cm", "mm"): (10.0, 0.0),
-}
-"""Factor and offset from a unit of files to ours."""
+from qtp_toolkit.load.layers import QC
+from qtp_toolkit.load.limits import held
+from qtp_toolkit.load.tiff import Decode, Header, headers, lazy_stack, same_grid
+from qtp_toolkit.load.units import conversion, refuse_other_scale
 
 NO_CLASS = -1
 """Code of pixels without a class."""
 
-_SOIL = {
-    ("v2", "bulk_density"): ("bdod", "cg/cm3"),
-    ("v2", "sand"): ("sand", "g/kg"),
-    ("v1", "bulk_density"): ("BLDFIE", "kg/m3"),
-    ("v1", "sand"): ("SNDPPT", "%"),
-}
-_POINTS = (0.0, 0.05, 0.15, 0.30, 0.60, 1.0, 2.0)
+CLASS_VARIABLES = ("permafrost", "vegetation")
+"""Quantities that are classes; others are where the catalog gives them classes."""
 
 
 def raster(
@@ -46,8 +31,8 @@ def raster(
     *,
     variable: str,
     units: str | None = None,
-    nodata: float | None = None,
-    scale_factor: float = 1.0,
+    nodata: float | Sequence[float] | None = None,
+    scale_factor: float | None = None,
     add_offset: float = 0.0,
     band: int = 1,
     valid_range: tuple[float, float] | None = None,
@@ -63,43 +48,45 @@ def raster(
         Which quantity it is: a key of :data:`qtp_toolkit.conventions.VARIABLES`.
     units : str, optional
         Unit in the file (after ``scale_factor`` and ``add_offset``) if it is not the table's; converted.
-    nodata : float, optional
-        Beside the file's own nodata tag.
-    scale_factor, add_offset : float
-        Stored to ``units``.
+    nodata : float or sequence of float, optional
+        Stored values without data, beside the file's own nodata tag.
+    scale_factor : float, optional
+        Stored to ``units``; by default what the tags of an integer file say, or 1. One that contradicts the tags is
+        an error.
+    add_offset : float
+        Added after scaling.
     band : int
         From 1.
     valid_range : (float, float), optional
         Of stored values; what leaves it is NaN.
     classes : mapping of int to str, optional
-        Makes it a class map.
+        Makes it a class map. ``permafrost`` and ``vegetation`` are class maps always: without this the names are
+        taken from the attribute table beside the file.
     chunks : dict, optional
 
     Returns
     -------
     xarray.DataArray
-        (y, x), in the table's unit, float32, NaN without data; or, where ``classes`` are given, int16, -1 without data,
-        with ``attrs["classes"]`` (JSON of code to name). Lazy.
+        (y, x), in the table's unit, float32, NaN without data and for single values outside the physical range of the
+        variable (:data:`qtp_toolkit.load.limits.LIMITS`), as undeclared fill values such as -9999 are. Class maps:
+        int16, -1 without data, with ``attrs["classes"]`` (JSON of code to name); never interpolate them. Lazy.
 
     Raises
     ------
     QtpDataError
-        If the file is unreadable, or there is no conversion from its unit.
+        If the file is unreadable, there is no conversion from its unit, or a class map has no names (S10). When
+        computed: S02, S03 or M11, if the values of a block as a whole leave the physical range; S06, codes that are no
+        class (lists them); S10, codes with a fraction.
     """
     (header,) = headers([path])
-    tags = tuple(v for v in (nodata, header.nodata) if v is not None)
-    if classes is not None:
-        decode = Decode(nodata=tags, dtype="int16", fill=NO_CLASS)
-        array = lazy_stack([header], header, decode, dim="band", chunks=chunks, band=band).isel(band=0)
-        table = json.dumps({int(code): name for code, name in sorted(classes.items())}, ensure_ascii=False)
-        return describe(array, variable, classes=table, nodata=NO_CLASS)
-    factor, offset = _conversion(units, VARIABLES[variable].units, path, variable)
-    decode = Decode(tags, scale_factor * factor, add_offset * factor + offset, valid_range)
-    array = lazy_stack([header], header, decode, dim="band", chunks=chunks, band=band).isel(band=0)
+    if classes is not None or variable in CLASS_VARIABLES:
+        return _class_map(header, variable, classes, _tags([header], nodata), chunks=chunks, band=band)
+    out = _physical([header], variable, units=units, nodata=nodata, scale_factor=scale_factor, add_offset=add_offset,
+                    band=band, valid_range=valid_range, chunks=chunks, dim="band").isel(band=0)  # fmt: skip
     note = (
         {} if units in (None, VARIABLES[variable].units) else {"converted": f"{units} to {VARIABLES[variable].units}"}
     )
-    return describe(array, variable, **note)
+    return describe(out, variable, **note)
 
 
 def dem(path: Path, *, nodata: float | None = None, chunks: Chunks | None = None) -> xr.DataArray:
@@ -129,8 +116,8 @@ def series(
     pattern: str = r"doy(?P<year>\d{4})(?P<doy>\d{3})",
     composite_days: int = 1,
     units: str | None = None,
-    nodata: float | None = None,
-    scale_factor: float = 1.0,
+    nodata: float | Sequence[float] | None = None,
+    scale_factor: float | None = None,
     add_offset: float = 0.0,
     band: int = 1,
     valid_range: tuple[float, float] | None = None,
@@ -142,9 +129,11 @@ def series(
     ----------
     paths : sequence of path
     variable, units, nodata, scale_factor, add_offset, band, valid_range, chunks
-        As in :func:`raster`.
+        As in :func:`raster`. A variable that begins with ``qc`` is a quality byte: uint8, as stored, 3 (not produced)
+        where a date is missing.
     pattern : str
-        Regular expression that finds the date in a name: groups year and doy, or year, month and day.
+        Finds the date in a name: a regular expression with groups year and doy, or year, month and day; or the letters
+        of strftime, such as ``%Y%j``.
     composite_days : int
         Days that a file covers; ``time`` is their center.
 
@@ -156,87 +145,135 @@ def series(
     Raises
     ------
     QtpDataError
-        All unreadable files at once; names without date; a date twice; unlike grids.
+        All unreadable files at once; names without date; a date twice; unlike grids; as :func:`raster`.
     """
     found = headers(paths)
-    matches = [re.search(pattern, h.path.name) for h in found]
+    matches = [re.search(date_expression(pattern), h.path.name) for h in found]
     unnamed = [(h.path, "no date in its name") for h, m in zip(found, matches, strict=True) if m is None]
     refuse_bad(unnamed, f"file by the pattern {pattern!r}", total=len(found), code="I27")
     start = np.array([date_of(m, h.path) for m, h in zip(matches, found, strict=True)])
     no_duplicates(start, [h.path for h in found], "date", "M02")
     order = np.argsort(start)
-    grid = same_grid(found)
-    tags = tuple(v for v in (nodata, grid.nodata) if v is not None)
-    factor, offset = _conversion(units, VARIABLES[variable].units, grid.path, variable)
-    decode = Decode(tags, scale_factor * factor, add_offset * factor + offset, valid_range)
-    out = lazy_stack([found[k] for k in order], grid, decode, dim=TIME, chunks=chunks, band=band)
-    return describe(out.assign_coords({TIME: centers(start[order], composite_days)}), variable)
+    ordered = [found[k] for k in order]
+    if variable.startswith("qc"):
+        wrong = [(h.path, f"type {h.dtype}, not a byte") for h in ordered if h.dtype not in {"uint8", "int8"}]
+        refuse_bad(wrong, "quality byte", total=len(found), code="M12")
+        out = lazy_stack(ordered, same_grid(ordered), QC, dim=TIME, chunks=chunks, band=band)
+    else:
+        out = _physical(ordered, variable, units=units, nodata=nodata, scale_factor=scale_factor, add_offset=add_offset,
+                        band=band, valid_range=valid_range, chunks=chunks, dim=TIME)  # fmt: skip
+    out = out.assign_coords({TIME: centers(start[order], composite_days)})
+    return describe(out, "qc" if variable.startswith("qc") else variable).rename(variable)
 
 
-def soilgrids(paths: Sequence[Path], *, version: str, quantity: str, chunks: Chunks | None = None) -> xr.DataArray:
-    """Open SoilGrids bulk density or sand at all depths.
+def series_set(files: Mapping[str, Sequence[Path]], **options: object) -> xr.Dataset:
+    """Open several series on one grid as one Dataset, e.g. ``terra_day``, ``terra_night`` and their quality bytes.
 
     Parameters
     ----------
-    paths : sequence of path
-        v2: ``bdod_0-5cm_mean.tif`` (cg/cm3), ``sand_0-5cm_mean.tif`` (g/kg), intervals; v1: ``BLDFIE_M_sl1_250m.tif``
-        (kg/m3), ``SNDPPT_M_sl1_250m.tif`` (%), points at 0, 5, 15, 30, 60, 100, 200 cm.
-    version : {"v1", "v2"}
-        Must be said: unit and depths depend on it.
-    quantity : {"bulk_density", "sand"}
-    chunks : dict, optional
+    files : mapping of variable to paths
+    **options
+        As in :func:`series`; for all alike, quality bytes aside.
 
     Returns
     -------
-    xarray.DataArray
-        (depth, y, x): kg m-3 or fraction 0..1, float32, NaN without data, lazy; ``depth`` in m (the middle of the
-        layer), coords ``depth_top`` and ``depth_bottom`` (equal for v1, whose values hold at points).
+    xarray.Dataset
+        (time, y, x); NaN, or 3 for quality bytes, where a variable lacks a date. Lazy.
 
     Raises
     ------
     QtpDataError
-        All unreadable files at once; names that are not of this version and quantity; a depth twice; unlike grids.
+        As :func:`series`; I06, if the variables lie on unlike grids.
     """
-    if (version, quantity) not in _SOIL:
-        raise QtpDataError("unknown SoilGrids version or quantity", expected=sorted(_SOIL), found=(version, quantity))
-    short, units = _SOIL[version, quantity]
-    found = headers(paths)
-    layers = [_layer(h.path.name, short, version) for h in found]
-    wrong = [(h.path, "name") for h, layer in zip(found, layers, strict=True) if layer is None]
-    refuse_bad(wrong, f"SoilGrids {version} {short} file by name", total=len(found), code="S02")
-    no_duplicates(layers, [h.path for h in found], "depth", "S02")
-    order = sorted(range(len(found)), key=lambda k: layers[k])
-    top, bottom = np.array([layers[k] for k in order]).T
-    name = quantity
-    factor, offset = _conversion(units, VARIABLES[name].units, found[0].path, name)
-    limits = {"bulk_density": (100.0, 2650.0), "sand": (0.0, 1.0)}[name]
-    grid = same_grid(found)
-    tags = tuple({-32768.0, *(h.nodata for h in found if h.nodata is not None)})
-    valid = tuple((limit - offset) / factor for limit in limits)
-    decode = Decode(tags, factor, offset, (valid[0] - 1e-6, valid[1] * (1 + 1e-6)))
-    out = lazy_stack([found[k] for k in order], grid, decode, dim=DEPTH, chunks=chunks)
-    coords = {DEPTH: (top + bottom) / 2, "depth_top": (DEPTH, top), "depth_bottom": (DEPTH, bottom)}
-    out = out.assign_coords(coords)
-    out[DEPTH].attrs = {"units": "m", "long_name": "depth below the surface"}
-    return describe(out, name, converted=f"{units} to {VARIABLES[name].units}", version=f"SoilGrids {version}")
+    same_grid([header for paths in files.values() for header in headers(paths)])
+    parts = {name: series(paths, variable=name, **options) for name, paths in files.items()}
+    first = next(iter(parts.values()))
+    times = np.unique(np.concatenate([part[TIME].to_numpy() for part in parts.values()]))
+    out = {}
+    for name, part in parts.items():
+        fill = part.dtype.type(QC.fill if name.startswith("qc") else np.nan)
+        aligned = part if part.sizes[TIME] == len(times) else part.reindex({TIME: times}, fill_value=fill)
+        out[name] = aligned.assign_coords({"y": first["y"], "x": first["x"]})
+    return xr.Dataset(out)
 
 
-def _layer(name: str, short: str, version: str) -> tuple[float, float] | None:
-    """Top and bottom in m, or None if the name is not of this version."""
-    if version == "v2":
-        match = re.search(rf"(?<![A-Za-z]){short}_(\d+)-(\d+)cm", name)
-        return (int(match[1]) / 100, int(match[2]) / 100) if match else None
-    match = re.search(rf"(?<![A-Za-z]){short}_M_sl([1-7])", name)
-    return (_POINTS[int(match[1]) - 1],) * 2 if match else None
+def _physical(
+    found: Sequence[Header], variable: str, *, units: str | None, nodata: float | Sequence[float] | None,
+    scale_factor: float | None, add_offset: float, band: int, valid_range: tuple[float, float] | None,
+    chunks: Chunks | None, dim: str,
+) -> xr.DataArray:  # fmt: skip
+    """Values of files in our unit, lazy, held to the physical range of the variable."""
+    scale, offset = _scale(found, band, scale_factor, add_offset)
+    factor, shift = conversion(units, VARIABLES[variable].units, found[0].path, variable)
+    decode = Decode(_tags(found, nodata), scale * factor, offset * factor + shift, valid_range)
+    out = lazy_stack(found, same_grid(found), decode, dim=dim, chunks=chunks, band=band)
+    return held(out, variable, found[0].path, stored=(decode.scale, decode.offset))
 
 
-def _conversion(units: str | None, ours: str, path: Path, variable: str) -> tuple[float, float]:
-    if units is None or units == ours:
-        return 1.0, 0.0
-    if (units, ours) not in CONVERSIONS:
+def _scale(found: Sequence[Header], band: int, asked: float | None, add_offset: float) -> tuple[float, float]:
+    """Scale and offset of all files: as asked for, or as the tags of integer files say."""
+    tags = [band_tags(header.path, band) for header in found]
+    if asked is not None:
+        for header, own in zip(found, tags, strict=True):
+            refuse_other_scale(header.path, own, asked)
+        return asked, add_offset
+    own = {(float(t.get("scale_factor", 1.0)), float(t.get("add_offset", 0.0))) for t in tags}
+    if own == {(1.0, 0.0)}:
+        return 1.0, add_offset
+    if len(own) > 1 or any(header.dtype.startswith("float") for header in found):
+        what = "files have unlike scales" if len(own) > 1 else "decimals carry a scale: they may be scaled already"
         raise QtpDataError(
-            f"no conversion from {units!r} to {ours!r}", path=path, variable=variable, code="S02",
-            expected=[a for a, b in CONVERSIONS if b == ours] + [ours],
-            hint="Use scale_factor and add_offset to reach one of them.",
+            what,
+            path=found[0].path,
+            found=sorted(own),
+            code="M11",
+            hint="Say which holds with parameters.scale_factor.",
+        )
+    ((scale, offset),) = own
+    return scale, offset + add_offset
+
+
+def _tags(found: Sequence[Header], nodata: float | Sequence[float] | None) -> tuple[float, ...]:
+    given = () if nodata is None else (nodata,) if isinstance(nodata, (int, float)) else tuple(nodata)
+    return tuple(dict.fromkeys([*given, *(h.nodata for h in found if h.nodata is not None)]))
+
+
+def _class_map(
+    header: Header, variable: str, classes: Mapping[int, str] | None, tags: tuple[float, ...], *,
+    chunks: Chunks | None, band: int,
+) -> xr.DataArray:  # fmt: skip
+    names = classes or class_table(header.path)
+    if not names:
+        raise QtpDataError(
+            f"{variable} is a class map, but its classes have no names", path=header.path, code="S10",
+            hint="Give the source classes: {code: name, ...}.",
         )  # fmt: skip
-    return CONVERSIONS[units, ours]
+    wide = [code for code in names if not 0 <= code <= np.iinfo("int16").max]
+    if wide:
+        raise QtpDataError("class codes must be 0 to 32767", path=header.path, found=wide)
+    real = header.dtype.startswith("float")
+    decode = Decode(tags, dtype="float64" if real else "int32", fill=np.nan if real else NO_CLASS)
+    stored = lazy_stack([header], header, decode, dim="band", chunks=chunks, band=band).isel(band=0)
+    out = xr.apply_ufunc(
+        _coded, stored, kwargs={"codes": tuple(names), "path": str(header.path)}, dask="parallelized",
+        output_dtypes=["int16"], keep_attrs=True,
+    )  # fmt: skip
+    table = json.dumps({int(code): name for code, name in sorted(names.items())}, ensure_ascii=False)
+    return describe(out, variable, classes=table, nodata=NO_CLASS)
+
+
+def _coded(values: np.ndarray, *, codes: tuple[int, ...], path: str) -> np.ndarray:
+    """Codes as int16; an error that lists those that are no class."""
+    known = np.isin(values, codes)
+    missing = np.isnan(values) | (np.abs(values) > 1e30) if values.dtype.kind == "f" else values == NO_CLASS
+    other = np.unique(values[~known & ~missing])
+    if other.size:
+        fractions = bool((other % 1 != 0).any())
+        raise QtpDataError(
+            "class map holds codes that are no class", path=path, expected=sorted(codes),
+            code="S10" if fractions else "S06",
+            found=f"{[round(float(v), 3) for v in other[:20]]}, {np.isin(values, other).mean():.1%} of a block",
+            hint="Was it interpolated? Resample classes by nearest neighbor." if fractions
+            else "Add them to classes, or to parameters.nodata if they mean that there is no data.",
+        )  # fmt: skip
+    return np.where(known, np.where(known, values, 0), NO_CLASS).astype("int16")

@@ -8,32 +8,29 @@ from typing import TYPE_CHECKING, Any
 import xarray as xr
 
 from qtp_toolkit.catalog import Request, inside
-from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError
-from qtp_toolkit.load import cells, datasets, features, insar, modis, rasters, tables
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, VARIABLES, QtpDataError
+from qtp_toolkit.load import cells, datasets, features, insar, modis, rasters, soil, tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def appeears_netcdf(request: Request) -> xr.Dataset:
-    """MODIS LST, AppEEARS NetCDF."""
-    o = request.options
-    return modis.modis_lst(
-        request.files, chunks=request.chunks, sensors=o.sensors, max_gap=o.max_gap, duplicates=o.duplicates,
-        mixed_collections=o.mixed_collections,
-    )  # fmt: skip
+def modis_hdf4(request: Request) -> xr.Dataset | xr.DataArray:
+    """MODIS LST or vegetation index, HDF4-EOS granules: the product decides which."""
+    options = request.options.model_dump()
+    masked = options.pop("quality_mask")
+    wishes = modis.Wishes(chunks=request.chunks, area=request.settings.bounds, **options)
+    return modis.modis(request.files, wishes, quality_mask=masked)
+
+
+def appeears_netcdf(request: Request) -> xr.Dataset | xr.DataArray:
+    """MODIS LST or vegetation index, AppEEARS NetCDF."""
+    return modis_hdf4(request)
 
 
 def appeears_geotiff(request: Request) -> xr.Dataset | xr.DataArray:
-    """MODIS LST or NDVI, AppEEARS GeoTIFF: told apart by the product in the names."""
-    if all("13" in path.name[3:5] for path in request.paths):
-        return modis.ndvi(request.paths, chunks=request.chunks)
-    return appeears_netcdf(request)
-
-
-def modis_hdf4(request: Request) -> xr.Dataset:
-    """MODIS LST, HDF4-EOS granules."""
-    return appeears_netcdf(request)
+    """MODIS LST or vegetation index, AppEEARS GeoTIFF."""
+    return modis_hdf4(request)
 
 
 def lst_table(request: Request) -> xr.Dataset:
@@ -73,20 +70,30 @@ def geotiff_stack(request: Request) -> xr.Dataset:
 
 def geotiff(request: Request) -> xr.DataArray:
     """One map."""
-    return rasters.raster(
-        _one(request), classes=request.source.classes, chunks=request.chunks, **request.options.model_dump()
-    )
+    path = _one(request)
+    inside(path.with_name(path.name + ".aux.xml"), request.root)  # the class table is read from beside the map
+    return rasters.raster(path, classes=request.source.classes, chunks=request.chunks, **request.options.model_dump())
 
 
-def geotiff_series(request: Request) -> xr.DataArray:
-    """One quantity by date."""
-    return rasters.series(request.paths, chunks=request.chunks, **request.options.model_dump())
+def geotiff_series(request: Request) -> xr.DataArray | xr.Dataset:
+    """One quantity by date, or those that the roles of the uri name."""
+    options = request.options.model_dump()
+    variable = options.pop("variable")
+    unknown = [role for role in request.files if role not in VARIABLES and not role.startswith("qc_")]
+    if (set(request.files) == {"data"}) != (variable is not None) or (variable is None and unknown):
+        raise QtpDataError(
+            "a series needs parameters.variable, or a uri whose roles are variables (and their quality bytes, qc_...)",
+            where=f"sources.{request.name}", found=f"variable {variable}, roles {sorted(request.files)}",
+        )  # fmt: skip
+    if variable is None:
+        return rasters.series_set(request.files, chunks=request.chunks, **options)
+    return rasters.series(request.paths, variable=variable, chunks=request.chunks, **options)
 
 
 def soilgrids(request: Request) -> xr.DataArray:
     """SoilGrids by depth."""
     o = request.options
-    return rasters.soilgrids(request.paths, version=o.version, quantity=o.property, chunks=request.chunks)
+    return soil.soilgrids(request.paths, version=o.version, quantity=o.property, chunks=request.chunks)
 
 
 def netcdf(request: Request) -> xr.Dataset:

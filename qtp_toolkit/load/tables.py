@@ -58,7 +58,7 @@ def stations(
     table = _read(path, rename=rename, missing=missing, scale=scale)
     _need(table, NEEDED, path)
     for column, limit in (("longitude", 360.0), ("latitude", 90.0)):
-        values = _numbers(table, column, path)
+        values = numbers(table, column, path)
         if angle == "degrees_minutes":
             values = _from_minutes(values, path, column)
         elif angle is None and len(values) >= 8 and _looks_like_minutes(values):
@@ -145,7 +145,7 @@ def station_series(
         table["station"] = table["station"].astype(str)
     keep = list(columns) if columns else [c for c in table.columns if c not in index]
     for column in keep:
-        table[column] = _numbers(table, column, path)
+        table[column] = numbers(table, column, path)
     double = table.duplicated(list(index))
     if double.any():
         raise QtpDataError(
@@ -164,13 +164,18 @@ def station_series(
     return data
 
 
-def _read(path: Path, *, rename: Any, missing: Sequence[float], scale: Any) -> pd.DataFrame:
+def read_table(path: Path) -> pd.DataFrame:
+    """Read a CSV with headings; an error that names the file if it is none."""
     import pandas as pd  # noqa: PLC0415
 
     try:
-        table = pd.read_csv(path, encoding="utf-8-sig")
+        return pd.read_csv(path, encoding="utf-8-sig")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
         raise QtpDataError(f"cannot read the table: {error}", path=path, expected="CSV with headings, UTF-8") from None
+
+
+def _read(path: Path, *, rename: Any, missing: Sequence[float], scale: Any) -> pd.DataFrame:
+    table = read_table(path)
     lacking = [name for name in (rename or {}) if name not in table.columns]
     if lacking:
         raise QtpDataError(f"table lacks the columns {lacking}", path=path, found=list(table.columns)[:20])
@@ -193,7 +198,8 @@ def _need(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
         )  # fmt: skip
 
 
-def _numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+def numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+    """Values of a column as floats; an error that names the row of the first that is no number."""
     import pandas as pd  # noqa: PLC0415
 
     values = pd.to_numeric(table[column], errors="coerce")

@@ -12,10 +12,22 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
-from qtp_toolkit.load.files import Chunks, block_shape, first_bytes_problem, lazy_blocks, on_grid, refuse_bad
+from qtp_toolkit.load.files import (
+    BLOCK_BYTES,
+    ITEM_BYTES,
+    Chunks,
+    block_shape,
+    first_bytes_problem,
+    lazy_blocks,
+    on_grid,
+    refuse_bad,
+)
+from qtp_toolkit.load.strips import Placed, first_row, read_window
 
 SNAP = 1e-3
 """Grids that differ by less than this part of a pixel are one grid."""
+_UNIT = 64
+"""Rows and columns of a default chunk are multiples of it: the edge of the blocks of a store."""
 _MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
 
@@ -29,7 +41,8 @@ class Header(NamedTuple):
     crs: str | None
     dtype: str
     nodata: float | None
-    rows: int
+    blocks: tuple[int, int]
+    first_row: int | None
     tags: dict[str, str]
 
     @property
@@ -99,8 +112,9 @@ def _header(dataset: Any, path: Path) -> tuple[Header, str | None]:
     t = dataset.transform
     header = Header(
         path, dataset.height, dataset.width, (t.a, t.b, t.c, t.d, t.e, t.f),
-        dataset.crs.to_wkt() if dataset.crs else None, dataset.dtypes[0], dataset.nodata, dataset.block_shapes[0][0],
-        dict(dataset.tags()),
+        dataset.crs.to_wkt() if dataset.crs else None, dataset.dtypes[0], dataset.nodata, dataset.block_shapes[0],
+        first_row(path, dataset.dtypes[0]) if dataset.driver == "GTiff" else None,
+        dataset.tags() | {"UNIT": dataset.units[0] or ""},
     )  # fmt: skip
     if header.crs is None:
         return header, "has no coordinate reference system"
@@ -194,8 +208,7 @@ def _intersection(found: Sequence[Header], common: Header, shifts: list[tuple[fl
 
 
 def _refuse_grids(found: Sequence[Header], common: Header, what: str, code: str, hint: str | None = None) -> None:
-    rows = Counter()
-    example: dict[str, str] = {}
+    rows, example = Counter(), {}
     for header in found:
         shift = _shift(header, common)
         crs = "" if header.crs == common.crs else f", CRS {header.crs[:40]}..."
@@ -228,8 +241,10 @@ def lazy_stack(
     chunks: Chunks | None = None,
     band: int = 1,
     name: str | None = None,
+    factors: Sequence[float] | None = None,
+    absent: float | None = None,
 ) -> xr.DataArray:
-    """Lazy array (dim, y, x) of one band of many files on one grid; None in place of a file gives fill.
+    """Lazy array (dim, y, x) of one band of many files on one grid.
 
     Parameters
     ----------
@@ -242,10 +257,15 @@ def lazy_stack(
     dim : str
         Name of the first dim.
     chunks : dict, optional
-        Sizes by dim; by default slabs of whole rows of about 128 MB.
+        Sizes by dim; by default about 128 MB in which no block of the files is read twice, and whose height and width
+        are multiples of 64 where that is possible (whole rows of compressed strips).
     band : int
         From 1.
     name : str, optional
+    factors : sequence of float, optional
+        What the physical values of each file are multiplied by, as -1 for a pair that is turned round.
+    absent : float, optional
+        Value of steps without a file; by default the fill value.
 
     Returns
     -------
@@ -253,61 +273,78 @@ def lazy_stack(
         Lazy; y from north to south; carries ``spatial_ref``.
     """
     sizes = {dim: len(found), Y: grid.height, X: grid.width}
-    blocks = block_shape(sizes, chunks, itemsize=np.dtype(decode.dtype).itemsize, rows=max(grid.rows, 1))
-    files = tuple(None if h is None else _placed(h, grid) for h in found)
-    values = lazy_blocks(read_block, blocks, decode.dtype, files=files, decode=decode, band=band)
+    if not {Y, X} & set(chunks or {}):
+        present = [header for header in found if header is not None]
+        chunks = _whole_blocks(present, grid, BLOCK_BYTES // (ITEM_BYTES * max(len(found), 1))) | (chunks or {})
+    blocks = block_shape(sizes, chunks, itemsize=ITEM_BYTES, rows=max(grid.blocks[0], 1))
+    each = factors if factors is not None else (1.0,) * len(found)
+    files = tuple(None if h is None else _placed(h, grid, float(f)) for h, f in zip(found, each, strict=True))
+    values = lazy_blocks(read_block, blocks, decode.dtype, files=files, decode=decode, band=band, absent=absent)
     return on_grid(values, (dim, Y, X), grid_coords(grid), grid.crs, name=name)
 
 
-def _placed(header: Header, grid: Header) -> tuple[str, int, int, int, bool]:
-    """Path, rows and columns before the grid's corner, height, and whether the file runs from south to north."""
+def _whole_blocks(found: Sequence[Header], grid: Header, pixels: int) -> Chunks:
+    """Chunk of about so many pixels that cuts no block of the files, of multiples of 64 rows and columns if it can."""
+    plain = bool(found) and all(header.first_row is not None for header in found)
+    height, width = (1, 1) if plain else grid.blocks
+    rows, columns = (int(np.lcm(size, _UNIT)) if size <= _UNIT * 8 else size for size in (height, width))
+    if width >= grid.width:
+        columns = grid.width
+    while rows * min(columns, grid.width) > pixels and rows % 2 == 0 and (rows // 2) % height == 0:
+        rows //= 2
+    columns = min(max(pixels // rows // columns, 1) * columns, grid.width)
+    return {Y: min(max(pixels // columns // rows, 1) * rows, grid.height), X: columns}
+
+
+def _placed(header: Header, grid: Header, factor: float) -> Placed:
     shift = _shift(header, grid)
-    return str(header.path), -round(shift[1]), -round(shift[0]), header.height, header.transform[4] > 0
+    return Placed(
+        str(header.path), -round(shift[1]), -round(shift[0]), header.height, header.width, header.transform[4] > 0,
+        header.dtype, header.first_row, factor,
+    )  # fmt: skip
 
 
-def read_block(bounds: tuple[tuple[int, int], ...], *, files: tuple, decode: Decode, band: int) -> np.ndarray:
+def read_block(
+    bounds: tuple[tuple[int, int], ...],
+    *,
+    files: tuple[Placed | None, ...],
+    decode: Decode,
+    band: int,
+    absent: float | None = None,
+) -> np.ndarray:
     """One block, decoded; run by workers."""
     import rasterio  # noqa: PLC0415
-    from rasterio.errors import RasterioError  # noqa: PLC0415
 
     (first, last), (top, bottom), (left, right) = bounds
-    out = np.full((last - first, bottom - top, right - left), decode.fill, decode.dtype)
+    out = np.empty((last - first, bottom - top, right - left), decode.dtype)
     with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-        for k, file in enumerate(files[first:last]):
+        for plane, file in zip(out, files[first:last], strict=True):
             if file is None:
+                plane[...] = decode.fill if absent is None else absent
                 continue
-            path, rows, columns, height, upward = file
-            top_row, bottom_row = top + rows, bottom + rows
-            if upward:
-                top_row, bottom_row = height - bottom_row, height - top_row
-            window = ((top_row, bottom_row), (left + columns, right + columns))
-            try:
-                with rasterio.open(path) as dataset:
-                    raw = dataset.read(band, window=window)
-            except RasterioError as error:
-                raise QtpDataError(
-                    f"cannot read pixels: {error}", path=path, where=f"rows {top_row} to {bottom_row}",
-                    hint="Damaged file? Download it again.", code="M05",
-                ) from None  # fmt: skip
-            out[k] = decoded(raw[::-1] if upward else raw, decode)
+            rows = top + file.rows, bottom + file.rows
+            if file.upward:
+                rows = file.height - rows[1], file.height - rows[0]
+            raw = plane if file.dtype == decode.dtype else np.empty(plane.shape, file.dtype)
+            read_window(file, (rows, (left + file.columns, right + file.columns)), raw, band)
+            own = decode._replace(scale=decode.scale * file.factor, offset=decode.offset * file.factor)
+            plane[...] = decoded(raw[::-1] if file.upward else raw, own)
     return out
 
 
 def decoded(raw: np.ndarray, decode: Decode) -> np.ndarray:
     """Physical values of stored ones; casts before it scales, so that unsigned integers do not wrap around."""
-    bad = np.zeros(raw.shape, bool)
+    bad = ~np.isfinite(raw) if raw.dtype.kind == "f" else np.zeros(raw.shape, bool)
     for value in decode.nodata:
         if np.isfinite(value):
             bad |= raw == (np.float32(value) if raw.dtype == np.float32 else value)
-    if raw.dtype.kind == "f":
-        bad |= ~np.isfinite(raw)
     if decode.valid is not None:
         with np.errstate(invalid="ignore"):
             bad |= (raw < decode.valid[0]) | (raw > decode.valid[1])
-    out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" else raw).astype(decode.dtype)
+    out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" and bad.any() else raw).astype(decode.dtype)
     if decode.scale != 1.0:
         out *= np.asarray(decode.scale, decode.dtype)
     if decode.offset != 0.0:
         out += np.asarray(decode.offset, decode.dtype)
-    out[bad] = decode.fill
+    np.copyto(out, np.asarray(decode.fill, decode.dtype), where=bad)
     return out

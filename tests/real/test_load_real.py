@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from qtp_toolkit import load
 from qtp_toolkit.catalog import open_catalog
@@ -48,6 +50,30 @@ def test_granule_that_was_cut_short_is_named(real_data, tmp_path):
     with pytest.raises(QtpDataError, match="100000 bytes") as caught:
         load.modis_lst([cut], sensors=["terra"])
     assert source.name in str(caught.value)
+
+
+def test_granule_says_itself_what_it_is(real_data, tmp_path):
+    (source,) = (real_data / "modis_mod11a1_hdf4").glob("*.hdf")
+    renamed = shutil.copy(source, tmp_path / "granule.hdf")
+    data = load.modis_lst([renamed], sensors=None)
+    assert str(data["time"].values[0])[:10] == "2019-11-01"
+    assert data.attrs["tiles"] == "h14v09"
+    xr.testing.assert_identical(
+        data["terra_day"].drop_attrs(), load.modis_lst([source], sensors=None)["terra_day"].drop_attrs()
+    )
+    dated = shutil.copy(source, tmp_path / source.name.replace("A2019305", "A2019306"))
+    with pytest.raises(QtpDataError, match="2019-11-02") as caught:
+        load.modis_lst([dated], sensors=["terra"])
+    assert caught.value.code == "M19"
+    with pytest.raises(QtpDataError, match="h14v09 covers -40") as caught:
+        load.modis_lst([renamed], sensors=["terra"], area=(90, 31, 96, 37.5))
+    assert caught.value.code == "M17"
+
+
+def test_granule_without_values_is_cloud_not_a_hole(catalog):
+    table = load.check_lst(catalog["modis_granule"], every=8)
+    assert (table["hollow"] == 0).all()
+    assert table.loc["terra_day", "valid"] == pytest.approx(0.232, abs=0.01)
 
 
 def test_mexico_stack(catalog):
@@ -119,6 +145,17 @@ def test_chumar_dem_and_vectors(catalog):
         ).T
         assert 92 < lon.min() < lon.max() < 94
         assert 34 < lat.min() < lat.max() < 36
+
+
+def test_class_map_of_the_corridor_needs_its_legend(real_data):
+    path = real_data / "qtp_chumar_dem_vectors" / "LUCC.tif"
+    with pytest.raises(QtpDataError, match="no names"):
+        load.raster(path, variable="vegetation")
+    with pytest.raises(QtpDataError, match="200") as caught:
+        load.raster(
+            path, variable="vegetation", classes={11: "crops", 14: "crops", 20: "mosaic", 30: "mosaic"}
+        ).compute()
+    assert caught.value.code == "S06"
 
 
 def test_index_rasters_nodata(catalog):

@@ -48,16 +48,57 @@ def composites(rng):
     return xr.Dataset(overpasses, attrs={"provenance_note": "synthetic scene"})
 
 
+# The table of the product guide, most significant bits first, written out: what each pair of bits says.
+GUIDE = {
+    "lst_error": {"00": 1.0, "01": 2.0, "10": 3.0, "11": np.inf},
+    "emissivity_error": {"00": 0.01, "01": 0.02, "10": 0.04, "11": np.inf},
+    "data_quality": {"00": 0, "01": 1, "10": 2, "11": 3},
+    "mandatory": {"00": 0, "01": 1, "10": 2, "11": 3},
+}
+PAIRS = ("00", "01", "10", "11")
+BYTES = [
+    error + emissivity + data + flag for error in PAIRS for emissivity in PAIRS for data in PAIRS for flag in PAIRS
+]
+
+
+def every_byte():
+    """A temperature of 5 degC under each of the 256 quality bytes, in the order of ``BYTES``."""
+    qc = np.array([int(bits, 2) for bits in BYTES], dtype="u1")
+    da = xr.DataArray(np.full((256, 1), 5.0, "f4"), dims=("x", "time"), attrs={"units": "degC"})
+    return xr.Dataset({"terra_day": da, "qc_terra_day": (("x", "time"), qc[:, None])})
+
+
 class TestQuality:
-    def test_all_256_values_against_the_bits(self):
-        out = lst.decode_qc(xr.DataArray(np.arange(256, dtype="u1"), dims="x"))
-        emissivity, error = (0.01, 0.02, 0.04, np.inf), (1, 2, 3, np.inf)
-        for value in range(256):
-            bits = f"{value:08b}"
-            assert out["mandatory"][value] == int(bits[6:8], 2)
-            assert out["data_quality"][value] == int(bits[4:6], 2)
-            assert out["emissivity_error"][value] == np.float32(emissivity[int(bits[2:4], 2)])
-            assert out["lst_error"][value] == error[int(bits[0:2], 2)]
+    def test_all_256_values_against_the_guide(self):
+        """M14: the byte is read from the right end, two bits a field."""
+        assert len(set(BYTES)) == 256
+        out = lst.decode_qc(every_byte()["qc_terra_day"])
+        for k, (name, table) in enumerate(GUIDE.items()):
+            expected = [table[bits[2 * k : 2 * k + 2]] for bits in BYTES]
+            np.testing.assert_array_equal(out[name].values[:, 0], np.array(expected, dtype=out[name].dtype))
+
+    @pytest.mark.parametrize(
+        ("options", "keep"),
+        [
+            ({}, {"mandatory": "00 01", "lst_error": "00 01"}),
+            ({"max_error_K": 1}, {"mandatory": "00 01", "lst_error": "00"}),
+            ({"max_error_K": 3}, {"mandatory": "00 01", "lst_error": "00 01 10"}),
+            ({"max_error_K": np.inf}, {"mandatory": "00 01"}),
+            ({"mandatory": (0,)}, {"mandatory": "00", "lst_error": "00 01"}),
+            ({"mandatory": (0, 1, 2, 3), "max_error_K": np.inf}, {"mandatory": "00 01"}),
+            ({"data_quality": (0,)}, {"mandatory": "00 01", "lst_error": "00 01", "data_quality": "00"}),
+            (
+                {"max_emissivity_error": 0.02, "max_error_K": np.inf},
+                {"mandatory": "00 01", "emissivity_error": "00 01"},
+            ),
+        ],
+    )
+    def test_masks_of_all_256_values(self, options, keep):
+        """M14: what is not produced never passes; every class of error can be chosen."""
+        kept = np.isfinite(lst.mask_quality(every_byte(), **options)["terra_day"]).values[:, 0]
+        place = {name: 2 * k for k, name in enumerate(GUIDE)}
+        expected = [all(bits[place[n] : place[n] + 2] in pairs.split() for n, pairs in keep.items()) for bits in BYTES]
+        np.testing.assert_array_equal(kept, expected)
 
     @pytest.mark.parametrize(("value", "fields"), QC_ORACLE.items())
     def test_published_decodings(self, value, fields):
@@ -69,18 +110,6 @@ class TestQuality:
     def test_float_quality_byte_is_refused(self):
         with pytest.raises(QtpDataError, match="uint8"):
             lst.decode_qc(xr.DataArray([0.0, np.nan], dims="x"))
-
-    def test_mask_table(self):
-        """Default keeps mandatory 0 and 1 with at most 2 K; each of the 256 bytes."""
-        qc = np.arange(256, dtype="u1")
-        da = xr.DataArray(np.full((256, 2), 5.0, "f4"), dims=("x", "time"), attrs={"units": "degC"})
-        ds = xr.Dataset({"terra_day": da, "qc_terra_day": (("x", "time"), np.stack([qc, qc], 1))})
-        kept = np.isfinite(lst.mask_quality(ds)["terra_day"]).values[:, 0]
-        np.testing.assert_array_equal(kept, ((qc & 3) <= 1) & ((qc >> 6) <= 1))
-        strict = np.isfinite(lst.mask_quality(ds, mandatory=(0,), max_error_K=1)["terra_day"]).values[:, 0]
-        np.testing.assert_array_equal(strict, ((qc & 3) == 0) & ((qc >> 6) == 0))
-        never = np.isfinite(lst.mask_quality(ds, mandatory=(0, 1, 2, 3), max_error_K=np.inf)["terra_day"]).values[:, 0]
-        np.testing.assert_array_equal(never, (qc & 3) <= 1)
 
     def test_fill_value_of_good_quality_is_masked(self):
         da = xr.DataArray([[-273.15, -3.15]], dims=("x", "time"), attrs={"units": "degC"})
@@ -111,6 +140,37 @@ class TestQuality:
         assert (table["missing"] + table["rejected"] + table["kept"] == table["total"]).all()
         assert table.loc["aqua_day", "kept"] == int(np.isfinite(masked["aqua_day"]).sum())
         assert table.loc["terra_day", "mean"] > table.loc["terra_night", "mean"]
+
+    def test_what_was_masked_is_counted(self, composites, no_compute):
+        raw = composites[["terra_day", "qc_terra_day"]].copy(deep=True)
+        raw["terra_day"][0, :, :] = 200.0
+        raw["qc_terra_day"][0, :, :] = 0
+        raw["qc_terra_day"][1, :, :] = 3
+        masked = lst.mask_quality(raw)
+        told = masked["terra_day"].attrs
+        table = lst.quality_report(raw, masked).to_dataframe().loc["terra_day"]
+        assert told["quality_missing"] == table["missing"] == int(np.isnan(raw["terra_day"]).sum())
+        assert told["quality_out_of_range"] == table["out_of_range"] == 6
+        assert told["quality_rejected"] + told["quality_out_of_range"] == table["rejected"]
+        assert table["not_produced"] == int(((raw["qc_terra_day"] & 3) > 1).sum())
+        assert "error at most 2 K" in told["quality_rule"]
+        assert told["valid_range"] == [-80.0, 80.0]
+        with no_compute():
+            lazy = lst.mask_quality(raw.chunk(y=1))
+            counts = lst.quality_report(raw.chunk(y=1), lazy)
+        assert "quality_missing" not in lazy["terra_day"].attrs
+        assert counts["rejected"].chunks
+        assert counts["rejected"].compute().item() == table["rejected"]
+
+    def test_swapped_day_and_night(self, composites):
+        """M22: nights warmer than days are told, at once or in the report."""
+        names = {"terra_day": "terra_night", "terra_night": "terra_day"}
+        swapped = composites.rename(names | {f"qc_{a}": f"qc_{b}" for a, b in names.items()})
+        with pytest.warns(UserWarning, match="terra.*swapped"):
+            masked = lst.mask_quality(swapped)
+        report = lst.quality_report(swapped, masked)["swapped"].to_series()
+        assert report.to_dict() == {"terra_day": True, "terra_night": True, "aqua_day": False, "aqua_night": False}
+        assert not lst.quality_report(composites, lst.mask_quality(composites))["swapped"].any()
 
     def test_refusals(self):
         with pytest.raises(QtpDataError, match="no temperature variable"):
@@ -174,6 +234,9 @@ class TestFillGaps:
             lst.fill_gaps(da, reject="Lo")
 
 
+COEFFICIENTS = {"intercept": -1.5, "terra_day": 0.2, "terra_night": 0.35, "aqua_day": 0.15, "aqua_night": 0.3}
+
+
 class TestDailyMean:
     def test_coefficients(self, composites):
         table = {"intercept": -1.0, "terra_day": 0.3, "terra_night": 0.2, "aqua_day": 0.1, "aqua_night": 0.4}
@@ -187,8 +250,26 @@ class TestDailyMean:
         expected = sum(composites[name] for name in lst.OVERPASSES) / 4
         np.testing.assert_allclose(out, expected, atol=1e-4)
         assert "too warm" in out.attrs["daily_mean"]
+        assert out.attrs["overpasses"] == "terra_day terra_night aqua_day aqua_night"
 
-    def test_one_satellite(self, composites):
+    @pytest.mark.parametrize("satellite", ["terra", "aqua"])
+    def test_one_satellite_must_be_chosen(self, composites, satellite):
+        """M21: without the other satellite there is no mean, unless this one is asked for by name."""
+        names = [f"{satellite}_day", f"{satellite}_night"]
+        one = composites[names]
+        with pytest.raises(QtpDataError, match="overpasses=") as found:
+            lst.daily_mean(one)
+        assert found.value.code == "M21"
+        out = lst.daily_mean(one, overpasses=satellite)
+        xr.testing.assert_equal(out, lst.daily_mean(composites, overpasses=names))
+        np.testing.assert_allclose(out, (one[names[0]] + one[names[1]]) / 2, atol=1e-5)
+        assert out.attrs["overpasses"] == " ".join(names)
+        assert "unknown amount" in out.attrs["daily_mean"]
+        with pytest.raises(QtpDataError, match="unknown choice"):
+            lst.daily_mean(one, overpasses="modis")
+
+    def test_coefficients_for_four_are_no_use_for_two(self, composites):
+        """M21: the keys of a regression say which overpasses it needs."""
         terra = composites[["terra_day", "terra_night"]]
         out = lst.daily_mean(terra, coefficients={"intercept": 0.0, "terra_day": 0.5, "terra_night": 0.5})
         np.testing.assert_allclose(out, (terra["terra_day"] + terra["terra_night"]) / 2, atol=1e-5)
@@ -202,26 +283,91 @@ class TestDailyMean:
         ds = cube(centers(2014, 2014)).to_dataset()
         xr.testing.assert_equal(lst.daily_mean(ds), ds["lst"])
 
-    def test_fit_recovers_the_coefficients(self, rng):
+    @pytest.fixture
+    def stations(self, rng):
+        """Overpasses at six stations over three years, and surface temperatures that depend on them linearly."""
         times = centers(2015, 2017)
-        table = {"intercept": -1.5, "terra_day": 0.2, "terra_night": 0.35, "aqua_day": 0.15, "aqua_night": 0.3}
-        base = np.broadcast_to(curve(times)[:, None], (len(times), 5))
+        base = np.broadcast_to(curve(times)[:, None], (len(times), 6))
         ds = xr.Dataset({
             name: (("time", "station"), base + rng.normal(0, 4, base.shape), {"units": "degC"})
             for name in lst.OVERPASSES
-        }, coords={"time": times, "station": list("abcde")})  # fmt: skip
-        surface = sum(ds[name] * table[name] for name in lst.OVERPASSES) - 1.5
-        surface = (surface + rng.normal(0, 0.3, base.shape)).assign_attrs(units="degC")
+        }, coords={"time": times, "station": list("abcdef")})  # fmt: skip
+        surface = sum(ds[name] * COEFFICIENTS[name] for name in lst.OVERPASSES) - 1.5
+        return ds, (surface + rng.normal(0, 0.3, base.shape)).assign_attrs(units="degC")
+
+    def test_fit_recovers_the_coefficients(self, stations):
+        ds, surface = stations
         surface[3, 2] = np.nan
         fit = lst.fit_daily_mean(ds, surface)
-        for term, value in table.items():
+        for term, value in COEFFICIENTS.items():
             assert fit["coefficient"].sel(term=term).item() == pytest.approx(value, abs=0.06)
-        assert fit["n"] == len(times) * 5 - 1
+        assert fit["n"] == ds["terra_day"].size - 1
         assert 0.25 < fit["rmse"] <= fit["rmse_cross_validated"] < 0.35
-        assert fit["r2"] > 0.99
+        assert fit["mae"] < fit["rmse"]
+        assert fit["r2"] >= fit["r2_cross_validated"] > 0.99
+        assert abs(fit["bias_cross_validated"]) < 0.05
         assert "station" in fit.attrs["cross_validation"]
+        assert fit["rmse"].attrs["units"] == "degC"
         out = lst.daily_mean(ds, coefficients=fit)
         assert np.sqrt(float(((out - surface) ** 2).mean())) < 0.35
+
+    @pytest.mark.parametrize(
+        ("folds", "names"), [("station", list("abcdef")), ("year", [2015, 2016, 2017]), (3, [0, 1, 2])]
+    )
+    def test_scores_against_a_loop(self, stations, folds, names):
+        """A station that measures 2 K too high shows when it is left out, and only then."""
+        ds, surface = stations
+        surface = (surface + xr.DataArray([2.0, 0, 0, 0, 0, 0], dims="station")).assign_attrs(units="degC")
+        fit = lst.fit_daily_mean(ds, surface, folds=folds)
+        assert fit["fold"].values.tolist() == names
+        x = np.stack([np.ones(surface.shape), *(ds[name].values for name in lst.OVERPASSES)], axis=-1)
+        number = {
+            "station": np.arange(6)[None],
+            "year": ds["time"].dt.year.values[:, None] - 2015,
+            3: np.arange(6)[None] % 3,
+        }
+        label = np.broadcast_to(number[folds], surface.shape)
+        error = np.empty(surface.shape)
+        for k in range(len(names)):
+            out = label == k
+            beta = np.linalg.lstsq(x[~out], surface.values[~out], rcond=None)[0]
+            error[out] = x[out] @ beta - surface.values[out]
+            assert fit["fold_bias"].values[k] == pytest.approx(error[out].mean())
+            assert fit["fold_rmse"].values[k] == pytest.approx(np.sqrt((error[out] ** 2).mean()))
+        assert fit["rmse_cross_validated"].item() == pytest.approx(np.sqrt((error**2).mean()))
+        assert fit["mae_cross_validated"].item() == pytest.approx(np.abs(error).mean())
+        assert fit["bias_cross_validated"].item() == pytest.approx(error.mean(), abs=1e-9)
+        assert fit["r2_cross_validated"].item() == pytest.approx(1 - (error**2).mean() / surface.values.var())
+        if folds == "station":
+            assert fit["fold_bias"][0] < -1.5
+
+    def test_fit_of_one_satellite(self, stations):
+        """M21: a fit to Terra alone must be asked for, and its coefficients say so."""
+        ds, surface = stations
+        terra = ds[["terra_day", "terra_night"]]
+        with pytest.raises(QtpDataError, match="aqua_day"):
+            lst.fit_daily_mean(terra, surface)
+        fit = lst.fit_daily_mean(terra, surface, overpasses="terra")
+        assert fit["term"].values.tolist() == ["intercept", "terra_day", "terra_night"]
+        assert fit["rmse"] > lst.fit_daily_mean(ds, surface)["rmse"]
+        assert lst.daily_mean(ds, coefficients=fit).attrs["overpasses"] == "terra_day terra_night"
+
+    def test_fit_is_lazy(self, stations, no_compute):
+        ds, surface = stations
+        with no_compute():
+            lazy = lst.fit_daily_mean(ds.chunk(), surface.chunk(), folds=3)
+        assert lazy.chunks
+        xr.testing.assert_allclose(lazy.compute(scheduler="synchronous"), lst.fit_daily_mean(ds, surface, folds=3))
+
+    def test_fit_with_too_little(self, stations):
+        ds, surface = stations
+        fit = lst.fit_daily_mean(ds.isel(time=slice(1)), surface.isel(time=slice(1), station=slice(None)), folds="year")
+        assert np.isnan(fit["rmse_cross_validated"])
+        nothing = lst.fit_daily_mean(ds, surface.where(False))
+        assert nothing["n"] == 0
+        assert np.isnan(nothing["coefficient"]).all()
+        with pytest.raises(QtpDataError, match="unknown folds"):
+            lst.fit_daily_mean(ds, surface, folds=7)
 
     def test_fit_without_overpass(self):
         with pytest.raises(QtpDataError, match="no overpass"):
@@ -230,6 +376,7 @@ class TestDailyMean:
 
 class TestAxis:
     def test_composite_means(self):
+        """M20: the last composite of a year has the days that are left, and the next begins on 1 January."""
         days = pd.date_range("2014-01-01", "2014-12-31")
         daily = xr.DataArray(np.arange(365.0), dims="time", coords={"time": days}, name="t", attrs={"units": "degC"})
         daily[10:14] = np.nan
@@ -241,6 +388,7 @@ class TestAxis:
         assert out.attrs["units"] == "degC"
 
     def test_daily_covers_the_whole_period(self):
+        """M20: no day is lost or doubled where the composites begin anew with the year."""
         da = cube(centers())
         daily = lst.to_daily(da)
         assert daily.sizes["time"] == 2191
@@ -264,6 +412,28 @@ class TestAxis:
         assert missing.min() > da["time"].values[9]
         assert missing.max() < da["time"].values[11]
 
+    def test_disordered_times(self):
+        """M23, M24: unsorted times and days of the year are refused."""
+        da = cube(centers(2014, 2014))
+        with pytest.raises(QtpDataError, match="not increasing"):
+            lst.to_daily(da.isel(time=slice(None, None, -1)))
+        with pytest.raises(QtpDataError, match="datetime64"):
+            lst.to_daily(da.assign_coords(time=da["time"].dt.dayofyear.values))
+
+    def test_interpolation_against_numpy(self, rng):
+        """Any memory order, any number of series, NaN beside it: as np.interp."""
+        da = cube(centers(2014, 2015), shape=(5, 7)) + rng.normal(0, 3, (92, 5, 7)).astype("f4")
+        da = da.rename("lst").assign_attrs(units="degC")
+        da[40, 2, 2] = np.nan
+        days = pd.date_range("2014-01-05", "2015-12-20")
+        here = (days - da["time"].values[0]) / pd.Timedelta(days=1)
+        at = (da["time"].values - da["time"].values[0]) / np.timedelta64(1, "D")
+        expected = np.stack([np.interp(here, at, series) for series in da.values.reshape(92, -1).T], axis=1)
+        for one in (da, da.copy(data=np.asfortranarray(da.values))):
+            found = lst.to_daily(one).sel(time=days)
+            assert found.dtype == np.float32
+            np.testing.assert_allclose(found.values.reshape(len(days), -1), expected, atol=1e-5)
+
     def test_missing_composites_are_named(self):
         da = cube(centers(2014, 2014))
         with pytest.raises(QtpDataError, match="2014-04-"):
@@ -279,6 +449,7 @@ class TestAxis:
         xr.testing.assert_allclose(composites, daily.sel(time=dates[:2]))
 
     def test_dates_outside_are_an_error(self):
+        """M28: an acquisition outside the series is named, not interpolated."""
         daily = lst.to_daily(cube(centers()))
         with pytest.raises(QtpDataError, match="2014-01-01 to 2019-12-31") as error:
             lst.at_dates(daily, np.array(["2019-12-20", "2020-01-13"], dtype="datetime64[ns]"))

@@ -67,12 +67,12 @@ class TestClosedForm:
         assert soil.porosity(grid(1325, "kg m-3", "bulk_density"), particle_density=2650).item() == pytest.approx(0.5)
 
     def test_dry_coarse_soil_conducts_less_when_frozen(self):
+        """A legal ratio below 1, though a map of nothing else looks swapped."""
         density, quartz = grid([1250, 1500], "kg m-3", "b"), grid([0.4, 0.6], "1", "q")
         wet = grid([0.15, 0.3], "1", "s")
-        ratio = soil.conductivity_ratio(
-            soil.thermal_conductivity(density, quartz, wet, state="frozen"),
-            soil.thermal_conductivity(density, quartz, wet, texture="coarse"),
-        )
+        frozen = soil.thermal_conductivity(density, quartz, wet, state="frozen")
+        with pytest.warns(UserWarning, match="very dry"):
+            ratio = soil.conductivity_ratio(frozen, soil.thermal_conductivity(density, quartz, wet, texture="coarse"))
         np.testing.assert_allclose(ratio, [0.83, 0.93], atol=0.01)
 
     def test_dry_threshold(self):
@@ -81,13 +81,16 @@ class TestClosedForm:
         assert kappa[0] == kappa[1]
         assert kappa[2] > kappa[1]
 
-    def test_no_warning_when_dry_and_nan_stays_nan(self):
+    @pytest.mark.parametrize("scheme", ["johansen", "balland_arp"])
+    def test_no_warning_when_dry_and_nan_stays_nan(self, scheme):
+        """S05: no logarithm of zero; dry soil takes the dry value."""
         density, quartz = grid([1400] * 2, "kg m-3", "b"), grid([0.5] * 2, "1", "q")
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             for state in ("thawed", "frozen"):
-                kappa = soil.thermal_conductivity(density, quartz, grid([0.0, np.nan], "1", "s"), state=state)
-                assert kappa[0].item() == pytest.approx(0.184617, abs=1e-6)
+                wet = grid([0.0, np.nan], "1", "s")
+                kappa = soil.thermal_conductivity(density, quartz, wet, state=state, scheme=scheme)
+                assert kappa[0].item() == pytest.approx(0.184617 if scheme == "johansen" else 0.234596, abs=1e-6)
                 assert np.isnan(kappa[1])
 
     def test_texture_by_pixel(self):
@@ -97,8 +100,10 @@ class TestClosedForm:
         np.testing.assert_allclose(mixed, np.where(coarse, np.array(TABLE)[:, 7], np.array(TABLE)[:, 6]), atol=2e-6)
 
     def test_saturation_is_clipped(self):
-        out = soil.saturation(grid([0.0, 0.25, 0.7], "1", "w"), grid([0.5, 0.5, 0.5], "1", "n"))
-        np.testing.assert_allclose(out, [0.0, 0.5, 1.0])
+        """S04: more water than pores is full saturation, and counted."""
+        out = soil.saturation(grid([0.0, 0.25, 0.7, np.nan], "1", "w"), grid([0.5, 0.5, 0.5, 0.5], "1", "n"))
+        np.testing.assert_allclose(out, [0.0, 0.5, 1.0, np.nan])
+        assert out.attrs["clipped"] == 1
 
     def test_quartz(self):
         assert soil.quartz_from_sand(grid(0.4, "1", "sand"), share=0.5).item() == pytest.approx(0.2)
@@ -112,6 +117,45 @@ class TestOracle:
         assert soil.thermal_conductivity(density, quartz, wet).item() == pytest.approx(1.099889, abs=2e-6)
         frozen = soil.thermal_conductivity(density, quartz, wet, state="frozen", unfrozen_water=0.05 / 0.2 * 0.439)
         assert frozen.item() == pytest.approx(1.224385, abs=2e-6)
+
+    def test_community_land_model(self):
+        """43 % sand, 18 % clay: the model's own porosity, solids and ice, half saturated."""
+        sand, clay = grid(0.43, "1", "sand"), grid(0.18, "1", "clay")
+        density = grid(2700 * (1 - (0.489 - 0.00126 * 43)), "kg m-3", "b")
+        assert soil.porosity(density).item() == pytest.approx(0.43482, abs=1e-6)
+        given = {"scheme": "clm", "clay": clay}
+        thawed = soil.thermal_conductivity(density, sand, grid(0.5, "1", "s"), **given)
+        frozen = soil.thermal_conductivity(density, sand, grid(0.5, "1", "s"), state="frozen", **given)
+        assert thawed.item() == pytest.approx(1.717686, abs=2e-6)
+        assert frozen.item() == pytest.approx(2.272234, abs=2e-6)
+        full = soil.thermal_conductivity(density, sand, grid(1.0, "1", "s"), **given)
+        assert full.item() == pytest.approx(2.364547, abs=2e-6)
+        with pytest.raises(QtpDataError, match="clay is missing"):
+            soil.thermal_conductivity(density, sand, grid(0.5, "1", "s"), scheme="clm")
+
+    def test_balland_and_arp(self):
+        """1350 kg m-3, half quartz, 60 % saturated, every term by hand."""
+        density, quartz, wet = grid(1350.0, "kg m-3", "b"), grid(0.5, "1", "q"), grid(0.6, "1", "s")
+        solid = 7.7**0.5 * 2.0**0.5
+        dry = ((0.053 * solid - 0.024) * 1350 + 0.024 * 2700) / (2700 - 0.947 * 1350)
+        kersten = 0.6 ** ((1 - 0.24 * 0.5) / 2) * ((1 + np.exp(-18.1 * 0.6)) ** -3 - (0.4 / 2) ** 3)
+        thawed = soil.thermal_conductivity(density, quartz, wet, scheme="balland_arp")
+        frozen = soil.thermal_conductivity(density, quartz, wet, state="frozen", scheme="balland_arp")
+        assert thawed.item() == pytest.approx((1.495607 - dry) * kersten + dry, abs=2e-6)
+        assert frozen.item() == pytest.approx((2.938269 - dry) * 0.6 + dry, abs=2e-6)
+        assert thawed.attrs["scheme"] == "balland_arp"
+
+    def test_balland_and_arp_have_no_step(self):
+        """Johansen's coarse soil jumps where its Kersten number begins; theirs does not."""
+        wet = grid(np.linspace(0.04, 0.06, 201), "1", "s")
+        density, quartz = (wet * 0 + 1350.0).assign_attrs(units="kg m-3"), (wet * 0 + 0.5).assign_attrs(units="1")
+        jump = {
+            scheme: np.abs(
+                np.diff(soil.thermal_conductivity(density, quartz, wet, texture="coarse", scheme=scheme))
+            ).max()
+            for scheme in ("johansen", "balland_arp")
+        }
+        assert jump["johansen"] > 20 * jump["balland_arp"]
 
 
 class TestDepth:
@@ -163,6 +207,15 @@ class TestVegetation:
         )
         np.testing.assert_allclose(frozen, [[0.3, 0.2, np.nan, np.nan]])
 
+    def test_interpolated_classes_are_refused(self):
+        """S06, S10: a class that is not in the map, and classes that were averaged."""
+        filled = vegetation_map()
+        filled[0, 3] = 255
+        assert np.isnan(soil.water_content_by_class(filled, WATER_TABLE)[0, 3])
+        with pytest.raises(QtpDataError, match="nearest") as found:
+            soil.water_content_by_class(vegetation_map().astype(float) + 0.5, WATER_TABLE)
+        assert found.value.code == "S10"
+
     def test_refusals(self):
         with pytest.raises(QtpDataError, match="tundra"):
             soil.water_content_by_class(vegetation_map(), {"tundra": 0.2})
@@ -175,26 +228,98 @@ class TestVegetation:
 
 
 class TestRefusals:
-    def test_density_units(self):
-        with pytest.raises(QtpDataError, match="kg m-3"):
-            soil.porosity(grid(1.3, "g cm-3", "bulk_density"))
-        with pytest.raises(QtpDataError, match="physical range"):
-            soil.porosity(grid(1.3, "kg m-3", "bulk_density"))
-        with pytest.raises(QtpDataError, match="physical range"):
-            soil.porosity(grid(0.0, "kg m-3", "bulk_density"))
+    @pytest.mark.parametrize(
+        ("value", "units", "words"),
+        [
+            (1.3, "g cm-3", "wrong unit"),
+            (1.3, "kg m-3", "Multiply by 1000"),
+            (0.0, "kg m-3", "fill values"),
+            (-32768.0, "kg m-3", "fill values"),
+            (13000.0, "kg m-3", "physical range"),
+        ],
+    )
+    def test_density(self, value, units, words):
+        """S02, S06: zero, fill values and other units are no density."""
+        density, (_, quartz, wet) = grid([1300.0, value], units, "bulk_density"), inputs(slice(2))
+        for refuse in (soil.porosity, lambda d: soil.thermal_conductivity(d, quartz, wet)):
+            with pytest.raises(QtpDataError, match=words):
+                refuse(density)
+
+    def test_density_in_cg_per_cm3(self):
+        """S02: 130 kg m-3 could be peat, so it is told, not refused."""
+        with pytest.warns(UserWarning, match="peat, or in cg cm-3"):
+            soil.porosity(grid([130.0, 120.0, 140.0], "kg m-3", "bulk_density"))
+
+    def test_particle_density(self):
         with pytest.raises(QtpDataError, match="particle density"):
             soil.porosity(grid(1300, "kg m-3", "bulk_density"), particle_density=2.7)
 
-    def test_fractions(self):
-        with pytest.raises(QtpDataError, match="physical range"):
-            soil.quartz_from_sand(grid(43.0, "1", "sand"))
-        with pytest.raises(QtpDataError, match="physical range"):
-            soil.saturation(grid(30.0, "1", "w"), grid(0.5, "1", "n"))
+    @pytest.mark.parametrize(
+        ("value", "words"), [(43.1, "Per cent"), (430.0, "g/kg"), (255.0, "g/kg"), (-9999.0, "fill value")]
+    )
+    @pytest.mark.parametrize("name", ["S01 porosity", "S03 sand", "S04 water", "S03 quartz", "S04 saturation"])
+    def test_fractions(self, name, value, words):
+        """S01, S03, S04, S06: per cent, g/kg and fill values are no fractions; the error says what they may be."""
+        good, bad = grid([0.4, 0.4], "1", "good"), grid([0.4, value], "1", name)
+        density = grid([1300.0, 1300.0], "kg m-3", "bulk_density")
+        refuse = {
+            "S01 porosity": lambda: soil.saturation(good, bad),
+            "S03 sand": lambda: soil.quartz_from_sand(bad),
+            "S04 water": lambda: soil.saturation(bad, good),
+            "S03 quartz": lambda: soil.thermal_conductivity(density, bad, good),
+            "S04 saturation": lambda: soil.thermal_conductivity(density, good, bad),
+        }
+        with pytest.raises(QtpDataError, match=words) as found:
+            refuse[name]()
+        assert found.value.code == name[:3]
+        assert "50.0% of values" in str(found.value)
+
+    def test_lazy_values_out_of_range_become_nan(self):
+        """S01 to S06: what cannot be looked at without computing is dropped when it is computed."""
+        density = grid([1300.0, 1.3, 1300.0, 1300.0, 1300.0], "kg m-3", "b").chunk(x=2)
+        sand = grid([0.4, 0.4, 43.0, 0.4, 0.4], "1", "sand").chunk(x=2)
+        water = grid([0.2, 0.2, 0.2, 20.0, 0.2], "1", "water").chunk(x=2)
+        wet = soil.saturation(water, soil.porosity(density))
+        assert "clipped" not in wet.attrs
+        kappa = soil.thermal_conductivity(density, soil.quartz_from_sand(sand), wet)
+        assert np.isfinite(kappa).values.tolist() == [True, False, False, False, True]
+
+    def test_missing_quartz(self):
+        """S07: unknown grains give an unknown conductivity, dry or wet."""
+        density, quartz = grid([1400.0] * 2, "kg m-3", "b"), grid([np.nan] * 2, "1", "q")
+        for state in ("thawed", "frozen"):
+            assert np.isnan(soil.thermal_conductivity(density, quartz, grid([0.0, 0.5], "1", "s"), state=state)).all()
+
+    def test_impossible_ratios(self, no_compute):
+        """S08: not positive, or outside 0.5 to 5: NaN and counted."""
+        frozen = grid([1.5, 2.0, 0.0, -1.0, 1.5, 0.4, 8.0, np.nan], "W m-1 K-1", "f")
+        thawed = grid([1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 1.0], "W m-1 K-1", "t")
+        ratio = soil.conductivity_ratio(frozen, thawed)
+        np.testing.assert_array_equal(ratio, [1.5, 2.0] + [np.nan] * 6)
+        assert ratio.attrs["out_of_range"] == 5
+        wide = soil.conductivity_ratio(frozen, thawed, valid_range=(0.1, 10))
+        np.testing.assert_array_equal(wide, [1.5, 2.0, np.nan, np.nan, np.nan, 0.4, 8.0, np.nan])
+        with no_compute():
+            lazy = soil.conductivity_ratio(frozen.chunk(x=3), thawed.chunk(x=3))
+        assert "out_of_range" not in lazy.attrs
+        np.testing.assert_array_equal(lazy, ratio)
+
+    def test_swapped_seasons(self):
+        """S09: maps of frozen and thawed soil in the wrong order are told."""
+        thawed, frozen = (soil.thermal_conductivity(*inputs(), state=s) for s in ("thawed", "frozen"))
+        with pytest.warns(UserWarning, match="swapped"):
+            soil.conductivity_ratio(thawed, frozen)
+
+    def test_unknown_words(self):
         density, quartz, wet = inputs()
-        with pytest.raises(QtpDataError, match="unknown texture"):
-            soil.thermal_conductivity(density, quartz, wet, texture="sand")
-        with pytest.raises(QtpDataError, match="unknown state"):
-            soil.thermal_conductivity(density, quartz, wet, state="wet")
+        for option in ({"texture": "sand"}, {"state": "wet"}, {"scheme": "farouki"}):
+            (name,) = option
+            with pytest.raises(QtpDataError, match=f"unknown {name}"):
+                soil.thermal_conductivity(density, quartz, wet, **option)
+        with pytest.raises(QtpDataError, match="not a fraction"):
+            soil.thermal_conductivity(density, quartz, wet, unfrozen_water=5.0)
+        with pytest.raises(QtpDataError, match="not a fraction"):
+            soil.quartz_from_sand(quartz, share=50.0)
 
 
 @given(
@@ -202,12 +327,15 @@ class TestRefusals:
     quartz=st.floats(0, 1),
     wet=st.floats(0, 1),
     state=st.sampled_from(["thawed", "frozen"]),
+    scheme=st.sampled_from(["johansen", "balland_arp"]),
 )
 @settings(max_examples=40, deadline=None)
-def test_between_dry_and_saturated(density, quartz, wet, state):
+def test_between_dry_and_saturated(density, quartz, wet, state, scheme):
     b, q = grid(density, "kg m-3", "b"), grid(quartz, "1", "q")
-    kappa, dry, full = (soil.thermal_conductivity(b, q, grid(s, "1", "s"), state=state).item() for s in (wet, 0.0, 1.0))
-    assert min(dry, full) - 1e-12 <= kappa <= max(dry, full) + 1e-12
+    kappa, dry, full = (
+        soil.thermal_conductivity(b, q, grid(s, "1", "s"), state=state, scheme=scheme).item() for s in (wet, 0.0, 1.0)
+    )
+    assert min(dry, full) - 1e-6 <= kappa <= max(dry, full) + 1e-6
 
 
 def test_lazy(no_compute):

@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
-BLOCK = 1024
-"""Series per block: bounds the working memory at about 60 MB for six years of days."""
+BLOCK = 512
+"""Series per block: six years of their days take 9 MB."""
+
+MAPS = 16384
+"""Series per block of the interpolation, which holds a composite or two of each at a time."""
+
+
+REACH = 4.0
+"""Days beyond the outermost composite centers to which the outermost segments are continued."""
+
+
+def column_blocks(values: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Cut series into blocks of float64 with time first, one block in memory at a time.
+
+    Parameters
+    ----------
+    values : ndarray (..., n)
+        In any memory order: labelled arrays arrive with time first in memory.
+
+    Yields
+    ------
+    part : slice
+        Which of the flattened series.
+    block : ndarray (n, m), float64
+        C order; the caller must not keep it.
+    """
+    series = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1]).T
+    for begin in range(0, series.shape[1], BLOCK):
+        part = slice(begin, min(begin + BLOCK, series.shape[1]))
+        yield part, np.ascontiguousarray(series[:, part], dtype=float)
 
 
 def interpolate(values: np.ndarray, left: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -22,16 +52,21 @@ def interpolate(values: np.ndarray, left: np.ndarray, weight: np.ndarray) -> np.
     Returns
     -------
     ndarray (..., m)
-        Same dtype as ``values``.
+        Same dtype as ``values``; in memory, time is first.
     """
-    # Labelled arrays arrive with time first in memory: whole maps are gathered then, not pixels.
-    first = np.moveaxis(values, -1, 0)
-    out = first[left + 1]
-    before = first[left]
-    out -= before
-    out *= weight.astype(values.dtype).reshape(-1, *[1] * (values.ndim - 1))
-    out += before
-    return np.moveaxis(out, 0, -1)
+    lead, n = values.shape[:-1], values.shape[-1]
+    series = values.reshape(int(np.prod(lead)), n).T
+    out = np.empty((len(left), series.shape[1]), dtype=values.dtype)
+    steps = list(zip(left.tolist(), weight.astype(values.dtype), strict=True))
+    for begin in range(0, series.shape[1], MAPS):
+        part = slice(begin, begin + MAPS)
+        block, segment = np.ascontiguousarray(series[:, part]), -1
+        for day, (i, share) in enumerate(steps):
+            if i != segment:
+                rise, segment = block[i + 1] - block[i], i
+            np.multiply(rise, share, out=out[day, part])
+            out[day, part] += block[i]
+    return out.T.reshape(*lead, len(left))
 
 
 def interpolation_weights(have: np.ndarray, want: np.ndarray, *, reach: float) -> tuple[np.ndarray, np.ndarray]:
@@ -54,6 +89,28 @@ def interpolation_weights(have: np.ndarray, want: np.ndarray, *, reach: float) -
     weight = (want - have[left]) / (have[left + 1] - have[left])
     outside = (want < have[0] - reach) | (want > have[-1] + reach)
     return left, np.where(outside, np.nan, weight)
+
+
+def daily_stamps(times: np.ndarray) -> np.ndarray:
+    """Days that composites cover.
+
+    Parameters
+    ----------
+    times : ndarray (n,), datetime64
+        Composite centers.
+
+    Returns
+    -------
+    ndarray (m,), datetime64[D]
+        From the first day of the first composite to the last day of the last one: half a composite, 3.5 days, beyond
+        the outer centers, but not beyond the calendar year.
+    """
+    half, day = np.timedelta64(84, "h"), np.timedelta64(1, "D")
+    first, last = (times[0] - half).astype("datetime64[D]"), (times[-1] + half).astype("datetime64[D]")
+    first += day if first < times[0] - half else 0 * day
+    first = max(first, times[0].astype("datetime64[Y]").astype("datetime64[D]"))
+    last = min(last, (times[-1].astype("datetime64[Y]") + 1).astype("datetime64[D]") - day)
+    return np.arange(first, last + day)
 
 
 def composite_owner(days: np.ndarray, centers: np.ndarray) -> np.ndarray:
@@ -133,72 +190,28 @@ def degree_days(
         Sums of the whole thaw season and of the whole freeze season of each cycle, NaN where the season is not
         covered to its end.
     """
-    lead, n = values.shape[:-1], values.shape[-1]
+    from qtp_toolkit.kernels import degree_scan  # noqa: PLC0415  (numba)
+
+    lead = values.shape[:-1]
     size, k, d = int(np.prod(lead)), len(new_year) - 1, len(wanted)
-    flat = values.reshape(size, n)
-    thaw, freeze = (np.broadcast_to(onset, lead).reshape(size) for onset in (thaw, freeze))
-    addt, addf = np.full((size, d), np.nan), np.full((size, d), np.nan)
-    year = np.zeros((size, d), dtype=np.int16)
-    addt_end, addf_end = np.full((size, k), np.nan), np.full((size, k), np.nan)
-    for begin in range(0, size, BLOCK):
-        part = slice(begin, begin + BLOCK)
-        sums = _running_sums(flat[part].astype(float))
-        first, last = _windows(thaw[part], freeze[part], new_year)
-        for c in range(k):
-            start, turn, stop = first[:, c, None], last[:, c, None], first[:, c + 1, None]
-            inside = (wanted >= start) & (wanted < stop)
-            at, af = _since_onset(sums, start, turn, np.broadcast_to(wanted, inside.shape))
-            addt[part] = np.where(inside, at, addt[part])
-            addf[part] = np.where(inside, af, addf[part])
-            year[part] = np.where(inside, c + 1, year[part])
-            addt_end[part, c] = _since_onset(sums, start, turn, turn)[0][:, 0]
-            addf_end[part, c] = _since_onset(sums, start, turn, stop - 1)[1][:, 0]
-    return (
-        addt.reshape(*lead, d),
-        addf.reshape(*lead, d),
-        year.reshape(*lead, d),
-        addt_end.reshape(*lead, k),
-        addf_end.reshape(*lead, k),
-    )
-
-
-def _running_sums(block: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Sum up thaw degrees, freeze degrees and missing days, each with a leading 0."""
-
-    def running(part: np.ndarray) -> np.ndarray:
-        out = np.zeros((part.shape[0], part.shape[1] + 1))
-        np.cumsum(part, axis=1, out=out[:, 1:])
-        return out
-
-    missing = np.isnan(block)
-    gaps = running(missing) if missing.any() else None
-    clean = np.where(missing, 0.0, block)
-    return running(np.maximum(clean, 0.0)), running(np.maximum(-clean, 0.0)), gaps
-
-
-def _windows(thaw: np.ndarray, freeze: np.ndarray, new_year: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """First and last thaw day of every cycle; invalid onsets give windows that hold no day."""
-    never = np.iinfo(np.int64).max // 4
-    with np.errstate(invalid="ignore"):
-        good = (freeze > thaw) & (freeze < thaw + 365)
-    first = np.where(good, np.ceil(np.where(good, thaw, 0)) - 1, 0).astype(np.int64)
-    last = np.where(good, np.ceil(np.where(good, freeze, 0)) - 1, 0).astype(np.int64)
-    first = np.where(good[:, None], first[:, None] + new_year, never)
-    return first, np.where(good[:, None], last[:, None] + new_year, never)
-
-
-def _since_onset(sums, start, turn, day):
-    """ADDT and ADDF on ``day`` (m, d) of the cycle that starts at ``start`` and turns to freezing after ``turn``."""
-    thawing, freezing, gaps = sums
-    n = thawing.shape[1] - 1
-    covered = (start >= 0) & (day < n) & (start <= day)
-    start, day = np.clip(start, 0, n - 1), np.clip(day, 0, n - 1)
-    turn = np.clip(turn, 0, n - 1)
-    at = np.take_along_axis(thawing, np.minimum(day, turn) + 1, 1) - np.take_along_axis(thawing, start, 1)
-    af = np.take_along_axis(freezing, day + 1, 1) - np.take_along_axis(freezing, np.minimum(day, turn) + 1, 1)
-    if gaps is not None:
-        covered &= np.take_along_axis(gaps, day + 1, 1) == np.take_along_axis(gaps, start, 1)
-    return np.where(covered, at, np.nan), np.where(covered, af, np.nan)
+    thaw, freeze = (np.broadcast_to(onset, lead).reshape(size).astype(float) for onset in (thaw, freeze))
+    kinds = {
+        "addt": (d, float),
+        "addf": (d, float),
+        "year": (d, np.int16),
+        "addt_end": (k, float),
+        "addf_end": (k, float),
+    }
+    out = degree_scan.Sums(**{name: np.empty((rows, size), kind) for name, (rows, kind) in kinds.items()})
+    axis = degree_scan.Axis(new_year.astype(np.int64), wanted.astype(np.int64))
+    for part, block in column_blocks(values):
+        found = {name: np.full((block.shape[1], rows), np.nan) for name, (rows, _) in kinds.items()}
+        found["year"] = np.zeros((block.shape[1], d), dtype=np.int16)
+        found = degree_scan.Sums(**found)
+        degree_scan.degree_days(block, thaw[part].copy(), freeze[part].copy(), axis, found)
+        for to, what in zip(out, found, strict=True):
+            to[:, part] = what.T
+    return tuple(array.T.reshape(*lead, len(array)) for array in out)
 
 
 def yearly_sums(values: np.ndarray, starts: np.ndarray, stops: np.ndarray, max_missing: int):
@@ -217,14 +230,17 @@ def yearly_sums(values: np.ndarray, starts: np.ndarray, stops: np.ndarray, max_m
     -------
     thawing, freezing : ndarray (..., k), float64
     """
-    shape = (*values.shape[:-1], len(starts))
-    thawing, freezing = np.empty(shape), np.empty(shape)
-    for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
-        window = values[..., start:stop]
-        missing = np.isnan(window)
-        bad = missing.sum(axis=-1) > max_missing
-        clean = np.where(missing, 0, window)
-        up = np.maximum(clean, 0).sum(axis=-1, dtype=float)
-        down = np.maximum(-clean, 0).sum(axis=-1, dtype=float)
-        thawing[..., i], freezing[..., i] = np.where(bad, np.nan, up), np.where(bad, np.nan, down)
-    return thawing, freezing
+    lead = values.shape[:-1]
+    thawing, freezing = (np.empty((len(starts), int(np.prod(lead)))) for _ in range(2))
+    for part, block in column_blocks(values):
+        for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
+            window = block[start:stop]
+            up, down = np.maximum(window, 0.0).sum(axis=0), np.abs(np.minimum(window, 0.0).sum(axis=0))
+            gaps = np.flatnonzero(np.isnan(up))
+            if gaps.size:
+                holes = window[:, gaps]
+                few = np.isnan(holes).sum(axis=0) <= max_missing
+                for total, limit in ((up, np.fmax), (down, np.fmin)):
+                    total[gaps] = np.where(few, np.abs(limit(holes, 0.0).sum(axis=0)), np.nan)
+            thawing[i, part], freezing[i, part] = up, down
+    return thawing.T.reshape(*lead, len(starts)), freezing.T.reshape(*lead, len(starts))

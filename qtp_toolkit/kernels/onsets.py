@@ -1,152 +1,223 @@
-"""Thaw and freeze onsets of one calendar year, for many daily series at once."""
+"""Thaw and freeze onsets of every year, for many daily series at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from qtp_toolkit.kernels.harmonic import BLOCK, design_matrix, robust_fit
+from qtp_toolkit.kernels.accumulate import interpolate
+from qtp_toolkit.kernels.harmonic import design_matrix
+
+BLOCK = 4096
+"""Series that are looked at together: their coefficients of a year stay in cache."""
+
+FIRST_DAY = (1.0, 182.0)
+"""Day of year on which the two kinds of windows begin."""
+
+
+class Years(NamedTuple):
+    """Windows of the years of a daily series, as day indices."""
+
+    january: np.ndarray
+    """(k,) Index of 1 January of each year; may lie outside the series."""
+
+    starts: np.ndarray
+    """(2, k) First day: of the calendar year, and of the year from 1 July on; clipped to the series."""
+
+    stops: np.ndarray
+    """(2, k) Day after the last."""
+
+
+class Daily(NamedTuple):
+    """How daily values follow from composites, see :func:`qtp_toolkit.kernels.accumulate.interpolate`."""
+
+    left: np.ndarray
+    weight: np.ndarray
 
 
 def smooth_onsets(
-    values: np.ndarray, days: np.ndarray, *, period: float, harmonics: int, threshold: float, min_days: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Upward crossing before, and downward crossing after, the annual maximum of the harmonic curve of one year.
+    values: np.ndarray,
+    years: Years,
+    *,
+    period: float,
+    harmonics: int,
+    threshold: float,
+    min_days: int,
+    run: int,
+    daily: Daily | None = None,
+) -> tuple[np.ndarray, ...]:
+    """Crossings of the harmonic curve of each year on either side of its warm season.
 
-    The curve is periodic, so the search covers one period on either side of its maximum: an onset may lie before day 1
-    or after the last day of the year.
+    A year without missing days costs one product with a small matrix, of its composites where these are given: the
+    interpolation to days and the fit to the days are both linear. The curve is periodic, so that an onset may lie
+    before the first or after the last day of the window.
 
     Parameters
     ----------
     values : ndarray (..., n)
-        Daily values of one calendar year, NaN where missing.
-    days : ndarray (n,)
-        Day of year, 1-based.
+        Daily values, or composites with ``daily``; NaN where missing.
+    years : Years
+        Of days, in either case.
     period : float
         Base period in days.
     harmonics : int
     threshold : float
         Freezing point in the unit of ``values``.
     min_days : int
-        Valid days that a series must have.
+        Valid days that a window must have.
+    run : int
+        A thaw or freeze season shorter than this many days is none.
+    daily : Daily, optional
 
     Returns
     -------
-    thaw, freeze : ndarray (...)
-        Fractional day of year, NaN where there is none.
-    crossings : ndarray (...), uint8
+    thaw, freeze : ndarray (..., k)
+        Fractional day of year (1 January is 1), NaN where there is none.
+    crossings : ndarray (..., k), uint8
         Number of upward crossings in one period: more than 1 means that the onset is ambiguous.
-    reason : ndarray (...), uint8
+    reason : ndarray (..., k), uint8
         0 ok, 1 never thaws, 2 never freezes, 4 too few days, 5 no value.
     """
-    lead, n = values.shape[:-1], values.shape[-1]
+    from qtp_toolkit.kernels import onset_scan  # noqa: PLC0415  (numba)
+
+    options = {"period": period, "harmonics": harmonics}
+    n = int(np.ceil(period))
+    tables = [design_matrix(first + np.arange(-n, 2 * n + 1), **options) for first in FIRST_DAY]
+    fits = [[_Fit(*window, daily, **options) for window in zip(years.january, *ends, strict=True)]
+            for ends in zip(years.starts, years.stops, strict=True)]  # fmt: skip
+    rule = onset_scan.Rule(float(threshold), float(period), run, min_days)
+    possible = (years.stops - years.starts >= min_days).any(axis=1)
+
+    def find(series: np.ndarray, part: slice) -> tuple[np.ndarray, ...]:
+        width = part.stop - part.start
+        found = [fit(series, part, min_days) for fit in fits[0]] if possible[0] else []
+        south = _warm_in_january(found) if possible.all() else np.full(width, possible[1])
+        out = _empty(width, len(years.january))
+        for kind, columns in enumerate((np.flatnonzero(~south), np.flatnonzero(south))):
+            if not columns.size:
+                continue
+            if kind:
+                few = np.ascontiguousarray(series[:, part][:, columns])
+                found = [fit(few, slice(0, columns.size), min_days) for fit in fits[1]]
+            elif columns.size < width:
+                found = [(np.ascontiguousarray(c[:, columns]), why[columns]) for c, why in found]
+            for k, (coefficients, why) in enumerate(found):
+                year = onset_scan.Onsets(*_empty(why.size)[:3], why)
+                onset_scan.harmonic_crossings(coefficients, tables[kind], FIRST_DAY[kind], rule, year)
+                for to, what in zip(out, year, strict=True):
+                    to[columns, k] = what
+        return out
+
+    return _per_block(values, len(years.january), find)
+
+
+def rule_onsets(
+    values: np.ndarray,
+    years: Years,
+    *,
+    cumulative: bool,
+    threshold: float,
+    min_days: int,
+    run: int,
+    period: float,
+    daily: Daily | None = None,
+) -> tuple[np.ndarray, ...]:
+    """Onsets by ``run`` consecutive days, or by the extrema of the running sum; as :func:`smooth_onsets`.
+
+    The search goes from the coldest day to the warmest day of the window, and on to the next coldest day, past the
+    ends of the window into the years beside it; past the ends of the series the window itself is repeated. The onset
+    is the first day of the run, or the day after the extremum.
+    """
+    from qtp_toolkit.kernels import onset_scan  # noqa: PLC0415  (numba)
+
+    days = values.shape[-1] if daily is None else len(daily.left)
+    annual = np.cos(2.0 * np.pi * (np.arange(days) - years.january[0]) / period)
+    possible = (years.stops - years.starts >= min_days).any(axis=1)
+    rule = onset_scan.Rule(float(threshold), float(period), run, min_days)
+
+    def find(series: np.ndarray, part: slice) -> tuple[np.ndarray, ...]:
+        block = series[:, part].T if daily is None else interpolate(series[:, part].T, *daily)
+        block = np.ascontiguousarray(block, dtype=float)
+        south = onset_scan.southern(block, annual) if possible.all() else np.full(len(block), possible[1])
+        windows = tuple(np.ascontiguousarray(edge[south.astype(int)]) for edge in (years.starts, years.stops))
+        out = onset_scan.Onsets(*_empty(len(block), len(years.january)))
+        onset_scan.rule_onsets(block, windows, cumulative, rule, out)
+        return (1.0 + out.thaw - years.january, 1.0 + out.freeze - years.january, out.crossings, out.reason)
+
+    return _per_block(values, len(years.january), find)
+
+
+def _empty(*shape: int) -> tuple[np.ndarray, ...]:
+    """Onsets that are not there yet, no crossings, no reason."""
+    return np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+
+
+def _per_block(
+    values: np.ndarray, count: int, find: Callable[[np.ndarray, slice], tuple[np.ndarray, ...]]
+) -> tuple[np.ndarray, ...]:
+    """Put together to (..., count) what ``find`` returns (m, count) for some columns of the series at a time.
+
+    It gets an array (n, any) in C order and the columns that it is to look at.
+    """
+    lead = values.shape[:-1]
     size = int(np.prod(lead))
-    flat = values.reshape(size, n)
-    thaw, freeze = np.full(size, np.nan), np.full(size, np.nan)
-    crossings, reason = np.zeros(size, dtype=np.uint8), np.zeros(size, dtype=np.uint8)
-    design = design_matrix(days, period=period, harmonics=harmonics)
-    grid = np.arange(np.ceil(period)) + 1.0
-    curve_design = design_matrix(grid, period=period, harmonics=harmonics)
-    for start in range(0, size, BLOCK):
-        part = slice(start, start + BLOCK)
-        block = flat[part].astype(float)
-        spare = max(min_days - design.shape[1], 0)
-        coefficients, keep, _ = robust_fit(block, design, reject=0, spare=spare)
-        curve = coefficients @ curve_design.T - threshold
-        thaw[part], freeze[part], crossings[part] = _crossings(curve, grid)
-        with np.errstate(invalid="ignore"):
-            why = np.where((curve <= 0).all(axis=1), 1, np.where((curve >= 0).all(axis=1), 2, 0))
-        why = np.where(np.isnan(curve[:, 0]), np.where(keep.any(axis=1), 4, 5), why)
-        reason[part] = why
-    return thaw.reshape(lead), freeze.reshape(lead), crossings.reshape(lead), reason.reshape(lead)
+    out = _empty(count, size)
+    series = values.reshape(size, values.shape[-1]).T
+    in_order = series.flags.c_contiguous and series.dtype in {np.dtype("f4"), np.dtype("f8")}
+    for begin in range(0, size, BLOCK):
+        part = slice(begin, min(begin + BLOCK, size))
+        if in_order:
+            found = find(series, part)
+        else:
+            found = find(np.ascontiguousarray(series[:, part], dtype=float), slice(0, part.stop - begin))
+        for to, what in zip(out, found, strict=True):
+            to[:, part] = what.T
+    return tuple(array.T.reshape(*lead, count) for array in out)
 
 
-def _crossings(curve: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Crossings of a periodic curve sampled daily, on either side of its maximum."""
-    n = curve.shape[1]
-    with np.errstate(invalid="ignore"):
-        warm = curve >= 0
-    top = np.where(np.isnan(curve), -np.inf, curve).argmax(axis=1)
-    warm = np.concatenate([warm, warm, warm[:, :1]], axis=1)
-    down, up = warm[:, :-1] & ~warm[:, 1:], ~warm[:, :-1] & warm[:, 1:]
-    up[np.isnan(curve[:, 0])] = False
-    step = np.arange(2 * n)
-    after = down & (step >= top[:, None])
-    before = (up & (step < top[:, None] + n))[:, ::-1]
-    freeze = grid[0] + _crossing(curve, after.argmax(axis=1), after.any(axis=1))
-    thaw = grid[0] - n + _crossing(curve, 2 * n - 1 - before.argmax(axis=1), before.any(axis=1))
-    return thaw, freeze, up[:, :n].sum(axis=1).astype(np.uint8)
+def _warm_in_january(found: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Whether series are warmest nearer to 1 January than to 1 July: sign of the mean annual cosine."""
+    return np.nansum([coefficients[1] for coefficients, _ in found], axis=0) > 0.0
 
 
-def _crossing(curve: np.ndarray, i: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Fractional index of the zero between steps ``i`` and ``i + 1`` of a periodic curve; NaN where not found."""
-    rows, n = np.arange(len(curve)), curve.shape[1]
-    first, second = curve[rows, i % n], curve[rows, (i + 1) % n]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        where = i + first / (first - second)
-    return np.where(found, where, np.nan)
+class _Fit:
+    """Least-squares fit of the harmonics to one window of days, prepared once for all series."""
 
+    def __init__(
+        self, january: int, start: int, stop: int, daily: Daily | None, *, period: float, harmonics: int
+    ) -> None:
+        self.design = design_matrix(np.arange(start, stop) - january + 1.0, period=period, harmonics=harmonics)
+        self.whole = self.design.T @ self.design
+        self.daily, self.rows, self.projector = None, slice(int(start), int(stop)), None
+        if stop > start:
+            projector = np.linalg.pinv(self.design)
+            if daily is not None:
+                left = daily.left[start:stop]
+                self.rows = slice(int(left.min()), int(left.max()) + 2)
+                self.daily = Daily(left - self.rows.start, daily.weight[start:stop])
+                # Identity in, weights of the composites out.
+                projector = projector @ interpolate(np.eye(self.rows.stop - self.rows.start), *self.daily).T
+            self.projector = np.ascontiguousarray(projector)
 
-def consecutive_onsets(
-    values: np.ndarray, days: np.ndarray, *, run: int, threshold: float, min_days: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Find the first ``run`` days above the threshold and, after the annual maximum, below it; see above."""
-    return _blockwise(values, days, threshold, min_days, lambda t: _runs(t, run))
+    def __call__(self, series: np.ndarray, part: slice, min_days: int) -> tuple[np.ndarray, np.ndarray]:
+        """Coefficients (p, m), NaN where there are too few days; and the reason (m,), 0, 4 or 5."""
+        from qtp_toolkit.kernels import year_fit  # noqa: PLC0415  (numba)
 
-
-def cumulative_onsets(
-    values: np.ndarray, days: np.ndarray, *, threshold: float, min_days: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Find the day after the spring minimum of the running sum and after its following maximum; see above."""
-    return _blockwise(values, days, threshold, min_days, _extrema)
-
-
-def _blockwise(
-    values: np.ndarray, days: np.ndarray, threshold: float, min_days: int, find: Callable[[np.ndarray], tuple]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    lead, n = values.shape[:-1], values.shape[-1]
-    size = int(np.prod(lead))
-    flat = values.reshape(size, n)
-    thaw, freeze = np.full(size, np.nan), np.full(size, np.nan)
-    crossings, reason = np.zeros(size, dtype=np.uint8), np.zeros(size, dtype=np.uint8)
-    for start in range(0, size, BLOCK):
-        part = slice(start, start + BLOCK)
-        block = flat[part].astype(float)
-        valid = np.isfinite(block)
-        up, down, rises = find(np.where(valid, block - threshold, 0.0))
-        why = np.where(np.isnan(up), 1, np.where(np.isnan(down), 2, 0))
-        why = np.where(np.where(valid, block, np.inf).min(axis=1) >= threshold, 2, why)
-        why = np.where(valid.sum(axis=1) < min_days, np.where(valid.any(axis=1), 4, 5), why)
-        bad = why > 0
-        thaw[part] = np.where(bad, np.nan, days[0] + up)
-        freeze[part] = np.where(bad, np.nan, days[0] + down)
-        crossings[part], reason[part] = np.clip(rises, 0, 255), why
-    return thaw.reshape(lead), freeze.reshape(lead), crossings.reshape(lead), reason.reshape(lead)
-
-
-def _runs(series: np.ndarray, run: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    def starts(mask: np.ndarray) -> np.ndarray:
-        total = np.cumsum(np.pad(mask, ((0, 0), (1, 0))), axis=1)
-        return total[:, run:] - total[:, :-run] == run
-
-    warm, cold = starts(series > 0), starts(series < 0)
-    peak = series.argmax(axis=1)
-    cold &= np.arange(cold.shape[1]) > peak[:, None]
-    up = np.where(warm.any(axis=1) & (series.min(axis=1) < 0), warm.argmax(axis=1), np.nan)
-    up = np.where(warm[:, 0], np.nan, up)
-    down = np.where(cold.any(axis=1), cold.argmax(axis=1), np.nan)
-    rises = (warm[:, 1:] & ~warm[:, :-1]).sum(axis=1)
-    return up, down, rises
-
-
-def _extrema(series: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    total = np.cumsum(series, axis=1)
-    n = series.shape[1]
-    first = total.argmin(axis=1)
-    later = np.arange(n) > first[:, None]
-    last = np.where(later, total, -np.inf).argmax(axis=1)
-    up = np.where((first < n - 1) & (series.min(axis=1) < 0), first + 1.0, np.nan)
-    down = np.where((last < n - 1) & (last > 0), last + 1.0, np.nan)
-    rises = ((series[:, :-1] < 0) & (series[:, 1:] >= 0)).sum(axis=1)
-    return up, down, rises
+        coefficients = np.empty((self.design.shape[1], part.stop - part.start))
+        reason = np.zeros(coefficients.shape[1], dtype=np.uint8)
+        need = max(min_days, len(coefficients))
+        if len(self.design) < need:
+            gaps = np.arange(reason.size)
+        else:
+            year_fit.project(series, self.rows.start, part.start, self.projector, coefficients)
+            gaps = np.flatnonzero(np.isnan(coefficients[0]))
+        if gaps.size:
+            holes = series[self.rows, part][:, gaps].T
+            holes = np.ascontiguousarray(interpolate(holes, *self.daily) if self.daily else holes, dtype=float)
+            found, valid = np.empty((len(coefficients), gaps.size)), np.empty(gaps.size, dtype=np.int64)
+            year_fit.masked_fit(holes, self.design, self.whole, need, (found, valid))
+            coefficients[:, gaps] = found
+            reason[gaps] = np.where(np.isfinite(found[0]), 0, np.where(valid > 0, 4, 5))
+        return coefficients, reason

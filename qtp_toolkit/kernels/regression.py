@@ -1,4 +1,4 @@
-"""Ordinary least squares with leave-one-group-out cross-validation."""
+"""Ordinary least squares with cross-validation by groups of rows."""
 
 from __future__ import annotations
 
@@ -6,46 +6,61 @@ import numpy as np
 
 
 def cross_validated(
-    predictors: np.ndarray, target: np.ndarray, *, group: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    *arrays: np.ndarray, group: np.ndarray, groups: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Fit ``target = b0 + sum b_i predictor_i`` over all complete rows.
 
     Parameters
     ----------
-    predictors : ndarray (k, a, b)
-    target : ndarray (a, b)
-    group : ndarray (a, b)
-        What is left out together in the cross-validation.
+    *arrays : ndarray (a, b)
+        The k predictors, then the target.
+    group : ndarray (a, b), int
+        Number of the group, 0 to ``groups`` - 1, whose rows are left out together in the cross-validation.
+    groups : int
 
     Returns
     -------
     coefficients, std : ndarray (k + 1,)
-        Intercept first; formal standard deviations.
-    scores : ndarray (5,)
-        Residual RMSE (divided by n), cross-validated RMSE, mean of (mean of predictors - target), R2, number of rows.
+        Intercept first; formal standard deviations. NaN without more rows than unknowns.
+    scores : ndarray (9,)
+        RMSE of the fit and cross-validated, mean absolute error of both, cross-validated bias, bias of the plain mean
+        of the predictors, R2 of the fit and cross-validated, number of rows. Errors are divided by n.
+    by_group : ndarray (2, groups)
+        Bias and RMSE of the rows of each group, predicted without it; NaN for a group without rows.
     """
-    x = predictors.reshape(len(predictors), -1).T.astype(float)
-    y, group = target.ravel().astype(float), group.ravel()
+    x = np.stack([array.ravel() for array in arrays[:-1]], axis=1).astype(float)
+    y, group = arrays[-1].ravel().astype(float), group.ravel()
     good = np.isfinite(x).all(axis=1) & np.isfinite(y)
     x, y, group = x[good], y[good], group[good]
     design = np.column_stack([np.ones(len(x)), x])
     n, p = design.shape
+    by_group = np.full((2, groups), np.nan)
     if n <= p:
-        return np.full(p, np.nan), np.full(p, np.nan), np.array([np.nan] * 4 + [float(n)])
+        return np.full(p, np.nan), np.full(p, np.nan), np.array([np.nan] * 8 + [float(n)]), by_group
     beta = np.linalg.lstsq(design, y, rcond=None)[0]
-    residual = y - design @ beta
+    residual = design @ beta - y
     std = np.sqrt(np.diag(np.linalg.pinv(design.T @ design)) * (residual @ residual) / (n - p))
     left_out = np.full(n, np.nan)
     for label in np.unique(group):
         out = group == label
         if (~out).sum() > p:
-            left_out[out] = y[out] - design[out] @ np.linalg.lstsq(design[~out], y[~out], rcond=None)[0]
-    tested = left_out[np.isfinite(left_out)]
+            left_out[out] = design[out] @ np.linalg.lstsq(design[~out], y[~out], rcond=None)[0] - y[out]
+            by_group[:, label] = left_out[out].mean(), np.sqrt(np.mean(left_out[out] ** 2))
+    tested = np.isfinite(left_out)
+    fit, cross = _errors(residual, y), _errors(left_out[tested], y[tested])
     scores = [
-        np.sqrt(np.mean(residual**2)),
-        np.sqrt(np.mean(tested**2)) if tested.size else np.nan,
-        np.mean(x.mean(axis=1) - y),
-        1.0 - np.mean(residual**2) / np.var(y),
-        float(n),
-    ]
-    return beta, std, np.array(scores)
+        fit["rmse"], cross["rmse"], fit["mae"], cross["mae"], cross["bias"], np.mean(x.mean(axis=1) - y), fit["r2"],
+        cross["r2"], float(n),
+    ]  # fmt: skip
+    return beta, std, np.array(scores), by_group
+
+
+def _errors(error: np.ndarray, target: np.ndarray) -> dict[str, float]:
+    if not error.size or np.ptp(target) == 0:
+        return dict.fromkeys(("rmse", "mae", "bias", "r2"), np.nan)
+    return {
+        "rmse": np.sqrt(np.mean(error**2)),
+        "mae": np.abs(error).mean(),
+        "bias": error.mean(),
+        "r2": 1.0 - np.mean(error**2) / np.var(target),
+    }

@@ -12,10 +12,25 @@ from qtp_toolkit.conventions import STATION, TIME, QtpDataError, describe, requi
 from qtp_toolkit.kernels import accumulate, regression
 from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start, provenance
 
-EQUAL_WEIGHTS = "equal weights: 2.7 (summer) to 3.4 K (winter) too warm for four overpasses; give coefficients"
+SATELLITES = {"all": OVERPASSES, "terra": OVERPASSES[:2], "aqua": OVERPASSES[2:]}
+"""Choices of overpasses by name."""
+
+WARM_BIAS = "equal weights: 2.7 (summer) to 3.4 K (winter) too warm for four overpasses; give coefficients"
+UNKNOWN_BIAS = "equal weights of {}: biased by an unknown amount that changes with the season; give coefficients"
+
+SCORES = {
+    "rmse": "degC", "rmse_cross_validated": "degC", "mae": "degC", "mae_cross_validated": "degC",
+    "bias_cross_validated": "degC", "bias_equal_weights": "degC", "r2": "1", "r2_cross_validated": "1", "n": "1",
+}  # fmt: skip
+"""Scores of a fit, in the order of the kernel, and their units."""
 
 
-def daily_mean(lst: xr.Dataset, *, coefficients: Mapping[str, float] | xr.Dataset | None = None) -> xr.DataArray:
+def daily_mean(
+    lst: xr.Dataset,
+    *,
+    coefficients: Mapping[str, float] | xr.Dataset | None = None,
+    overpasses: str | Sequence[str] = "all",
+) -> xr.DataArray:
     """Mean daily temperature from the overpasses: ``intercept + sum of coefficient * overpass``.
 
     Parameters
@@ -24,45 +39,70 @@ def daily_mean(lst: xr.Dataset, *, coefficients: Mapping[str, float] | xr.Datase
         Some of terra_day, terra_night, aqua_day, aqua_night in degC; or a variable ``lst`` that already is a daily
         mean and is returned as it is.
     coefficients : mapping or xarray.Dataset, optional
-        ``intercept`` and one coefficient per overpass, for degC; the keys say which overpasses are used (Terra only
-        or Aqua only is a matter of the keys). Also takes the result of :func:`fit_daily_mean`. Without it, the
-        overpasses that are present are averaged with equal weights, which is 2.7 (summer) to 3.4 K (winter) too warm
-        for all four; the attribute ``daily_mean`` of the result says so.
+        ``intercept`` and one coefficient per overpass, for degC (converted from kelvin: the intercept changes unless
+        the coefficients add up to 1). Also takes the result of :func:`fit_daily_mean`. The keys say which overpasses
+        are used. Without coefficients those of ``overpasses`` are averaged with equal weights, which is 2.7 (summer)
+        to 3.4 K (winter) too warm for all four and biased otherwise for fewer.
+    overpasses : {"all", "terra", "aqua"} or sequence of str
+        Used only without coefficients. A satellite that is absent is an error unless it is left out here.
 
     Returns
     -------
     xarray.DataArray
-        ``lst`` in degC, same dims, NaN where a used overpass is NaN. Lazy if the input is lazy.
+        ``lst`` in degC, same dims, NaN where a used overpass is NaN. Attributes: ``daily_mean`` says how it was made
+        and what bias is known, ``overpasses`` of what. Lazy if the input is lazy.
 
     Raises
     ------
     QtpDataError
-        If a coefficient names an overpass that the Dataset lacks: a regression with four terms cannot be used with two.
+        If an overpass that is asked for, or named by a coefficient, is absent: a regression with four terms cannot be
+        used with two.
 
-    Notes ----- The form is that of Zou et al. (2014), cited in Section 3.1. Their coefficients are not printed there
-    and none are made up here: fit them to stations, or enter them in the catalog.
+    Notes
+    -----
+    The form is that of Zou et al. (2014), cited in Section 3.1. Their coefficients are not printed there and none are
+    made up here: fit them to stations, or enter them in the catalog. The bias of equal weights was computed with a
+    model of the diurnal cycle.
     """
     if "lst" in lst and coefficients is None:
         require(lst["lst"], dims=(TIME,), units="degC")
         return describe(lst["lst"], "lst", **provenance(lst), daily_mean="given")
+    table, method = _equal_weights(overpasses) if coefficients is None else _coefficients(coefficients)
+    used = _present(lst, [name for name in table if name != "intercept"])
+    total = sum(lst[name] * np.float32(table[name]) for name in used) + np.float32(table.get("intercept", 0.0))
+    return describe(total, "lst", **provenance(lst), daily_mean=method, overpasses=" ".join(used))
+
+
+def _present(lst: xr.Dataset, used: list[str]) -> list[str]:
+    """Check that all of ``used`` is there and in degC; in the order of :data:`OVERPASSES`."""
     present = [name for name in OVERPASSES if name in lst]
-    table, method = _coefficients(coefficients, present)
-    used = [name for name in table if name != "intercept"]
     missing = [name for name in used if name not in present]
     if missing or not used:
         raise QtpDataError(
-            f"no overpass {missing or list(OVERPASSES)} in the Dataset", expected=used, found=present,
-            hint="Give coefficients that were fitted to the overpasses at hand (fit_daily_mean).",
+            f"no overpass {missing or list(OVERPASSES)} in the Dataset", expected=used or list(OVERPASSES),
+            found=present, code="M21",
+            hint="Give coefficients fitted to the overpasses at hand (fit_daily_mean), or choose: overpasses='terra'.",
         )  # fmt: skip
     for name in used:
         require(lst[name], dims=(TIME,), units="degC")
-    total = sum(lst[name] * np.float32(table[name]) for name in used) + np.float32(table.get("intercept", 0.0))
-    return describe(total, "lst", **provenance(lst), daily_mean=method)
+    return [name for name in OVERPASSES if name in used]
 
 
-def _coefficients(given: Mapping[str, float] | xr.Dataset | None, present: list[str]) -> tuple[dict[str, float], str]:
-    if given is None:
-        return {name: 1.0 / len(present) for name in present}, EQUAL_WEIGHTS
+def _chosen(overpasses: str | Sequence[str]) -> list[str]:
+    if isinstance(overpasses, str):
+        if overpasses not in SATELLITES:
+            raise QtpDataError("unknown choice of overpasses", expected=[*SATELLITES, *OVERPASSES], found=overpasses)
+        return list(SATELLITES[overpasses])
+    return list(overpasses)
+
+
+def _equal_weights(overpasses: str | Sequence[str]) -> tuple[dict[str, float], str]:
+    names = _chosen(overpasses)
+    method = WARM_BIAS if set(names) == set(OVERPASSES) else UNKNOWN_BIAS.format(", ".join(names))
+    return {name: 1.0 / len(names) for name in names}, method
+
+
+def _coefficients(given: Mapping[str, float] | xr.Dataset) -> tuple[dict[str, float], str]:
     if isinstance(given, xr.Dataset):
         given = given["coefficient"].to_series().to_dict()
     unknown = sorted(set(given) - {"intercept", *OVERPASSES})
@@ -71,8 +111,14 @@ def _coefficients(given: Mapping[str, float] | xr.Dataset | None, present: list[
     return {key: float(value) for key, value in given.items()}, "regression on the overpasses"
 
 
-def fit_daily_mean(lst: xr.Dataset, surface_temperature: xr.DataArray, *, folds: str | None = None) -> xr.Dataset:
-    """Fit the coefficients of :func:`daily_mean` to stations by ordinary least squares, with a cross-validated score.
+def fit_daily_mean(
+    lst: xr.Dataset,
+    surface_temperature: xr.DataArray,
+    *,
+    overpasses: str | Sequence[str] = "all",
+    folds: str | int | None = None,
+) -> xr.Dataset:
+    """Fit the coefficients of :func:`daily_mean` to stations by ordinary least squares, with cross-validated scores.
 
     Parameters
     ----------
@@ -81,44 +127,69 @@ def fit_daily_mean(lst: xr.Dataset, surface_temperature: xr.DataArray, *, folds:
         were observed, not filled.
     surface_temperature : xarray.DataArray
         Mean ground surface temperature of each composite, degC, same dims (see :func:`to_composites`).
-    folds : {"station", "year"}, optional
-        What is left out in turn for the cross-validation; by default stations if there are three or more, else years.
+    overpasses : {"all", "terra", "aqua"} or sequence of str
+        What to regress on. A satellite that is absent is an error unless it is left out here.
+    folds : {"station", "year"} or int, optional
+        What is left out in turn for the cross-validation: each station, each year, or one of that many groups of
+        stations. By default stations if there are three or more, else years.
 
     Returns
     -------
     xarray.Dataset
-        ``coefficient`` and ``coefficient_std`` (dim ``term``: intercept and overpasses), ``rmse``,
-        ``rmse_cross_validated``, ``bias_equal_weights`` (degC), ``r2``, ``n``. NaN rows are left out. Lazy if an
-        input is lazy (then ``time`` and ``station`` must be one chunk).
+        ``coefficient`` and ``coefficient_std`` (dim ``term``: intercept and overpasses); of the fit ``r2``, ``mae``,
+        ``rmse`` and of rows predicted without their fold ``r2_cross_validated``, ``mae_cross_validated``,
+        ``rmse_cross_validated``, ``bias_cross_validated`` (degC, prediction minus station);
+        ``bias_equal_weights`` (degC, the same without a fit); ``n`` rows; ``fold_bias`` and ``fold_rmse`` (dim
+        ``fold``). NaN rows are left out; errors are divided by n. Lazy if an input is lazy (then ``time`` and
+        ``station`` must be one chunk).
 
     Raises
     ------
     QtpDataError
-        If there is no overpass, or times and stations do not agree.
+        If an overpass is absent, times and stations do not agree, or ``folds`` cannot be made.
+
+    Notes
+    -----
+    Rows of one station, and of one summer, resemble each other: only scores with whole stations left out tell what to
+    expect at a place without one.
     """
-    used = [name for name in OVERPASSES if name in lst]
-    if not used:
-        raise QtpDataError("no overpass in the Dataset", expected=OVERPASSES, found=list(lst.data_vars))
-    predictors = xr.concat(
-        [lst[name] for name in used], xr.IndexVariable("overpass", used), coords="minimal", compat="override"
-    )
-    require(surface_temperature, dims=(TIME, STATION), units="degC")
-    require(predictors, dims=(TIME, STATION))
-    by = folds or (STATION if predictors.sizes[STATION] >= 3 else "year")
-    order = [TIME, STATION]
-    shape = (predictors.sizes[TIME], predictors.sizes[STATION])
-    label = np.arange(shape[1])[None, :] if by == STATION else predictors[TIME].dt.year.values[:, None]
-    coefficient, spread, scores = xr.apply_ufunc(
-        regression.cross_validated, predictors, surface_temperature, kwargs={"group": np.broadcast_to(label, shape)},
-        input_core_dims=[["overpass", *order], order], output_core_dims=[["term"], ["term"], ["score"]], join="exact",
-        dask="parallelized", output_dtypes=[float, float, float],
-        dask_gufunc_kwargs={"output_sizes": {"term": len(used) + 1, "score": 5}},
+    used = _present(lst, _chosen(overpasses))
+    arrays = [*(lst[name] for name in used), surface_temperature]
+    for array in arrays:
+        require(array, dims=(TIME, STATION), units="degC")
+    label, names, told = _folds(arrays[0], folds)
+    shape = (arrays[0].sizes[TIME], arrays[0].sizes[STATION])
+    coefficient, spread, scores, by_fold = xr.apply_ufunc(
+        regression.cross_validated, *arrays,
+        kwargs={"group": np.broadcast_to(label, shape), "groups": len(names)},
+        input_core_dims=[[TIME, STATION]] * len(arrays),
+        output_core_dims=[["term"], ["term"], ["score"], ["fold_score", "fold"]], join="exact",
+        dask="parallelized", output_dtypes=[float] * 4,
+        dask_gufunc_kwargs={
+            "output_sizes": {"term": len(used) + 1, "score": len(SCORES), "fold_score": 2, "fold": len(names)}
+        },
     )  # fmt: skip
     out = xr.Dataset({"coefficient": coefficient, "coefficient_std": spread}).assign_coords(term=["intercept", *used])
-    for i, name in enumerate(("rmse", "rmse_cross_validated", "bias_equal_weights", "r2", "n")):
-        units = "degC" if i < 3 else "1"
+    for i, (name, units) in enumerate(SCORES.items()):
         out[name] = scores.isel(score=i).assign_attrs(units=units)
-    return out.assign_attrs(cross_validation=f"leave one {by} out")
+    for i, name in enumerate(("fold_bias", "fold_rmse")):
+        out[name] = by_fold.isel(fold_score=i).assign_coords(fold=names).assign_attrs(units="degC")
+    return out.assign_attrs(cross_validation=told)
+
+
+def _folds(predictors: xr.DataArray, folds: str | int | None) -> tuple[np.ndarray, list, str]:
+    """Find the fold of every row (to be broadcast to time, station), the names of the folds, and what to call it."""
+    stations = predictors.sizes[STATION]
+    by = folds if folds is not None else (STATION if stations >= 3 else "year")
+    if by == STATION:
+        names = predictors[STATION].values.tolist() if STATION in predictors.coords else list(range(stations))
+        return np.arange(stations)[None, :], names, "leave one station out"
+    if by == "year":
+        years, label = np.unique(predictors[TIME].dt.year.values, return_inverse=True)
+        return label[:, None], years.tolist(), "leave one year out"
+    if not isinstance(by, int) or not 2 <= by <= stations:
+        raise QtpDataError("unknown folds", expected=f"'station', 'year' or 2 to {stations}", found=by)
+    return np.arange(stations)[None, :] % by, list(range(by)), f"{by} groups of stations"
 
 
 def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int = 5) -> xr.DataArray:
@@ -181,10 +252,8 @@ def to_daily(lst: xr.DataArray, *, max_gap_days: float = 40.0) -> xr.DataArray:
             "composites are missing", variable=str(lst.name), where=where, expected=f"at most {max_gap_days:g} d apart",
             hint="Add the granules, or raise max_gap_days.",
         )  # fmt: skip
-    half = pd.Timedelta(days=3.5)
-    first = max((times[0] - half).ceil("D"), pd.Timestamp(times[0].year, 1, 1))
-    last = min((times[-1] + half).floor("D"), pd.Timestamp(times[-1].year, 12, 31))
-    return _interpolate(lst, pd.date_range(first, last, freq="D").values, reach=4.0)
+    stamps = accumulate.daily_stamps(times.values)
+    return _interpolate(lst, stamps.astype("datetime64[ns]"), reach=accumulate.REACH)
 
 
 def at_dates(lst: xr.DataArray, dates: xr.DataArray | Sequence[np.datetime64]) -> xr.DataArray:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy
 from qtp_toolkit.lst.axis import provenance, temperatures
 
 # Value of the four bit fields of a QC byte, in the units of the product documentation.
@@ -52,7 +53,7 @@ def decode_qc(qc: xr.DataArray) -> xr.Dataset:
     """
     if qc.dtype != np.uint8:
         raise QtpDataError(
-            "the quality byte is not uint8", variable=str(qc.name), expected="uint8", found=qc.dtype,
+            "the quality byte is not uint8", variable=str(qc.name), expected="uint8", found=qc.dtype, code="M14",
             hint="Read it without masking and without a fill value of 0: 0 means good.",
         )  # fmt: skip
     fields = {
@@ -71,6 +72,8 @@ def mask_quality(
     *,
     max_error_K: float = 2.0,
     mandatory: Sequence[int] = (0, 1),
+    data_quality: Sequence[int] = (0, 1, 2, 3),
+    max_emissivity_error: float = np.inf,
     valid_range: tuple[float, float] = (-80.0, 80.0),
 ) -> xr.Dataset:
     """Mask (never resample) what the quality byte or the physical range rejects.
@@ -81,32 +84,80 @@ def mask_quality(
         Temperature variables in degC with a ``time`` dim and, where known, their quality bytes ``qc_<variable>``
         (uint8). A variable without quality byte is only held to the valid range.
     max_error_K : float
-        Largest accepted upper bound of the temperature error; the product knows 1, 2 and 3 K.
+        Largest accepted upper bound of the temperature error; the product knows 1, 2 and 3 K. ``inf`` accepts the
+        class beyond 3 K, too.
     mandatory : sequence of int
         Accepted mandatory flags. 2 and 3 mean "not produced" and are never accepted.
+    data_quality : sequence of int
+        Accepted data quality flags: 0 good, 1 other; 2 and 3 are not assigned by the product.
+    max_emissivity_error : float
+        Largest accepted upper bound of the emissivity error; the product knows 0.01, 0.02 and 0.04.
     valid_range : (float, float)
         degC; values outside are masked whatever the quality byte says (fill values carry "good" quality in places).
 
     Returns
     -------
     xarray.Dataset
-        The temperature variables only, NaN where rejected. Same dims and dtype; lazy if the input is lazy.
+        The temperature variables only, NaN where rejected. Same dims and dtype; lazy if the input is lazy. Each says
+        in its attributes by what rule it was masked (``quality_rule``, ``valid_range``) and, where the input is in
+        memory, how many values were missing before (``quality_missing``) and how many the byte and the range removed
+        (``quality_rejected``, ``quality_out_of_range``). For lazy input :func:`quality_report` counts lazily.
 
     Raises
     ------
     QtpDataError
         If a variable is not in degC, has no time dim, or nothing in the Dataset is a temperature.
+
+    Warns
+    -----
+    UserWarning
+        If the nights of a satellite are warmer than its days (medians; in memory only): the two are swapped.
     """
     accepted = np.isin(QC_TABLE["mandatory"], [flag for flag in mandatory if flag in (0, 1)])
+    accepted &= np.isin(QC_TABLE["data_quality"], list(data_quality))
     accepted &= QC_TABLE["lst_error"] <= max_error_K
+    accepted &= QC_TABLE["emissivity_error"] <= np.float32(max_emissivity_error)
+    rule = (
+        f"mandatory {list(mandatory)}, data quality {list(data_quality)}, error at most {max_error_K:g} K, "
+        f"emissivity error at most {max_emissivity_error:g}"
+    )
     out = {}
     for name in temperatures(lst):
         da = lst[name]
-        good = (da >= valid_range[0]) & (da <= valid_range[1])
-        if f"qc_{name}" in lst:
-            good &= _accept(lst[f"qc_{name}"], accepted)
-        out[name] = describe(da.where(good), name, **provenance(lst, da))
+        qc = lst.get(f"qc_{name}")
+        good = True if qc is None else _accept(qc, accepted)
+        within = (da >= valid_range[0]) & (da <= valid_range[1])
+        told = {"quality_rule": rule if qc is not None else "no quality byte", "valid_range": list(valid_range)}
+        if not (is_lazy(da) or (qc is not None and is_lazy(qc))):
+            told |= _counts(da, within, good)
+        out[name] = describe(da.where(within & good), name, **provenance(lst, da), **told)
+    _warn_if_swapped(out)
     return xr.Dataset(out, attrs=lst.attrs)
+
+
+def _counts(da: xr.DataArray, within: xr.DataArray, good: xr.DataArray | bool) -> dict[str, int]:
+    """How many values were missing, rejected by the byte, and (of those that pass it) out of range."""
+    present = np.isfinite(da)
+    passed = present & good
+    return {
+        "quality_missing": int((~present).sum()),
+        "quality_rejected": int((present & ~passed).sum()),
+        "quality_out_of_range": int((passed & ~within).sum()),
+    }
+
+
+def _warn_if_swapped(masked: dict[str, xr.DataArray]) -> None:
+    for satellite in ("terra", "aqua"):
+        pair = [masked.get(f"{satellite}_{part}") for part in ("day", "night")]
+        if any(da is None or is_lazy(da) or not np.isfinite(da).any() for da in pair):
+            continue
+        day, night = (float(np.nanmedian(da.values)) for da in pair)
+        if night > day:
+            text = (
+                f"{satellite}: the median night ({night:.1f} degC) is warmer than the median day ({day:.1f} degC). "
+                "Are day and night swapped? (M22)"
+            )
+            warnings.warn(text, UserWarning, stacklevel=3)
 
 
 def _accept(qc: xr.DataArray, accepted: np.ndarray) -> xr.DataArray:
@@ -140,19 +191,44 @@ def quality_report(raw: xr.Dataset, masked: xr.Dataset) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Dim ``variable``: ``total``, ``missing`` (NaN before), ``rejected`` (removed by the mask), ``kept`` (counts),
-        ``kept_share`` (0..1) and ``mean`` (degC, of what was kept). ``to_dataframe()`` makes a table. Lazy if the
-        inputs are lazy.
+        Dim ``variable``: ``total``, ``missing`` (NaN before), ``not_produced`` (of those present or missing, by the
+        mandatory flag; 0 without quality byte), ``out_of_range`` and ``rejected`` (removed by the mask: in all, and
+        because of the valid range alone), ``kept`` (counts), ``kept_share`` (0..1), ``mean`` (degC, of what was
+        kept) and ``swapped`` (the mean night of this satellite is warmer than its mean day). ``to_dataframe()`` makes
+        a table. Lazy if the inputs are lazy.
+
+    Notes
+    -----
+    ``total = missing + rejected + kept``; ``rejected`` includes ``out_of_range``.
     """
     names = temperatures(masked)
-    before = [np.isfinite(raw[name]).sum() for name in names]
-    after = [np.isfinite(masked[name]).sum() for name in names]
-    total = xr.DataArray([masked[name].size for name in names], dims="variable")
-    present, kept = xr.concat(before, "variable"), xr.concat(after, "variable")
-    mean = xr.concat([masked[name].mean(dtype=float) for name in names], "variable")
-    table = {
-        "total": total, "missing": total - present, "rejected": present - kept, "kept": kept,
-        "kept_share": kept / total, "mean": mean,
-    }  # fmt: skip
-    drop = {key: value.drop_vars([c for c in value.coords if c != "variable"]) for key, value in table.items()}
-    return xr.Dataset({key: value.rename(key) for key, value in drop.items()}, coords={"variable": names})
+    table = {key: [] for key in ("total", "missing", "not_produced", "out_of_range", "rejected", "kept")}
+    for name in names:
+        before, after = np.isfinite(raw[name]), np.isfinite(masked[name])
+        low, high = masked[name].attrs.get("valid_range", (-np.inf, np.inf))
+        qc = raw.get(f"qc_{name}")
+        outside = before & ((raw[name] < low) | (raw[name] > high))
+        kept = after.sum()
+        table["total"].append(xr.DataArray(before.size))
+        table["missing"].append((~before).sum())
+        table["not_produced"].append(xr.DataArray(0) if qc is None else _accept(qc, QC_TABLE["mandatory"] > 1).sum())
+        table["out_of_range"].append(outside.sum())
+        table["rejected"].append(before.sum() - kept)
+        table["kept"].append(kept)
+    out = {key: xr.concat([_bare(da) for da in column], "variable") for key, column in table.items()}
+    means = {name: _bare(masked[name].mean(dtype=float)) for name in names}
+    out["kept_share"] = out["kept"] / out["total"]
+    out["mean"] = xr.concat(means.values(), "variable")
+    out["swapped"] = xr.concat([_swapped(name, means) for name in names], "variable")
+    return xr.Dataset({key: da.rename(key) for key, da in out.items()}, coords={"variable": names})
+
+
+def _bare(da: xr.DataArray) -> xr.DataArray:
+    return da.reset_coords(drop=True).drop_attrs()
+
+
+def _swapped(name: str, means: dict[str, xr.DataArray]) -> xr.DataArray:
+    satellite = name.partition("_")[0]
+    if {f"{satellite}_day", f"{satellite}_night"} <= set(means):
+        return means[f"{satellite}_night"] > means[f"{satellite}_day"]
+    return xr.DataArray(data=False)

@@ -1,0 +1,165 @@
+"""Thaw and freeze onsets of every year and their means."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require
+from qtp_toolkit.kernels import onsets as kernels
+from qtp_toolkit.seasons._axis import day_index, days_covered, provenance
+
+METHODS = ("smoothed", "consecutive", "cumulative")
+
+MOST_OF_A_YEAR = 300
+"""Days that a year from July to June must have for its sake alone to be listed, whatever ``min_days``."""
+
+
+def onsets(
+    lst: xr.DataArray,
+    *,
+    method: str = "smoothed",
+    harmonics: int = 2,
+    run_days: int = 5,
+    threshold_degC: float = 0.0,
+    min_days: int = 300,
+    period_days: float = DAYS_PER_YEAR,
+) -> xr.Dataset:
+    """Thaw and freeze onset of every year, and their means (Section 3.2).
+
+    ``smoothed``: fit ``harmonics`` harmonics to each year; the thaw onset is the last upward crossing of the
+    threshold before the annual maximum, the freeze onset the first downward crossing after it. ``consecutive``: the
+    first ``run_days`` days above the threshold after the coldest day, and the first below it after the warmest.
+    ``cumulative``: the day after the spring minimum, and after the autumn maximum, of the running sum.
+
+    Parameters
+    ----------
+    lst : xarray.DataArray
+        degC, dim ``time``: a value every day (values may be NaN), or composites by their centers, which stand for the
+        days that :func:`qtp_toolkit.lst.to_daily` interpolates between them. Same result, but composites are much
+        faster: the days are never made.
+    method : {"smoothed", "consecutive", "cumulative"}
+    harmonics : int
+        For ``smoothed``.
+    run_days : int
+        Length of the run for ``consecutive``. With the other methods a thaw (freeze) season that is shorter counts as
+        none, so that a warm day in the frozen year of a summit is no thaw.
+    threshold_degC : float
+        Freezing point.
+    min_days : int
+        Valid days that a year must have. Years for which the series itself is shorter are left out.
+    period_days : float
+        Base period of the harmonics.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``thaw_onset``, ``freeze_onset`` (dim ``thaw_year``, day of year), ``thaw_onset_mean``, ``freeze_onset_mean``,
+        ``thaw_onset_std``, ``freeze_onset_std`` (d, over the years that have both), ``years`` (their number),
+        ``crossings`` (largest number of upward crossings in a year: above 1 the onset is ambiguous),
+        ``reason_of_year`` (dim ``thaw_year``) and ``reason`` (uint8: 1 never thaws, 2 never freezes, 4 too few days,
+        5 no temperature; overall 0 if any year has both onsets). Lazy if the input is lazy; ``time`` must be one
+        chunk.
+
+    Raises
+    ------
+    QtpDataError
+        If days (or composites for more than 40 days) are missing from the time axis, the unit is not degC, or no year
+        is long enough.
+
+    Notes
+    -----
+    The paper does not print its rule. Years without one of the onsets are left out of the means, which are plain
+    averages of the day of year (not circular). This is safe because the days are not wrapped: counted from 1 January
+    of ``thaw_year``, a thaw onset in late December is below 1 and a freeze onset in January above 365, so that the
+    freeze onset always follows the thaw onset.
+
+    A year is a calendar year, except for a series that is warmest nearer to 1 January than to 1 July (southern
+    hemisphere): there it runs from 1 July of ``thaw_year``, thaw onsets lie near day 300 and freeze onsets near 480.
+    A year for which only the other kind of window is covered is NaN with reason 4. Close to the ends of a window
+    ``smoothed`` relies on its curve being periodic; the other methods look into the neighboring years, and past the
+    ends of the series repeat the year.
+
+    A day of year falls one date earlier in leap years, after February.
+
+    References
+    ----------
+    Chen et al. 2022, Section 3.2.
+    """
+    require(lst, dims=(TIME,), units="degC")
+    if method not in METHODS:
+        raise QtpDataError("unknown method", expected=METHODS, found=method)
+    times, daily = days_covered(lst)
+    years, windows = _windows(times, min_days)
+    options = {
+        "daily": daily,
+        "threshold": threshold_degC,
+        "min_days": min_days,
+        "run": run_days,
+        "period": period_days,
+    }
+    if method == "smoothed":
+        kernel, options["harmonics"] = kernels.smooth_onsets, harmonics
+    else:
+        kernel, options["cumulative"] = kernels.rule_onsets, method == "cumulative"
+    found = xr.apply_ufunc(
+        kernel, lst, input_core_dims=[[TIME]], output_core_dims=[[THAW_YEAR]] * 4,
+        kwargs={"years": windows, **options}, dask="parallelized", output_dtypes=[float, float, np.uint8, np.uint8],
+        dask_gufunc_kwargs={"output_sizes": {THAW_YEAR: len(years)}},
+    )  # fmt: skip
+    thaw, freeze, crossings, reason = (
+        da.drop_attrs(deep=False).assign_coords({THAW_YEAR: years}).transpose(THAW_YEAR, ...) for da in found
+    )
+    note = provenance(lst)
+    out = _means(thaw, freeze, {**note, "method": method})
+    years_used = (out["thaw_onset"] + out["freeze_onset"]).count(THAW_YEAR).astype(np.uint8)
+    out["years"] = years_used.assign_attrs(units="1", long_name="years that enter the mean onsets")
+    out["crossings"] = crossings.max(THAW_YEAR).assign_attrs(units="1", long_name="upward crossings in a year, at most")
+    out["reason_of_year"] = describe(reason, "reason", **note).rename("reason_of_year")
+    out["reason"] = describe(_overall(reason), "reason", **note)
+    return out
+
+
+def _windows(times: pd.DatetimeIndex, min_days: int) -> tuple[np.ndarray, kernels.Years]:
+    """Years of which a calendar window, or one from July to June, is long enough; and their windows."""
+    years = np.arange(times[0].year - 1, times[-1].year + 1)
+    edges = [np.clip(day_index(times, [*years, years[-1] + 1], month), 0, len(times)) for month in (1, 7)]
+    starts, stops = np.stack([edge[:-1] for edge in edges]), np.stack([edge[1:] for edge in edges])
+    enough = np.array([min_days, max(min_days, MOST_OF_A_YEAR)])
+    use = (stops - starts >= enough[:, None]).any(axis=0)
+    if not use.any():
+        raise QtpDataError(
+            "no year is long enough", expected=f"{min_days} days", found=f"{times[0].date()} to {times[-1].date()}"
+        )
+    return years[use], kernels.Years(day_index(times, years[use], 1), starts[:, use], stops[:, use])
+
+
+def _means(thaw: xr.DataArray, freeze: xr.DataArray, attrs: dict) -> xr.Dataset:
+    """Onsets of each year, their mean and spread over the years that have both."""
+    note = {key: attrs[key] for key in ("provenance_note",) if key in attrs}
+    out = {
+        "thaw_onset": describe(thaw, "thaw_onset", **attrs),
+        "freeze_onset": describe(freeze, "freeze_onset", **attrs),
+    }
+    for name, onset in (("thaw_onset", thaw), ("freeze_onset", freeze)):
+        mean = describe(onset.mean(THAW_YEAR), name, **attrs).rename(f"{name}_mean")
+        out[f"{name}_mean"] = mean.assign_attrs(long_name=f"mean {mean.attrs['long_name']}")
+        out[f"{name}_std"] = describe(_spread(onset), f"{name}_std", **note)
+    return xr.Dataset(out, attrs=note)
+
+
+def _spread(onset: xr.DataArray) -> xr.DataArray:
+    """Sample standard deviation over the years; NaN with fewer than two, without a warning."""
+    number = np.isfinite(onset).sum(THAW_YEAR)
+    squares = ((onset - onset.mean(THAW_YEAR)) ** 2).sum(THAW_YEAR)
+    return np.sqrt(squares / (number - 1).where(number > 1))
+
+
+def _overall(reason: xr.DataArray) -> xr.DataArray:
+    """0 if any year is valid, else what prevented it: never thaws before never freezes before missing data."""
+    order = (0, 1, 2, 4, 5)
+    out = xr.full_like(reason.isel({THAW_YEAR: 0}, drop=True), 5)
+    for code in reversed(order):
+        out = xr.where((reason == code).any(THAW_YEAR), np.uint8(code), out)
+    return out.astype(np.uint8)

@@ -1,0 +1,207 @@
+"""Thermal conductivity of thawed and frozen soil and their ratio."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, require
+from qtp_toolkit.soil._checks import check_state, fraction, note
+from qtp_toolkit.soil._contents import PARTICLE_DENSITY, dense, pores
+
+SCHEMES = ("johansen", "clm", "balland_arp")
+
+QUARTZ, WATER, AIR = 7.7, 0.57, 0.024
+ICE = {"johansen": 2.2, "clm": 2.29, "balland_arp": 2.2}
+OTHER_MINERALS, OTHER_MINERALS_POOR = 2.0, 3.0
+"""Conductivity of the solids other than quartz in W m-1 K-1: for more than 20 % quartz, and for less."""
+
+SAND, CLAY = 8.80, 2.92
+"""Conductivity of sand and of clay in W m-1 K-1 in the scheme of the Community Land Model."""
+
+DRY_LIMIT = {"johansen": 1e-5, "clm": 1e-7, "balland_arp": 1e-5}
+"""Degree of saturation up to which the soil counts as dry (Eq. 1)."""
+
+RATIO_RANGE = (0.5, 5.0)
+
+
+def thermal_conductivity(
+    bulk_density: xr.DataArray,
+    quartz: xr.DataArray,
+    saturation: xr.DataArray,
+    *,
+    state: str = "thawed",
+    texture: str | xr.DataArray = "fine",
+    unfrozen_water: float = 0.0,
+    particle_density: float = PARTICLE_DENSITY,
+    scheme: str = "johansen",
+    clay: xr.DataArray | None = None,
+) -> xr.DataArray:
+    r"""Thermal conductivity of thawed or frozen soil (Eq. 1).
+
+    .. math:: \kappa = (\kappa_{sat} - \kappa_{dry}) K_e + \kappa_{dry}
+
+    where :math:`S_r > 10^{-5}`, else :math:`\kappa_{dry}`; with
+    :math:`\kappa_{dry} = (0.135 \rho_b + 64.7) / (\rho_s - 0.947 \rho_b)`,
+    solids :math:`\kappa_s = 7.7^q \kappa_o^{1-q}` (:math:`\kappa_o` = 2 for q > 0.2, else 3), and saturated soil
+    :math:`\kappa_{sat} = \kappa_s^{1-n} 0.57^n` thawed or
+    :math:`\kappa_{sat} = \kappa_s^{1-n} 2.2^{n-\theta_u} 0.57^{\theta_u}` frozen.
+
+    Parameters
+    ----------
+    bulk_density : xarray.DataArray
+        kg m-3.
+    quartz : xarray.DataArray
+        Fraction of the solids, 0..1. With ``scheme="clm"`` the sand fraction.
+    saturation : xarray.DataArray
+        Degree of saturation, 0..1; for frozen soil of all water, ice included.
+    state : {"thawed", "frozen"}
+    texture : {"fine", "coarse"} or xarray.DataArray
+        Kersten number of thawed soil: ``log10 Sr + 1`` above Sr 0.1 (fine), ``0.7 log10 Sr + 1`` above 0.05 (coarse),
+        else 0. An array is True where coarse. Frozen: ``Sr``. Only ``scheme="johansen"`` knows it.
+    unfrozen_water : float
+        Volumetric liquid water of the frozen soil; 0.03 to 0.06 is reported for loams of the plateau. At most the
+        porosity.
+    particle_density : float
+        kg m-3.
+    scheme : {"johansen", "clm", "balland_arp"}
+        ``clm``: solids from sand (8.80) and clay (2.92), fine Kersten number, ice 2.29, dry up to Sr 1e-7, as in the
+        Community Land Model. ``balland_arp`` (2005): Kersten numbers without a step, the exponent by texture with
+        quartz standing for sand, and a dry conductivity that knows the solids.
+    clay : xarray.DataArray, optional
+        Mass fraction, for ``scheme="clm"``.
+
+    Returns
+    -------
+    xarray.DataArray
+        W m-1 K-1, named ``conductivity_thawed`` or ``conductivity_frozen``; NaN where an input is NaN. Lazy if an
+        input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        On wrong units, values in memory out of range, unknown ``state``, ``texture`` or ``scheme``. Values out of
+        range in lazy arrays become NaN when they are computed.
+
+    Notes
+    -----
+    The paper prints Eq. 1 only and refers to Johansen (1977) and Du et al. (2020) for its parts; the split by texture
+    is not in it. A dry coarse soil conducts less when frozen than when thawed; that is the parameterization, not an
+    error.
+
+    References
+    ----------
+    Chen et al. 2022, Section 3.3 and Eq. 1.
+    """
+    check_state(state)
+    if scheme not in SCHEMES:
+        raise QtpDataError("unknown scheme", expected=list(SCHEMES), found=scheme)
+    if not 0.0 <= unfrozen_water <= 1.0:
+        raise QtpDataError("unfrozen water is not a fraction", expected="0 to 1", found=unfrozen_water)
+    grains, wet = fraction(quartz, "S03"), fraction(saturation, "S04")
+    density = dense(bulk_density)
+    n = pores(density, particle_density)
+    solid = _solids(grains, clay) if scheme == "clm" else _from_quartz(grains)
+    dry = _dry(density, solid, particle_density, scheme)
+    if state == "thawed":
+        saturated = solid ** (1.0 - n) * WATER**n
+    else:
+        liquid = np.minimum(n, unfrozen_water)
+        saturated = solid ** (1.0 - n) * ICE[scheme] ** (n - liquid) * WATER**liquid
+    kersten = _kersten(wet, grains, state=state, scheme=scheme, texture=texture)
+    moist = (saturated - dry) * kersten + dry
+    # Where saturation or the grains are unknown the conductivity is unknown, not dry.
+    kappa = moist.where(wet > DRY_LIMIT[scheme], dry.where(np.isfinite(wet) & np.isfinite(solid)))
+    return describe(kappa, f"conductivity_{state}", **note(bulk_density, quartz, saturation), scheme=scheme)
+
+
+def conductivity_ratio(
+    frozen: xr.DataArray, thawed: xr.DataArray, *, valid_range: tuple[float, float] = RATIO_RANGE
+) -> xr.DataArray:
+    """Ratio of frozen to thawed conductivity, as the composite index needs it (Eq. 4).
+
+    Parameters
+    ----------
+    frozen, thawed : xarray.DataArray
+        W m-1 K-1.
+    valid_range : (float, float)
+        Ratios outside become NaN: the schemes give 0.6 to 5 over all soils, most of them 0.9 to 3.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dimensionless, NaN where either is not positive and outside ``valid_range``; the attribute ``out_of_range``
+        counts these where the inputs are in memory. Lazy if an input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        If a unit is not W m-1 K-1.
+
+    Warns
+    -----
+    UserWarning
+        If the median of the frozen conductivity is below that of the thawed one (in memory only): the two are
+        swapped, or most of the soil is dry.
+    """
+    require(frozen, units="W m-1 K-1")
+    require(thawed, units="W m-1 K-1")
+    both = np.isfinite(frozen) & np.isfinite(thawed)
+    ratio = frozen.where(frozen > 0) / thawed.where(thawed > 0)
+    good = (ratio >= valid_range[0]) & (ratio <= valid_range[1])
+    told = {}
+    if not is_lazy(ratio):
+        told["out_of_range"] = int((both & ~good).sum())
+        medians = [float(da.where(both).median()) if both.any() else 0.0 for da in (frozen, thawed)]
+        if medians[0] < medians[1]:
+            text = (
+                f"The median frozen conductivity ({medians[0]:.3g} W m-1 K-1) is below the thawed one "
+                f"({medians[1]:.3g}): swapped, or very dry soil? (S09)"
+            )
+            warnings.warn(text, UserWarning, stacklevel=2)
+    return describe(ratio.where(good), "conductivity_ratio", **note(frozen, thawed), **told)
+
+
+def _from_quartz(quartz: xr.DataArray) -> xr.DataArray:
+    others = (0.0 * quartz + OTHER_MINERALS).where(~(quartz <= 0.2), OTHER_MINERALS_POOR)
+    return QUARTZ**quartz * others ** (1.0 - quartz)
+
+
+def _solids(sand: xr.DataArray, clay: xr.DataArray | None) -> xr.DataArray:
+    if clay is None:
+        raise QtpDataError("clay is missing", expected="the clay fraction with scheme='clm'")
+    share = fraction(clay, "S03")
+    total = sand + share
+    return (SAND * sand + CLAY * share) / total.where(total > 0)
+
+
+def _dry(density: xr.DataArray, solid: xr.DataArray, particle_density: float, scheme: str) -> xr.DataArray:
+    if scheme == "balland_arp":
+        a = 0.053
+        return ((a * solid - AIR) * density + AIR * particle_density) / (particle_density - (1.0 - a) * density)
+    return (0.135 * density + 64.7) / (particle_density - 0.947 * density)
+
+
+def _kersten(
+    wet: xr.DataArray, sand: xr.DataArray, *, state: str, scheme: str, texture: str | xr.DataArray
+) -> xr.DataArray:
+    """Kersten number; Balland and Arp (2005) without organic matter and gravel."""
+    if state == "frozen":
+        return wet
+    if scheme == "balland_arp":
+        return wet ** ((1.0 - 0.24 * sand) / 2.0) * ((1.0 + np.exp(-18.1 * wet)) ** -3.0 - ((1.0 - wet) / 2.0) ** 3.0)
+    return _kersten_thawed(wet, "fine" if scheme == "clm" else texture)
+
+
+def _kersten_thawed(saturation: xr.DataArray, texture: str | xr.DataArray) -> xr.DataArray:
+    if isinstance(texture, xr.DataArray):
+        fine, coarse = _kersten_thawed(saturation, "fine"), _kersten_thawed(saturation, "coarse")
+        return coarse.where(texture, fine)
+    if texture not in {"fine", "coarse"}:
+        raise QtpDataError("unknown texture", expected=["fine", "coarse", "an array, True where coarse"], found=texture)
+    slope, limit = (1.0, 0.1) if texture == "fine" else (0.7, 0.05)
+    # The logarithm only sees saturations above the limit: no warning at 0, and NaN stays NaN.
+    wet = slope * np.log10(saturation.where(~(saturation <= limit), 1.0)) + 1.0
+    return wet.where(~(saturation <= limit), 0.0)

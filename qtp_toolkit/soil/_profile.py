@@ -1,0 +1,52 @@
+"""Depth mean of soil profiles."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import DEPTH, QtpDataError, coordinate, require
+
+
+def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
+    """Mean of a soil profile down to a depth: layers weighted by thickness, point values by the trapezoidal rule.
+
+    Parameters
+    ----------
+    profile : xarray.DataArray
+        Dim ``depth`` with coordinates ``depth_top`` and ``depth_bottom`` (m); equal where values hold at points.
+    to_m : float
+        Lower limit of the mean; a layer that reaches below it counts with its part above.
+
+    Returns
+    -------
+    xarray.DataArray
+        Without ``depth``; same name and attributes. A NaN layer leaves the mean to the other layers. Lazy if the
+        input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        If the layer limits are missing or no layer lies above ``to_m``.
+    """
+    require(profile, dims=(DEPTH,))
+    missing = [name for name in ("depth_top", "depth_bottom") if name not in profile.coords]
+    if missing:
+        raise QtpDataError("layer limits are missing", variable=str(profile.name), expected=missing)
+    top, bottom = coordinate(profile, "depth_top"), coordinate(profile, "depth_bottom")
+    share = _point_weights(top, to_m) if (top == bottom).all() else np.minimum(bottom, to_m) - np.minimum(top, to_m)
+    if not (share > 0).any():
+        raise QtpDataError("no layer lies above the depth", expected=f"a top above {to_m} m", found=top)
+    thickness = xr.DataArray(share, dims=DEPTH)
+    weight = thickness.where(np.isfinite(profile), 0.0)
+    total = weight.sum(DEPTH)
+    mean = (profile.fillna(0.0) * weight).sum(DEPTH) / total.where(total > 0)
+    return mean.astype(profile.dtype).rename(profile.name).assign_attrs(profile.attrs)
+
+
+def _point_weights(points: np.ndarray, to_m: float) -> np.ndarray:
+    """Trapezoidal weights of point values, the last segment cut at ``to_m``."""
+    order = np.argsort(points)
+    knots = np.append(points[order][points[order] < to_m], to_m)
+    hats = np.stack([np.interp(knots, points[order], hat) for hat in np.eye(len(points))[:, order]])
+    return (0.5 * (hats[:, 1:] + hats[:, :-1]) * np.diff(knots)).sum(axis=1)

@@ -1,11 +1,10 @@
-"""Robust harmonic fits of many time series at once: one design matrix, one mask per series."""
+"""Waves of the year, and what a fit of them needs to know about the dates of its series."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import NamedTuple
 
-BLOCK = 2048
-"""Series per block: bounds the working memory at about 50 MB for six years of 8-day composites."""
+import numpy as np
 
 
 def design_matrix(days: np.ndarray, *, period: float, harmonics: int) -> np.ndarray:
@@ -31,194 +30,124 @@ def design_matrix(days: np.ndarray, *, period: float, harmonics: int) -> np.ndar
     return np.concatenate(columns, axis=1)
 
 
-def interannual_columns(days: np.ndarray, *, period: float, years: int) -> np.ndarray:
-    """Columns that let the mean and the annual cycle drift from year to year.
+PLACES = 16
+"""Dates between two nodes are filled up to a multiple of this."""
 
-    One piecewise linear bump per year (nodes at mid-year, held constant beyond the first and last node), times each
-    of 1, cos(wt) and sin(wt). They are collinear with the base columns by construction: fit them with a penalty.
+
+class Basis(NamedTuple):
+    """Waves of a fit on given dates, and the sums of their products, prepared for ``kernels.robust``.
+
+    Unknowns: ``columns`` common ones (1, cos wt, sin wt, cos 2wt, ...), then for each of ``nodes`` nodes in time the
+    departures of the first three, linear in between. Between nodes s and s + 1 lie the dates ``bounds[s]`` to
+    ``bounds[s + 1]``; ``ramp`` rises there from 0 to 1. Without nodes there is one segment.
+
+    ``waves`` (wave, n): 1, cos wt, sin wt, ... of twice as many harmonics, since the product of waves p and q is
+    ``half * waves[first] + other * waves[second]`` at [p, q]. ``table`` (n, moment): what one date adds to the
+    moments of its segment: the waves, ramp * waves, ramp^2 * waves, as many as are needed; ``full`` (segment, moment)
+    their sums over all dates. ``penalty``: added to the diagonal, in the order of the unknowns.
+
+    Dates are kept in places: every segment is filled up to a multiple of ``PLACES`` by copies of its last date that
+    weigh nothing, so that loops over a segment are whole vectors. ``real`` are the places of the dates.
+    """
+
+    columns: int
+    nodes: int
+    real: np.ndarray
+    waves: np.ndarray
+    ramp: np.ndarray
+    segment: np.ndarray
+    bounds: np.ndarray
+    table: np.ndarray
+    full: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    half: np.ndarray
+    other: np.ndarray
+    penalty: np.ndarray
+
+
+def make_basis(
+    days: np.ndarray,
+    *,
+    period: float,
+    harmonics: int,
+    years: int = 0,
+    stiffness: float = 0.0,
+    damping: float = 0.0,
+) -> Basis:
+    """Prepare the fit of a truncated Fourier series whose mean and first harmonic may drift.
 
     Parameters
     ----------
     days : ndarray (n,)
-        Time in the unit of ``period``.
+        Time in the unit of ``period``, increasing.
     period : float
         Base period.
+    harmonics : int
+        Number of harmonics, at least 1.
     years : int
-        Number of nodes, spread evenly over the span of ``days``.
+        Number of nodes of the drifts, spread evenly over the span of ``days`` (at mid-year; held constant beyond the
+        first and the last); 0 for none, else 2 or more. The drifts are collinear with the common columns, so they
+        need a stiffness.
+    stiffness : float
+        Penalty on the drifts.
+    damping : float
+        Penalty on the harmonics, never on the mean.
 
     Returns
     -------
-    ndarray (n, 3 years)
+    Basis
     """
     days = np.asarray(days, dtype=float)
-    width = (days[-1] - days[0]) / years
-    nodes = days[0] + (np.arange(years) + 0.5) * width
-    inside = np.clip(days, nodes[0], nodes[-1])
-    bumps = np.clip(1.0 - np.abs(inside[:, None] - nodes) / width, 0.0, None)
-    phase = 2.0 * np.pi * days[:, None] / period
-    return np.concatenate([bumps, bumps * np.cos(phase), bumps * np.sin(phase)], axis=1)
+    columns = 1 + 2 * harmonics
+    segment, ramp = np.zeros(len(days), dtype=np.int64), np.zeros(len(days))
+    if years:
+        width = (days[-1] - days[0]) / years
+        place = np.clip((days - days[0]) / width - 0.5, 0.0, years - 1.0)
+        segment = np.minimum(place.astype(np.int64), years - 2)
+        ramp = place - segment
+    date, real, bounds = _places(segment, max(years - 1, 1))
+    waves = design_matrix(days, period=period, harmonics=2 * harmonics)[date]
+    ramp, segment = ramp[date], segment[date]
+    table = waves
+    if years:
+        table = np.hstack([table, ramp[:, None] * waves[:, : columns + 2], (ramp**2)[:, None] * waves[:, :5]])
+    table = np.pad(table, ((0, 0), (0, -table.shape[1] % PLACES)))
+    table[np.setdiff1d(np.arange(len(date)), real)] = 0.0
+    full = np.zeros((len(bounds) - 1, table.shape[1]))
+    np.add.at(full, segment, table)
+    damped = np.r_[0.0, np.full(columns - 1, float(damping))]
+    return Basis(
+        columns, years, real, np.ascontiguousarray(waves.T), ramp, segment, bounds, table, full, *_products(columns),
+        np.r_[damped, np.full(3 * years, float(stiffness))],
+    )  # fmt: skip
 
 
-def robust_fit(
-    values: np.ndarray,
-    design: np.ndarray,
-    *,
-    penalty: np.ndarray | float = 0.0,
-    reject: int = 1,
-    tolerance: float = 3.0,
-    spare: int = 5,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Harmonic fit that drops outliers on one side, worst first (the scheme of HANTS).
-
-    Fit, find the largest one-sided misfit; while it exceeds ``tolerance`` drop every point whose misfit is above half
-    of it and fit again. At least ``columns + spare`` points are always kept.
-
-    Parameters
-    ----------
-    values : ndarray (m, n)
-        NaN where missing.
-    design : ndarray (n, p)
-        Shared by all series.
-    penalty : float or ndarray (p,)
-        Added to the diagonal of the normal matrix; never to the first column (the mean) when it is a scalar.
-    reject : int
-        1 drops points below the curve (clouds), -1 points above, 0 none.
-    tolerance : float
-        Largest accepted one-sided misfit, unit of ``values``.
-    spare : int
-        Points kept beyond the number of unknowns (degree of overdeterminedness).
-
-    Returns
-    -------
-    coefficients : ndarray (m, p)
-        NaN where fewer than ``p + spare`` points are valid.
-    keep : ndarray (m, n), bool
-        Points that entered the last fit.
-    fits : ndarray (m,), int
-        Number of fits made.
-    """
-    diagonal = _diagonal(penalty, design.shape[1])
-    keep = np.isfinite(values)
-    clean = np.where(keep, values, 0.0)
-    need = design.shape[1] + spare
-    coefficients = np.full((len(values), design.shape[1]), np.nan)
-    fits = np.zeros(len(values), dtype=np.int64)
-    active = np.flatnonzero(keep.sum(axis=1) >= need)
-    while active.size:
-        coefficients[active] = _solve(keep[active], clean[active], design, diagonal)
-        fits[active] += 1
-        if reject == 0:
-            break
-        misfit = reject * (coefficients[active] @ design.T - clean[active]) * keep[active]
-        worst = misfit.max(axis=1)
-        budget = keep[active].sum(axis=1) - need
-        go = (worst > tolerance) & (budget > 0)
-        active, misfit, worst, budget = active[go], misfit[go], worst[go], budget[go]
-        keep[active] &= ~_to_drop(misfit, worst, budget)
-    return coefficients, keep, fits
+def _places(segment: np.ndarray, segments: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Date at each place, place of each date, first place of each segment; a segment may be empty."""
+    dates = [np.flatnonzero(segment == s) for s in range(segments)]
+    filled = [np.r_[d, np.repeat(d[-1:], -len(d) % PLACES)] for d in dates]
+    bounds = np.cumsum([0, *(len(d) for d in filled)])
+    real = np.concatenate([start + np.arange(len(d)) for start, d in zip(bounds, dates, strict=False)])
+    return np.concatenate(filled), real, bounds
 
 
-def _diagonal(penalty: np.ndarray | float, size: int) -> np.ndarray:
-    if np.ndim(penalty):
-        return np.asarray(penalty, dtype=float)
-    diagonal = np.full(size, float(penalty))
-    diagonal[0] = 0.0
-    return diagonal
-
-
-def _to_drop(misfit: np.ndarray, worst: np.ndarray, budget: np.ndarray) -> np.ndarray:
-    drop = misfit > 0.5 * worst[:, None]
-    over = np.flatnonzero(drop.sum(axis=1) > budget)
-    if over.size:  # only the worst of them may go
-        order = np.argsort(-misfit[over], axis=1, kind="stable")
-        rank = np.empty_like(order)
-        np.put_along_axis(rank, order, np.arange(order.shape[1])[None, :], axis=1)
-        drop[over] &= rank < budget[over, None]
-    return drop
-
-
-def _solve(keep: np.ndarray, clean: np.ndarray, design: np.ndarray, diagonal: np.ndarray) -> np.ndarray:
-    """Solve the normal equations of every series: outer products of design rows formed once, summed by matmul."""
-    p = design.shape[1]
-    rows, cols = np.triu_indices(p)
-    packed = keep.astype(float) @ (design[:, rows] * design[:, cols])
-    place = np.empty((p, p), dtype=np.intp)
-    place[rows, cols] = place[cols, rows] = np.arange(rows.size)
-    normal = packed[:, place]
-    # A part in 1e13 keeps series that see only some seasons solvable; such curves are caught by their range afterwards.
-    normal[:, np.arange(p), np.arange(p)] += diagonal + 1e-13 * keep.sum(axis=1)[:, None]
-    right = (clean * keep) @ design
-    return np.linalg.solve(normal, right[:, :, None])[:, :, 0]
-
-
-def fill(
-    values: np.ndarray,
-    days: np.ndarray,
-    design: np.ndarray,
-    *,
-    penalty: np.ndarray,
-    reject: int,
-    tolerance: float,
-    spare: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Replace missing and rejected values by the robust harmonic curve; keep all others.
-
-    Parameters
-    ----------
-    values : ndarray (..., n)
-    days : ndarray (n,)
-        Time in days, increasing.
-    design, penalty, reject, tolerance, spare
-        As in :func:`robust_fit`.
-
-    Returns
-    -------
-    filled : ndarray (..., n)
-        Same dtype as ``values``; NaN throughout where ``reason`` is not 0.
-    replaced : ndarray (...), uint16
-        Number of values that are not the original ones.
-    gap : ndarray (...), float32
-        Longest time in days between two values that were kept (or an end of the series).
-    reason : ndarray (...), uint8
-        0 ok, 3 the curve runs away in a gap, 4 too few values, 5 no value at all.
-    """
-    lead, n = values.shape[:-1], values.shape[-1]
-    size = int(np.prod(lead))
-    flat = values.reshape(size, n)
-    filled = np.empty((size, n), dtype=values.dtype)
-    replaced = np.zeros(size, dtype=np.uint16)
-    gap = np.zeros(size, dtype=np.float32)
-    reason = np.zeros(size, dtype=np.uint8)
-    for start in range(0, size, BLOCK):
-        part = slice(start, start + BLOCK)
-        block = flat[part].astype(float)
-        coefficients, keep, _ = robust_fit(
-            block, design, penalty=penalty, reject=reject, tolerance=tolerance, spare=spare
-        )
-        curve = coefficients @ design.T
-        reason[part] = _why(block, keep, curve, coefficients)
-        out = np.where(keep, block, curve)
-        out[reason[part] > 0] = np.nan
-        filled[part] = out
-        replaced[part] = (~keep).sum(axis=1)
-        gap[part] = _longest_gap(keep, days)
-    return filled.reshape(*lead, n), replaced.reshape(lead), gap.reshape(lead), reason.reshape(lead)
-
-
-def _why(block: np.ndarray, keep: np.ndarray, curve: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
-    low = np.where(keep, block, np.inf).min(axis=1)
-    high = np.where(keep, block, -np.inf).max(axis=1)
-    room = 0.5 * (high - low) + 1.0
-    with np.errstate(invalid="ignore"):
-        away = (curve.max(axis=1) > high + room) | (curve.min(axis=1) < low - room)
-    reason = np.where(away, 3, 0)
-    reason = np.where(np.isnan(coefficients[:, 0]), 4, reason)
-    return np.where(np.isfinite(block).any(axis=1), reason, 5).astype(np.uint8)
-
-
-def _longest_gap(keep: np.ndarray, days: np.ndarray) -> np.ndarray:
-    last = np.maximum.accumulate(np.where(keep, days, days[0]), axis=1)
-    here = np.where(keep, days, days[0])
-    here[:, -1] = days[-1]
-    before = np.concatenate([np.full((len(keep), 1), days[0]), last[:, :-1]], axis=1)
-    return (here - before).max(axis=1)
+def _products(columns: int) -> tuple[np.ndarray, ...]:
+    """Product of any two waves as a sum of two waves: their numbers and factors, (columns, columns) each."""
+    first, second = np.zeros((2, columns, columns), dtype=np.int64)
+    half, other = np.full((columns, columns), 0.5), np.full((columns, columns), 0.5)
+    for p in range(columns):
+        for q in range(columns):
+            i, j = (p + 1) // 2, (q + 1) // 2
+            up, apart = i + j, abs(i - j)
+            same = p == 0 or q == 0 or (p + q) % 2 == 0
+            if p == 0 or q == 0:
+                first[p, q], half[p, q], other[p, q] = max(p, q), 1.0, 0.0
+            elif same:  # cos cos or sin sin
+                first[p, q], second[p, q] = max(2 * apart - 1, 0), 2 * up - 1
+                other[p, q] = 0.5 if p % 2 else -0.5
+            else:  # sin a cos b = sin(a + b) / 2 + sin(a - b) / 2
+                sine, cosine = (i, j) if p % 2 == 0 else (j, i)
+                first[p, q], second[p, q] = 2 * up, 2 * apart
+                other[p, q] = 0.5 * np.sign(sine - cosine)
+    return first, second, half, other

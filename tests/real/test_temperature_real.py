@@ -142,3 +142,34 @@ def test_istria_every_cell_is_filled(istria):
     mean = daily_series.where(valid, drop=True).mean("time")
     assert (ddt >= 365 * mean).all()
     assert np.corrcoef(ddt, mean)[0, 1] > 0.99
+
+
+def test_istria_hold_out_chooses_the_settings(istria):
+    """Cells with all 46 composites, 30 % hidden in runs: what docs/gap_fill.md says of the defaults."""
+    truth = istria.dropna("cell")
+    assert truth.sizes["cell"] == 2010
+    truth = truth.isel(cell=slice(None, None, 4))
+    held = lst.hold_out(truth, share=0.3, seed=5)
+    options = {
+        "default": {},
+        "third": {"harmonics": 3},
+        "strict": {"tolerance_K": 3.0},
+        "smooth": {"method": "whittaker"},
+    }
+    found = {
+        name: lst.gap_errors(truth, lst.fill_gaps(held["masked"], **some), held["gap"]).set_index(gap_length="label")
+        for name, some in options.items()
+    }
+    days = (truth["time"].values - truth["time"].values[0]) / np.timedelta64(1, "D")
+    known = np.isfinite(held["masked"].values.T)
+    lines = [np.interp(days, days[k], row[k]) for k, row in zip(known, truth.values.T, strict=True)]
+    found["lines"] = lst.gap_errors(truth, truth.copy(data=np.array(lines).T), held["gap"]).set_index(
+        gap_length="label"
+    )
+    rmse = {name: errors["rmse"] for name, errors in found.items()}
+    assert rmse["default"].sel(gap_length="all") < 2.85
+    assert rmse["default"].sel(gap_length="all") < rmse["lines"].sel(gap_length="all") - 0.15
+    assert rmse["default"].sel(gap_length="6-8") < rmse["third"].sel(gap_length="6-8") - 0.3
+    assert rmse["smooth"].sel(gap_length="all") < rmse["default"].sel(gap_length="all") + 0.02
+    assert abs(found["default"]["bias"].sel(gap_length="all")) < 0.15
+    assert found["strict"]["bias"].sel(gap_length="all") > 0.5

@@ -1,0 +1,121 @@
+"""Judge a gap fill: hide values that are there, fill, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import TIME, QtpDataError, require
+from qtp_toolkit.kernels import holdout
+from qtp_toolkit.lst.axis import provenance
+
+RUNS = (1, 2, 3, 5, 8)
+"""Lengths, in composites, of the gaps that clouds leave."""
+
+LENGTH = "gap_length"
+
+
+def hold_out(lst: xr.DataArray, *, share: float = 0.2, run_lengths: Sequence[int] = RUNS, seed: int = 0) -> xr.Dataset:
+    """Hide a share of the valid values of every series, in runs as clouds do.
+
+    Runs of different lengths hide about as many values each, and never touch another one as long as there is room.
+
+    Parameters
+    ----------
+    lst : xarray.DataArray
+        degC, dim ``time`` and any others; NaN where missing.
+    share : float
+        Share of the valid values of a series to hide, between 0 and 1.
+    run_lengths : sequence of int
+        Lengths of the runs in composites.
+    seed : int
+        Same seed, same values; chunks do not matter.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``masked`` (as ``lst``, NaN where hidden) and ``gap`` (uint16, dims of ``lst``): where a value was hidden, the
+        number of neighboring composites that are now missing, hidden or not; elsewhere 0. Lazy if ``lst`` is lazy;
+        ``time`` must be one chunk.
+
+    Raises
+    ------
+    QtpDataError
+        If ``share`` is not between 0 and 1, or a run is longer than the series or shorter than 1.
+    """
+    require(lst, dims=(TIME,), units="degC")
+    runs = tuple(int(length) for length in run_lengths)
+    if not 0.0 < share < 1.0:
+        raise QtpDataError("share of hidden values", expected="between 0 and 1", found=share)
+    if not runs or min(runs) < 1 or max(runs) > lst.sizes[TIME]:
+        raise QtpDataError("run lengths", expected=f"1 to {lst.sizes[TIME]} composites", found=runs)
+    others = [dim for dim in lst.dims if dim != TIME]
+    shape = [lst.sizes[dim] for dim in others]
+    number = xr.DataArray(np.arange(int(np.prod(shape))).reshape(shape), dims=others)
+    gap = xr.apply_ufunc(
+        holdout.hide, lst, number, input_core_dims=[[TIME], []], output_core_dims=[[TIME]],
+        kwargs={"share": share, "run_lengths": runs, "seed": seed}, dask="parallelized", output_dtypes=[np.uint16],
+        keep_attrs=False,
+    ).transpose(*lst.dims)  # fmt: skip
+    gap = gap.assign_attrs(units="1", long_name="composites missing around a hidden value", **provenance(lst))
+    return xr.Dataset({"masked": lst.where(gap == 0), "gap": gap}, attrs=provenance(lst))
+
+
+def gap_errors(
+    truth: xr.DataArray, filled: xr.DataArray, gap: xr.DataArray, *, lengths: Sequence[int] = RUNS
+) -> xr.Dataset:
+    """Errors of filled values by the length of the gap they lie in.
+
+    Parameters
+    ----------
+    truth : xarray.DataArray
+        degC: what was there before it was hidden. Contains the weather of single composites, which no fill can know.
+    filled : xarray.DataArray
+        degC: the filled series, same dims.
+    gap : xarray.DataArray
+        From :func:`hold_out`.
+    lengths : sequence of int
+        Upper ends of the classes of length, in composites, increasing; one more class holds all longer gaps.
+
+    Returns
+    -------
+    xarray.Dataset
+        Per class (dim ``gap_length``, coordinate ``label``) and for all together (last row): ``rmse`` and ``bias``
+        (degC, filled minus truth), ``n`` values compared, ``unfilled`` hidden values that were left NaN. Lazy if an
+        input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        If ``lengths`` do not increase.
+    """
+    require(truth, dims=(TIME,), units="degC")
+    require(filled, dims=(TIME,), units="degC")
+    lower = [1, *(int(length) + 1 for length in lengths)]
+    if (np.diff(lower) <= 0).any():
+        raise QtpDataError("classes of gap length", expected="increasing, from 1", found=tuple(lengths))
+    upper = [*(int(length) for length in lengths), np.iinfo(np.uint16).max]
+    error = (filled - truth).astype(float).drop_attrs()
+    rows = [_scores(error, (gap >= low) & (gap <= high)) for low, high in zip(lower, upper, strict=True)]
+    rows.append(_scores(error, gap > 0))
+    labels = [f"{low}" if low == high else f"{low}-{high}" for low, high in zip(lower[:-1], upper[:-1], strict=True)]
+    out = xr.concat(rows, LENGTH).assign_coords(label=(LENGTH, [*labels, f">{upper[-2]}", "all"]))
+    return out.assign_attrs(provenance(truth, filled))
+
+
+def _scores(error: xr.DataArray, use: xr.DataArray) -> xr.Dataset:
+    known = use & np.isfinite(error)
+    n = known.sum()
+    part = error.where(known, 0.0)
+    number = n.where(n > 0)
+    units = {"units": "degC"}
+    return xr.Dataset(
+        {
+            "rmse": np.sqrt((part**2).sum() / number).assign_attrs(units, long_name="root-mean-square error"),
+            "bias": (part.sum() / number).assign_attrs(units, long_name="filled minus hidden value"),
+            "n": n.assign_attrs(units="1", long_name="hidden values"),
+            "unfilled": (use.sum() - n).assign_attrs(units="1", long_name="hidden values that were not filled"),
+        }
+    )

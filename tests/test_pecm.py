@@ -5,70 +5,32 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-import rioxarray  # noqa: F401
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pecm_cases import (
+    CASE_A,
+    CASE_B,
+    COEFFICIENT,
+    RATE,
+    decompose,
+    degree_days,
+    displacement,
+    doy,
+    index,
+    series,
+    six_years,
+)
+from scipy.special import stdtrit
+from scipy.stats import norm
 
 from qtp_toolkit import pecm
 from qtp_toolkit.conventions import QtpDataError
 
-DAYS = np.arange(1, 366)
-CASE_A = -3.5 + 13.5 * np.sin(2 * np.pi * (DAYS - 115) / 365)
-CASE_B = 1.0 + 9.0 * np.sin(2 * np.pi * (DAYS - 115) / 365)
-RATE, COEFFICIENT = -5.0, -0.8
-
-
-def degree_days(daily, years=1):
-    """ADDT, ADDF, first thaw day and last thaw day (indices) of a repeated year; sums restart at every thaw onset."""
-    thawing = np.flatnonzero(daily >= 0)
-    first, last = thawing[0], thawing[-1] + 1
-    long = np.tile(daily, years + 1)
-    at, af = np.full(len(long), np.nan), np.full(len(long), np.nan)
-    for start in range(first, len(long), 365):
-        day = np.arange(start, min(start + 365, len(long)))
-        window = day <= start + last - first
-        at[day] = np.cumsum(np.where(window, np.maximum(long[day], 0), 0))
-        af[day] = np.cumsum(np.where(window, 0, np.maximum(-long[day], 0)))
-    return at, af, first, last
-
-
-def series(values, units, dates=None, dim="time"):
-    values = np.asarray(values, dtype=float)
-    dates = pd.date_range("2014-01-01", periods=len(values)) if dates is None else dates
-    return xr.DataArray(values, {dim: dates}, (dim,), attrs={"units": units})
-
-
-def index(at, af, ratio, **kwargs):
-    return pecm.composite_index(series(at, "degC d"), series(af, "degC d"), ratio, **kwargs)
-
-
-def doy(value, **coords):
-    return xr.DataArray(value, attrs={"units": "day of year"}, **coords)
-
 
 @pytest.fixture(scope="module")
 def model():
-    """Case A repeated for six years on the acquisition days: dates, L in three forms, I."""
-    at, af, first, last = degree_days(CASE_A, 6)
-    days = np.concatenate([290 + 24 * np.arange(37), np.arange(290 + 24 * 37, 2190, 12)])
-    assert len(days) == 122
-    dates = np.datetime64("2014-01-01", "ns") + days * np.timedelta64(1, "D")
-    year, phase = (days - first) // 365, (days - first) % 365
-    ramp = np.clip(phase / (last - first), 0, 1)
-    printed = year + np.where(phase <= last - first, phase / 365.25, 1.0)
-    linear = {"normalized": year + ramp, "printed": printed, "calendar": days / 365.0}
-    composite = index(at[days], af[days], 1.4).assign_coords(time=dates)
-    return {name: series(values, "1", dates) for name, values in linear.items()} | {"I": composite}
-
-
-def displacement(model, rate=RATE, coefficient=COEFFICIENT, intercept=0.0):
-    out = rate * model["normalized"] + coefficient * model["I"] + intercept
-    return out.assign_attrs(units="mm").rename("displacement")
-
-
-def decompose(d, model, linear="normalized", **kwargs):
-    return pecm.fit(d, model[linear], model["I"], **{"uncertainty": "formal", **kwargs})
+    return six_years()
 
 
 # closed form: the indices
@@ -170,7 +132,7 @@ def test_linear_index_edges():
 
 
 def test_printed_linear_index_jumps_and_the_default_does_not():
-    """Trap T2."""
+    """Trap T2, I29: days are not mixed with years; L is continuous at the freeze onset, the printed form is not."""
     dates = pd.date_range("2014-10-09", "2014-10-11", freq="h")
     assert float(np.abs(np.diff(linear_at(dates))).max()) < 1e-3
     assert float(np.diff(linear_at(dates, form="printed")).max()) == pytest.approx(1 - 152 / 365.25, abs=1e-3)
@@ -188,6 +150,30 @@ def test_decomposition_is_exact(model):
     assert float(out.intercept) == pytest.approx(7.0, abs=1e-9)
     assert int(out.reason) == 0
     assert out.linear_rate.attrs["units"] == "mm/yr"
+
+
+@pytest.mark.parametrize("kind", ["formal", "year_block"])
+def test_fit_equals_numpy_pixel_by_pixel(model, rng, kind):
+    d = noisy(model, rng, pixels=6).copy()
+    d.values[rng.uniform(size=d.shape) < 0.3] = np.nan
+    weights = xr.DataArray(rng.uniform(0.3, 2.0, size=d.shape), dims=d.dims)
+    out = decompose(d, model, weights=weights, uncertainty=kind, peak_index=xr.DataArray(30.0))
+    years = d.time.dt.year.values
+    for x in range(6):
+        use, root = np.isfinite(d.values[:, x]), np.sqrt(weights.values[:, x])
+        design = np.stack([model["normalized"], model["I"], np.ones(122)], 1) * root[:, None]
+        y = d.values[:, x] * root
+        beta, squares, *_ = np.linalg.lstsq(design[use], y[use], rcond=None)
+        names = ("linear_rate", "seasonal_coefficient", "intercept")
+        np.testing.assert_allclose([float(out[name][x]) for name in names], beta, rtol=1e-8)
+        if kind == "formal":
+            spread = np.sqrt(squares[0] / (use.sum() - 3) * np.diag(np.linalg.inv(design[use].T @ design[use])))
+        else:
+            keep = [use & (years != year) for year in np.unique(years)]
+            left = np.array([np.linalg.lstsq(design[k], y[k], rcond=None)[0] for k in keep])
+            spread = np.sqrt(5 / 6 * ((left - beta) ** 2).sum(axis=0)) * stdtrit(5, norm.cdf(1))
+        assert float(out.linear_rate_std[x]) == pytest.approx(spread[0], rel=1e-7)
+        assert float(out.seasonal_amplitude_std[x]) == pytest.approx(30 * spread[1], rel=1e-7)
 
 
 def at_master(model):
@@ -318,7 +304,7 @@ def test_direct_fit_survives_a_network_in_two_groups():
     assert np.linalg.matrix_rank(matrix) == 6
     minimum_norm = np.linalg.pinv(matrix[:, 1:]) @ observed.values
     assert abs(minimum_norm[2] - (truth[3] - truth[0])) > 5.0
-    out = pecm.fit_pairs(observed, linear, composite, min_dates=5)
+    out = pecm.fit_pairs(observed, linear, composite, min_dates=5, uncertainty="formal")
     assert float(out.linear_rate) == pytest.approx(RATE, abs=1e-9)
     assert float(out.seasonal_coefficient) == pytest.approx(COEFFICIENT, abs=1e-9)
     assert float(out.seasonal_amplitude) == pytest.approx(0.8 * (28 + 30 + 2) / 3, abs=1e-9)  # of three calendar years
@@ -330,6 +316,7 @@ def test_direct_fit_survives_a_network_in_two_groups():
 
 
 def test_reasons_and_missing_dates(model):
+    """P09: collinear indices are code 3. P13: no temperature under a valid phase is code 5."""
     d = displacement(model).expand_dims(x=9).transpose("time", "x").copy()
     linear, composite = (model[k].expand_dims(x=9).transpose("time", "x").copy() for k in ("normalized", "I"))
     d[:60, 0] = np.nan  # half the dates
@@ -369,7 +356,7 @@ def test_errors_name_what_to_mend(model):
     with pytest.raises(QtpDataError, match="estimate, reference, none"):
         pecm.fit(d, model["normalized"], model["I"], intercept="yes")
     with pytest.raises(QtpDataError, match="formal"):
-        pecm.fit(d, model["normalized"], model["I"], uncertainty="bootstrap")
+        pecm.fit(d, model["normalized"], model["I"], uncertainty="exact")
     with pytest.raises(QtpDataError, match="three calendar years"):
         pecm.fit(d[:9], model["normalized"][:9], model["I"][:9])
     with pytest.raises(QtpDataError, match="reference date"):

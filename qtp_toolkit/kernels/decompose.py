@@ -2,33 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
+
 import numpy as np
-from scipy.special import stdtrit
 
 from qtp_toolkit.kernels import lstsq
 
-ONE_SIGMA = 0.8413447460685429
-"""Probability below plus one standard deviation of a normal distribution."""
-ROWS = 64
-"""Rows of pixels that one pass holds in memory."""
+SLAB = 2**19
+"""Observations of one array that a pass holds in memory (4 MB)."""
 OK, NEVER_THAWS, ILL_CONDITIONED, TOO_FEW, NO_LST, NOT_CONNECTED, MASKED = 0, 1, 3, 4, 5, 6, 7
 LAYERS = (
     "linear_rate", "linear_rate_std", "seasonal_coefficient", "coefficient_std", "intercept", "rms", "peak", "reason",
 )  # fmt: skip
-"""Order of the last axis of :func:`two_indices`."""
+"""Order of the first axis of :func:`two_indices`."""
 SINUSOID_LAYERS = ("linear_rate", "linear_rate_std", "seasonal_amplitude", "seasonal_amplitude_std", "rms", "reason")
-"""Order of the last axis of :func:`sinusoid`."""
+"""Order of the first axis of :func:`sinusoid`."""
 
 
-def by_rows(*arrays: np.ndarray, kernel, **options) -> np.ndarray:
-    """Run a kernel, (time, rows, ...) -> (rows, ..., layer), over slabs of rows of arrays (..., time)."""
-    arrays = [np.moveaxis(a, -1, 0) for a in arrays]
-    shape = np.broadcast_shapes(*(a.shape[1:] for a in arrays))
-    fronted = [a.reshape(len(a), *(1,) * (len(shape) + 1 - a.ndim), *a.shape[1:]) for a in arrays]
-    full = [np.broadcast_to(a, (len(a), *shape)) for a in fronted]
-    if not shape or shape[0] <= ROWS:
-        return kernel(*full, **options)
-    return np.concatenate([kernel(*(a[:, i : i + ROWS] for a in full), **options) for i in range(0, shape[0], ROWS)])
+class Spread(NamedTuple):
+    """How the uncertainty is found."""
+
+    kind: str = "formal"
+    """formal, year_block or bootstrap."""
+    blocks: lstsq.Blocks | None = None
+    draws: int = 200
+    seed: int = 0
+
+    def of(self, answer: lstsq.Solution) -> np.ndarray:
+        """Find the standard deviations (K, P) of the coefficients."""
+        diagonal = range(len(answer.coefficients))
+        if self.blocks is None:
+            return _root(answer.covariance[diagonal, diagonal])
+        factor = lstsq.student(lstsq.blocks_used(answer.sums, self.blocks))
+        if self.kind == "bootstrap":
+            return factor * lstsq.bootstrap(answer, self.blocks, draws=self.draws, seed=self.seed)
+        return factor * _root(lstsq.jackknife(answer, self.blocks)[diagonal, diagonal])
+
+
+def by_slabs(*arrays: np.ndarray, kernel: Callable[..., np.ndarray], layers: int, **options: object) -> np.ndarray:
+    """Run a kernel, (n, pixels) ... -> (layers, pixels), over slabs of arrays (..., n): result (..., layers)."""
+    shape = np.broadcast_shapes(*(a.shape[:-1] for a in arrays))
+    full = [np.broadcast_to(a, (*(shape or (1,)), a.shape[-1])) for a in arrays]
+    rows = len(full[0])
+    out = np.empty((*full[0].shape[:-1], layers))
+    longest = max(a.shape[-1] for a in arrays)
+    step = max(1, SLAB // max(1, longest * int(np.prod(shape[1:]))))
+    for begin in range(0, rows, step):
+        part = slice(begin, begin + step)
+        slabs = [np.moveaxis(a[part], -1, 0) for a in full]
+        slabs = [np.array(a, dtype=np.float64, order="C").reshape(len(a), -1) for a in slabs]
+        found = kernel(*slabs, **options)
+        out[part] = np.moveaxis(found.reshape(layers, *out[part].shape[:-1]), 0, -1)
+    return out.reshape(*shape, layers)
 
 
 def two_indices(
@@ -38,8 +64,9 @@ def two_indices(
     weights: np.ndarray | None = None,
     *,
     intercept: bool,
-    reference: int | None,
-    blocks: np.ndarray | None,
+    reference: int | None = None,
+    pairs: tuple[np.ndarray, np.ndarray] | None = None,
+    spread: Spread,
     years: np.ndarray,
     min_count: int,
     max_condition: float,
@@ -48,78 +75,67 @@ def two_indices(
 
     Parameters
     ----------
-    y, linear, composite, weights : ndarray (time, ...)
-        Same shape; NaN drops the date.
+    y, weights : ndarray (N, P)
+        Observations at the dates, or of the pairs; NaN drops one.
+    linear, composite : ndarray (T, P)
+        At the dates.
     intercept : bool
         Fit c.
     reference : int or None
         Date whose values are subtracted from both sides first.
-    blocks : ndarray (time,) or None
-        Block of each date for the jackknife; None for the formal uncertainty.
-    years : ndarray (time,)
-        Year of each date, for the mean annual maximum of ``composite``.
+    pairs : (ndarray, ndarray) or None
+        First and second date of every pair: the columns are differences then.
+    spread : Spread
+    years : ndarray (T,)
+        Year of each date from 0, for the mean annual maximum of ``composite``.
     min_count, max_condition
         Limits of a valid pixel.
 
     Returns
     -------
-    ndarray (..., 8)
+    ndarray (8, P)
         In the order of ``LAYERS``; all but the reason NaN where the reason is not 0.
     """
-    columns = [linear, composite]
-    observed, at_reference = np.isfinite(y).any(axis=0), np.zeros(y.shape[1:])
+    from qtp_toolkit.kernels import block_sums  # noqa: PLC0415  (compiles)
+
+    seen, indexed, thaws, peak = (np.zeros(y.shape[1], dtype=kind) for kind in (bool, bool, bool, float))
+    block_sums.survey(y, linear, composite, years.astype(np.intp), seen, indexed, thaws, peak)
+    columns, at_reference = [linear, composite], np.zeros(y.shape[1])
     if reference is not None:
-        at_reference = np.asarray(y[reference], dtype=float)
+        at_reference = y[reference].copy()
         y, columns = y - y[reference], [c - c[reference] for c in columns]
+    if pairs is not None:
+        columns = [c[pairs[1]] - c[pairs[0]] for c in columns]
     if intercept:
-        columns.append(np.ones((len(y), *(1,) * (y.ndim - 1))))
-    answer = lstsq.solve(y, columns, weights=weights, blocks=blocks)
-    spread = answer.covariance if blocks is None else answer.block_covariance * _student(answer.blocks) ** 2
+        columns.append(np.ones((len(y), 1)))
+    answer = lstsq.solve(y, columns, weights=weights, blocks=spread.blocks)
     rate, coefficient = answer.coefficients[:2]
-    if intercept:
-        constant = answer.coefficients[2]
-    elif reference is None:
-        constant = at_reference
-    else:
+    constant = answer.coefficients[2] if intercept else at_reference
+    if reference is not None:
         constant = at_reference - rate * linear[reference] - coefficient * composite[reference]
     reason = np.where(answer.condition <= max_condition, OK, ILL_CONDITIONED)
-    reason = np.where((np.nan_to_num(composite) == 0).all(axis=0), NEVER_THAWS, reason)
+    reason = np.where(thaws, reason, NEVER_THAWS)
     reason = np.where(answer.count < min_count, TOO_FEW, reason)
     reason = np.where(np.isfinite(at_reference), reason, NOT_CONNECTED)
-    reason = np.where((np.isfinite(linear) & np.isfinite(composite)).any(axis=0), reason, NO_LST)
-    reason = np.where(observed, reason, MASKED)
-    peak = yearly_peak(composite, years)
-    layers = (rate, _root(spread[0, 0]), coefficient, _root(spread[1, 1]), constant, answer.rms, peak)
-    return _where_valid(layers, reason)
+    reason = np.where(indexed, reason, NO_LST)
+    reason = np.where(seen, reason, MASKED)
+    rate_std, coefficient_std = spread.of(answer)[:2]
+    return _where_valid((rate, rate_std, coefficient, coefficient_std, constant, answer.rms, peak), reason)
 
 
 def sinusoid(
-    y: np.ndarray, years: np.ndarray, weights: np.ndarray | None = None, *, min_count: int, max_condition: float
+    y: np.ndarray, weights: np.ndarray | None = None, *, years: np.ndarray, min_count: int, max_condition: float
 ) -> np.ndarray:
-    """Fit ``y = v t + a sin(2 pi t) + b cos(2 pi t) + c`` (t, ``years``): layers (..., 6) of ``SINUSOID_LAYERS``."""
-    columns = [years, np.sin(2 * np.pi * years), np.cos(2 * np.pi * years), np.ones_like(years)]
-    answer = lstsq.solve(y, columns, weights=weights)
+    """Fit ``y = v t + a sin(2 pi t) + b cos(2 pi t) + c`` (t, ``years`` (N,)): layers (6, P) of ``SINUSOID_LAYERS``."""
+    t = years[:, None]
+    answer = lstsq.solve(y, [t, np.sin(2 * np.pi * t), np.cos(2 * np.pi * t), np.ones_like(t)], weights=weights)
     _, a, b, _ = answer.coefficients
     size, c = np.hypot(a, b), answer.covariance
     variance = (a**2 * c[1, 1] + b**2 * c[2, 2] + 2 * a * b * c[1, 2]) / np.where(size > 0, size, np.nan) ** 2
     reason = np.where(answer.condition <= max_condition, OK, ILL_CONDITIONED)
     reason = np.where(answer.count < min_count, TOO_FEW, reason)
     reason = np.where(np.isfinite(y).any(axis=0), reason, MASKED)
-    layers = (answer.coefficients[0], _root(c[0, 0]), 2 * size, 2 * _root(variance), answer.rms)
-    return _where_valid(layers, reason)
-
-
-def yearly_peak(composite: np.ndarray, years: np.ndarray) -> np.ndarray:
-    """Mean over the years of the highest index, (time, ...) -> (...); years without any do not count."""
-    peaks = np.stack([np.nan_to_num(composite[years == year]).max(axis=0) for year in np.unique(years)])
-    number = (peaks > 0).sum(axis=0)
-    return np.where(number > 0, peaks.sum(axis=0) / np.maximum(number, 1), np.nan)
-
-
-def _student(blocks: np.ndarray) -> np.ndarray:
-    """Factor that makes one sigma hold 68 % although the spread itself is estimated from few blocks."""
-    table = np.array([np.nan, np.nan, *stdtrit(np.arange(1, max(int(blocks.max(initial=0)), 2)), ONE_SIGMA)])
-    return table[blocks.astype(np.intp)]
+    return _where_valid((answer.coefficients[0], _root(c[0, 0]), 2 * size, 2 * _root(variance), answer.rms), reason)
 
 
 def _root(variance: np.ndarray) -> np.ndarray:
@@ -127,6 +143,5 @@ def _root(variance: np.ndarray) -> np.ndarray:
 
 
 def _where_valid(layers: tuple[np.ndarray, ...], reason: np.ndarray) -> np.ndarray:
-    shape = reason.shape
-    valid = [np.where(reason == OK, np.broadcast_to(layer, shape), np.nan) for layer in layers]
-    return np.stack([*valid, reason.astype(np.float64)], axis=-1)
+    valid = [np.where(reason == OK, layer, np.nan) for layer in layers]
+    return np.stack([*valid, reason.astype(np.float64)])

@@ -1,7 +1,7 @@
 """Weighted least squares with a handful of columns, for many pixels at once.
 
-Normal equations are summed one observation at a time over all pixels, so that memory stays at a few layers per column
-and missing observations are simply not added. The small systems are then solved for all pixels together.
+Normal equations are summed per cell (``kernels.block_sums``) in one pass over the observations; missing ones are not
+added. Everything else, also the answers without one block or with resampled blocks, comes from these small sums.
 """
 
 from __future__ import annotations
@@ -10,70 +10,123 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 
 SMALLEST_PIVOT = 1e-12
+ONE_SIGMA = 0.8413447460685429
+"""Probability below plus one standard deviation of a normal distribution."""
+
+
+class Blocks(NamedTuple):
+    """Which observations err together: each belongs to a cell, and the cells make up the blocks."""
+
+    cells: np.ndarray
+    """(N,) number of the cell of each observation, 0 to C - 1."""
+    member: np.ndarray
+    """(C, B) 1 where the cell touches the block."""
+
+    @classmethod
+    def of(cls, *labels: np.ndarray) -> Blocks:
+        """Blocks from one label an observation, or from two: such an observation belongs to both its blocks."""
+        names, codes = np.unique(np.stack(labels), return_inverse=True)
+        pairs, cells = np.unique(codes.reshape(len(labels), -1), axis=1, return_inverse=True)
+        member = np.zeros((pairs.shape[1], len(names)))
+        for code in pairs:
+            member[np.arange(len(code)), code] = 1.0
+        return cls(cells.ravel(), member)
+
+
+class Sums(NamedTuple):
+    """What :func:`sums` adds up; C cells, K columns, P pixels."""
+
+    normal: np.ndarray
+    """(C, K, K, P)."""
+    right: np.ndarray
+    """(C, K, P)."""
+    moments: np.ndarray
+    """(C, 3, P): weighted squares of the observations, weights, number."""
 
 
 class Solution(NamedTuple):
-    """Result of :func:`solve`; K columns, pixels of any shape behind."""
+    """Result of :func:`solve`; K columns, P pixels."""
 
     coefficients: np.ndarray
-    """(K, ...)."""
+    """(K, P)."""
     covariance: np.ndarray
-    """(K, K, ...) formal, residual variance times inverse normal matrix."""
-    block_covariance: np.ndarray | None
-    """(K, K, ...) delete-one-block jackknife; None without blocks."""
-    blocks: np.ndarray | None
-    """(...) blocks with observations; None without blocks."""
+    """(K, K, P) formal, residual variance times inverse normal matrix."""
     rms: np.ndarray
-    """(...) weighted root-mean-square residual."""
+    """(P,) weighted root-mean-square residual."""
     count: np.ndarray
-    """(...) observations used."""
+    """(P,) observations used."""
     condition: np.ndarray
-    """(...) condition number (1-norm) of the normal matrix of unit-length columns; inf where singular."""
+    """(P,) condition number (1-norm) of the normal matrix of unit-length columns; inf where singular."""
+    sums: Sums
+    """The sums, cell by cell."""
 
 
 def solve(
-    y: np.ndarray,
-    columns: Sequence[np.ndarray],
-    *,
-    weights: np.ndarray | None = None,
-    blocks: np.ndarray | None = None,
+    y: np.ndarray, columns: Sequence[np.ndarray], *, weights: np.ndarray | None = None, blocks: Blocks | None = None
 ) -> Solution:
     """Fit ``y = sum_k coefficient_k * column_k`` for every pixel.
 
     Parameters
     ----------
-    y : ndarray (N, ...)
+    y : ndarray (N, P)
         Observations, NaN where missing.
-    columns : sequence of K ndarray (N, ...)
-        Design columns, shapes that broadcast against ``y`` behind the first axis; NaN drops the observation.
-    weights : ndarray (N, ...), optional
+    columns : sequence of K ndarray (N, P) or (N, 1)
+        Design columns; NaN drops the observation.
+    weights : ndarray (N, P), optional
         Inverse variances; zero, negative or NaN drops the observation.
-    blocks : ndarray (N,) of int, optional
-        Block number 0..B-1 of each observation; gives the delete-one-block jackknife.
+    blocks : Blocks, optional
+        Keeps the sums cell by cell, for :func:`jackknife` and :func:`bootstrap`.
 
     Returns
     -------
     Solution
-        NaN where the system is singular (and, for the jackknife, where leaving one block out makes it so, or fewer than
-        three blocks have data).
+        NaN where the system is singular.
     """
-    n_blocks = 1 if blocks is None else int(np.max(blocks)) + 1
-    normal, right, tally = _sums(y, columns, weights, np.zeros(len(y), int) if blocks is None else blocks, n_blocks)
-    count = tally.sum(axis=0)
-    inverse, condition = invert(normal.sum(axis=0))
-    beta = np.einsum("ij...,j...->i...", inverse, right.sum(axis=0))
-    squares, total = _misfit(y, columns, weights, beta)
-    freedom = count - len(columns)
+    from qtp_toolkit.kernels import block_sums  # noqa: PLC0415  (compiles)
+
+    design = [np.broadcast_to(column, y.shape) for column in columns]
+    work = (np.array(y, dtype=np.float64, order="C"), np.array(design, dtype=np.float64, order="C"),
+            np.ones(y.shape) if weights is None else np.array(weights, dtype=np.float64, order="C"))  # fmt: skip
+    block_sums.clean(*work)
+    added = sums(*work, np.zeros(len(y), dtype=np.intp) if blocks is None else blocks.cells)
+    total = added.moments.sum(axis=0)
+    inverse, condition = invert(added.normal.sum(axis=0))
+    beta = np.einsum("ijp,jp->ip", inverse, added.right.sum(axis=0))
+    squares = np.zeros(y.shape[1])
+    block_sums.misfit(*work, beta, squares)
+    freedom = total[2] - len(columns)
     variance = np.where(freedom > 0, squares / np.where(freedom > 0, freedom, 1), np.nan)
-    rms = np.sqrt(squares / np.where(total > 0, total, np.nan))
-    jackknife, used = (None, None) if blocks is None else _jackknife(normal, right, tally, beta)
-    return Solution(beta, variance * inverse, jackknife, used, rms, count, condition)
+    rms = np.sqrt(squares / np.where(total[1] > 0, total[1], np.nan))
+    return Solution(beta, variance * inverse, rms, total[2].astype(int), condition, added)
+
+
+def sums(y: np.ndarray, columns: np.ndarray, weights: np.ndarray, cells: np.ndarray) -> Sums:
+    """Add up the normal equations of every cell, from arrays (N, P), (K, N, P), (N, P) without missing values."""
+    from qtp_toolkit.kernels import block_sums  # noqa: PLC0415  (compiles)
+
+    size, _, pixels = columns.shape
+    n_cells = int(cells.max()) + 1
+    out = Sums(
+        np.zeros((n_cells, size, size, pixels)), np.zeros((n_cells, size, pixels)), np.zeros((n_cells, 3, pixels))
+    )
+    block_sums.accumulate(y, columns, weights, cells.astype(np.intp), *out)
+    return out
+
+
+def replicate(added: Sums, factors: np.ndarray) -> np.ndarray:
+    """Coefficients (R, K, P) with the cells weighted by the rows of ``factors`` (R, C); NaN where singular."""
+    from qtp_toolkit.kernels import block_sums  # noqa: PLC0415  (compiles)
+
+    out = np.empty((len(factors), *added.right.shape[1:]))
+    block_sums.replicate(added.normal, added.right, np.ascontiguousarray(factors, dtype=np.float64), out)
+    return out
 
 
 def invert(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse and condition number of symmetric positive definite matrices (K, K, ...); NaN and inf where singular."""
+    """Inverse and condition number of symmetric positive definite matrices (K, K, P); NaN and inf where singular."""
     size = len(matrix)
     length = np.sqrt(np.stack([matrix[k, k] for k in range(size)]))
     scale = np.where(length > 0, 1.0 / np.where(length > 0, length, 1.0), 0.0)
@@ -98,57 +151,45 @@ def invert(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(sound, out * scale[:, None] * scale[None, :], np.nan), np.where(sound, condition, np.inf)
 
 
-def _terms(t, y, columns, weights):
-    """Observation ``t``: weight (0 where missing), values with zeros there, and whether it counts."""
-    values = [np.asarray(a[t], dtype=np.float64) for a in (y, *columns)]
-    weight = 1.0 if weights is None else np.asarray(weights[t], dtype=np.float64)
-    use = np.isfinite(values[0]) & (np.nan_to_num(weight) > 0)
-    for value in values[1:]:
-        use = use & np.isfinite(value)
-    filled = [np.where(use, value, 0.0) for value in values]
-    return np.where(use, weight, 0.0), filled[0], filled[1:], use
+def blocks_used(added: Sums, blocks: Blocks) -> np.ndarray:
+    """Count the blocks with observations, (P,)."""
+    counts = np.tensordot(blocks.member.T, added.moments[:, 2], axes=1)
+    return (counts > 0).sum(axis=0)
 
 
-def _sums(y, columns, weights, blocks, n_blocks):
-    """Sum normal matrices (B, K, K, ...), right-hand sides (B, K, ...) and counts (B, ...)."""
-    shape = np.broadcast_shapes(y.shape[1:], *(c.shape[1:] for c in columns))
-    size = len(columns)
-    normal, right = np.zeros((n_blocks, size, size, *shape)), np.zeros((n_blocks, size, *shape))
-    tally = np.zeros((n_blocks, *shape), dtype=np.int32)
-    for t, b in enumerate(blocks):
-        weight, observed, values, use = _terms(t, y, columns, weights)
-        tally[b] += use
-        for i in range(size):
-            weighted = weight * values[i]
-            right[b, i] += weighted * observed
-            for j in range(i + 1):
-                normal[b, i, j] += weighted * values[j]
-    for i in range(size):
-        for j in range(i):
-            normal[:, j, i] = normal[:, i, j]
-    return normal, right, tally
-
-
-def _misfit(y, columns, weights, beta):
-    """Weighted sum of squared residuals and sum of weights, (...)."""
-    squares, total = np.zeros(beta.shape[1:]), np.zeros(beta.shape[1:])
-    for t in range(len(y)):
-        weight, observed, values, _ = _terms(t, y, columns, weights)
-        residual = observed - sum(coefficient * value for coefficient, value in zip(beta, values, strict=True))
-        squares += weight * residual**2
-        total += weight
-    return squares, total
-
-
-def _jackknife(normal, right, tally, beta):
-    """Covariance (K, K, ...) from the solutions without each block that has data, and the number of these (...)."""
-    all_normal, all_right = normal.sum(axis=0), right.sum(axis=0)
-    spread, used = np.zeros(all_normal.shape), np.zeros(tally.shape[1:])
-    for b in range(len(normal)):
-        here = tally[b] > 0
-        inverse, _ = invert(all_normal - normal[b])
-        shift = np.einsum("ij...,j...->i...", inverse, all_right - right[b]) - beta
-        spread += np.where(here, shift[:, None] * shift[None, :], 0.0)
-        used += here
+def jackknife(solution: Solution, blocks: Blocks) -> np.ndarray:
+    """Estimate the covariance (K, K, P) from answers without each block; NaN with fewer than three blocks."""
+    used = blocks_used(solution.sums, blocks)
+    shift = replicate(solution.sums, 1.0 - blocks.member.T) - solution.coefficients
     factor = np.where(used > 2, (used - 1) / np.where(used > 2, used, 1), np.nan)
-    return factor * spread, used
+    return factor * np.einsum("rip,rjp->ijp", shift, shift)
+
+
+def bootstrap(solution: Solution, blocks: Blocks, *, draws: int, seed: int) -> np.ndarray:
+    """Estimate standard deviations (K, P) from answers to blocks drawn with replacement, the same for every pixel.
+
+    Half the width of the central 68 % of the answers, not their root-mean-square: draws that hold two or three distinct
+    blocks only are far out. Widened for the lack of blocks by ``sqrt(B / (B - 1))``. NaN with fewer than three blocks.
+    """
+    n_blocks = blocks.member.shape[1]
+    counts = np.random.default_rng(seed).multinomial(n_blocks, [1.0 / n_blocks] * n_blocks, size=draws)
+    factors = np.prod(counts[:, None, :] ** blocks.member, axis=2)
+    answers = np.sort(np.ascontiguousarray(np.moveaxis(replicate(solution.sums, factors), 0, -1)), axis=-1)  # NaN last
+    solved = np.isfinite(answers[0]).sum(axis=-1)
+    ends = []
+    for share in (1.0 - ONE_SIGMA, ONE_SIGMA):
+        position = share * np.maximum(solved - 1, 0)
+        low = np.floor(position).astype(np.intp)
+        high = np.minimum(low + 1, np.maximum(solved - 1, 0))
+        below, above = (np.take_along_axis(answers, row[None, :, None], axis=-1)[..., 0] for row in (low, high))
+        ends.append(below + (position - low) * (above - below))
+    used = blocks_used(solution.sums, blocks)
+    enough = (used > 2) & (solved > draws // 2)
+    widening = np.sqrt(used / np.where(enough, used - 1, 1))
+    return np.where(enough, widening * (ends[1] - ends[0]) / 2.0, np.nan)
+
+
+def student(blocks: np.ndarray) -> np.ndarray:
+    """Factor that makes one sigma hold 68 % although the spread itself is estimated from few blocks."""
+    table = np.array([np.nan, np.nan, *stdtrit(np.arange(1, max(int(blocks.max(initial=0)), 2)), ONE_SIGMA)])
+    return table[blocks.astype(np.intp)]

@@ -4,7 +4,9 @@
 index I that follows the thaw front down and the freeze front after it. Both come from the temperature of each pixel.
 """
 
+from qtp_toolkit.pecm._compare import Model, candidates, compare, summary
 from qtp_toolkit.pecm._fit import fit, fit_pairs, forward, sinusoid
+from qtp_toolkit.pecm._gridded import indices
 from qtp_toolkit.pecm._index import (
     amplitude_factor,
     closing_ratio,
@@ -14,13 +16,18 @@ from qtp_toolkit.pecm._index import (
 )
 
 __all__ = [
+    "Model",
     "amplitude_factor",
+    "candidates",
     "closing_ratio",
+    "compare",
     "composite_index",
     "fit",
     "fit_pairs",
     "forward",
+    "indices",
     "linear_index",
     "sinusoid",
+    "summary",
     "yearly_amplitude",
 ]

@@ -9,10 +9,15 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require
+from qtp_toolkit.pecm._run import one_of, provenance
 
 DEGREE_DAYS = "degC d"
 DAY_OF_YEAR = "day of year"
 FORMS = ("thaw_normalized", "printed", "calendar")
+CLOSINGS = ("adjust", "none")
+CLIPS = ("frozen", "printed", "none")
+ROUNDING = -1e-6
+"""degC d; sums of positive numbers may end this far below zero."""
 
 
 def linear_index(
@@ -55,24 +60,24 @@ def linear_index(
     ----------
     Chen et al. 2022, Eq. 3.
     """
-    if form not in FORMS:
-        raise QtpDataError("Unknown form of the linear index", expected=", ".join(FORMS), found=repr(form))
+    one_of("form of the linear index", form, FORMS)
     for onset in (thaw_onset, freeze_onset):
         require(onset, units=DAY_OF_YEAR)
     stamps = pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]"))
     first = int(stamps[0].year) if first_year is None else first_year
     year = stamps.year.to_numpy()
     day = stamps.day_of_year.to_numpy() + (stamps - stamps.normalize()).to_numpy() / np.timedelta64(1, "D")
-    elapsed = year - first + (day - 1.0) / _days_in(year)
-    axes = [
-        xr.DataArray(np.asarray(a, dtype=float), {TIME: stamps}, (TIME,))
-        for a in (day, year - first, _days_in(year - 1), elapsed)
-    ]
+    if form == "calendar":
+        kernel, axes = _calendar, {"elapsed": year - first + (day - 1.0) / _days_in(year)}
+    else:
+        axes = {"day": day, "cycle": year - first, "before": _days_in(year - 1)}
+        kernel, axes["year_days"] = _counted, DAYS_PER_YEAR if form == "printed" else 0.0
     out = xr.apply_ufunc(
-        _linear, *axes, thaw_onset, freeze_onset, kwargs={"form": form}, keep_attrs=True, dask="parallelized",
-        output_dtypes=[np.float64],
+        kernel, thaw_onset, freeze_onset, output_core_dims=[[TIME]], kwargs=axes, keep_attrs=True, dask="parallelized",
+        output_dtypes=[np.float64], dask_gufunc_kwargs={"output_sizes": {TIME: len(stamps)}},
     )  # fmt: skip
-    return describe(out.transpose(TIME, ...), "linear_index", **_provenance(thaw_onset), form=form)
+    out = out.assign_coords({TIME: stamps}).transpose(TIME, ...)
+    return describe(out, "linear_index", **provenance(thaw_onset), form=form)
 
 
 def composite_index(
@@ -84,6 +89,7 @@ def composite_index(
     addf_end: xr.DataArray | None = None,
     permafrost_year: xr.DataArray | None = None,
     close: Literal["adjust", "none"] = "adjust",
+    clip: Literal["frozen", "printed", "none"] = "frozen",
 ) -> xr.DataArray:
     r"""Composite index I of seasonal thaw subsidence and freeze uplift: positive while thawed, 0 when fully frozen.
 
@@ -103,42 +109,48 @@ def composite_index(
     close : {"adjust", "none"}
         With ``adjust``, and the three arrays above, a cycle that would not freeze through takes the ratio of
         :func:`closing_ratio`.
+    clip : {"frozen", "printed", "none"}
+        ``frozen``: 0 where Eq. 4 is negative, that is once the layer is frozen through. ``printed``: 0 where it is
+        positive, as the text says; what remains is the excess of freezing over thaw. ``none``: Eq. 4 as it is.
 
     Returns
     -------
     xarray.DataArray
         ``composite_index`` (time, ...), degC0.5 d0.5. NaN where a degree-day sum or the ratio is NaN, where the ratio
-        is not positive and where a cycle has no freezing at all to close with. Lazy if the inputs are lazy.
+        is not positive and where a cycle has no freezing at all to close with. 0 where neither thaw nor frost has
+        summed up. Lazy if the inputs are lazy; to close the cycles ``time`` must be one chunk.
 
     Notes
     -----
     Deviations from the paper: the text sets I to zero "when I is positive, i.e. totally frozen"; Eq. 4 is negative when
     frozen, so the negative part is clipped (T3). The ratio is adjusted when the index at the end of the cycle is
-    positive (T4), in that cycle only.
+    positive (T4), in that cycle only. The paper prints a root over kf/kt and so does this; for a bare ratio give its
+    square.
 
     References
     ----------
     Chen et al. 2022, Eq. 4 and the text below it.
     """
     for sums in (addt, addf):
-        require(sums, dims=(TIME,), units=DEGREE_DAYS, between=(0.0, np.inf))
-    if close not in ("adjust", "none"):
-        raise QtpDataError("Unknown way to close a cycle", expected="adjust, none", found=repr(close))
+        require(sums, dims=(TIME,), units=DEGREE_DAYS, between=(ROUNDING, np.inf))
+    one_of("way to close a cycle", close, CLOSINGS)
+    one_of("clip", clip, CLIPS)
     given = (addt_end, addf_end, permafrost_year)
     if any(a is None for a in given) and not all(a is None for a in given):
         raise QtpDataError("To close the cycles give addt_end, addf_end and permafrost_year together")
-    ratio = conductivity_ratio
-    dtype = np.result_type(addt.dtype, addf.dtype)
+    options = {
+        "kwargs": {"clip": clip}, "keep_attrs": True, "dask": "parallelized",
+        "output_dtypes": [np.result_type(addt.dtype, addf.dtype)],
+    }  # fmt: skip
     if close == "none" or addt_end is None:
-        out = xr.apply_ufunc(_composite, addt, addf, ratio, keep_attrs=True, dask="parallelized", output_dtypes=[dtype])
+        out = xr.apply_ufunc(_composite, addt, addf, conductivity_ratio, **options)
     else:
-        closed = closing_ratio(addt_end, addf_end, ratio).conductivity_ratio
+        closed = closing_ratio(addt_end, addf_end, conductivity_ratio).conductivity_ratio
         out = xr.apply_ufunc(
-            _composite_by_cycle, addt, addf, ratio, closed, permafrost_year,
-            input_core_dims=[[TIME], [TIME], [], [THAW_YEAR], [TIME]], output_core_dims=[[TIME]],
-            keep_attrs=True, dask="parallelized", output_dtypes=[dtype],
+            _composite_by_cycle, addt, addf, conductivity_ratio, closed, permafrost_year,
+            input_core_dims=[[TIME], [TIME], [], [THAW_YEAR], [TIME]], output_core_dims=[[TIME]], **options,
         )  # fmt: skip
-    return describe(out.transpose(TIME, ...), "composite_index", **_provenance(addt))
+    return describe(out.transpose(TIME, ...), "composite_index", **provenance(addt), clip=clip)
 
 
 def closing_ratio(
@@ -163,13 +175,13 @@ def closing_ratio(
         bool ``ratio_adjusted``. Lazy if the inputs are lazy.
     """
     for sums in (addt_end, addf_end):
-        require(sums, dims=(THAW_YEAR,), units=DEGREE_DAYS, between=(0.0, np.inf))
+        require(sums, dims=(THAW_YEAR,), units=DEGREE_DAYS, between=(ROUNDING, np.inf))
     ratio, adjusted = xr.apply_ufunc(
         _close, addt_end, addf_end, conductivity_ratio, output_core_dims=[[], []], keep_attrs=True, dask="parallelized",
         output_dtypes=[np.float64, bool],
     )  # fmt: skip
     flag = {"long_name": "conductivity ratio adjusted to close the cycle", "units": "1"}
-    note = _provenance(addt_end)
+    note = provenance(addt_end)
     ratio = describe(ratio.transpose(THAW_YEAR, ...), "conductivity_ratio", **note)
     adjusted = adjusted.transpose(THAW_YEAR, ...).rename("ratio_adjusted")
     adjusted.attrs = {**flag, **note}
@@ -197,7 +209,7 @@ def amplitude_factor(addt_end: xr.DataArray) -> xr.DataArray:
     """
     require(addt_end, dims=(THAW_YEAR,), units=DEGREE_DAYS, between=(0.0, np.inf))
     out = np.sqrt(addt_end).mean(THAW_YEAR)
-    return describe(out, "composite_index", **_provenance(addt_end)).assign_attrs(
+    return describe(out, "composite_index", **provenance(addt_end)).assign_attrs(
         long_name="mean annual maximum of the composite index"
     )
 
@@ -220,11 +232,7 @@ def yearly_amplitude(seasonal_coefficient: xr.DataArray, addt_end: xr.DataArray)
     require(seasonal_coefficient, units="mm degC-0.5 d-0.5")
     require(addt_end, dims=(THAW_YEAR,), units=DEGREE_DAYS)
     out = abs(seasonal_coefficient) * np.sqrt(addt_end)
-    return describe(out.transpose(THAW_YEAR, ...), "seasonal_amplitude", **_provenance(seasonal_coefficient))
-
-
-def _provenance(da: xr.DataArray) -> dict[str, object]:
-    return {key: da.attrs[key] for key in ("provenance_note",) if key in da.attrs}
+    return describe(out.transpose(THAW_YEAR, ...), "seasonal_amplitude", **provenance(seasonal_coefficient))
 
 
 def _days_in(year: np.ndarray) -> np.ndarray:
@@ -232,50 +240,32 @@ def _days_in(year: np.ndarray) -> np.ndarray:
     return np.where(leap, 366.0, 365.0)
 
 
-def _linear(day, cycle, previous_length, elapsed, *onsets, form):
-    """L of dates on ``day`` of year, ``cycle`` years after the first; all broadcast."""
-    thaw, freeze = onsets
-    length = freeze - thaw
-    valid = (length > 0) & (length <= 365.0)
-    length = np.where(valid, length, np.nan)
-    if form == "calendar":
-        return np.where(valid, elapsed, np.nan)
-    last, this = (
-        day + previous_length - thaw,
-        day - thaw,
-    )  # days since the thaw onsets of the year before and of this one
-    running = (last < length) & (cycle > 0)
-    if form == "printed":
-        done = np.where(this > length, 1.0, np.clip(this, 0.0, None) / DAYS_PER_YEAR)
-        out = cycle + done - np.where(running, 1.0 - last / DAYS_PER_YEAR, 0.0)
-    else:
-        out = cycle + np.clip(this / length, 0.0, 1.0) - np.where(running, 1.0 - last / length, 0.0)
-    return np.where(valid, np.maximum(out, 0.0), np.nan)
+def _calendar(thaw, freeze, *, elapsed):
+    length = (np.asarray(freeze) - thaw)[..., None]
+    return np.where((length > 0) & (length <= 365.0), elapsed, np.nan)
 
 
-def _composite(at, af, ratio):
-    with np.errstate(invalid="ignore"):
-        ratio = np.where(np.asarray(ratio) > 0, ratio, np.nan)
-        index = np.maximum(np.sqrt(at) - np.sqrt(ratio) * np.sqrt(af), 0.0)
-    return index.astype(np.result_type(at, af), copy=False)
+def _counted(thaw, freeze, **axes):
+    from qtp_toolkit.kernels import index_rows  # noqa: PLC0415  (compiles)
+
+    return index_rows.linear(thaw, freeze, **axes)
 
 
-def _composite_by_cycle(at, af, ratio, closed, number):
-    """As :func:`_composite`, (..., time), with the ratio of the cycle ``number - 1`` of ``closed`` (..., cycle)."""
-    shape = np.broadcast_shapes(at.shape, af.shape, number.shape, (*closed.shape[:-1], 1), (*np.shape(ratio), 1))
-    cycles = np.broadcast_to(np.moveaxis(closed, -1, 0), (closed.shape[-1], *shape[:-1]))
-    table = np.concatenate([np.broadcast_to(ratio, shape[:-1])[None], cycles])
-    at, af, number = (np.broadcast_to(np.moveaxis(a, -1, 0), (shape[-1], *shape[:-1])) for a in (at, af, number))
-    out = np.empty(at.shape, dtype=np.result_type(at, af))
-    for date, cycle in enumerate(number):
-        known = np.isfinite(cycle) & (cycle >= 1) & (cycle < len(table))
-        row = np.where(known, cycle, 0).astype(np.intp)
-        out[date] = _composite(at[date], af[date], np.take_along_axis(table, row[None], axis=0)[0])
-    return np.moveaxis(out, 0, -1)
+def _composite(at, af, ratio, *, clip):
+    """Compute every value by itself; the dates may lie along any axis."""
+    from qtp_toolkit.kernels import index_rows  # noqa: PLC0415  (compiles)
+
+    return index_rows.composite(at[..., None], af[..., None], np.asarray(ratio), clip=clip)[..., 0]
+
+
+def _composite_by_cycle(at, af, ratio, closed, number, *, clip):
+    from qtp_toolkit.kernels import index_rows  # noqa: PLC0415  (compiles)
+
+    return index_rows.composite(at, af, np.asarray(ratio), closed, number, clip=clip)
 
 
 def _close(at_end, af_end, ratio):
     ratio = np.where(np.asarray(ratio) > 0, ratio, np.nan) + np.zeros_like(at_end)
-    open_end = np.sqrt(at_end) - np.sqrt(ratio) * np.sqrt(af_end) > 0
+    open_end = np.sqrt(np.maximum(at_end, 0.0)) - np.sqrt(ratio) * np.sqrt(np.maximum(af_end, 0.0)) > 0
     freezes = np.where(af_end > 0, af_end, np.nan)
     return np.where(open_end, at_end / freezes, ratio), open_end

@@ -1,0 +1,223 @@
+"""Normal equations of many small least-squares problems, pixels side by side (Numba, compiled on first use).
+
+All arrays are C-contiguous float64 with the pixels last, so that the innermost loops run over neighbors in memory.
+Observations belong to cells (a year, or a pair of years); sums are kept cell by cell, because leaving out and
+resampling cells then needs no second look at the data.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+
+from qtp_toolkit.kernels.lstsq import SMALLEST_PIVOT
+
+LANES = 64
+"""Pixels that are worked on together."""
+
+_jit = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"}, error_model="numpy")
+
+
+@_jit
+def clean(y, columns, weights):
+    """Give observations with anything missing weight 0 and zeros for values, in place: (N, P), (K, N, P), (N, P)."""
+    for t in range(y.shape[0]):
+        for i in range(y.shape[1]):
+            good = np.isfinite(y[t, i]) and weights[t, i] > 0 and np.isfinite(weights[t, i])
+            for k in range(columns.shape[0]):
+                good = good and np.isfinite(columns[k, t, i])
+            if not good:
+                y[t, i] = weights[t, i] = 0.0
+                for k in range(columns.shape[0]):
+                    columns[k, t, i] = 0.0
+
+
+@_jit
+def _load(source, begin, target):
+    """Copy up to ``LANES`` neighbors; what the end of the row lacks is left as it is."""
+    for i in range(min(LANES, len(source) - begin)):
+        target[i] = source[begin + i]
+
+
+@_jit
+def accumulate(y, columns, weights, cells, normal, right, moments):  # noqa: PLR0917
+    """Add up (C, K, K, P), (C, K, P) and ``moments`` (C, 3, P): squares of y, weights, number of observations."""
+    size, number, pixels = columns.shape
+    n_cells = len(normal)
+    products, vectors, plain = (
+        np.empty((n_cells, size, size, LANES)),
+        np.empty((n_cells, size, LANES)),
+        np.empty((n_cells, 3, LANES)),
+    )
+    values, value, weight, work = np.zeros((size, LANES)), np.zeros(LANES), np.zeros(LANES), np.empty(LANES)
+    for begin in range(0, pixels, LANES):
+        width = min(LANES, pixels - begin)
+        products[:] = 0.0
+        vectors[:] = 0.0
+        plain[:] = 0.0
+        for t in range(number):
+            _load(y[t], begin, value)
+            _load(weights[t], begin, weight)
+            for k in range(size):
+                _load(columns[k, t], begin, values[k])
+            c = cells[t]
+            _add(values, value, weight, work, products[c], vectors[c], plain[c])
+        for c in range(n_cells):
+            for i in range(width):
+                for k in range(3):
+                    moments[c, k, begin + i] = plain[c, k, i]
+                for a in range(size):
+                    right[c, a, begin + i] = vectors[c, a, i]
+                    for b in range(a + 1):
+                        normal[c, a, b, begin + i] = products[c, a, b, i]
+                        normal[c, b, a, begin + i] = products[c, a, b, i]
+
+
+@_jit
+def _add(values, value, weight, work, products, vectors, plain):  # noqa: PLR0917
+    """One observation of a block of pixels; lower triangle of the products only."""
+    for i in range(LANES):
+        plain[0, i] += weight[i] * value[i] * value[i]
+        plain[1, i] += weight[i]
+        plain[2, i] += 1.0 if weight[i] > 0.0 else 0.0
+    for a in range(len(values)):
+        for i in range(LANES):
+            work[i] = weight[i] * values[a, i]
+        for i in range(LANES):
+            vectors[a, i] += work[i] * value[i]
+        for b in range(a + 1):
+            for i in range(LANES):
+                products[a, b, i] += work[i] * values[b, i]
+
+
+@_jit
+def misfit(y, columns, weights, beta, squares):
+    """Weighted sum of squared residuals (P,) of the coefficients (K, P)."""
+    size, number, pixels = columns.shape
+    residual, other, total, factors = np.zeros(LANES), np.zeros(LANES), np.empty(LANES), np.zeros((size, LANES))
+    for begin in range(0, pixels, LANES):
+        total[:] = 0.0
+        for k in range(size):
+            _load(beta[k], begin, factors[k])
+        for t in range(number):
+            _load(y[t], begin, residual)
+            for k in range(size):
+                _load(columns[k, t], begin, other)
+                for i in range(LANES):
+                    residual[i] -= factors[k, i] * other[i]
+            _load(weights[t], begin, other)
+            for i in range(LANES):
+                total[i] += other[i] * residual[i] * residual[i]
+        for i in range(min(LANES, pixels - begin)):
+            squares[begin + i] = total[i]
+
+
+@_jit
+def replicate(normal, right, factors, out):
+    """Coefficients (R, K, P) with the cells weighted by each row of ``factors`` (R, C); NaN where singular."""
+    size, pixels = right.shape[1:]
+    matrix, vector = np.empty((size, size, LANES)), np.empty((size, LANES))
+    lost = np.empty(LANES)
+    for begin in range(0, pixels, LANES):
+        width = min(LANES, pixels - begin)
+        for r in range(factors.shape[0]):
+            _combine(normal, right, factors[r], begin, width, matrix, vector)
+            _factor(matrix, lost, width)
+            _substitute(matrix, vector, width)
+            for a in range(size):
+                for i in range(width):
+                    out[r, a, begin + i] = np.nan if lost[i] > 0 else vector[a, i]
+
+
+@_jit
+def _combine(normal, right, factors, begin, width, matrix, vector):  # noqa: PLR0917
+    """Weighted sum of the cells for a block of pixels, lower triangle only."""
+    matrix[:] = 0.0
+    vector[:] = 0.0
+    for c in range(normal.shape[0]):
+        f = factors[c]
+        if f != 0.0:
+            for a in range(vector.shape[0]):
+                for i in range(width):
+                    vector[a, i] += f * right[c, a, begin + i]
+                for b in range(a + 1):
+                    for i in range(width):
+                        matrix[a, b, i] += f * normal[c, a, b, begin + i]
+
+
+@_jit
+def _factor(matrix, lost, width):
+    """Cholesky factor in the lower triangle (K, K, lanes), its diagonal inverted; ``lost`` marks singular ones."""
+    size = matrix.shape[0]
+    scale = np.empty(LANES)
+    lost[:] = 0.0
+    for j in range(size):
+        for i in range(width):
+            scale[i] = SMALLEST_PIVOT * matrix[j, j, i]
+        for k in range(j):
+            for row in range(j, size):
+                for i in range(width):
+                    matrix[row, j, i] -= matrix[row, k, i] * matrix[j, k, i]
+        for i in range(width):
+            sound = matrix[j, j, i] > scale[i]
+            lost[i] = lost[i] if sound else 1.0
+            scale[i] = 1.0 / math.sqrt(matrix[j, j, i]) if sound else 0.0
+            matrix[j, j, i] = scale[i]
+        for row in range(j + 1, size):
+            for i in range(width):
+                matrix[row, j, i] *= scale[i]
+
+
+@_jit
+def _substitute(matrix, vector, width):
+    """Solution in place of the right-hand side (K, lanes), with the factor of :func:`_factor`."""
+    size = matrix.shape[0]
+    for j in range(size):
+        for k in range(j):
+            for i in range(width):
+                vector[j, i] -= matrix[j, k, i] * vector[k, i]
+        for i in range(width):
+            vector[j, i] *= matrix[j, j, i]
+    for j in range(size - 1, -1, -1):
+        for k in range(j + 1, size):
+            for i in range(width):
+                vector[j, i] -= matrix[k, j, i] * vector[k, i]
+        for i in range(width):
+            vector[j, i] *= matrix[j, j, i]
+
+
+@_jit
+def survey(y, linear, composite, years, seen, indexed, thaws, peak):  # noqa: PLR0917
+    """Say whether each pixel has y, both indices, and a second one that is not 0; mean yearly maximum of it, (P,)."""
+    n_years, pixels = years.max() + 1, y.shape[1]
+    highest, found = np.empty((n_years, LANES)), np.empty((3, LANES))
+    first, second = np.zeros(LANES), np.zeros(LANES)
+    for begin in range(0, pixels, LANES):
+        highest[:] = 0.0
+        found[:] = 0.0
+        for t in range(y.shape[0]):
+            _load(y[t], begin, first)
+            for i in range(LANES):
+                found[0, i] = 1.0 if abs(first[i]) < np.inf else found[0, i]
+        for t in range(composite.shape[0]):
+            _load(linear[t], begin, first)
+            _load(composite[t], begin, second)
+            _note(first, second, found, highest[years[t]])
+        for i in range(min(LANES, pixels - begin)):
+            seen[begin + i], indexed[begin + i], thaws[begin + i] = found[0, i] > 0, found[1, i] > 0, found[2, i] > 0
+            number, total = 0, 0.0
+            for year in range(n_years):
+                number += highest[year, i] > 0.0
+                total += highest[year, i]
+            peak[begin + i] = total / number if number > 0 else np.nan
+
+
+@_jit
+def _note(linear, composite, found, highest):
+    for i in range(LANES):
+        known = abs(composite[i]) < np.inf
+        found[1, i] = 1.0 if known and abs(linear[i]) < np.inf else found[1, i]
+        found[2, i] = 1.0 if known and composite[i] != 0.0 else found[2, i]
+        highest[i] = composite[i] if composite[i] > highest[i] else highest[i]

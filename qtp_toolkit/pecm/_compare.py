@@ -1,0 +1,188 @@
+"""Which curves describe a displacement series best: variants of the model and the sinusoid, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, QtpDataError, is_lazy, require
+from qtp_toolkit.kernels import lstsq, model_scores
+from qtp_toolkit.pecm._index import FORMS, linear_index
+from qtp_toolkit.pecm._run import provenance, run, same_dates
+
+MODEL = "model"
+_ATTRS = {
+    "rms": {"units": "mm", "long_name": "root-mean-square residual"},
+    "bic": {"units": "1", "long_name": "Bayesian information criterion, lower is better"},
+    "cv_rms": {"units": "mm", "long_name": "root-mean-square residual of calendar years left out of the fit"},
+    "best_bic": {"units": "1", "long_name": "number of the model with the lowest BIC, -1 for none"},
+    "best_cv": {"units": "1", "long_name": "number of the model with the lowest cross-validated residual, -1 for none"},
+}
+
+
+class Model(NamedTuple):
+    """A linear model of displacement: curves times one coefficient each."""
+
+    columns: tuple[xr.DataArray, ...]
+    """(time, ...) each, or (time,) for a curve that all pixels share."""
+    intercept: bool = True
+    """Whether a constant is fitted too."""
+
+
+def candidates(composite: xr.DataArray, thaw_onset: xr.DataArray, freeze_onset: xr.DataArray) -> dict[str, Model]:
+    """Build the models that are worth comparing, by name.
+
+    ``index``: the default, ``v L + d I + c``. ``printed L``: Eq. 3 by the letter. ``calendar L``: a rate that is steady
+    in calendar time. ``index + steady``: both kinds of rate. ``no intercept``: Eq. 7 by the letter. ``index +
+    half-year``: with a sine and cosine of half a year. ``sinusoid``, ``sinusoid + half-year``: no temperature at all.
+
+    Parameters
+    ----------
+    composite : xarray.DataArray
+        (time, ...) :func:`composite_index` on the dates of the displacement.
+    thaw_onset, freeze_onset : xarray.DataArray
+        (...) mean day of year.
+
+    Returns
+    -------
+    dict of str to Model
+        Lazy if the inputs are lazy. Add models of your own, or take some away.
+    """
+    require(composite, dims=(TIME,))
+    dates = composite[TIME]
+    normalized, printed, calendar = (linear_index(dates, thaw_onset, freeze_onset, form=form) for form in FORMS)
+    stamps = pd.DatetimeIndex(dates.values)
+    years = (stamps - stamps[0]).to_numpy() / np.timedelta64(1, "D") / DAYS_PER_YEAR
+    steady, *waves = (
+        xr.DataArray(curve, {TIME: dates.values}, (TIME,))
+        for curve in (years, *(f(2 * np.pi * k * years) for k in (1, 2) for f in (np.sin, np.cos)))
+    )
+    return {
+        "index": Model((normalized, composite)), "printed L": Model((printed, composite)),
+        "calendar L": Model((calendar, composite)), "index + steady": Model((normalized, composite, steady)),
+        "no intercept": Model((normalized, composite), intercept=False),
+        "index + half-year": Model((normalized, composite, *waves[2:])),
+        "sinusoid": Model((steady, *waves[:2])), "sinusoid + half-year": Model((steady, *waves)),
+    }  # fmt: skip
+
+
+def compare(
+    displacement: xr.DataArray,
+    models: Mapping[str, Model],
+    *,
+    weights: xr.DataArray | None = None,
+    min_dates: int = 30,
+) -> xr.Dataset:
+    r"""Score models on the same series by BIC and by predicting calendar years that they have not seen.
+
+    .. math:: \mathrm{BIC} = N \ln(\mathrm{rms}^2) + K \ln N
+
+    with N dates and K coefficients. It takes the residuals of different dates for independent, which favors rich models
+    when they are not. The cross-validated residual does not: each calendar year in turn is left out, predicted by the
+    fit to the others, and missed by so much.
+
+    Parameters
+    ----------
+    displacement : xarray.DataArray
+        (time, ...) mm. A date counts only where the columns of all models are finite, so all see the same data.
+    models : mapping of str to Model
+        As :func:`candidates` makes them.
+    weights : xarray.DataArray, optional
+        (time, ...) inverse variances in any common unit.
+    min_dates : int
+        Fewest dates of a pixel that is scored.
+
+    Returns
+    -------
+    xarray.Dataset
+        (model, ...): ``rms`` (mm), ``bic``, ``cv_rms`` (mm), NaN where a model cannot be fitted, or not without one of
+        the years; (...): ``best_bic``, ``best_cv`` (int8), number of the best model, -1 for none; (model,):
+        ``parameters``. Lazy if the inputs are lazy; ``time`` must be one chunk.
+
+    Raises
+    ------
+    QtpDataError
+        No models, columns on other dates, fewer than three calendar years.
+
+    References
+    ----------
+    Not in the paper, which fits one model.
+    """
+    require(displacement, dims=(TIME,), units="mm")
+    if not models:
+        raise QtpDataError("There are no models to compare", hint="Start from pecm.candidates.")
+    pool = {id(column): column for model in models.values() for column in model.columns}
+    years = same_dates(displacement, *pool.values()).year.to_numpy()
+    blocks = lstsq.Blocks.of(years)
+    if blocks.member.shape[1] < 3:
+        raise QtpDataError("Leaving years out needs three calendar years", found=blocks.member.shape[1])
+    own = [key for key, column in pool.items() if column.ndim > 1 or is_lazy(column)]
+    common = [key for key in pool if key not in own]
+    number = {key: i for i, key in enumerate([*own, *common])}
+    picks = tuple(
+        (*(number[id(column)] for column in model.columns), *((len(number),) if model.intercept else ()))
+        for model in models.values()
+    )
+    shared = np.array([*(pool[key].values for key in common), np.ones(len(years))])
+    names = [f"{kind} of {name}" for name in models for kind in model_scores.SCORES]
+    layers = run(
+        model_scores.scores, [(a, TIME) for a in (displacement, *(pool[key] for key in own), weights)], layers=names,
+        shared=shared, models=picks, blocks=blocks, weighted=weights is not None, min_count=min_dates,
+    )  # fmt: skip
+    axis = xr.IndexVariable(MODEL, list(models))
+    out = {kind: xr.concat([layers[f"{kind} of {name}"] for name in models], axis) for kind in model_scores.SCORES}
+    out |= {f"best_{kind}": _best(out[name]) for kind, name in (("bic", "bic"), ("cv", "cv_rms"))}
+    note = provenance(displacement)
+    for name, da in out.items():
+        out[name] = da.rename(name)
+        out[name].attrs = {**_ATTRS[name], **note}
+    return xr.Dataset(out, attrs=note).assign(parameters=(MODEL, [len(pick) for pick in picks]))
+
+
+def summary(comparison: xr.Dataset) -> xr.Dataset:
+    """One line a model: what :func:`compare` says of all pixels together.
+
+    Parameters
+    ----------
+    comparison : xarray.Dataset
+        Of :func:`compare`.
+
+    Returns
+    -------
+    xarray.Dataset
+        (model,): ``parameters``; ``rms`` and ``cv_rms``, mm, root-mean-square over the pixels that every model could
+        fit; ``bic_excess``, mean BIC above that of each pixel's best model; ``best_bic_share``, ``best_cv_share``,
+        share of the pixels where the model is the best. Lazy if the input is lazy; ``.to_dataframe()`` is the table.
+    """
+    space = [dim for dim in comparison["rms"].dims if dim != MODEL]
+    sound = np.isfinite(comparison["cv_rms"] + comparison["bic"]).all(MODEL)
+    out = {
+        name: np.sqrt((comparison[name].where(sound) ** 2).mean(space)).assign_attrs(_ATTRS[name])
+        for name in ("rms", "cv_rms")
+    }
+    bic = comparison["bic"].where(sound)
+    excess = (bic - bic.min(MODEL)).mean(space)
+    out["bic_excess"] = excess.assign_attrs(units="1", long_name="mean BIC above the best model of each pixel")
+    numbers = xr.DataArray(np.arange(comparison.sizes[MODEL]), {MODEL: comparison[MODEL]}, (MODEL,))
+    for name in ("best_bic", "best_cv"):
+        share = (comparison[name] == numbers).where(comparison[name] >= 0).mean(space)
+        out[f"{name}_share"] = share.assign_attrs(
+            units="1", long_name=_ATTRS[name]["long_name"].replace("number", "share")
+        )
+    return comparison[["parameters"]].assign(out).reset_coords(drop=True)
+
+
+def _best(score: xr.DataArray) -> xr.DataArray:
+    return xr.apply_ufunc(
+        _lowest, score.chunk({MODEL: -1}) if score.chunks is not None else score, input_core_dims=[[MODEL]],
+        keep_attrs=True, dask="parallelized", output_dtypes=[np.int8],
+    )  # fmt: skip
+
+
+def _lowest(score: np.ndarray) -> np.ndarray:
+    known = np.isfinite(score)
+    return np.where(known.any(axis=-1), np.where(known, score, np.inf).argmin(axis=-1), -1).astype(np.int8)

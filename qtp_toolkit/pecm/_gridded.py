@@ -1,0 +1,195 @@
+"""Both indices on the radar's grid, from temperature on a coarser one."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit import grid
+from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, X, Y, describe, is_lazy, require
+from qtp_toolkit.pecm._index import CLIPS, CLOSINGS, DEGREE_DAYS, amplitude_factor, closing_ratio, linear_index
+from qtp_toolkit.pecm._run import one_of, provenance
+
+ONSETS = ("thaw_onset_mean", "freeze_onset_mean")
+ENDS = ("addt_end", "addf_end")
+DAILY = ("addt", "addf", "permafrost_year")
+NO_TEMPERATURE = 5
+_SOURCE = {Y: "_source_y", X: "_source_x"}
+
+
+def indices(
+    seasons: xr.Dataset,
+    conductivity_ratio: xr.DataArray | float,
+    *,
+    like: xr.DataArray | xr.Dataset | None = None,
+    dates: Any = None,
+    form: Literal["thaw_normalized", "printed", "calendar"] = "thaw_normalized",
+    first_year: int | None = None,
+    close: Literal["adjust", "none"] = "adjust",
+    clip: Literal["frozen", "printed", "none"] = "frozen",
+) -> xr.Dataset:
+    r"""Linear and composite index on the radar's grid, from onsets and degree days on the grid of the temperature.
+
+    The same numbers as bringing each input to the fine grid (:func:`qtp_toolkit.grid.match`: bilinear, the number of
+    the permafrost year by nearest pixel) and calling :func:`linear_index` and :func:`composite_index` there, but
+    without degree days of all dates on the fine grid in between: every block is interpolated and turned into the index
+    at once, a few rows at a time.
+
+    Parameters
+    ----------
+    seasons : xarray.Dataset
+        With dims y, x of its own grid and a CRS: ``addt``, ``addf``, ``permafrost_year`` (time), ``addt_end``,
+        ``addf_end`` (thaw_year), ``thaw_onset_mean``, ``freeze_onset_mean`` and, if there, ``reason``, as
+        :func:`qtp_toolkit.seasons.degree_days` and :func:`qtp_toolkit.seasons.onsets` give them.
+    conductivity_ratio : xarray.DataArray or float
+        (y, x) on the fine grid, frozen over thawed.
+    like : xarray.DataArray or xarray.Dataset, optional
+        Anything on the fine grid: gives y, x, the CRS and, if lazy, the chunks. By default ``conductivity_ratio``.
+    dates : sequence of datetime64, optional
+        Dates of ``seasons`` that are wanted; by default all.
+    form, first_year
+        As in :func:`linear_index`.
+    close, clip
+        As in :func:`composite_index`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``linear_index``, ``composite_index`` (time, y, x), what :func:`fit` takes; ``peak_index`` (y, x), see
+        :func:`amplitude_factor`; ``cycles_adjusted`` (y, x; uint8), cycles that would not freeze through and took the
+        ratio that closes them, and ``adjusted_ratio`` (y, x), the mean of these ratios, NaN without any; ``reason``
+        (y, x; uint8) of the nearest pixel, 5 outside the grid of the temperature. Lazy, in the chunks of ``like``, if
+        ``like`` or ``seasons`` is lazy: all dates are in one chunk, so a block of y, x costs ``16 * dates`` bytes per
+        pixel. The coarse inputs become one chunk each.
+
+    Raises
+    ------
+    QtpDataError
+        A variable or a date that ``seasons`` lacks, a ratio on another grid than ``like``, arrays without CRS.
+    """
+    one_of("way to close a cycle", close, CLOSINGS)
+    one_of("clip", clip, CLIPS)
+    template = _template(conductivity_ratio, like)
+    lazy = is_lazy(seasons) or is_lazy(template)
+    coarse = _coarse(seasons, dates, lazy=lazy)
+    fine = _matched(coarse, template)
+    linear = linear_index(coarse[TIME], fine["thaw_onset_mean"], fine["freeze_onset_mean"], form=form,
+                          first_year=first_year)  # fmt: skip
+    closed = closing_ratio(fine["addt_end"], fine["addf_end"], conductivity_ratio)
+    cycles = closed["conductivity_ratio"].isel({THAW_YEAR: slice(None if close == "adjust" else 0)})
+    composite = _composite(coarse, fine, conductivity_ratio, cycles, clip=clip)
+    note = provenance(coarse["addt"])
+    layers = {
+        "linear_index": linear, "composite_index": describe(composite, "composite_index", **note, clip=clip),
+        "peak_index": amplitude_factor(fine["addt_end"]), **_adjustments(closed, note),
+    }  # fmt: skip
+    if "reason" in coarse:
+        layers["reason"] = describe(_picked(coarse["reason"], fine), "reason", **note)
+    return xr.Dataset({name: da.drop_vars(THAW_YEAR, errors="ignore") for name, da in layers.items()}, attrs=note)
+
+
+def _template(ratio: xr.DataArray | float, like: Any) -> Any:
+    if like is None and not isinstance(ratio, xr.DataArray):
+        raise QtpDataError("A single conductivity ratio has no grid", hint="Give like=, anything on the fine grid.")
+    if like is None or not isinstance(ratio, xr.DataArray):
+        return ratio if like is None else like
+    for dim in (Y, X):
+        if dim in ratio.dims and not np.array_equal(ratio[dim].values, like[dim].values):
+            hint = "Bring it there with grid.match."
+            raise QtpDataError(f"conductivity_ratio is not on the grid of like: {dim} differs", hint=hint)
+    return like
+
+
+def _coarse(seasons: xr.Dataset, dates: Any, *, lazy: bool) -> xr.Dataset:
+    """Variables that are needed, at the wanted dates, each in one chunk if lazy."""
+    missing = [name for name in (*DAILY, *ENDS, *ONSETS) if name not in seasons]
+    if missing:
+        hint = "Merge the results of seasons.onsets and seasons.degree_days."
+        raise QtpDataError("seasons lacks variables", expected=missing, found=list(seasons.data_vars), hint=hint)
+    coarse = seasons[[*DAILY, *ENDS, *ONSETS, *(["reason"] if "reason" in seasons else [])]]
+    if dates is not None:
+        wanted = pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]"))
+        absent = wanted.difference(pd.DatetimeIndex(coarse[TIME].values))
+        if len(absent):
+            hint = "Compute the degree days at the dates of the displacement."
+            raise QtpDataError(f"seasons lacks {len(absent)} dates", where=str(absent[0].date()), hint=hint)
+        coarse = coarse.sel({TIME: wanted})
+    for name in ("addt", "addf"):
+        require(coarse[name], dims=(TIME, Y, X), units=DEGREE_DAYS)
+    return coarse.chunk(dict.fromkeys(coarse.dims, -1)) if lazy else coarse
+
+
+def _matched(coarse: xr.Dataset, template: Any) -> dict[str, xr.DataArray]:
+    """Onsets, sums at the end of seasons, and the position on the coarse grid, of every fine pixel, in one go."""
+    rows, columns = (xr.DataArray(np.arange(coarse.sizes[dim], dtype=float), dims=dim) for dim in (Y, X))
+    flat = xr.zeros_like(coarse[ONSETS[0]], dtype=float)
+    parts = [(flat + at).transpose(Y, X) for at in (rows, columns)]
+    parts += [coarse[name].transpose(Y, X) for name in ONSETS]
+    years = coarse[THAW_YEAR].values
+    parts += [coarse[name].isel({THAW_YEAR: i}, drop=True).transpose(Y, X) for name in ENDS for i in range(len(years))]
+    stack = xr.concat([part.astype(float).drop_attrs() for part in parts], "band", coords="minimal", compat="override")
+    stack = stack.chunk(band=-1) if is_lazy(stack) else stack
+    with warnings.catch_warnings():
+        # A coarse array in one chunk under a fine grid in many is what is wanted here.
+        warnings.filterwarnings("ignore", message="Increasing number of chunks")
+        fine = grid.match(stack.rio.write_crs(coarse.rio.crs), template)
+    out = dict(zip(("row", "column", *ONSETS), (fine.isel(band=i) for i in range(4)), strict=True))
+    for k, name in enumerate(ENDS):
+        ends = fine.isel(band=slice(4 + k * len(years), 4 + (k + 1) * len(years))).rename(band=THAW_YEAR)
+        out[name] = ends.assign_coords({THAW_YEAR: years})
+    for name in (*ONSETS, *ENDS):
+        out[name].attrs = dict(coarse[name].attrs)
+    return out
+
+
+def _composite(coarse: xr.Dataset, fine: dict, ratio: Any, cycles: xr.DataArray, *, clip: str) -> xr.DataArray:
+    source = [*_SOURCE.values(), TIME]
+    out = xr.apply_ufunc(
+        _under, *(_plain(coarse[name]) for name in DAILY), fine["row"], fine["column"], ratio,
+        cycles.drop_vars(THAW_YEAR), input_core_dims=[source] * 3 + [[], [], [], [THAW_YEAR]],
+        output_core_dims=[[TIME]], kwargs={"clip": clip}, keep_attrs=True, dask="parallelized",
+        output_dtypes=[np.result_type(coarse["addt"].dtype, coarse["addf"].dtype)],
+    )  # fmt: skip
+    return out.assign_coords({TIME: coarse[TIME].values}).transpose(TIME, Y, X)
+
+
+def _picked(reason: xr.DataArray, fine: dict) -> xr.DataArray:
+    return xr.apply_ufunc(
+        _pick, _plain(reason), fine["row"], fine["column"], input_core_dims=[list(_SOURCE.values()), [], []],
+        keep_attrs=True, dask="parallelized", output_dtypes=[np.uint8],
+    )  # fmt: skip
+
+
+def _plain(da: xr.DataArray) -> xr.DataArray:
+    """Coarse array under dim names of its own, without coordinates."""
+    return da.rename({dim: name for dim, name in _SOURCE.items() if dim in da.dims}).reset_coords(drop=True).drop_vars(
+        [*_SOURCE.values(), TIME, "spatial_ref"], errors="ignore"
+    )  # fmt: skip
+
+
+def _adjustments(closed: xr.Dataset, note: dict) -> dict[str, xr.DataArray]:
+    """How many cycles were closed, and with what ratio."""
+    flag = closed["ratio_adjusted"] & np.isfinite(closed["conductivity_ratio"])
+    count = flag.sum(THAW_YEAR).astype(np.uint8).rename("cycles_adjusted")
+    count.attrs = {"units": "1", "long_name": "cycles whose conductivity ratio is adjusted", **note}
+    mean = closed["conductivity_ratio"].where(flag, 0.0).sum(THAW_YEAR) / count.where(count > 0)
+    mean = describe(mean, "conductivity_ratio", **note).rename("adjusted_ratio")
+    mean.attrs["long_name"] = "mean conductivity ratio of the adjusted cycles"
+    return {"cycles_adjusted": count, "adjusted_ratio": mean}
+
+
+def _under(*arrays, clip):
+    from qtp_toolkit.kernels import index_rows  # noqa: PLC0415  (compiles)
+
+    return index_rows.composite_under(*arrays, clip=clip)
+
+
+def _pick(reason, row, column):
+    reason = reason.reshape(reason.shape[-2:])
+    on = np.isfinite(row) & np.isfinite(column)
+    at = tuple(np.floor(np.where(on, position, 0.0) + 0.5).astype(np.intp) for position in (row, column))
+    return np.where(on, reason[at], NO_TEMPERATURE).astype(np.uint8)

@@ -1,0 +1,87 @@
+"""What the fits of this package share: checks of dates and options, blocks of years, the call of a kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit.conventions import TIME, QtpDataError, describe, require
+from qtp_toolkit.kernels import decompose, lstsq
+
+UNCERTAINTIES = ("year_block", "bootstrap", "formal")
+
+
+def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Refuse an option outside its list."""
+    if value not in allowed:
+        raise QtpDataError(f"Unknown {name}", expected=", ".join(allowed), found=repr(value))
+
+
+def same_dates(displacement: xr.DataArray, *others: xr.DataArray) -> pd.DatetimeIndex:
+    """Dates of a series, once all arrays are known to have the same ones, each once."""
+    stamps = pd.DatetimeIndex(displacement[TIME].values)
+    if stamps.has_duplicates:
+        raise QtpDataError(
+            "displacement repeats dates", found=str(stamps[stamps.duplicated()][0].date()), code="P12",
+            hint="Keep one value a date, e.g. displacement.drop_duplicates('time').",
+        )  # fmt: skip
+    for other in others:
+        require(other, dims=(TIME,))
+        if not np.array_equal(other[TIME].values, stamps.values):
+            raise QtpDataError(
+                f"{other.name!r} and displacement differ in dates", expected=f"{len(stamps)} dates of displacement",
+                found=f"{other.sizes[TIME]} dates", hint="Compute the index on the dates of the displacement.",
+            )  # fmt: skip
+    return stamps
+
+
+def spread(kind: str, *years: np.ndarray, draws: int = 200, seed: int = 0) -> decompose.Spread:
+    """How to find the uncertainty, from the calendar year (or the two years) of every observation."""
+    one_of("uncertainty", kind, UNCERTAINTIES)
+    if kind == "formal":
+        return decompose.Spread()
+    found = len(np.unique(np.concatenate(years)))
+    if found < 3:
+        hint = 'Use uncertainty="formal".'
+        raise QtpDataError(f"{kind} needs three calendar years of dates", found=found, hint=hint)
+    return decompose.Spread(kind, lstsq.Blocks.of(*years), draws, seed)
+
+
+def run(
+    kernel: Callable[..., np.ndarray],
+    arrays: Sequence[tuple[xr.DataArray | None, str]],
+    *,
+    layers: Sequence[str],
+    **options: Any,
+) -> dict[str, xr.DataArray]:
+    """Apply a kernel of (n, pixels) arrays over the named dim of each array; its layers by name."""
+    given = [(bare(a, dim), dim) for a, dim in arrays if a is not None]
+    stacked = xr.apply_ufunc(
+        decompose.by_slabs, *[a for a, _ in given], input_core_dims=[[dim] for _, dim in given],
+        output_core_dims=[["layer"]], join="exact", kwargs={"kernel": kernel, "layers": len(layers), **options},
+        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {"layer": len(layers)}},
+    )  # fmt: skip
+    return {name: stacked.isel(layer=i) for i, name in enumerate(layers)}
+
+
+def bare(da: xr.DataArray, core: str) -> xr.DataArray:
+    """Array without coordinates that hang on it, those of ``core`` included: they need not agree between inputs."""
+    keep = {*da.dims, "spatial_ref"} - {core}
+    return da.drop_vars([name for name in da.coords if name not in keep])
+
+
+def described(layers: dict[str, xr.DataArray], **attrs: Any) -> xr.Dataset:
+    """Dataset of named layers with units, ``attrs`` on the whole."""
+    note = {key: attrs[key] for key in ("provenance_note",) if key in attrs}
+    layers["reason"] = layers["reason"].astype(np.uint8)
+    return xr.Dataset({name: describe(da, name, **note) for name, da in layers.items()}, attrs=attrs)
+
+
+def provenance(da: xr.DataArray) -> dict[str, object]:
+    """Attributes that travel with everything made from an array."""
+    return {key: da.attrs[key] for key in ("provenance_note",) if key in da.attrs}

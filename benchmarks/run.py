@@ -10,13 +10,14 @@ import os
 import platform
 from pathlib import Path
 
+import decomposition
 import detector
 import inversions
 import numpy as np
 import temperature
 
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-TOPICS = (inversions, temperature, detector)
+TOPICS = (inversions, temperature, decomposition, detector)
 
 
 def main() -> None:

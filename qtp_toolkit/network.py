@@ -210,6 +210,72 @@ def mean_by_pair(values: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.D
     return out.transpose(PAIR, ...).assign_coords(coords).rename(values.name).assign_attrs(values.attrs)
 
 
+def closure_errors(phase: xr.DataArray) -> xr.DataArray:
+    """Count, per pixel, the triangles of the network that do not close by one or more whole cycles.
+
+    Noise, soil moisture and multilooking leave fractions of a cycle; more than half of one means that at least one of
+    the three interferograms is unwrapped wrongly there.
+
+    Parameters
+    ----------
+    phase : xarray.DataArray
+        rad, dim ``pair`` with coords ``reference`` and ``secondary``, any other dims. Refer it to a common area first
+        (``correct.set_reference``): a constant of its own in each interferogram does not close either.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims of the input without ``pair``; NaN where no triangle has its three phases. Lazy if the input is lazy: a
+        block then needs the memory of its phases about three times.
+
+    Raises
+    ------
+    QtpDataError
+        As :func:`closure_phase`.
+    """
+    closure = closure_phase(phase)
+    wrong = (abs(closure) > np.pi).sum("triplet", dtype=np.float32)
+    note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
+    return describe(wrong.where(closure.notnull().any("triplet")), "closure_errors", **note)
+
+
+def rank_pairs(phase: xr.DataArray) -> xr.Dataset:
+    """Rank interferograms by how often the triangles around them fail to close: which to look at, and perhaps to drop.
+
+    One that is unwrapped wrongly opens all its triangles; its neighbors only those that they share with it.
+
+    Parameters
+    ----------
+    phase : xarray.DataArray
+        As for :func:`closure_errors`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dim ``pair``, in the order of the input: ``closure_error_share``, share of the closed triangles and pixels that
+        are off by more than half a cycle (NaN for a pair without any: nothing checks it); ``rank``, 1 for the worst.
+        ``.sortby("rank")`` gives the list. Lazy if the input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        As :func:`closure_phase`.
+    """
+    closure = closure_phase(phase)
+    over = [dim for dim in closure.dims if dim != "triplet"]
+    wrong = (abs(closure) > np.pi).sum(over, dtype=np.float64)
+    there = closure.notnull().sum(over, dtype=np.float64)
+    seen = mean_by_pair(there, phase)
+    share = mean_by_pair(wrong, phase) / seen.where(seen > 0)
+    rank = xr.apply_ufunc(
+        lambda values: np.argsort(np.argsort(-np.nan_to_num(values, nan=-1.0), axis=-1, kind="stable"), axis=-1) + 1,
+        share, input_core_dims=[[PAIR]], output_core_dims=[[PAIR]], dask="parallelized", output_dtypes=[np.int64],
+    )  # fmt: skip
+    rank = rank.rename("rank").assign_attrs(units="1", long_name="rank of the pair, 1 for the worst")
+    note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
+    return xr.Dataset({"closure_error_share": describe(share, "closure_error_share", **note), "rank": rank})
+
+
 def canonicalise(stack: xr.DataArray | xr.Dataset) -> xr.DataArray | xr.Dataset:
     """Put the earlier date of every pair first, with the sign that goes with it.
 

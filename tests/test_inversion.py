@@ -11,30 +11,19 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.optimize import linprog
+from small_networks import (
+    CYCLE,
+    VECTOR_PAIRS,
+    VECTOR_PHASE,
+    days,
+    forward,
+    linear_programme,
+    random_connected,
+    stack_of,
+)
 
 from qtp_toolkit import inversion, network
 from qtp_toolkit.conventions import QtpDataError
-
-START = np.datetime64("2020-01-01", "ns")
-CYCLE = 2 * np.pi
-VECTOR_PAIRS = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (1, 4), (2, 3), (2, 4), (2, 5), (3, 4), (3, 5), (4, 5)]
-VECTOR_PHASE = np.array([0.0, -0.3, -0.9, -1.2, -1.0, -0.4])
-
-
-def days(numbers):
-    return START + 12 * np.asarray(numbers) * np.timedelta64(1, "D")
-
-
-def stack_of(rows, values, *, dims=("pair", "pixel"), units="rad"):
-    first, second = np.array(rows).T
-    coords = {"reference": ("pair", days(first)), "secondary": ("pair", days(second))}
-    return xr.DataArray(values, dims=dims, coords=coords, name="phase", attrs={"units": units})
-
-
-def forward(rows, series):
-    first, second = np.array(rows).T
-    return series[second] - series[first]
 
 
 def vector():
@@ -42,24 +31,6 @@ def vector():
     observed[3] += CYCLE
     observed[7] -= CYCLE
     return stack_of(VECTOR_PAIRS, observed[:, None])
-
-
-def linear_programme(matrix, observed, weight):
-    """Exact weighted L1 minimum: minimize w.t subject to -t <= A x - b <= t."""
-    n_rows, n_columns = matrix.shape
-    eye = np.eye(n_rows)
-    upper = np.block([[matrix, -eye], [-matrix, -eye]])
-    limits = np.concatenate([observed, -observed])
-    bounds = [(None, None)] * n_columns + [(0, None)] * n_rows
-    return linprog(np.concatenate([np.zeros(n_columns), weight]), A_ub=upper, b_ub=limits, bounds=bounds).fun
-
-
-def random_connected(rng, n_dates, extra):
-    rows = {(int(rng.integers(k)), k) for k in range(1, n_dates)}
-    candidates = [(a, b) for a in range(n_dates) for b in range(a + 1, n_dates)]
-    rows |= {candidates[k] for k in rng.permutation(len(candidates))[:extra]}
-    rows = sorted(rows)
-    return [rows[k] for k in rng.permutation(len(rows))]
 
 
 def test_closed_form_science_vector():
@@ -298,6 +269,14 @@ def test_lazy(no_compute, rng):
         lazy = inversion.invert(phase.chunk(chunks), coherence.chunk(chunks), snap=True)
     assert all(da.chunks is not None for da in lazy.data_vars.values())
     xr.testing.assert_identical(lazy.compute(scheduler="threads"), eager)
+
+
+def test_property_no_pixels_at_all():
+    assert inversion.invert(stack_of(VECTOR_PAIRS, np.zeros((12, 0, 3)), dims=("pair", "y", "x"))).phase.shape == (
+        6,
+        0,
+        3,
+    )
 
 
 def test_lazy_asks_for_one_chunk_of_pairs():

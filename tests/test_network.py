@@ -134,3 +134,65 @@ def test_lazy(no_compute, rng):
         lazy = network.closure_phase(mended)
     assert lazy.chunks is not None
     xr.testing.assert_allclose(lazy.compute(), network.closure_phase(network.canonicalise(eager)))
+
+
+def triangle_stack(rng, wrong=(2, 5)):
+    """All pairs of seven dates on 6 x 5 pixels; pair ``wrong`` is off by a cycle in the upper two rows."""
+    rows = [(a, b) for a in range(7) for b in range(a + 1, 7)]
+    series = rng.normal(0, 3, (7, 6, 5))
+    values = np.stack([series[b] - series[a] for a, b in rows]) + rng.normal(0, 0.1, (len(rows), 6, 5))
+    values[rows.index(wrong), :2] += 2 * np.pi
+    flat = stack_of(rows, values.reshape(len(rows), -1))
+    grid = xr.DataArray(values, dims=("pair", "y", "x"), coords=flat.coords, name="phase", attrs={"units": "rad"})
+    return rows, grid
+
+
+def test_closed_form_closure_errors_per_pixel(rng):
+    """I14: five triangles hold the wrong pair; they are counted where it is wrong, and nowhere else."""
+    _, phase = triangle_stack(rng)
+    errors = network.closure_errors(phase)
+    assert errors.dims == ("y", "x")
+    assert (errors[:2] == 5).all()
+    assert (errors[2:] == 0).all()
+    holes = phase.copy()
+    holes[:, 0, 0] = np.nan
+    assert np.isnan(network.closure_errors(holes)).sum() == 1
+
+
+def test_closed_form_the_wrong_pair_ranks_first(rng):
+    """I17: so does one whose dates were swapped without its sign."""
+    rows, phase = triangle_stack(rng)
+    ranking = network.rank_pairs(phase)
+    assert rows[int(np.argmin(ranking["rank"].values))] == (2, 5)
+    assert float(ranking.closure_error_share[rows.index((2, 5))]) == pytest.approx(1 / 3)
+    assert sorted(ranking["rank"].values.tolist()) == list(range(1, len(rows) + 1))
+    _, clean = triangle_stack(rng)
+    clean = clean.isel(y=slice(2, None)) * 3
+    swapped = xr.where(np.arange(len(rows)) == rows.index((1, 4)), -1, 1) * np.ones(len(rows))
+    turned = (clean * xr.DataArray(swapped, dims="pair")).assign_attrs(units="rad")
+    assert rows[int(np.argmin(network.rank_pairs(turned)["rank"].values))] == (1, 4)
+
+
+def test_closed_form_pairs_without_triangle_rank_last(rng):
+    phase = stack_of([(0, 1), (1, 2), (0, 2), (2, 3)], rng.normal(0, 0.1, (4, 3)))
+    ranking = network.rank_pairs(phase)
+    assert np.isnan(ranking.closure_error_share[3])
+    assert ranking["rank"].values[3] == 4
+
+
+def test_closed_form_dates_must_be_dates():
+    """I28: numbers are refused; as float32, 20191231 has become 20191232."""
+    pairs = stack_of([(0, 1), (1, 2)], np.zeros(2))
+    broken = pairs.assign_coords(reference=("pair", np.array([20191231, 20200112], np.float32)))
+    with pytest.raises(QtpDataError, match="datetime64"):
+        network.incidence_matrix(broken)
+
+
+def test_lazy_closure_errors_and_ranking(no_compute, rng):
+    _, phase = triangle_stack(rng)
+    with no_compute():
+        errors, ranking = (f(phase.chunk({"y": 2})) for f in (network.closure_errors, network.rank_pairs))
+    assert errors.chunks is not None
+    assert ranking["rank"].chunks is not None
+    xr.testing.assert_identical(errors.compute(), network.closure_errors(phase))
+    xr.testing.assert_allclose(ranking.compute(), network.rank_pairs(phase))

@@ -1,9 +1,7 @@
-"""Robust inversion of a pair network, 64 pixels side by side (Numba, compiled on first use).
+"""Robust inversion of a pair network, 32 pixels side by side (Numba, compiled on first use).
 
-Each reweighting solves the grounded Laplacian of the pair graph by replaying a ``kernels.elimination.Plan``
-(star-mesh: no subtraction). Every solve is for the correction to the current estimate, from the current residuals:
-a rounding error of one solve is repaired by the next. A missing pair has weight zero; there are no branches per
-pixel.
+Iteratively reweighted least squares: every solve of ``kernels.laplacian`` starts from the residuals that the last one
+left, with weights that they set. The number of solves is fixed and the same for all pixels.
 """
 
 from __future__ import annotations
@@ -11,50 +9,62 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from qtp_toolkit.kernels.elimination import Plan
+from qtp_toolkit.kernels.lanes import (
+    LANES,
+    choose,
+    larger,
+    load,
+    load_at,
+    lower,
+    magnitude,
+    smaller,
+    spread,
+    store,
+    store_at,
+)
+from qtp_toolkit.kernels.laplacian import Work, invert_factor, jit, link, make_work, scale_variance, solve
 
-LANES = 64
-"""Pixels that are solved side by side, in the innermost loops."""
-
-SLAB = 64 * LANES
-"""Pixels that are brought into contiguous memory at a time."""
-
-_jit = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"}, error_model="numpy")
+SLAB = 128 * LANES
+"""Pixels that are brought into contiguous memory at a time, where they are not."""
 
 
 class Rules(NamedTuple):
-    """How pairs are weighted: see the parameters of :func:`invert_network`."""
+    """How pairs are weighted: see the parameters of :func:`invert_network`.
+
+    Solve number k has the weights ``base / clip(abs(residual), low[k], high[k])``: least squares for 1 and 1.
+    """
 
     table: np.ndarray
-    epsilons: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
     snap: bool
     snap_table: np.ndarray
-
-
-class Work(NamedTuple):
-    """Scratch of one block of pixels: rows are pairs (first four), edges of the plan (conductance), or nodes."""
-
-    residual: np.ndarray
-    gamma: np.ndarray
-    base: np.ndarray
-    weight: np.ndarray
-    conductance: np.ndarray
-    pivot: np.ndarray
-    step: np.ndarray
-    total: np.ndarray
-    linked: np.ndarray
+    deviation: bool
 
 
 class Result(NamedTuple):
-    """What :func:`invert_network` returns."""
+    """What :func:`invert_network` returns; ``rows`` holds series, deviation and 7 rows of scratch in one array."""
 
+    rows: np.ndarray
     series: np.ndarray
+    deviation: np.ndarray
     temporal_coherence: np.ndarray
     valid: np.ndarray
     cut: np.ndarray
+    groups: np.ndarray
+    overruled: np.ndarray
+    last_step: np.ndarray
+
+
+class _Out(NamedTuple):
+    """What the kernel writes: dates by pixels (deviation: no rows if not wanted), and one row for each summary."""
+
+    series: np.ndarray
+    deviation: np.ndarray
+    summary: np.ndarray
 
 
 def invert_network(
@@ -65,276 +75,242 @@ def invert_network(
     table: np.ndarray,
     epsilons: np.ndarray,
     snap_table: np.ndarray | None = None,
+    deviation: bool = False,
 ) -> Result:
     """Turn the pairs of each pixel into phases at the dates.
 
     Parameters
     ----------
     phase : (pair, pixel) array
-        rad; not finite where missing. Float32 is solved in float32, everything else in float64.
+        rad; not finite where missing. Float32 is solved in float32, everything else in float64. Read in place where the
+        pixels of a pair stand side by side, else copied by slabs.
     coherence : (pair, pixel) array or None
         0..1; a pair is missing where it is not finite or not above 0. None: 1.
     plan : Plan
     table : (n,) array
-        Weight of a pair at coherence 0, 1/(n-1), ..., 1; interpolated linearly.
+        Weight of a pair at coherence 0, 1/(n-1), ..., 1; interpolated linearly. Two entries are the fastest.
     epsilons : (k,) array
         The reweightings: weight / max(abs(residual), epsilon), rad, one after the other. Empty: least squares.
     snap_table : (n,) array, optional
         If given, whole cycles are taken out of the residuals at the end, and one more least-squares solve is done
         with these weights.
+    deviation : bool
+        Also find the standard deviation of each phase; costs about one and a half more solves.
 
     Returns
     -------
     Result
         ``series`` (date, pixel) in rad: zero at the ground date, NaN where a date is not connected to it through
-        valid pairs, all NaN if no date is. ``temporal_coherence`` (pixel,) float32. ``valid`` (pixel,): number of
-        valid pairs. ``cut`` (pixel,): number of dates without connection to the ground.
+        valid pairs, all NaN if no date is. ``deviation`` (date, pixel) in rad, without rows if not wanted.
+        Per pixel: ``temporal_coherence`` float32; ``valid``, number of valid pairs; ``cut``, number of dates without
+        connection to the ground; ``groups``, number of groups of dates that valid pairs connect; ``overruled``, number
+        of valid pairs whose residual after the reweightings is beyond half a cycle; ``last_step``, largest change of a
+        date by the last reweighting, rad.
     """
     dtype = np.float32 if phase.dtype == np.float32 else np.float64
-    (n_pairs, n_pixels), n_dates = phase.shape, len(plan.order)
+    n_pixels, n_dates = phase.shape[1], len(plan.order)
+    rules = _rules(table, epsilons, snap_table, deviation=deviation, dtype=dtype)
+    work = make_work(plan, dtype, covariance=deviation)
+    rows, out = _empty(n_dates, n_pixels, rules, dtype)
+    arrays = [phase] if coherence is None else [phase, coherence]
+    whole = n_pixels - n_pixels % LANES
+    if all(_in_place(a, dtype) for a in arrays):
+        _run([_full_rows(a) for a in arrays], whole, plan, rules, work, out)
+    else:
+        for begin in range(0, whole, SLAB):
+            part = slice(begin, min(begin + SLAB, whole))
+            _run_copy([a[:, part] for a in arrays], plan, rules, work, _Out(*(a[:, part] for a in out)))
+    if whole < n_pixels:
+        _run_copy([a[:, whole:] for a in arrays], plan, rules, work, _Out(*(a[:, whole:] for a in out)))
+    real, imaginary, valid, cut, groups, overruled, last_step = out.summary
+    with np.errstate(invalid="ignore", divide="ignore"):
+        agreement = (np.hypot(real, imaginary) / valid).astype(np.float32)
+    counts = (values.astype(np.int32) for values in (valid, cut, groups, overruled))
+    return Result(rows, out.series, out.deviation, agreement, *counts, last_step.copy())
+
+
+def _rules(table, epsilons, snap_table, *, deviation, dtype) -> Rules:
+    eps = np.asarray(epsilons, dtype=np.float64)
+    low, high = np.concatenate([[1.0], eps]), np.concatenate([[1.0], np.full(len(eps), np.inf)])
     snap = snap_table is not None
-    rules = Rules(
-        table.astype(dtype), np.asarray(epsilons, dtype=dtype), snap, (snap_table if snap else table).astype(dtype)
-    )
-    rows = [n_pairs] * 4 + [len(plan.neighbor)] + [n_dates] * 4
-    work = Work(*(np.zeros((n, LANES), dtype) for n in rows))
-    out = Result(
-        np.empty((n_dates, n_pixels), dtype),
-        np.empty(n_pixels, np.float32),
-        np.empty(n_pixels, np.int32),
-        np.empty(n_pixels, np.int32),
-    )
-    for begin in range(0, n_pixels, SLAB):
-        part = slice(begin, min(begin + SLAB, n_pixels))
-        values = _contiguous(phase[:, part], dtype)
-        gamma = np.ones_like(values) if coherence is None else _contiguous(coherence[:, part], dtype)
-        slab = Result(np.empty((n_dates, values.shape[1]), dtype), *(part_of[part] for part_of in out[1:]))
-        _solve_slab(values, gamma, plan, rules, work, slab)
-        out.series[:, part] = slab.series
-    return out
+    tables = [np.asarray(t).astype(dtype) for t in (table, snap_table if snap else table)]
+    return Rules(tables[0], low.astype(dtype), high.astype(dtype), snap, tables[1], deviation)
 
 
-def _contiguous(values: np.ndarray, dtype: type) -> np.ndarray:
-    """Copy to one memory layout and type, so that one compilation serves all inputs."""
-    return np.array(values, dtype=dtype, order="C")
+def _empty(n_dates: int, n_pixels: int, rules: Rules, dtype: type) -> tuple[np.ndarray, _Out]:
+    n = n_dates * (2 if rules.deviation else 1)
+    rows = np.empty((n + 7, n_pixels), dtype)
+    return rows, _Out(rows[:n_dates], rows[n_dates:n], rows[n:])
 
 
-@_jit
-def _solve_slab(phase, coherence, plan, rules, work, out):  # noqa: PLR0917
-    n_pixels = phase.shape[1]
+def _in_place(a: np.ndarray, dtype: type) -> bool:
+    """Whether pixels stand side by side in memory, whatever lies between one pair and the next."""
+    size = a.dtype.itemsize
+    return a.dtype == dtype and a.strides[1] == size and a.strides[0] >= size and a.strides[0] % size == 0
+
+
+def _full_rows(a: np.ndarray) -> np.ndarray:
+    """Widen a view to the rows that it was cut from: C-ordered. Only its own columns may be read."""
+    return np.lib.stride_tricks.as_strided(a, (len(a), a.strides[0] // a.itemsize), a.strides, writeable=False)
+
+
+def _run_copy(arrays: list[np.ndarray], plan: Plan, rules: Rules, work: Work, out: _Out) -> None:
+    """Run on contiguous copies that are filled up with missing pixels to whole blocks."""
+    dtype, n_pixels = out.series.dtype, out.series.shape[1]
+    n_wide = -(-n_pixels // LANES) * LANES
+    wide = [np.full((len(a), n_wide), np.nan, dtype) for a in arrays]
+    for a, copy in zip(arrays, wide, strict=True):
+        copy[:, :n_pixels] = a
+    _, copies = _empty(len(plan.order), n_wide, rules, dtype)
+    _run(wide, n_wide, plan, rules, work, copies)
+    for mine, copy in zip(out, copies, strict=True):
+        mine[:] = copy[:, :n_pixels]
+
+
+def _run(arrays: list[np.ndarray], n_pixels: int, plan: Plan, rules: Rules, work: Work, out: _Out) -> None:  # noqa: PLR0917
+    coherence = arrays[1] if len(arrays) > 1 else np.empty((0, 0), arrays[0].dtype)
+    _solve_blocks(arrays[0], coherence, n_pixels, plan, rules, work, out)
+
+
+@jit
+def _solve_blocks(phase, coherence, n_pixels, plan, rules, work, out):  # noqa: PLR0917
+    last = len(rules.low) - 1
     for begin in range(0, n_pixels, LANES):
-        width = min(LANES, n_pixels - begin)
-        _load(phase[:, begin : begin + width], coherence[:, begin : begin + width], work)
-        _look_up(rules.table, work.gamma, work.base)
-        work.weight[:] = work.base
-        n_robust = len(rules.epsilons)
-        for k in range(1 + n_robust + rules.snap):
-            if k > n_robust:
-                _snap(work)
-                _look_up(rules.snap_table, work.gamma, work.weight)
-            elif k > 0:
-                _reweight(rules.epsilons[k - 1], work)
-            _solve(plan, work)
-        _link(plan, work)
-        _store(plan, work, out, begin, width)
-        _agreement(work, out, begin, width)
+        _load(phase, coherence, begin, plan, work)
+        _look_up(rules.table, work)
+        for k in range(last + 1):
+            solve(plan, rules.low[k], rules.high[k], work)
+        _judge(begin, plan, work, out)
+        low, high = rules.low[last], rules.high[last]
+        if rules.snap:
+            _snap(work)
+            _look_up(rules.snap_table, work)
+            low, high = rules.low[0], rules.high[0]
+            solve(plan, low, high, work)
+        link(plan, work)
+        _agreement(begin, plan, work, out)
+        _store_phases(begin, plan, work.total, work.linked, out.series, out.summary)
+        if rules.deviation:
+            invert_factor(plan, work)
+            scale_variance(plan, low, high, work)
+            _store_phases(begin, plan, work.variance, work.linked, out.deviation, out.summary)
 
 
-@_jit
-def _load(phase, coherence, work):
-    """Copy a block of pixels; coherence -1 marks a missing pair."""
-    work.residual[:] = 0
-    work.gamma[:] = -1
-    work.total[:] = 0
-    for p in range(phase.shape[0]):
-        for i in range(phase.shape[1]):
-            if np.isfinite(phase[p, i]) and coherence[p, i] > 0:
-                work.residual[p, i] = phase[p, i]
-                work.gamma[p, i] = min(coherence[p, i], 1)
+@jit
+def _load(phase, coherence, begin, plan, work):
+    """Copy a block of pixels, pairs turned so that they run to the node that is removed later; begin at phase zero."""
+    zero, one, infinite = spread(phase, 0.0), spread(phase, 1.0), spread(phase, np.inf)
+    for v in range(len(plan.order)):
+        store(work.total, v, zero)
+    for p in range(len(plan.pair)):
+        observed, gamma = load_at(phase, plan.pair[p], begin), one
+        if len(coherence) > 0:
+            gamma = load_at(coherence, plan.pair[p], begin)
+            gamma = choose(gamma, zero, smaller(gamma, choose(infinite, gamma, one, zero)), zero)
+        finite = choose(infinite, magnitude(observed), one, zero)
+        store(work.gamma, p, choose(finite, zero, gamma, zero))
+        store(work.residual, p, choose(finite, zero, observed * spread(phase, plan.sign[p]), zero))
 
 
-@_jit
-def _look_up(table, gamma, weight):
-    """Interpolate the weight of each pair from its coherence; zero where the pair is missing."""
+@jit
+def _look_up(table, work):
+    """Weight of each pair from its coherence; zero where the pair is missing."""
+    gamma, base = work.gamma, work.base
+    zero, lowest, rise = spread(base, 0.0), spread(base, table[0]), spread(base, table[1] - table[0])
+    if len(table) > 2:
+        _interpolate(table, gamma, base)
+    for p in range(len(gamma)):
+        weight = load(base, p) if len(table) > 2 else lowest + rise * load(gamma, p)
+        store(base, p, choose(load(gamma, p), zero, weight, zero))
+
+
+@jit
+def _interpolate(table, gamma, base):
     kind = table.dtype.type
-    zero, scale, last = kind(0), kind(len(table) - 1), len(table) - 2
+    scale, last = kind(len(table) - 1), len(table) - 2
     for p in range(gamma.shape[0]):
-        for i in range(gamma.shape[1]):
-            position = max(gamma[p, i], zero) * scale
+        for i in range(LANES):
+            position = gamma[p, i] * scale
             k = min(int(position), last)
-            value = table[k] + (table[k + 1] - table[k]) * (position - kind(k))
-            weight[p, i] = value if gamma[p, i] > zero else zero
+            base[p, i] = table[k] + (table[k + 1] - table[k]) * (position - kind(k))
 
 
-@_jit
-def _reweight(epsilon, work):
-    """Weights whose least-squares solution is the L1 solution: over the residual, which epsilon keeps from zero."""
-    base, residual, weight = work.base, work.residual, work.weight
-    for p in range(weight.shape[0]):
-        for i in range(weight.shape[1]):
-            weight[p, i] = base[p, i] / max(abs(residual[p, i]), epsilon)
-
-
-@_jit
-def _solve(plan, work):
-    _assemble(plan, work)
-    _eliminate(plan, work)
-    _substitute(plan, work)
-    _update(plan, work)
-
-
-@_jit
-def _assemble(plan, work):
-    """Conductance of each edge, and the current into each node: what the residuals of its pairs pull."""
-    residual, weight, conductance, step = work.residual, work.weight, work.conductance, work.step
-    lanes = weight.shape[1]
-    conductance[:] = 0
-    step[:] = 0
-    for p in range(weight.shape[0]):
-        s, a, b = plan.slot[p], plan.early[p], plan.late[p]
-        for i in range(lanes):
-            conductance[s, i] = weight[p, i]
-            current = weight[p, i] * residual[p, i]
-            step[b, i] += current
-            step[a, i] -= current
-
-
-@_jit
-def _eliminate(plan, work):
-    """Remove node after node (star-mesh): its current and its edges pass to its neighbors."""
-    conductance, pivot, step = work.conductance, work.pivot, work.step
-    start, neighbor, target = plan.start, plan.neighbor, plan.target
-    lanes = step.shape[1]
-    zero, one = step.dtype.type(0), step.dtype.type(1)
-    share = np.empty(lanes, step.dtype)
-    t = 0
-    for v in range(len(start) - 2):
-        pivot[v] = zero
-        for e in range(start[v], start[v + 1]):
-            for i in range(lanes):
-                pivot[v, i] += conductance[e, i]
-        for i in range(lanes):
-            pivot[v, i] = one / pivot[v, i] if pivot[v, i] > zero else zero
-        for e in range(start[v], start[v + 1]):
-            far = neighbor[e]
-            for i in range(lanes):
-                share[i] = conductance[e, i] * pivot[v, i]
-                step[far, i] += share[i] * step[v, i]
-            for f in range(e + 1, start[v + 1]):
-                s = target[t]
-                t += 1
-                for i in range(lanes):
-                    conductance[s, i] += share[i] * conductance[f, i]
-
-
-@_jit
-def _substitute(plan, work):
-    """Potentials from currents, last removed node first; the ground is zero."""
-    conductance, pivot, step = work.conductance, work.pivot, work.step
-    lanes, ground = step.shape[1], len(plan.start) - 2
-    step[ground] = 0
-    for v in range(ground - 1, -1, -1):
-        for e in range(plan.start[v], plan.start[v + 1]):
-            far = plan.neighbor[e]
-            for i in range(lanes):
-                step[v, i] += conductance[e, i] * step[far, i]
-        for i in range(lanes):
-            step[v, i] *= pivot[v, i]
-
-
-@_jit
-def _update(plan, work):
-    residual, step, total = work.residual, work.step, work.total
-    lanes = step.shape[1]
-    for v in range(step.shape[0]):
-        for i in range(lanes):
-            total[v, i] += step[v, i]
-    for p in range(residual.shape[0]):
-        a, b = plan.early[p], plan.late[p]
-        for i in range(lanes):
-            residual[p, i] -= step[b, i] - step[a, i]
-
-
-@_jit
+@jit
 def _snap(work):
     """Take whole cycles out of the residuals: unwrapping errors, once the estimate is close to the truth."""
     residual = work.residual
-    cycle, half = residual.dtype.type(2 * math.pi), residual.dtype.type(0.5)
-    for p in range(residual.shape[0]):
-        for i in range(residual.shape[1]):
-            residual[p, i] -= cycle * np.floor(residual[p, i] / cycle + half)
+    cycle, half = spread(residual, 2 * math.pi), spread(residual, 0.5)
+    for p in range(len(residual)):
+        misfit = load(residual, p)
+        store(residual, p, misfit - cycle * lower(misfit / cycle + half))
 
 
-@_jit
-def _link(plan, work):
-    """Mark with 1 the nodes that still have a way to the ground: a live edge to a node that has one."""
-    linked, conductance = work.linked, work.conductance
-    zero, one = linked.dtype.type(0), linked.dtype.type(1)
-    ground = len(plan.start) - 2
-    linked[:] = zero
-    linked[ground] = one
-    for v in range(ground - 1, -1, -1):
-        for e in range(plan.start[v], plan.start[v + 1]):
-            far = plan.neighbor[e]
-            for i in range(linked.shape[1]):
-                live = conductance[e, i] > zero and linked[far, i] > zero
-                linked[v, i] = one if live else linked[v, i]
+@jit
+def _judge(begin, plan, work, out):
+    """Count groups and overruled pairs, and measure what the last reweighting still changed.
 
-
-@_jit
-def _store(plan, work, out, begin, width):
-    """Write the block to the results, in the order of the dates."""
-    n_nodes = len(plan.order)
-    for i in range(width):
-        out.valid[begin + i] = 0
-        out.cut[begin + i] = n_nodes
-    for p in range(work.weight.shape[0]):
-        for i in range(width):
-            out.valid[begin + i] += work.weight[p, i] > 0
-    for v in range(n_nodes):
-        for i in range(width):
-            out.cut[begin + i] -= work.linked[v, i] > 0
-    for v in range(n_nodes):
-        for i in range(width):
-            alive = work.linked[v, i] > 0 and out.cut[begin + i] < n_nodes - 1
-            out.series[plan.order[v], begin + i] = work.total[v, i] if alive else np.nan
-
-
-@_jit
-def _agreement(work, out, begin, width):
-    """Temporal coherence: modulus of the mean of exp(i residual) over the valid pairs.
-
-    Sine and cosine are series in the half angle, reduced to +-pi/2 (error below 1e-7): the compiler vectorizes them.
+    The node of a group that is removed last passes nothing on: its pivot is zero. The ground has a group, too.
     """
-    kind, lanes = work.residual.dtype.type, work.residual.shape[1]
-    sums = np.zeros((3, lanes), work.residual.dtype)
-    zero, one, two, half, pi = kind(0), kind(1), kind(2), kind(0.5), kind(math.pi)
-    for p in range(work.residual.shape[0]):
-        for i in range(lanes):
-            live = one if work.weight[p, i] > zero else zero
-            turns = work.residual[p, i] * half / pi
-            h = (turns - np.floor(turns + half)) * pi
-            sine, cosine = _sine_cosine(h)
-            sums[0, i] += live * (one - two * sine * sine)
-            sums[1, i] += live * two * sine * cosine
-            sums[2, i] += live
-    for i in range(width):
-        modulus = math.sqrt(sums[0, i] * sums[0, i] + sums[1, i] * sums[1, i])
-        out.temporal_coherence[begin + i] = modulus / sums[2, i] if sums[2, i] > zero else np.nan
+    zero, one, half_cycle = spread(work.base, 0.0), spread(work.base, 1.0), spread(work.base, math.pi)
+    groups, overruled, change = one, zero, zero
+    for p in range(len(plan.pair)):
+        beyond = choose(magnitude(load(work.residual, p)), half_cycle, one, zero)
+        overruled = overruled + choose(load(work.base, p), zero, beyond, zero)
+    for v in range(len(plan.order) - 1):
+        change = larger(change, magnitude(load(work.step, v)))
+        groups = groups + choose(load(work.pivot, v), zero, zero, one)
+    store_at(out.summary, 4, begin, groups)
+    store_at(out.summary, 5, begin, overruled)
+    store_at(out.summary, 6, begin, change)
 
 
-_SINE = (-1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800, 1 / 6227020800)
-_COSINE = (-1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800, 1 / 479001600)
+@jit
+def _store_phases(begin, plan, values, linked, series, summary):  # noqa: PLR0917
+    """Write nodes as dates: NaN where they have no way to the ground, and everywhere if none but the ground has."""
+    zero, one, nan = spread(values, 0.0), spread(values, 1.0), spread(values, np.nan)
+    cut = spread(values, len(plan.order))
+    for v in range(len(plan.order)):
+        cut = cut - load(linked, v)
+    store_at(summary, 3, begin, cut)
+    some = choose(spread(values, len(plan.order) - 1.5), cut, one, zero)
+    for v in range(len(plan.order)):
+        store_at(series, plan.order[v], begin, choose(some * load(linked, v), zero, load(values, v), nan))
 
 
-@_jit
-def _sine_cosine(h):
-    kind = type(h)
-    one, u = kind(1), h * h
-    s, c = kind(_SINE[5]), kind(_COSINE[5])
-    s, c = kind(_SINE[4]) + u * s, kind(_COSINE[4]) + u * c
-    s, c = kind(_SINE[3]) + u * s, kind(_COSINE[3]) + u * c
-    s, c = kind(_SINE[2]) + u * s, kind(_COSINE[2]) + u * c
-    s, c = kind(_SINE[1]) + u * s, kind(_COSINE[1]) + u * c
-    s, c = kind(_SINE[0]) + u * s, kind(_COSINE[0]) + u * c
-    return h * (one + u * s), one + u * c
+@jit
+def _agreement(begin, plan, work, out):
+    """Sum exp(i residual) over the valid pairs, and count them.
+
+    Sine and cosine are series in the half angle, reduced to +-pi/2 (error below 1e-6).
+    """
+    residual, base = work.residual, work.base
+    zero, half, one, two, pi = (
+        spread(base, 0.0),
+        spread(base, 0.5),
+        spread(base, 1.0),
+        spread(base, 2.0),
+        spread(base, math.pi),
+    )
+    real, imaginary, valid = zero, zero, zero
+    for p in range(len(plan.pair)):
+        live = choose(load(base, p), zero, one, zero)
+        turns = load(residual, p) * spread(base, 0.5 / math.pi)
+        h = (turns - lower(turns + half)) * pi
+        sine, cosine = _sine_cosine(base, h)
+        real = real + live * (one - two * sine * sine)
+        imaginary = imaginary + live * two * sine * cosine * spread(base, plan.sign[p])
+        valid = valid + live
+    store_at(out.summary, 0, begin, real)
+    store_at(out.summary, 1, begin, imaginary)
+    store_at(out.summary, 2, begin, valid)
+
+
+@jit
+def _sine_cosine(like, h):
+    """Taylor series to the 11th and 10th power; ``like`` says the type of the numbers."""
+    u, one = h * h, spread(like, 1.0)
+    sine, cosine = one, one
+    for k in range(10, 0, -2):
+        sine = one - sine * u * spread(like, 1.0 / (k * (k + 1)))
+        cosine = one - cosine * u * spread(like, 1.0 / (k * (k - 1)))
+    return h * sine, cosine

@@ -7,6 +7,9 @@ import numpy as np
 
 def faults(reference: np.ndarray, secondary: np.ndarray) -> str | None:
     """Name every pair that no inversion can use: zero span, later date first, present twice; None if all are well."""
+    kinds = [np.asarray(days).dtype for days in (reference, secondary)]
+    if any(kind.kind != "M" for kind in kinds):
+        return f"dates must be datetime64, not {kinds[0]} and {kinds[1]}: numbers like 20191231 lose days as float32"
     first, second = (np.asarray(days).astype("datetime64[D]") for days in (reference, secondary))
     words = []
     for what, bad in (("zero span", first == second), ("reference after secondary", first > second)):

@@ -89,3 +89,21 @@ def test_time_series_has_the_subsidence_of_mexico_city(referenced, stack):
     series = inversion.invert(referenced, stack.coherence, reference_date="2018-01-06").phase
     moved = phase_to_displacement(series, wavelength=stack.attrs["wavelength"]).isel(time=-1)
     assert float(moved.quantile(0.98) - moved.quantile(0.02)) > 50
+
+
+def test_diagnostics_agree_with_each_other(referenced, stack):
+    """Pairs whose triangles do not close are those that the inversion overrules; redundancy gives a deviation."""
+    out = inversion.invert(referenced, stack.coherence, std=True)
+    misfit = inversion.pair_misfit(referenced, out.phase)
+    ranking = network.rank_pairs(referenced)
+    assert float(misfit.overruled_share.max()) < 0.1
+    assert float(misfit["count"].min()) > 4000
+    assert sorted(ranking["rank"].values.tolist()) == list(range(1, 31))
+    errors = network.closure_errors(referenced)
+    closed = (errors == 0) & (out.reason == 0)
+    assert float(out.overruled.where(closed).mean()) <= float(out.overruled.where(errors > 0).mean())
+    done = (out.reason == 0) & (out.redundancy > 0)
+    deviation = out.phase_std.isel(time=slice(1, None))
+    assert bool((deviation > 0).where(done, True).all())
+    assert 0.01 < float(deviation.where(done).median()) < 2.0
+    assert float(out.last_step.where(done).median()) < 0.2

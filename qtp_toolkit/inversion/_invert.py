@@ -1,8 +1,4 @@
-"""Phase time series from a network of interferograms (paper section 3.7).
-
-The paper inverts by the L1 norm with coherence as weight: a pair that is unwrapped wrongly by whole cycles pulls a
-least-squares solution as hard as its error is large, an L1 solution not at all as long as other pairs outvote it.
-"""
+"""Invert every pixel: checks, options and labels around ``kernels.irls``."""
 
 from __future__ import annotations
 
@@ -11,17 +7,19 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.special import gammaln, hyp2f1
 
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, describe, require
+from qtp_toolkit.inversion._weights import WEIGHTS, weight_table
 from qtp_toolkit.kernels import pairs as graph
 from qtp_toolkit.kernels.elimination import Plan, make_plan
 
 NORMS = ("l1", "wl2", "l2")
-WEIGHTS = ("coherence", "fisher", "variance", "unit")
 
-_TABLE_SIZE = 257
-_HIGHEST_COHERENCE = 0.995
+_ROW = "row"
+_MAPS = {
+    "temporal_coherence": np.float32, "overruled": np.uint16, "groups": np.uint16, "redundancy": np.uint16,
+    "last_step": np.float32, "reason": np.uint8,
+}  # fmt: skip
 
 
 def invert(
@@ -35,6 +33,7 @@ def invert(
     reweightings: int = 5,
     epsilon: tuple[float, float] = (0.5, 0.05),
     looks: float = 57.0,
+    std: bool = False,
     allow_disconnected: bool = False,
 ) -> xr.Dataset:
     r"""Invert the phases of pairs to phases at the dates, pixel by pixel.
@@ -68,17 +67,23 @@ def invert(
         rad; residuals below it count as squares. Falls geometrically from the first to the second over the iterations.
     looks : float
         Effective number of independent looks L, for the weights; 57 is 20 x 6 looks of the Sentinel-1 wide swath.
+    std : bool
+        Also give the standard deviation of each phase; takes about a quarter more time and twice the output.
     allow_disconnected : bool
-        Accept a network of several groups of dates. Only the group of the reference date is then inverted.
+        Accept a network of several groups of dates. Only the group of the reference date is then inverted; see
+        :func:`invert_linked` for the others.
 
     Returns
     -------
     xarray.Dataset
-        ``phase`` (time, ...) in rad; ``temporal_coherence`` (...), modulus of the mean of exp(i residual) over the
-        valid pairs, float32; ``reason`` (...), uint8. Phases are NaN exactly at the dates that valid pairs do not
-        connect to the reference date (all dates if none is connected). ``reason`` is 7 where no pair is valid, 4 where
-        fewer pairs are valid than there are unknown dates, 6 where more are but a date is cut off, else 0. Lazy if the
-        input is lazy; ``pair`` must be one chunk.
+        ``phase`` (time, ...) in rad; ``phase_std`` (time, ...) in rad if asked for; and per pixel (...):
+        ``temporal_coherence``, modulus of the mean of exp(i residual) over the valid pairs, float32; ``overruled``,
+        number of valid pairs whose residual is beyond half a cycle (before any snapping), uint16; ``groups``, number
+        of groups of dates that valid pairs connect, uint16; ``redundancy``, valid pairs beyond those that these groups
+        need, uint16; ``last_step``, largest change by the last reweighting in rad, float32; ``reason``, uint8. Phases
+        are NaN exactly at the dates that valid pairs do not connect to the reference date (all dates if none is
+        connected). ``reason`` is 7 where no pair is valid, 4 where fewer pairs are valid than there are unknown dates,
+        6 where more are but a date is cut off, else 0. Lazy if the input is lazy; ``pair`` must be one chunk.
 
     Raises
     ------
@@ -90,9 +95,13 @@ def invert(
     -----
     Five reweightings with epsilon falling from 0.5 to 0.05 rad are as close to the truth as full convergence to the L1
     minimum, which small noise makes no better than its neighborhood; for the exact minimum use about 60 and
-    ``epsilon=(0.5, 1e-4)``. Iterations are fixed in number, so none fails to converge. The paper does not print its
-    solver. Deviation: where a network falls apart, dates are NaN instead of the usual minimum-norm values, which are
-    wrong between the groups.
+    ``epsilon=(0.5, 1e-4)``. Iterations are fixed in number, so none fails to converge: ``last_step`` says how far the
+    last one still moved. The paper does not print its solver. Deviation: where a network falls apart, dates are NaN
+    instead of the usual minimum-norm values, which are wrong between the groups.
+
+    The standard deviation is the root of ``s^2 (B' W B)^-1``, with W the weights of the last iteration and
+    ``s^2 = sum(W r^2) / redundancy``: NaN without redundancy, 0 at the reference date. It takes the errors of pairs as
+    independent, which those of pairs that share a date are not: a lower bound, good for comparing dates and pixels.
 
     References
     ----------
@@ -107,27 +116,22 @@ def invert(
     used = None if norm == "l2" or weights == "unit" else coherence
     options = {
         "plan": plan,
-        "table": weight_table("unit" if used is None else weights, looks=looks),
+        "table": _table("unit" if used is None else weights, looks),
         "epsilons": np.geomspace(*epsilon, reweightings) if norm == "l1" else np.empty(0),
-        "snap_table": weight_table("fisher" if coherence is not None else "unit", looks=looks) if snap else None,
-        "with_coherence": coherence is not None,
+        "snap_table": _table("fisher" if coherence is not None else "unit", looks) if snap else None,
+        "deviation": std,
     }
-    arrays = [phase] if coherence is None else [phase, coherence]
-    series, agreement, reason = xr.apply_ufunc(
-        _invert_block, *arrays,
-        input_core_dims=[[PAIR]] * len(arrays), output_core_dims=[[TIME], [], []], kwargs=options, keep_attrs=True,
-        dask="parallelized", output_dtypes=[_float(phase), np.float32, np.uint8],
-        dask_gufunc_kwargs={"output_sizes": {TIME: len(dates)}},
-    )  # fmt: skip
+    packed = _packed(phase, coherence, dates.size * (2 if std else 1) + len(_MAPS), options)
     note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
     zero = str(dates[plan.order[-1]].astype("datetime64[D]"))
-    series = series.assign_coords({TIME: dates}).transpose(TIME, ...)
+    variables = {}
+    for number, name in enumerate(["phase", "phase_std"][: 2 if std else 1]):
+        rows = packed[number * dates.size : (number + 1) * dates.size].rename({_ROW: TIME})
+        variables[name] = describe(rows.assign_coords({TIME: dates}), name, reference_date=zero, **note)
+    for number, (name, kind) in enumerate(_MAPS.items(), start=packed.sizes[_ROW] - len(_MAPS)):
+        variables[name] = describe(packed[number].astype(kind), name, **note)
     return xr.Dataset(
-        {
-            "phase": describe(series, "phase", reference_date=zero, **note),
-            "temporal_coherence": describe(agreement, "temporal_coherence", **note),
-            "reason": describe(reason, "reason", **note),
-        },
+        variables,
         attrs={
             "norm": norm, "weights": weights if used is not None else "unit", "reference_date": zero,
             "pairs": phase.sizes[PAIR], "snap": int(snap), **note,
@@ -135,77 +139,62 @@ def invert(
     )  # fmt: skip
 
 
-def weight_table(weights: str, *, looks: float = 57.0) -> np.ndarray:
-    """Tabulate the weight of a pair at the coherences 0, 1/256, ..., 1.
+def _packed(phase: xr.DataArray, coherence: xr.DataArray | None, n_rows: int, options: dict[str, Any]) -> xr.DataArray:
+    """All results of a pixel as rows of one array.
 
-    Parameters
-    ----------
-    weights : {"coherence", "fisher", "variance", "unit"}
-        See :func:`invert`. Beyond a coherence of 0.995 the weight stays as it is there.
-    looks : float
-        Effective number of looks, above 1.
-
-    Returns
-    -------
-    numpy.ndarray
-        257 values, float64; rad-2 for ``fisher`` and ``variance``.
+    Not by apply_ufunc, which would copy every block twice to bring the pairs to the end: blocks are passed as they lie.
     """
-    return _weight_table(weights, float(looks)).copy()
+    arrays = [phase.transpose(PAIR, ...)]
+    if coherence is not None:
+        arrays[0], other = xr.align(arrays[0], coherence, join="exact", copy=False)
+        arrays.append(other.broadcast_like(arrays[0]).transpose(*arrays[0].dims))
+    chunks = next((da.chunksizes for da in arrays if da.chunks is not None), None)
+    if chunks is None:
+        data = _invert_block(*(da.values for da in arrays), **options)
+    else:
+        data = _lazily([da.chunk(chunks) if da.chunks is None else da for da in arrays], n_rows, options)
+    coords = arrays[0].isel({PAIR: 0}, drop=True).coords
+    return xr.DataArray(data, dims=(_ROW, *arrays[0].dims[1:]), coords=coords)
 
 
-@lru_cache(maxsize=32)
-def _weight_table(weights: str, looks: float) -> np.ndarray:
-    gamma = np.linspace(0.0, 1.0, _TABLE_SIZE)
-    bounded = gamma.clip(max=_HIGHEST_COHERENCE)
-    if weights == "coherence":
-        return gamma
-    if weights == "fisher":
-        return 2 * looks * bounded**2 / (1 - bounded**2)
-    if weights == "variance":
-        return 1 / phase_variance(bounded, looks=looks)
-    return np.ones_like(gamma)
+def _lazily(arrays: list[xr.DataArray], n_rows: int, options: dict[str, Any]) -> Any:
+    first, *others = (da.data for da in arrays)
+    if any(len(da.chunks[0]) > 1 for da in arrays):
+        raise QtpDataError(
+            "the pairs of a pixel lie in several chunks", expected="dim pair in one chunk",
+            found=[da.chunksizes[PAIR] for da in arrays], hint="Rechunk with .chunk({'pair': -1, ...}).",
+        )  # fmt: skip
+    kind = _float(arrays[0])
+    return first.map_blocks(
+        _invert_block, *others, dtype=kind, chunks=((n_rows,), *first.chunks[1:]),
+        meta=np.empty((0,) * first.ndim, kind), **options,
+    )  # fmt: skip
 
 
-def phase_variance(coherence: np.ndarray, *, looks: float = 57.0) -> np.ndarray:
-    """Variance of the phase of a multilooked interferogram (Lee et al. 1994), by quadrature of its density.
-
-    Parameters
-    ----------
-    coherence : numpy.ndarray
-        0 to 0.995.
-    looks : float
-        Effective number of independent looks.
-
-    Returns
-    -------
-    numpy.ndarray
-        rad2: pi^2/3 at coherence 0, close to ``(1 - g^2) / (2 L g^2)`` where that is below 0.1.
-    """
-    phi = (np.arange(1440) + 0.5) * (np.pi / 720) - np.pi
-    rest = 1 - np.asarray(coherence, dtype=np.float64)[..., None] ** 2
-    beta = np.asarray(coherence, dtype=np.float64)[..., None] * np.cos(phi)
-    lead = np.exp(gammaln(looks + 0.5) - gammaln(looks)) / (2 * np.sqrt(np.pi))
-    density = lead * beta * (rest / (1 - beta**2)) ** looks / np.sqrt(1 - beta**2)
-    density = density + rest**looks * hyp2f1(looks, 1.0, 0.5, beta**2) / (2 * np.pi)
-    density = density.clip(min=0.0)
-    return (density * phi**2).sum(axis=-1) / density.sum(axis=-1)
-
-
-def _invert_block(phase, coherence=None, *, plan: Plan, with_coherence: bool, **rules):
-    """Arrays with the pairs last (a view of pairs first) in, arrays with the dates last out."""
+def _invert_block(phase: np.ndarray, coherence: np.ndarray | None = None, *, plan: Plan, **rules: Any) -> np.ndarray:
+    """Pairs of a block of pixels in; phases at the dates, standard deviations and maps out, as rows."""
     from qtp_toolkit.kernels.irls import invert_network  # noqa: PLC0415  compiles; not at import
 
-    shape = phase.shape[:-1]
-    observed = np.moveaxis(phase, -1, 0).reshape(phase.shape[-1], -1)
-    gamma = np.moveaxis(coherence, -1, 0).reshape(observed.shape) if with_coherence else None
+    observed = phase.reshape(len(phase), phase[0].size)
+    gamma = None if coherence is None else coherence.reshape(observed.shape)
     out = invert_network(observed, gamma, plan, **rules)
     unknown = len(plan.order) - 1
     reason = np.zeros(out.valid.shape, dtype=np.uint8)
     reason[out.cut > 0] = 6
     reason[out.valid < unknown] = 4
     reason[out.valid == 0] = 7
-    series = np.moveaxis(out.series.reshape(-1, *shape), 0, -1)
-    return series, out.temporal_coherence.reshape(shape), reason.reshape(shape)
+    redundancy = out.valid - (unknown + 1 - out.groups)
+    maps = (out.temporal_coherence, out.overruled, out.groups, redundancy, out.last_step, reason)
+    rows = out.rows[: len(out.series) + len(out.deviation) + len(maps)]
+    for row, values in zip(rows[-len(maps) :], maps, strict=True):
+        row[:] = values
+    return rows.reshape(len(rows), *phase.shape[1:])
+
+
+def _table(weights: str, looks: float) -> np.ndarray:
+    """Weights by coherence; two entries say a straight line, which needs no looking up."""
+    table = weight_table(weights, looks=looks)
+    return table[[0, -1]] if weights in ("coherence", "unit") else table
 
 
 def _float(phase: xr.DataArray) -> type:

@@ -1,0 +1,54 @@
+"""What the phases at the dates leave unexplained, pair by pair."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, describe, require
+
+
+def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
+    """Sum up the residuals of each pair over all pixels: it shows which interferograms the others contradict.
+
+    Parameters
+    ----------
+    phase : xarray.DataArray
+        The observed pairs, rad, dim ``pair`` with coords ``reference`` and ``secondary``.
+    series : xarray.DataArray
+        Phases at the dates that :func:`invert` found, rad, dim ``time``.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dim ``pair``: ``misfit``, root-mean-square residual in rad; ``overruled_share``, share of residuals beyond half
+        a cycle; ``count``, number of pixels. NaN and 0 for a pair without valid pixels. Sums in float64. Lazy if an
+        input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        If a pair joins dates that the series does not have.
+    """
+    require(phase, dims=(PAIR,), units="rad")
+    require(series, dims=(TIME,), units="rad")
+    dates = coordinate(series, TIME)
+    ends = {name: coordinate(phase, name) for name in (REFERENCE, SECONDARY)}
+    missing = np.setdiff1d(np.concatenate(list(ends.values())), dates)
+    if missing.size:
+        raise QtpDataError(
+            "the series lacks dates of the pairs", variable="series",
+            found=", ".join(missing.astype("datetime64[D]").astype(str)), code="I03",
+        )  # fmt: skip
+    bare = series.drop_vars(TIME).rename({TIME: PAIR})
+    late, early = (bare.isel({PAIR: np.searchsorted(dates, ends[name])}) for name in (SECONDARY, REFERENCE))
+    residual = phase - (late - early)
+    over = [dim for dim in residual.dims if dim != PAIR]
+    valid = np.isfinite(residual)
+    count = valid.sum(over)
+    squares = (residual.where(valid) ** 2).sum(over, dtype=np.float64)
+    beyond = (abs(residual) > np.pi).where(valid).sum(over, dtype=np.float64)
+    note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
+    some = count.where(count > 0)
+    values = {"misfit": np.sqrt(squares / some), "overruled_share": beyond / some, "count": count}
+    return xr.Dataset({name: describe(da, name, **note) for name, da in values.items()})

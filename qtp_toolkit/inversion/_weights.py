@@ -1,0 +1,69 @@
+"""What a pair weighs, given its coherence."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy.special import gammaln, hyp2f1
+
+WEIGHTS = ("coherence", "fisher", "variance", "unit")
+
+_TABLE_SIZE = 257
+_HIGHEST_COHERENCE = 0.995
+
+
+def weight_table(weights: str, *, looks: float = 57.0) -> np.ndarray:
+    """Tabulate the weight of a pair at the coherences 0, 1/256, ..., 1.
+
+    Parameters
+    ----------
+    weights : {"coherence", "fisher", "variance", "unit"}
+        See :func:`invert`. Beyond a coherence of 0.995 the weight stays as it is there.
+    looks : float
+        Effective number of looks, above 1.
+
+    Returns
+    -------
+    numpy.ndarray
+        257 values, float64; rad-2 for ``fisher`` and ``variance``.
+    """
+    return _weight_table(weights, float(looks)).copy()
+
+
+@lru_cache(maxsize=32)
+def _weight_table(weights: str, looks: float) -> np.ndarray:
+    gamma = np.linspace(0.0, 1.0, _TABLE_SIZE)
+    bounded = gamma.clip(max=_HIGHEST_COHERENCE)
+    if weights == "coherence":
+        return gamma
+    if weights == "fisher":
+        return 2 * looks * bounded**2 / (1 - bounded**2)
+    if weights == "variance":
+        return 1 / phase_variance(bounded, looks=looks)
+    return np.ones_like(gamma)
+
+
+def phase_variance(coherence: np.ndarray, *, looks: float = 57.0) -> np.ndarray:
+    """Variance of the phase of a multilooked interferogram (Lee et al. 1994), by quadrature of its density.
+
+    Parameters
+    ----------
+    coherence : numpy.ndarray
+        0 to 0.995.
+    looks : float
+        Effective number of independent looks.
+
+    Returns
+    -------
+    numpy.ndarray
+        rad2: pi^2/3 at coherence 0, close to ``(1 - g^2) / (2 L g^2)`` where that is below 0.1.
+    """
+    phi = (np.arange(1440) + 0.5) * (np.pi / 720) - np.pi
+    rest = 1 - np.asarray(coherence, dtype=np.float64)[..., None] ** 2
+    beta = np.asarray(coherence, dtype=np.float64)[..., None] * np.cos(phi)
+    lead = np.exp(gammaln(looks + 0.5) - gammaln(looks)) / (2 * np.sqrt(np.pi))
+    density = lead * beta * (rest / (1 - beta**2)) ** looks / np.sqrt(1 - beta**2)
+    density = density + rest**looks * hyp2f1(looks, 1.0, 0.5, beta**2) / (2 * np.pi)
+    density = density.clip(min=0.0)
+    return (density * phi**2).sum(axis=-1) / density.sum(axis=-1)

@@ -1,0 +1,188 @@
+"""The inversion against solvers that know nothing of it: linear programming, ADMM, dense least squares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_networks import CYCLE, VECTOR_PAIRS, VECTOR_PHASE, forward, linear_programme, random_connected, stack_of
+
+from qtp_toolkit import inversion, network
+
+
+def admm(matrix, observed, weight, *, rho=1.0, iterations=4000):
+    """Weighted L1 by alternating directions: z = A x - b, its soft threshold, and the running misfit of the two."""
+    solver = np.linalg.pinv(matrix)
+    z, dual = np.zeros_like(observed), np.zeros_like(observed)
+    for _ in range(iterations):
+        x = solver @ (observed + z - dual)
+        shifted = matrix @ x - observed + dual
+        z = np.sign(shifted) * np.maximum(np.abs(shifted) - weight / rho, 0)
+        dual = shifted - z
+    return x
+
+
+def dense_deviation(matrix, observed, weight):
+    """Formal standard deviations of weighted least squares, by the inverse of the full normal matrix."""
+    normal = matrix.T @ (weight[:, None] * matrix)
+    x = np.linalg.solve(normal, matrix.T @ (weight * observed))
+    residual = observed - matrix @ x
+    scale = (weight * residual**2).sum() / (len(observed) - len(x))
+    return x, np.sqrt(scale * np.diag(np.linalg.inv(normal)))
+
+
+def cost(matrix, series, observed, weight):
+    return (weight * np.abs(matrix @ series - observed)).sum()
+
+
+def test_oracle_science_vector_by_linear_programming():
+    """Twelve pairs, two of them off by a cycle: the exact minimum is the truth, at a cost of two cycles."""
+    observed = forward(VECTOR_PAIRS, VECTOR_PHASE)
+    observed[[3, 7]] += [CYCLE, -CYCLE]
+    matrix = network.incidence_matrix(stack_of(VECTOR_PAIRS, observed[:, None])).values
+    weight = np.ones(12)
+    assert linear_programme(matrix[:, 1:], observed, weight) == pytest.approx(4 * np.pi, abs=1e-9)
+    assert cost(matrix, VECTOR_PHASE, observed, weight) == pytest.approx(4 * np.pi, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_oracle_l1_and_alternating_directions_reach_the_same_cost(seed):
+    rng = np.random.default_rng(seed)
+    rows = random_connected(rng, 8, 12)
+    observed = forward(rows, rng.normal(0, 2, 8)) + rng.normal(0, 0.2, len(rows))
+    observed[rng.permutation(len(rows))[:2]] += CYCLE
+    weight = rng.uniform(0.3, 1, len(rows))
+    phase, gamma = stack_of(rows, observed[:, None]), stack_of(rows, weight[:, None], units="1")
+    own = inversion.invert(phase, gamma, reweightings=120, epsilon=(0.5, 1e-5)).phase.values[:, 0]
+    matrix = network.incidence_matrix(phase).values
+    other = admm(matrix, observed, weight)
+    assert cost(matrix, own, observed, weight) == pytest.approx(cost(matrix, other, observed, weight), rel=2e-3)
+
+
+@pytest.mark.parametrize(("norm", "snap"), [("l2", False), ("wl2", False), ("wl2", True)])
+def test_oracle_standard_deviation(norm, snap, rng):
+    """The inverse on the elimination pattern has the diagonal of the full inverse."""
+    rows = random_connected(rng, 9, 12)
+    observed, gamma = rng.normal(0, 0.4, (len(rows), 3)), rng.uniform(0.3, 0.9, (len(rows), 3))
+    stack, coherence = stack_of(rows, observed), stack_of(rows, gamma, units="1")
+    options = {"norm": norm, "weights": "coherence", "snap": snap, "std": True}
+    out = inversion.invert(stack, coherence, **options)
+    matrix = network.incidence_matrix(stack).values[:, 1:]
+    for pixel in range(3):
+        bounded = gamma[:, pixel]
+        weight = np.ones(len(rows)) if norm == "l2" else bounded
+        if snap:
+            first = np.linalg.lstsq(
+                np.sqrt(weight)[:, None] * matrix, np.sqrt(weight) * observed[:, pixel], rcond=None
+            )[0]
+            assert np.abs(observed[:, pixel] - matrix @ first).max() < np.pi
+            weight = np.interp(bounded, np.linspace(0, 1, 257), inversion.weight_table("fisher"))
+        series, deviation = dense_deviation(matrix, observed[:, pixel], weight)
+        np.testing.assert_allclose(out.phase[1:, pixel], series, atol=1e-9)
+        np.testing.assert_allclose(out.phase_std[1:, pixel], deviation, rtol=1e-9)
+    assert (out.phase_std[0] == 0).all()
+    assert out.phase_std.attrs["units"] == "rad"
+
+
+def test_oracle_standard_deviation_with_missing_pairs(rng):
+    rows = random_connected(rng, 7, 12)
+    observed = rng.normal(0, 0.3, (len(rows), 1))
+    keep = np.array([k for k, row in enumerate(rows) if row != (0, 6)][3:])
+    holes = np.full_like(observed, np.nan)
+    holes[keep] = observed[keep]
+    out = inversion.invert(stack_of(rows, holes), norm="l2", std=True)
+    matrix = network.incidence_matrix(stack_of(rows, holes)).values
+    live = np.isfinite(out.phase.values[:, 0]) & (np.arange(7) > 0)
+    used = keep[np.abs(matrix[keep][:, live]).sum(axis=1) > 0]
+    _, deviation = dense_deviation(matrix[used][:, live], observed[used, 0], np.ones(len(used)))
+    np.testing.assert_allclose(out.phase_std.values[live, 0], deviation, rtol=1e-9)
+    assert np.isnan(out.phase_std.values[~live & (np.arange(7) > 0), 0]).all()
+
+
+def test_property_standard_deviation_needs_redundancy():
+    out = inversion.invert(stack_of([(0, 1), (1, 2)], np.ones((2, 1))), std=True)
+    assert np.isnan(out.phase_std.values[1:]).all()
+    assert out.redundancy.item() == 0
+
+
+def test_property_standard_deviation_is_that_of_repeated_noise(rng):
+    """Monte Carlo: 4000 pixels of known noise scatter as their standard deviation says, within 4 %."""
+    rows = [(a, b) for a in range(6) for b in range(a + 1, min(a + 4, 6))]
+    phase = stack_of(rows, rng.normal(0, 0.2, (len(rows), 4000)))
+    out = inversion.invert(phase, norm="l2", std=True)
+    claimed = np.sqrt((out.phase_std.values[1:] ** 2).mean(axis=1))
+    np.testing.assert_allclose(out.phase.values[1:].std(axis=1), claimed, rtol=0.04)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_property_order_sign_and_offsets_change_nothing(seed):
+    """Pairs in another order and swapped ends, or a constant at all dates: the same series."""
+    rng = np.random.default_rng(seed)
+    rows = random_connected(rng, 7, 8)
+    observed, gamma = rng.normal(0, 1, (len(rows), 2)), rng.uniform(0.2, 1, (len(rows), 2))
+    out = inversion.invert(stack_of(rows, observed), stack_of(rows, gamma, units="1"))
+    order, flip = rng.permutation(len(rows)), rng.random(len(rows)) < 0.5
+    again = [tuple(reversed(rows[k])) if flip[k] else rows[k] for k in order]
+    turned = network.canonicalise(stack_of(again, np.where(flip[order][:, None], -1, 1) * observed[order]))
+    other = inversion.invert(turned, stack_of([rows[k] for k in order], gamma[order], units="1"))
+    np.testing.assert_allclose(other.phase, out.phase, atol=1e-9)
+    negative = inversion.invert(stack_of(rows, -observed), stack_of(rows, gamma, units="1"))
+    np.testing.assert_allclose(negative.phase, -out.phase, atol=1e-9)
+    shifted = stack_of(rows, forward(rows, np.full(7, 40.0))[:, None] + observed)
+    np.testing.assert_allclose(inversion.invert(shifted, stack_of(rows, gamma, units="1")).phase, out.phase, atol=1e-9)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 10**6))
+def test_property_float32_is_close_to_float64(seed):
+    rng = np.random.default_rng(seed)
+    rows = random_connected(rng, 9, 12)
+    observed = forward(rows, rng.normal(0, 20, 9))[:, None] + rng.normal(0, 0.3, (len(rows), 40))
+    double = inversion.invert(stack_of(rows, observed))
+    single = inversion.invert(stack_of(rows, observed.astype(np.float32)))
+    assert single.phase.dtype == np.float32
+    assert np.abs(single.phase - double.phase).max() < 2e-3
+    assert np.median(np.abs(single.phase - double.phase)) < 2e-5
+
+
+def test_closed_form_overruled_pairs_are_counted():
+    """I14: pairs that are off by a cycle are absorbed, counted per pixel, and named by the misfit per pair."""
+    rows = [(a, b) for a in range(7) for b in range(a + 1, 7)]
+    series = np.linspace(0, 3, 7)
+    values = np.repeat(forward(rows, series)[:, None], 4, axis=1)
+    values[5, 1:] += CYCLE
+    values[9, 3] -= CYCLE
+    phase = stack_of(rows, values)
+    for snap in (False, True):
+        out = inversion.invert(phase, snap=snap)
+        assert out.overruled.values.tolist() == [0, 1, 1, 2]
+        np.testing.assert_allclose(out.phase, np.repeat(series[:, None], 4, axis=1), atol=1e-9 if snap else 0.1)
+    worst = inversion.pair_misfit(phase, inversion.invert(phase).phase)
+    assert worst.overruled_share.values.argsort()[-2:].tolist() == [9, 5]
+    assert worst.overruled_share.values[[5, 9]].tolist() == [0.75, 0.25]
+    assert worst.misfit.attrs["units"] == "rad"
+    assert worst["count"].values.tolist() == [4] * 21
+
+
+def test_closed_form_last_step_tells_how_far_from_converged():
+    """I26: the number of reweightings is fixed; a layer says what the last one still changed."""
+    phase = stack_of(VECTOR_PAIRS, (forward(VECTOR_PAIRS, VECTOR_PHASE) + CYCLE * (np.arange(12) == 3))[:, None])
+    steps = [float(inversion.invert(phase, reweightings=n, epsilon=(0.1, 0.1)).last_step[0]) for n in (1, 5, 40)]
+    assert steps[0] > steps[1] > steps[2]
+    assert steps[2] < 1e-4
+    assert float(inversion.invert(phase, norm="l2").last_step[0]) > 0.5
+
+
+def test_lazy_misfit_and_deviation(no_compute, rng):
+    values = rng.normal(size=(12, 4, 5)).astype(np.float32)
+    phase = stack_of(VECTOR_PAIRS, values, dims=("pair", "y", "x"))
+    eager = inversion.invert(phase, std=True)
+    with no_compute():
+        lazy = inversion.invert(phase.chunk({"y": 2}), std=True)
+        misfit = inversion.pair_misfit(phase.chunk({"y": 2}), lazy.phase)
+    assert all(da.chunks is not None for da in lazy.data_vars.values())
+    xr.testing.assert_identical(lazy.compute(), eager)
+    xr.testing.assert_allclose(misfit.compute(), inversion.pair_misfit(phase, eager.phase))

@@ -15,6 +15,9 @@ app = typer.Typer(
     help="Permafrost ground deformation from Sentinel-1 InSAR and MODIS: run, check, look.",
 )  # fmt: skip
 
+CONNECT_SECONDS = 20.0
+"""How long to wait for a dask scheduler to answer."""
+
 CatalogOption = Annotated[
     Path | None, typer.Option("--catalog", help="Data catalog; default: data_catalog.yaml found upward, else embedded.")
 ]
@@ -99,9 +102,10 @@ def ingest(
     block: Annotated[int, typer.Option("--block", help="Side of a block in pixels, a multiple of 8.")] = 64,
     memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB; a slab takes up to a third.")] = 2.0,
     restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished run of something else.")] = False,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
 ) -> None:
     """Copy a stack of interferograms to a store of pixel blocks, from which large areas are inverted."""
-    with _one_line("What is done is kept: run the same command again to go on from there."):
+    with _one_line("What is done is kept: run the same command again to go on from there."), _connected(scheduler):
         from qtp_toolkit import products, store  # noqa: PLC0415
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
 
@@ -136,14 +140,31 @@ def _one_line(interrupted: str = "") -> Iterator[None]:
     try:
         yield
     except QtpDataError as error:
-        typer.echo(f"error: {error}", err=True)
+        typer.echo(" ".join([f"error: {error}", *getattr(error, "__notes__", [])]), err=True)
         raise typer.Exit(1) from None
     except OSError as error:
         typer.echo(f"error: {error.strerror or error}{f': {error.filename}' if error.filename else ''}", err=True)
         raise typer.Exit(1) from None
-    except KeyboardInterrupt:
-        typer.echo(f"interrupted. {interrupted}".rstrip(), err=True)
+    except KeyboardInterrupt as error:
+        typer.echo(" ".join(["interrupted.", *getattr(error, "__notes__", []), interrupted]).rstrip(), err=True)
         raise typer.Exit(130) from None
+
+
+@contextmanager
+def _connected(scheduler: str | None) -> Iterator[None]:
+    """Send dask's work to the scheduler of that address, if there is one."""
+    if scheduler is None:
+        yield
+        return
+    from distributed import Client as connect  # noqa: N813, PLC0415  to what the user started
+
+    try:
+        client = connect(scheduler, timeout=CONNECT_SECONDS)
+    except (OSError, ValueError) as error:
+        typer.echo(f"error: no dask scheduler answers at {scheduler}: {error}", err=True)
+        raise typer.Exit(1) from None
+    with client:
+        yield
 
 
 def _show(row: dict[str, Any]) -> None:

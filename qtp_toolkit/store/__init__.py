@@ -7,6 +7,7 @@ protocol). Nothing here makes a dask client: work runs on the scheduler in force
 
 from qtp_toolkit.store.blocks import write_blocks
 from qtp_toolkit.store.opening import open_store
-from qtp_toolkit.store.stack import ingest, slab_memory
+from qtp_toolkit.store.stack import ingest
+from qtp_toolkit.store.windows import slab_memory
 
 __all__ = ["ingest", "open_store", "slab_memory", "write_blocks"]

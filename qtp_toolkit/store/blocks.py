@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import dask
 import numpy as np
 import xarray as xr
+from dask.system import CPU_COUNT
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.store import layout
+from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.fingerprint import identify
-from qtp_toolkit.store.run import DATA, Run, mark_done, progress_bar, writing
-
-_MOST_AT_ONCE = 16
+from qtp_toolkit.store.run import Run, mark_done, writing
+from qtp_toolkit.store.work import run_tasks, whole
 
 
 def write_blocks(
@@ -48,7 +48,8 @@ def write_blocks(
         are best: a chunk that two squares share is computed twice.
     memory_budget : float
         Bytes. ``block**2`` times the bytes of a pixel of the result may take a third of it; as many blocks are under
-        way at once as fit into that third, 16 at most. What their computation takes comes on top.
+        way at once as fit into that third, one for each processor at most. What their computation takes comes on top.
+        On a cluster each thread of a worker holds one block.
     restart : bool
         Discard what an interrupted run with other inputs, parameters or version left unfinished.
     progress : bool
@@ -62,9 +63,10 @@ def write_blocks(
     Raises
     ------
     QtpDataError
-        R02: disk too small or full; R03: another process writes here; R06: a block keeps killing its worker; R08: an
-        unfinished run of something else; R13: a block does not fit into the budget. Errors of the computation itself
-        come through, with a note on what is done.
+        R02: disk too small or full; R03: another process writes here; R06: blocks keep killing their workers; R08: an
+        unfinished run of something else, or inputs that change meanwhile; R09: the folder cannot be written; R10: the
+        result is computed from what it would replace; R13: a block does not fit into the budget. Errors of the
+        computation itself come through, with a note on what is done.
 
     Notes
     -----
@@ -81,27 +83,37 @@ def write_blocks(
         starts = _starts(arrays, block)
         run.need(sum(da.nbytes for da in arrays.values()), list(starts))
         run.create(lambda path: layout.make_group(path, ds, stored), restart=restart)
-        _compute(run, arrays, starts, block=block, at_once=at_once, progress=progress)
+        with run.kept(list(starts), unit="blocks"):
+            _compute(run, arrays, stored, starts, block=block, at_once=at_once, progress=progress)
         return run.publish(variables=[*map(str, ds)], blocks=list(stored), parameters=run.identity["parameters"])
 
 
-def write_block(path: str, key: str, start: tuple[int, int], mark: str, values: Mapping[str, np.ndarray]) -> str:
+def write_block(
+    values: Mapping[str, np.ndarray], targets: Mapping[str, BlockArray], start: tuple[int, int], run: str, mark: str
+) -> str:
     """Write one block of all variables, then its marker: the task that workers run. Twice gives the same files."""
     for name, block in values.items():
-        layout.write_region(Path(path, DATA), name, np.asarray(block), start)
-    mark_done(Path(path), key, mark)
+        targets[name].write(np.asarray(block), (0,) * (block.ndim - 2) + start)
+    key = _key(start)
+    mark_done(Path(run), key, mark)
     return key
+
+
+def _key(start: tuple[int, int]) -> str:
+    return f"{start[0]}_{start[1]}"
 
 
 def _starts(arrays: Mapping[str, xr.DataArray], block: int) -> dict[str, tuple[int, int]]:
     """First row and column of every block, by the name of its marker."""
     height, width = next(iter(arrays.values())).shape[-2:]
-    return {f"{y}_{x}": (y, x) for y in range(0, height, block) for x in range(0, width, block)}
+    places = [(y, x) for y in range(0, height, block) for x in range(0, width, block)]
+    return {_key(place): place for place in places}
 
 
 def _compute(
     run: Run,
     arrays: dict[str, xr.DataArray],
+    stored: dict[str, layout.Stored],
     starts: dict[str, tuple[int, int]],
     *,
     block: int,
@@ -109,19 +121,19 @@ def _compute(
     progress: bool,
 ) -> None:
     """Run what is not marked yet, a few blocks at once."""
-    left = [key for key in starts if not run.is_done(key)]
-    waves = [left[k : k + at_once] for k in range(0, len(left), at_once)]
-    wave: list[str] = []
-    with run.kept(list(starts), lambda: f"blocks (row_column) {', '.join(wave)}"):
-        for wave in progress_bar(f"writing {run.name}", waves, total=len(waves), progress=progress):
-            dask.compute(*(_task(run, arrays, key, starts[key], block) for key in wave))
+    targets = {name: stored[name].at(run.data / name, da.shape) for name, da in arrays.items()}
 
+    def make(key: str) -> tuple[Callable, tuple]:
+        top, left = starts[key]
+        region = {Y: slice(top, top + block), X: slice(left, left + block)}
+        values = {name: whole(da.isel(region).data) for name, da in arrays.items()}
+        return write_block, (values, targets, starts[key], str(run.path), run.fingerprint)
 
-def _task(run: Run, arrays: dict[str, xr.DataArray], key: str, start: tuple[int, int], block: int) -> Any:
-    region = {Y: slice(start[0], start[0] + block), X: slice(start[1], start[1] + block)}
-    values = {name: da.isel(region).data for name, da in arrays.items()}
-    task = dask.delayed(write_block, pure=False)
-    return task(str(run.path), key, start, run.fingerprint, values, dask_key_name=f"write-{run.name}-{key}")
+    left_over = [key for key in starts if not run.is_done(key)]
+    run_tasks(
+        make, left_over, name=run.name, at_once=at_once, done=len(starts) - len(left_over), progress=progress,
+        busy=run.busy, is_done=run.is_done,
+    )  # fmt: skip
 
 
 def _at_once(arrays: dict[str, xr.DataArray], block: int, memory_budget: float) -> int:
@@ -135,4 +147,4 @@ def _at_once(arrays: dict[str, xr.DataArray], block: int, memory_budget: float) 
             found=f"{pixel} bytes a pixel * {min(block, height)} * {min(block, width)} = {one / 1e6:.1f} MB",
             hint="Take a smaller block, or raise memory_budget.",
         )  # fmt: skip
-    return int(min(max(memory_budget / 3 // max(one, 1), 1), _MOST_AT_ONCE))
+    return int(min(memory_budget / 3 // max(one, 1), CPU_COUNT))

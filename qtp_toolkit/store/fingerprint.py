@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import pickletools
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import cloudpickle
@@ -35,7 +35,8 @@ def identify(ds: xr.Dataset, parameters: Mapping[str, Any], *, code: bool) -> di
     Returns
     -------
     dict
-        ``graph`` (token), ``files`` (path: size and modification time in ns), ``parameters``, ``version``.
+        ``graph`` (token), ``files`` (path: size and modification time in ns, also of Zarr folders), ``parameters``,
+        ``version``.
     """
     from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module)
 
@@ -70,16 +71,47 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
     return "; ".join(out) or "nothing that can be named"
 
 
+def changed_files(identity: Mapping[str, Any]) -> list[str]:
+    """Name the inputs whose size or time is no longer what it was, or that are gone."""
+    return [path for path, was in identity["files"].items() if _stat(Path(path)) != was]
+
+
+class _Finder(cloudpickle.Pickler):
+    """Pickles into nothing and notes all text and paths on the way."""
+
+    def __init__(self) -> None:
+        super().__init__(io.BytesIO(), protocol=5, buffer_callback=lambda _: None)  # arrays stay out of it
+        self.words: set[str] = set()
+
+    def persistent_id(self, obj: object) -> None:
+        if isinstance(obj, (str, PurePath)):
+            self.words.add(str(obj))
+
+
 def _files(ds: xr.Dataset) -> dict[str, list[int]]:
-    """Size and time of every file whose path is among the arguments of the lazy tasks."""
+    """Size and time of every file, and every Zarr folder, whose path is among the arguments of the lazy tasks."""
     graph = ds.__dask_graph__()
     if not graph:
         return {}
-    pickled = cloudpickle.dumps(graph, protocol=5, buffer_callback=lambda _: None)  # arrays stay out of it
-    words = {argument for _, argument, _ in pickletools.genops(pickled) if isinstance(argument, str)}
-    paths = (Path(word) for word in sorted(words) if len(word) < 4096 and "\n" not in word and "\0" not in word)
-    found = {str(path): path.stat() for path in paths if path.is_absolute() and path.is_file()}
-    return {path: [stat.st_size, stat.st_mtime_ns] for path, stat in found.items() if not path.endswith(".py")}
+    finder = _Finder()
+    finder.dump(graph)
+    found = {}
+    for path in sorted(Path(word) for word in finder.words if len(word) < 4096 and not {"\n", "\0"} & set(word)):
+        stat = _stat(path) if path.is_absolute() and path.suffix != ".py" else None
+        if stat is not None:
+            found[str(path)] = stat
+    return found
+
+
+def _stat(path: Path) -> list[int] | None:
+    """Size and modification time in ns; for Zarr folders their sums over all files, and how many there are."""
+    if path.is_file():
+        stat = path.stat()
+        return [stat.st_size, stat.st_mtime_ns]
+    if not any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
+        return None
+    stats = [file.stat() for file in path.rglob("*") if file.is_file()]
+    return [sum(stat.st_size for stat in stats), sum(stat.st_mtime_ns for stat in stats), len(stats)]
 
 
 @lru_cache(maxsize=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 from collections.abc import Mapping
@@ -13,11 +12,23 @@ import numpy as np
 import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
+from zarr.core.buffer import Buffer
+from zarr.storage import LocalStore
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
+from qtp_toolkit.store.chunks import COMPRESSION, BlockArray
 
 CHUNK_BYTES = 16_000_000
 """Chunks of results are halved along y and x until they are smaller than this."""
+
+
+class LinklessStore(LocalStore):
+    """Zarr's folder, without the hard links that it makes where a file must not exist yet: our lock sees to that."""
+
+    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
+        """Write what is not there."""
+        if not await self.exists(key):
+            await self.set(key, value)
 
 
 class Stored(NamedTuple):
@@ -27,6 +38,11 @@ class Stored(NamedTuple):
     chunks: tuple[int, ...]
     fill: Any
     scale: float | None = None
+
+    def at(self, path: Path, shape: tuple[int, ...]) -> BlockArray:
+        """Return the array of such a kind at a path."""
+        fill = self.fill.item() if hasattr(self.fill, "item") else self.fill
+        return BlockArray(str(path), tuple(shape), self.chunks, self.dtype, fill, self.scale)
 
 
 def spatial(ds: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -63,8 +79,9 @@ def make_group(path: Path, ds: xr.Dataset, stored: Mapping[str, Stored]) -> None
             small[key] = small[key].astype(object)
     numbers = [key for key, da in small.variables.items() if da.dtype.kind not in "OUT"]
     codecs = {key: {"compressors": [Crc32cCodec()], "write_empty_chunks": True} for key in numbers}
-    small.to_zarr(path, mode="w", zarr_format=3, consolidated=False, encoding=codecs)
-    group = zarr.open_group(path, mode="r+")
+    store = LinklessStore(path)
+    small.to_zarr(store, mode="w", zarr_format=3, consolidated=False, encoding=codecs)
+    group = zarr.open_group(store, mode="r+")
     for key, how in stored.items():
         make_array(group, key, how, dims=ds[key].dims, shape=ds[key].shape, attrs=_attrs(ds, key, how))
 
@@ -77,39 +94,16 @@ def make_array(
     group.create_array(
         name, shape=shape, dtype=how.dtype, chunks=how.chunks, fill_value=how.fill, attributes=attrs,
         dimension_names=[str(dim) for dim in dims], config={"write_empty_chunks": True},
-        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle", typesize=size), Crc32cCodec()],
+        chunk_key_encoding={"name": "default", "separator": "."},
+        compressors=[BloscCodec(**COMPRESSION, typesize=size), Crc32cCodec()],
     )  # fmt: skip
 
 
-def open_array(path: Path, name: str) -> zarr.Array:
-    """Open an array that exists for writing; empty blocks are written (``open_array(config=)`` would not do it)."""
-    return zarr.open_array(path / name, mode="r+").with_config({"write_empty_chunks": True})
-
-
-def write_region(path: Path, name: str, values: np.ndarray, start: tuple[int, int]) -> None:
-    """Write whole chunks of one array, from the row and column ``start`` on."""
-    array = open_array(path, name)
-    stops = [first + size for first, size in zip(start, values.shape[-2:], strict=True)]
-    for first, stop, chunk, size in zip(start, stops, array.chunks[-2:], array.shape[-2:], strict=True):
-        if first % chunk or (stop % chunk and stop != size) or stop > size:
-            raise QtpDataError(
-                "a block does not lie on the chunks of its store", path=path, variable=name, code="R04",
-                expected=f"multiples of {chunk}, or the end at {size}", found=f"{first} to {stop}",
-            )  # fmt: skip
-    array[..., start[0] : stops[0], start[1] : stops[1]] = values
-
-
-def chunk_files(key: tuple, *, shape: tuple[int, ...], chunks: tuple[int, ...]) -> list[str]:
-    """Names of the chunk files that hold the region ``key`` (integers and slices) of an array."""
-    spans = []
-    for index, size, chunk in zip(key, shape, chunks, strict=True):
-        taken = range(size)[index] if isinstance(index, slice) else range(int(index) % size, int(index) % size + 1)
-        spans.append(sorted({position // chunk for position in taken}))
-    return ["/".join(["c", *map(str, place)]) for place in itertools.product(*spans)]
-
-
 def audit(path: Path) -> dict[str, dict[str, int | None]]:
-    """Count files and bytes of every array below a run; ``expected`` is the number of chunks of block arrays."""
+    """Count files and bytes of every array below a run; ``expected`` is the number of chunks of block arrays.
+
+    Files that are only being written (by a task that runs twice) do not count.
+    """
     out: dict[str, dict[str, int | None]] = {}
     for meta in sorted(path.glob("*.zarr/*/zarr.json")):
         try:
@@ -119,7 +113,7 @@ def audit(path: Path) -> dict[str, dict[str, int | None]]:
         checked = any(codec["name"] == "blosc" for codec in about.get("codecs", []))
         grid = about["chunk_grid"]["configuration"]["chunk_shape"]
         expected = int(np.prod([-(-size // chunk) for size, chunk in zip(about["shape"], grid, strict=True)]))
-        sizes = [entry.stat().st_size for entry in _walk(meta.parent / "c")]
+        sizes = [entry.stat().st_size for entry in _walk(meta.parent) if entry.name != meta.name]
         out[meta.parent.relative_to(path).as_posix()] = {
             "files": len(sizes), "bytes": sum(sizes), "expected": expected if checked else None,
         }  # fmt: skip
@@ -132,13 +126,11 @@ def plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _walk(path: Path) -> list[os.DirEntry]:
-    """All files below a folder, or the file itself if it is one."""
-    if not path.is_dir():
-        return [entry for entry in os.scandir(path.parent) if entry.name == path.name]
+    """All files below a folder, but for those that are only being written."""
     found = []
     for entry in os.scandir(path):
         found += _walk(Path(entry.path)) if entry.is_dir() else [entry]
-    return found
+    return [entry for entry in found if not entry.name.endswith(".partial")]
 
 
 def _attrs(ds: xr.Dataset, key: str, how: Stored) -> dict[str, Any]:

@@ -23,6 +23,8 @@ _HALF_WRITTEN = 10.0
 def locked(path: Path) -> Iterator[None]:
     """Hold the lock ``path``; it holds pid, host and start of this process.
 
+    It is taken by exclusive creation, which works on network file systems too; hard links are not needed.
+
     Parameters
     ----------
     path : pathlib.Path
@@ -47,7 +49,21 @@ def locked(path: Path) -> Iterator[None]:
 
 def _me() -> dict[str, Any]:
     process = psutil.Process()
-    return {"pid": process.pid, "host": socket.gethostname(), "start": process.create_time()}
+    return {
+        "pid": process.pid, "host": socket.gethostname(), "start": process.create_time(), "birth": _birth(process.pid),
+    }  # fmt: skip
+
+
+def _birth(pid: int) -> str | None:
+    """When a process began, in terms that no change of the clock affects; None if there is none of this number."""
+    try:
+        since_boot = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[19]
+        return f"{Path('/proc/sys/kernel/random/boot_id').read_text(encoding='utf-8').strip()}:{since_boot}"
+    except OSError:  # no Linux, or no such process; elsewhere the kernel keeps the time at which it began
+        try:
+            return str(psutil.Process(pid).create_time())
+        except psutil.NoSuchProcess:
+            return None
 
 
 def _take(path: Path, own: dict[str, Any]) -> bool:
@@ -65,7 +81,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and {"pid", "host", "start"} <= set(found) else None
+    return found if isinstance(found, dict) and {"pid", "host", "start", "birth"} <= set(found) else None
 
 
 def _take_over(path: Path) -> None:
@@ -77,8 +93,7 @@ def _take_over(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         path.rename(aside)
         if _read(aside) != holder:  # somebody else took it over in between: give it back
-            with contextlib.suppress(FileExistsError):
-                os.link(aside, path)
+            _take(path, json.loads(aside.read_text(encoding="utf-8")))
             aside.unlink()
             raise _held(path)
         aside.unlink()
@@ -87,14 +102,11 @@ def _take_over(path: Path) -> None:
 def _stale(path: Path, holder: dict[str, Any] | None) -> bool:
     if holder is None:
         with contextlib.suppress(FileNotFoundError):
-            return time.time() - path.stat().st_mtime > _HALF_WRITTEN
+            return abs(time.time() - path.stat().st_mtime) > _HALF_WRITTEN  # or from a future that was set back
         return True
     if holder["host"] != socket.gethostname():
         return False
-    try:
-        return abs(psutil.Process(holder["pid"]).create_time() - holder["start"]) > 1.0
-    except psutil.NoSuchProcess:
-        return True
+    return _birth(holder["pid"]) != holder["birth"]
 
 
 def _held(path: Path) -> QtpDataError:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import dask
 import dask.array as da
@@ -14,47 +12,8 @@ import xarray as xr
 import zarr
 
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.store.layout import chunk_files
-from qtp_toolkit.store.run import DATA, QUICKLOOK, again, check_complete, locate
-
-
-@dataclass(frozen=True)
-class BlockArray:
-    """One array of a store as dask reads it: a path and numbers, no open handles, so that it travels to workers."""
-
-    path: str
-    shape: tuple[int, ...]
-    chunks: tuple[int, ...]
-    stored: str
-    scale: float | None
-    fill: Any
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of the physical values."""
-        return np.dtype("float32" if self.scale is not None else self.stored)
-
-    @property
-    def ndim(self) -> int:
-        """Number of dims."""
-        return len(self.shape)
-
-    def __getitem__(self, key: tuple) -> np.ndarray:
-        files = [Path(self.path, name) for name in chunk_files(key, shape=self.shape, chunks=self.chunks)]
-        missing = [path for path in files if not path.is_file()]
-        if missing:  # Zarr would take it for a block of fill values
-            raise QtpDataError("a block of the store is missing", path=missing[0], code="R12", hint=_again(self.path))
-        try:
-            values = zarr.open_array(self.path, mode="r")[key]
-        except (ValueError, RuntimeError, OSError) as error:
-            raise QtpDataError(
-                f"a block of the store is damaged: {error}", path=", ".join(map(str, files[:4])), code="R12",
-                hint=_again(self.path),
-            ) from None  # fmt: skip
-        if self.scale is None:
-            return values
-        out = np.asarray(values, "float32") * np.float32(self.scale)
-        return np.where(values == self.fill, np.float32(np.nan), out)
+from qtp_toolkit.store.chunks import BlockArray, again
+from qtp_toolkit.store.run import DATA, QUICKLOOK, check_complete, locate
 
 
 def open_store(
@@ -117,7 +76,8 @@ def _lazy(root: Path, key: str, array: zarr.Array) -> xr.Variable:
     attrs = dict(array.attrs)
     scale, fill = attrs.pop("scale_factor", None), attrs.pop("_FillValue", None)
     mapping = attrs.pop("grid_mapping", None)
-    reader = BlockArray(str(root / key), array.shape, array.chunks, str(array.dtype), scale, fill)
+    padding = fill if fill is not None else np.asarray(array.fill_value).item()
+    reader = BlockArray(str(root / key), array.shape, array.chunks, str(array.dtype), padding, scale)
     values = da.from_array(
         reader, chunks=array.chunks, name=f"{key}-{dask.base.tokenize(reader)}", fancy=False, asarray=False,
         meta=np.empty((0,) * reader.ndim, reader.dtype),
@@ -128,7 +88,3 @@ def _lazy(root: Path, key: str, array: zarr.Array) -> xr.Variable:
 
 def _nothing(block: np.ndarray) -> np.ndarray:
     return np.zeros((1,) * block.ndim, bool)
-
-
-def _again(array: str) -> str:
-    return again(Path(array).parents[1])

@@ -9,8 +9,8 @@
     <folder>/runs/<name>/<fingerprint>/done/      one marker a block, put there after the block's data
 
 The fingerprint covers inputs, parameters and version, so that a resumed run never mixes two of them. Markers on disk
-hold the truth, not futures. Files are not flushed to the disk one by one: after a power cut a block may be torn, which
-its checksum tells when it is read.
+hold the truth, not futures. Blocks are on the disk, not only on their way to it, before their marker is written, and
+the store before its pointer: what a power cut leaves is resumed like what a kill leaves.
 """
 
 from __future__ import annotations
@@ -21,27 +21,30 @@ import json
 import os
 import re
 import shutil
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
-from qtp_toolkit.store.fingerprint import differences, fingerprint
+from qtp_toolkit.store.chunks import again, flush_folder, flush_tree, put_file
+from qtp_toolkit.store.fingerprint import changed_files, differences, fingerprint
 from qtp_toolkit.store.layout import audit
 from qtp_toolkit.store.lock import locked
 
 DATA, QUICKLOOK = "data.zarr", "quicklook.zarr"
+_FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 class Run:
-    """One run of one name in a folder; made by :func:`writing`."""
+    """One run of one name in a folder; made by :func:`writing`. ``busy`` names the blocks that are under way."""
 
     def __init__(self, folder: Path, name: str, identity: dict[str, Any]) -> None:
         self.folder, self.name, self.identity = folder, name, identity
         self.fingerprint = fingerprint(identity)
         self.path = folder / "runs" / name / self.fingerprint
         self.data = self.path / DATA
+        self.busy: list[str] = []
 
     @property
     def is_published(self) -> bool:
@@ -56,14 +59,17 @@ class Run:
         """Lay out the empty arrays with ``make(path)``, or resume where an earlier process stopped."""
         self._refuse_others(restart=restart)
         if (self.path / "run.json").is_file():
-            for half in [*self.path.rglob("*.partial"), *self.folder.glob(f".{self.name}.json.*.partial")]:
-                half.unlink(missing_ok=True)
+            self._sweep()
             return
         shutil.rmtree(self.path, ignore_errors=True)
-        self.data.parent.mkdir(parents=True)
-        (self.path / "done").mkdir()
-        make(self.data)
-        put_text(self.path / "run.json", json.dumps(self.identity, indent=1, sort_keys=True))
+        with self._room(lambda: "Make room, then make the same call again."):
+            self.data.parent.mkdir(parents=True)
+            (self.path / "done").mkdir()
+            make(self.data)
+            flush_tree(self.path)
+            put_file(self.path / "run.json", json.dumps(self.identity, indent=1, sort_keys=True).encode())
+        for folder in (self.path, *list(self.path.parents)[:3]):
+            flush_folder(folder)
 
     def is_done(self, key: str) -> bool:
         """Whether the block is on disk: its marker exists and is of this run."""
@@ -87,29 +93,42 @@ class Run:
             )  # fmt: skip
 
     @contextlib.contextmanager
-    def kept(self, keys: Sequence[str], working_on: Callable[[], str]) -> Iterator[None]:
-        """Say, whatever stops the work, how far it came; a full disk and killed workers become plain errors."""
+    def kept(self, keys: Sequence[str], *, unit: str) -> Iterator[None]:
+        """Say, whatever stops the work on the markers ``keys``, how far it came; a full disk becomes a plain error."""
+
+        def state() -> str:
+            done = sum(map(self.is_done, keys))
+            return f"{done} of {len(keys)} {unit} of {self.name!r} are done and kept; the same call resumes"
+
+        try:
+            with self._room(lambda: f"Make room: {state()}."):
+                yield
+        except BaseException as error:
+            at = f" Stopped at: {', '.join(self.busy)}." if self.busy else ""
+            error.add_note(f"{state()}.{at}")
+            raise
+
+    @contextlib.contextmanager
+    def _room(self, hint: Callable[[], str]) -> Iterator[None]:
+        """Turn the error of a full disk, or of a used-up quota, into one that says how much there is and what to do."""
         try:
             yield
-        except BaseException as error:
-            done = sum(map(self.is_done, keys))
-            state = f"{done} of {len(keys)} blocks of {self.name!r} are done and kept; the same call resumes"
-            if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-                free = shutil.disk_usage(self.folder).free
-                raise QtpDataError(
-                    "no space left on the disk", path=self.path, found=f"{free / 1e9:.3f} GB free", code="R02",
-                    where=working_on(), hint=f"Make room: {state}.",
-                ) from error  # fmt: skip
-            if type(error).__name__ == "KilledWorker":
-                raise QtpDataError(
-                    "a block killed its worker again and again", where=working_on(), path=self.path, code="R06",
-                    hint=f"Out of memory? Use smaller blocks or more memory a worker. {state.capitalize()}.",
-                ) from error  # fmt: skip
-            error.add_note(f"{state}. Stopped at: {working_on()}.")
-            raise
+        except OSError as error:
+            if error.errno not in _FULL:
+                raise
+            free = shutil.disk_usage(self.folder).free
+            raise QtpDataError(
+                "no space left on the disk", path=self.path, found=f"{free / 1e9:.3f} GB free", code="R02", hint=hint()
+            ) from error
 
     def publish(self, **more: Any) -> Path:
         """Point the name at this run, once its count of blocks is right; then remove what the name held before."""
+        self._refuse_changed()
+        with self._room(lambda: "Make room, then make the same call again: all blocks are done and kept."):
+            return self._publish(more)
+
+    def _publish(self, more: dict[str, Any]) -> Path:
+        self._sweep()
         found = audit(self.path)
         for array, entry in found.items():
             if entry["expected"] is not None and entry["files"] != entry["expected"]:
@@ -119,10 +138,26 @@ class Run:
             "name": self.name, "run": self.path.relative_to(self.folder).as_posix(), "fingerprint": self.fingerprint,
             "version": self.identity["version"], "replaced": [path.name for path in others], "arrays": found, **more,
         }  # fmt: skip
-        put_text(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1))
+        put_file(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1).encode())
+        flush_folder(self.folder)
         for other in others:
             shutil.rmtree(other, ignore_errors=True)
         return self.folder
+
+    def _sweep(self) -> None:
+        """Remove files that a killed process was just writing."""
+        for half in [*self.path.rglob("*.partial"), *self.folder.glob(f".{self.name}.json.*.partial")]:
+            half.unlink(missing_ok=True)
+
+    def _refuse_changed(self) -> None:
+        """Refuse to publish what was made while its inputs changed."""
+        changed = changed_files(self.identity)
+        if changed:
+            raise QtpDataError(
+                f"{len(changed)} input files changed while {self.name!r} was written", path=", ".join(changed[:3]),
+                expected="size and time as at the start", code="R08",
+                hint="Open the inputs again and pass restart=True: blocks of before and after the change would mix.",
+            )  # fmt: skip
 
     def _refuse_others(self, *, restart: bool) -> None:
         """Refuse to start beside an unfinished run of other inputs, parameters or version; ``restart`` removes it."""
@@ -145,24 +180,35 @@ def writing(folder: str | os.PathLike, name: str, identity: dict[str, Any]) -> I
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise QtpDataError("name is not fit for a file", expected="letters, digits, _ and -", found=repr(name))
     folder = Path(folder).expanduser().resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    with locked(folder / f"{name}.lock"):
+    _refuse_own(folder, name, identity)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(locked(folder / f"{name}.lock"))
+        except OSError as error:
+            if error.errno not in _NOT_WRITABLE:
+                raise
+            raise QtpDataError(
+                f"the folder cannot be written: {error.strerror}", path=folder, code="R09",
+                hint="Choose another one, or ask for the right to write there.",
+            ) from error  # fmt: skip
         yield Run(folder, name, identity)
 
 
+def _refuse_own(folder: Path, name: str, identity: dict[str, Any]) -> None:
+    """Refuse inputs that would be replaced or added to: below the runs of this very name, or around the folder."""
+    own = folder / "runs" / name
+    for path in map(Path, identity["files"]):
+        if path.is_relative_to(own) or folder.is_relative_to(path):
+            raise QtpDataError(
+                "what would be written is also what is read", path=path, code="R10",
+                hint="Write under another name, or into another folder.",
+            )  # fmt: skip
+
+
 def mark_done(path: Path, key: str, text: str) -> None:
-    """Put the marker of one block; done by whichever process wrote it."""
-    put_text(path / "done" / key, text)
-
-
-def put_text(path: Path, text: str) -> None:
-    """Write a small file in one step: it is the old or the new one, never half of it."""
-    stage = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    with stage.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    stage.replace(path)
+    """Put the marker of one block, whose data are on the disk; done by whichever process wrote it."""
+    put_file(path / "done" / key, text.encode(), flush=False)
 
 
 def read_pointer(folder: Path, name: str) -> dict[str, Any] | None:
@@ -207,20 +253,6 @@ def check_complete(path: Path, pointer: dict[str, Any]) -> None:
                 "the store is damaged: its files have another size than when they were written", path=path / array,
                 expected=f"{was['bytes']} bytes", found=f"{found['bytes']} bytes", code="R12", hint=again(path),
             )  # fmt: skip
-
-
-def again(path: Path) -> str:
-    """Advice for a damaged run."""
-    return f"Restore it from a copy, or delete {path} and write the store again."
-
-
-def progress_bar(text: str, steps: Iterable[Any], *, total: int, progress: bool) -> Iterator[Any]:
-    """Give the steps, with a bar on stderr if asked for."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import track  # noqa: PLC0415
-
-    console = Console(stderr=True, force_jupyter=False)
-    return iter(track(steps, text, total=total, console=console, disable=not progress))
 
 
 def _json(path: Path) -> dict[str, Any] | None:

@@ -1,0 +1,222 @@
+"""The chunks of an array on disk: one file each, written whole, flushed and checked; in any thread or process.
+
+They are Zarr v3 chunks, and Zarr reads and writes the same files. But it does so in one event loop a process, which a
+handful of threads keep waiting: here each task compresses, checks, writes and reads its own chunks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import numpy as np
+from numcodecs import blosc
+
+from qtp_toolkit.conventions import QtpDataError
+
+COMPRESSION = {"cname": "lz4", "clevel": 5, "shuffle": "bitshuffle"}
+"""Parameters of the blosc codec; a CRC-32C follows it."""
+
+_CHECKSUM = 4
+
+
+@dataclass(frozen=True)
+class BlockArray:
+    """One array of a store: a path and numbers, no open handles, so that it travels to workers.
+
+    ``stored`` is the type on disk and ``fill`` the value of padding; with ``scale``, integers are physical values over
+    it, and ``fill`` is NaN.
+    """
+
+    path: str
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+    stored: str
+    fill: Any
+    scale: float | None = None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of the physical values."""
+        return np.dtype("float32" if self.scale is not None else self.stored)
+
+    @property
+    def ndim(self) -> int:
+        """Number of dims."""
+        return len(self.shape)
+
+    def __getitem__(self, key: tuple) -> np.ndarray:
+        spans = [range(size)[_as_slice(index, size)] for index, size in zip(key, self.shape, strict=True)]
+        box = [(min(span[0], span[-1]), max(span[0], span[-1]) + 1) if span else (0, 0) for span in spans]
+        values = self._box(box)
+        inside = tuple(
+            _shifted(span, low) if isinstance(index, slice) else span[0] - low
+            for span, (low, _), index in zip(spans, box, key, strict=True)
+        )
+        return values[inside]
+
+    def write(self, values: np.ndarray, start: tuple[int, ...]) -> None:
+        """Write whole chunks from the index ``start`` on, as they are stored, and flush them to the disk.
+
+        Parameters
+        ----------
+        values : numpy.ndarray
+            Begins on a chunk; ends on one, or where the array does.
+        start : tuple of int
+            Index of the first value.
+
+        Raises
+        ------
+        QtpDataError
+            R04: the values do not lie on the chunks.
+        """
+        spans = []
+        for first, length, chunk, size in zip(start, values.shape, self.chunks, self.shape, strict=True):
+            stop = first + length
+            if first % chunk or (stop % chunk and stop != size) or stop > size:
+                raise QtpDataError(
+                    "a block does not lie on the chunks of its store", path=self.path, code="R04",
+                    expected=f"multiples of {chunk}, or the end at {size}", found=f"{first} to {stop}",
+                )  # fmt: skip
+            spans.append(range(0, length, chunk))
+        for corner in itertools.product(*spans):
+            block = values[tuple(slice(k, k + chunk) for k, chunk in zip(corner, self.chunks, strict=True))]
+            place = ((first + k) // chunk for first, k, chunk in zip(start, corner, self.chunks, strict=True))
+            put_file(self._file(tuple(place)), *self._encoded(block))
+        flush_folder(Path(self.path))
+
+    def _encoded(self, block: np.ndarray) -> tuple[bytes, bytes]:
+        """Return the compressed block and its checksum."""
+        whole = block
+        if block.shape != self.chunks:
+            whole = np.full(self.chunks, self.fill, self.stored)
+            whole[tuple(map(slice, block.shape))] = block
+        packed = _codec(self.stored).encode(np.ascontiguousarray(whole, np.dtype(self.stored).newbyteorder("<")))
+        return packed, google_crc32c.value(packed).to_bytes(_CHECKSUM, "little")
+
+    def _box(self, box: list[tuple[int, int]]) -> np.ndarray:
+        """Values of a region without steps, decoded; a whole chunk is not copied."""
+        touched = [range(low // chunk, -(-high // chunk)) for (low, high), chunk in zip(box, self.chunks, strict=True)]
+        if all(len(span) == 1 for span in touched):
+            corner = [span[0] * chunk for span, chunk in zip(touched, self.chunks, strict=True)]
+            inside = tuple(slice(low - c, high - c) for (low, high), c in zip(box, corner, strict=True))
+            return self._chunk(tuple(span[0] for span in touched))[inside]
+        out = np.empty([high - low for low, high in box], self.dtype)
+        for place in itertools.product(*touched):
+            corner = [k * chunk for k, chunk in zip(place, self.chunks, strict=True)]
+            low = [max(a, c) for (a, _), c in zip(box, corner, strict=True)]
+            high = [min(b, c + chunk) for (_, b), c, chunk in zip(box, corner, self.chunks, strict=True)]
+            source = tuple(slice(a - c, b - c) for a, b, c in zip(low, high, corner, strict=True))
+            target = tuple(slice(a - c, b - c) for a, b, (c, _) in zip(low, high, box, strict=True))
+            out[target] = self._chunk(place)[source]
+        return out
+
+    def _chunk(self, place: tuple[int, ...]) -> np.ndarray:
+        """One chunk with its padding, as physical values."""
+        path = self._file(place)
+        values = np.empty(self.chunks, np.dtype(self.stored).newbyteorder("<"))
+        try:
+            content = np.fromfile(path, "u1")
+            packed, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:].tobytes()
+            if google_crc32c.value(packed) != int.from_bytes(checksum, "little"):
+                raise ValueError("its checksum does not match")
+            _codec(self.stored).decode(packed, values)
+        except FileNotFoundError:  # Zarr would take it for a block of fill values
+            raise QtpDataError(
+                "a block of the store is missing", path=path, code="R12", hint=again(Path(self.path).parents[1])
+            ) from None
+        except (ValueError, RuntimeError, OSError) as error:
+            raise QtpDataError(
+                f"a block of the store is damaged: {error}", path=path, code="R12",
+                hint=again(Path(self.path).parents[1]),
+            ) from None  # fmt: skip
+        if self.scale is None:
+            return values
+        out = np.multiply(values, np.float32(self.scale), dtype="float32")
+        np.copyto(out, np.float32(np.nan), where=values == self.fill)
+        return out
+
+    def _file(self, place: tuple[int, ...]) -> Path:
+        return Path(self.path, ".".join(["c", *map(str, place)]))
+
+
+def _codec(stored: str) -> blosc.Blosc:
+    return blosc.Blosc(
+        COMPRESSION["cname"], COMPRESSION["clevel"], blosc.BITSHUFFLE, typesize=np.dtype(stored).itemsize
+    )
+
+
+def _as_slice(index: Any, size: int) -> slice:
+    return index if isinstance(index, slice) else slice(int(index) % size, int(index) % size + 1)
+
+
+def _shifted(span: range, low: int) -> slice:
+    """Take the same elements out of an array that begins at ``low``."""
+    if not span:
+        return slice(0, 0)
+    stop = span[-1] - low + (1 if span.step > 0 else -1)
+    return slice(span[0] - low, None if stop < 0 else stop, span.step)
+
+
+def put_file(path: Path, *content: bytes, flush: bool = True) -> None:
+    """Write a file in one step: it is the old or the new one, never half of it.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        Its folder is made if need be.
+    *content : bytes
+        Pieces, one after another.
+    flush : bool
+        Bring it to the disk before it gets its name, so that it is whole after a power cut too.
+    """
+    stage = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        try:
+            stream = stage.open("wb")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = stage.open("wb")
+        with stream:
+            stream.writelines(content)
+            stream.flush()
+            if flush:
+                os.fsync(stream.fileno())
+        stage.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            stage.unlink()
+        raise
+
+
+def flush_folder(path: Path) -> None:
+    """Bring the names of the files in a folder to the disk."""
+    if os.name == "nt":  # folders cannot be opened there, and their entries are journaled
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def flush_tree(top: Path) -> None:
+    """Bring all files and folders below ``top`` to the disk, and ``top`` itself."""
+    for path in top.rglob("*"):
+        if path.is_dir():
+            flush_folder(path)
+        else:
+            with path.open("r+b") as stream:
+                os.fsync(stream.fileno())
+    flush_folder(top)
+
+
+def again(path: Path) -> str:
+    """Advice for a damaged run."""
+    return f"Restore it from a copy, or delete {path} and write the store again."

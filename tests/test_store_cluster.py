@@ -1,0 +1,169 @@
+"""The store on dask's schedulers: the same bits everywhere, also when workers are killed, by us or by their block."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import signal
+import time
+from functools import partial
+from threading import Thread
+
+import dask
+import numpy as np
+import pytest
+import xarray as xr
+from distributed import Client, LocalCluster
+from small_stacks import deadly, digest, lazy, raster_stack
+from typer.testing import CliRunner
+
+from qtp_toolkit import cli, conventions, inversion, pecm
+from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.store import ingest, open_store, write_blocks
+
+DATES = np.datetime64("2018-01-05") + 36 * np.arange(22)
+NETWORK = [(a, b) for k, a in enumerate(DATES) for b in DATES[k + 1 : k + 3]]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda handle: None)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Two worker processes of one thread each; nothing listens beyond this machine."""
+    where = {"dashboard_address": "127.0.0.1:0", "worker_dashboard_address": "127.0.0.1:0"}
+    with LocalCluster(n_workers=2, threads_per_worker=1, **where) as made, Client(made) as client:
+        yield made, client
+
+
+def notebook(folder, stack, **options):
+    """What the notebooks do, unchanged: ingest, invert, fit; each stage from the store of the one before."""
+    ingest(stack, folder, block=16, memory_budget=2e6)
+    pairs = open_store(folder, name="interferograms")
+    inverted = inversion.invert(pairs["phase"], pairs["coherence"], reference_date=DATES[0])
+    write_blocks(inverted, folder, name="time_series", block=16, **options)
+    series = open_store(folder, name="time_series")
+    displacement = conventions.phase_to_displacement(series["phase"])
+    years = xr.DataArray((DATES - DATES[0]) / np.timedelta64(365, "D"), dims="time", coords={"time": series["time"]})
+    season = (10 * np.maximum(np.sin(2 * np.pi * years), 0)).assign_attrs(units="degC0.5 d0.5")
+    fitted = pecm.fit(displacement, years.assign_attrs(units="1"), season, uncertainty="formal", min_dates=5)
+    write_blocks(fitted, folder, name="deformation", block=16, **options)
+
+
+def blocks(folder):
+    """Files of all arrays; their folders' names tell the paths of the inputs, which differ."""
+    return {re.sub("/[0-9a-f]{16}/", "/", key): value for key, value in digest(folder).items() if ".zarr" in key}
+
+
+def kill_twice(cluster, folder, killed):
+    """Kill a worker after the first blocks of either result, and another one after some more."""
+    for name, count in (("time_series", 2), ("deformation", 2)):
+        until = time.monotonic() + 60
+        while len(list(folder.glob(f"runs/{name}/*/done/*"))) < count and time.monotonic() < until:
+            time.sleep(0.005)
+        victim = next(worker.pid for worker in cluster.workers.values() if worker.pid not in killed)
+        os.kill(victim, signal.SIGKILL)
+        killed.append(victim)
+
+
+def test_workers_killed_twice_change_no_bit(cluster, tmp_path):
+    """R05: the notebooks' own functions from the store, on threads and on a cluster whose workers are killed."""
+    made, _ = cluster
+    stack = lazy(60, 40, rows=16, delay=0.02, pairs=NETWORK)
+    with dask.config.set(scheduler="threads"):
+        notebook(tmp_path / "threads", stack)
+    killed: list[int] = []
+    killer = Thread(target=kill_twice, args=(made, tmp_path / "cluster", killed))
+    killer.start()
+    notebook(tmp_path / "cluster", stack)
+    killer.join()
+    assert len(set(killed)) == 2
+    assert blocks(tmp_path / "cluster") == blocks(tmp_path / "threads")
+    assert (open_store(tmp_path / "cluster", name="deformation")["reason"] == 0).any()
+
+
+def test_an_error_in_a_block_comes_through_with_its_block(cluster, tmp_path):
+    """I12 from a worker: as at home, with the pair; R07: and with how far the work came."""
+    stack = lazy()
+    stack["phase"] = (stack["phase"] * 100).assign_attrs(units="rad")
+    with pytest.raises(QtpDataError, match="does not fit") as caught:
+        ingest(stack, tmp_path, block=16, storage="compact")
+    assert "2018-01-01 2018-01-13" in caught.value.where
+    assert re.search(r"Stopped at: phase_\d+_0\.", caught.value.__notes__[0])
+
+
+def test_the_command_uses_the_scheduler_that_it_is_given(cluster, tmp_path, monkeypatch):
+    made, _ = cluster
+    raster_stack(tmp_path / "rasters")
+    (tmp_path / "catalog.yaml").write_text(
+        "catalog_version: 1\ntitle: t\nroots: [rasters]\nsources:\n  pairs: {description: d, kind: ifg_stack, "
+        "driver: geotiff_stack, uri: {phase: phase/*.tif, coherence: coherence/*.tif}, provenance: observed}\n"
+    )
+    words = ["ingest", "--source", "pairs", "--catalog", str(tmp_path / "catalog.yaml"), "--block", "16", "--out"]
+    monkeypatch.setattr("qtp_toolkit.store.work._run_here", lambda *_, **__: pytest.fail("ran in this process"))
+    told = CliRunner().invoke(cli.app, [*words, str(tmp_path / "a"), "--scheduler", made.scheduler_address])
+    assert told.exit_code == 0, told.output
+    assert open_store(tmp_path / "a", verify=True)["phase"].shape == (6, 40, 30)
+    monkeypatch.setattr("qtp_toolkit.cli.CONNECT_SECONDS", 0.2)
+    told = CliRunner().invoke(cli.app, [*words, str(tmp_path / "b"), "--scheduler", "127.0.0.1:1"])
+    assert told.exit_code == 1
+    assert "no dask scheduler answers at 127.0.0.1:1" in told.stderr
+
+
+def test_workers_keep_linear_algebra_to_their_own_thread(cluster):
+    """Two workers of one thread each do not start two threads of BLAS each."""
+    _, client = cluster
+    found = client.run(lambda: [os.environ.get(f"{name}_NUM_THREADS") for name in ("OMP", "MKL", "OPENBLAS")])
+    assert found
+    assert all(threads == ["1", "1", "1"] for threads in found.values())
+
+
+def test_a_block_that_always_kills_is_named_and_the_others_stay(cluster, tmp_path):
+    """R06: dask names a task only; here the block, and all others are on disk."""
+    made, _ = cluster
+    rate = lazy(48, 32, rows=16, columns=16)["phase"].mean("pair").rename("rate")
+    bad = rate.copy(data=rate.data.map_blocks(partial(deadly, at=(1, 1)), dtype="float32", meta=np.empty((0, 0), "f4")))
+    allowed, made.scheduler.allowed_failures = made.scheduler.allowed_failures, 0
+    with pytest.raises(QtpDataError, match="killed every worker") as caught:
+        write_blocks(bad, tmp_path, name="rate", block=16)
+    made.scheduler.allowed_failures = allowed
+    assert caught.value.code == "R06"
+    assert "16_16" in str(caught.value.where)
+    done = {path.name for path in tmp_path.glob("runs/rate/*/done/*")}
+    assert "16_16" not in done
+    assert len(done) + len(caught.value.where.split(", ")) == 6
+    assert f"{len(done)} of 6 blocks of 'rate' are done and kept" in caught.value.__notes__[0]
+
+
+def test_results_are_the_same_on_every_scheduler(tmp_path):
+    stack = lazy(rows=8, columns=8)
+    for scheduler in ("synchronous", "threads"):
+        with dask.config.set(scheduler=scheduler):
+            ingest(stack, tmp_path / scheduler, block=16)
+            write_blocks(stack.map(abs), tmp_path / scheduler, name="maps", block=16)
+    assert digest(tmp_path / "synchronous") == digest(tmp_path / "threads")
+
+
+def test_whatever_the_memory_budget_the_files_are_the_same(tmp_path):
+    stack = lazy(40, 24, rows=8, columns=16)
+    with dask.config.set(scheduler="threads"):
+        for budget in (5e4, 2e9):
+            ingest(stack, tmp_path / f"{budget:g}", block=8, memory_budget=budget)
+    assert digest(tmp_path / "50000") == digest(tmp_path / "2e+09")
+
+
+def test_what_travels_is_small(tmp_path):
+    """Tasks carry paths and windows: not a handle, not an array. Errors travel whole."""
+    stack = raster_stack(tmp_path / "rasters")()
+    assert len(pickle.dumps(stack["phase"])) < 20_000
+    with dask.config.set(scheduler="threads"):
+        ingest(stack, tmp_path, block=16)
+    assert len(pickle.dumps(open_store(tmp_path)["phase"])) < 20_000
+    with pytest.raises(QtpDataError) as caught:
+        ingest(stack, tmp_path, storage="zip")
+    back = pickle.loads(pickle.dumps(caught.value))
+    assert str(back) == str(caught.value)
+    assert vars(back) == vars(caught.value)

@@ -1,0 +1,501 @@
+"""The promises of the store: killed, full, locked, damaged, changed; nothing is lost, mixed or silently wrong."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+from threading import Timer
+
+import dask
+import dask.array as da
+import numpy as np
+import psutil
+import pytest
+import xarray as xr
+from small_files import refused
+from small_stacks import chunks_of, digest, lazy, raster_stack, slow_ingest, slow_write
+from typer.testing import CliRunner
+
+from qtp_toolkit import cli
+from qtp_toolkit.conventions import MissingSourceError, QtpDataError
+from qtp_toolkit.store import ingest, open_store, write_blocks
+from qtp_toolkit.store.chunks import BlockArray
+from qtp_toolkit.store.lock import _me, locked
+
+STATE = {"fail": None, "calls": 0}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda handle: None)
+
+
+@pytest.fixture
+def rasters(tmp_path):
+    return raster_stack(tmp_path / "rasters")
+
+
+# Disk
+
+
+def test_a_small_disk_is_refused_before_anything_is_written(tmp_path, monkeypatch):
+    """R02: the room that is needed is known beforehand."""
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1000))
+    message = refused(ingest, lazy(), tmp_path, block=16, code="R02")
+    assert "0.000 GB" in message
+    refused(write_blocks, lazy(), tmp_path, name="copy", code="R02")
+    assert not list(tmp_path.rglob("*.zarr"))
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def _stopping(block, block_info=None):
+    STATE["calls"] += 1
+    if STATE["fail"] is not None and block_info[0]["chunk-location"][-1] == 2:
+        raise STATE["fail"]
+    return block + 1
+
+
+def stopping(height=64, width=64):
+    rate = xr.DataArray(da.ones((height, width), chunks=16, dtype="float32"), dims=("y", "x"), name="rate")
+    return rate.copy(data=rate.data.map_blocks(_stopping, dtype="float32", meta=np.empty((0, 0), "float32")))
+
+
+@pytest.fixture
+def failing():
+    def arm(error):
+        STATE.update(fail=error, calls=0)
+
+    yield arm
+    STATE.update(fail=None, calls=0)
+
+
+def test_a_full_disk_keeps_what_is_done(tmp_path, failing):
+    """R02: what is done stays, and the rest is computed when there is room."""
+    failing(OSError(28, "No space left on device"))
+    with dask.config.set(scheduler="synchronous"):
+        message = refused(write_blocks, stopping(), tmp_path, name="rate", block=16, code="R02")
+        assert "of 16 blocks of 'rate' are done and kept; the same call resumes" in message
+        with pytest.raises(MissingSourceError, match="interrupted"):
+            open_store(tmp_path)
+        done = STATE["calls"] - 1
+        assert done > 0
+        failing(None)
+        write_blocks(stopping(), tmp_path, name="rate", block=16)
+    assert STATE["calls"] == 16 - done
+    assert (open_store(tmp_path)["rate"] == 2).all()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of one megabyte in memory."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    mount = shutil.which("mount")
+    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=1m", "tmpfs", path], check=False).returncode:
+        pytest.skip("mounting a small file system is not allowed here")
+    yield path
+    subprocess.run(["umount", path], check=True)
+
+
+def test_a_disk_that_fills_up_meanwhile(small_disk, tmp_path, monkeypatch):
+    """R02 on a true file system: not a torn block nor a lost one, and the same files as on a large disk."""
+    usage = shutil.disk_usage(small_disk)
+    with dask.config.set(scheduler="synchronous"):
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=10**9))
+        message = refused(ingest, lazy(220, 120), small_disk, block=16, memory_budget=1e6, code="R02")
+        assert "no space left on the disk" in message
+        assert str(small_disk) in message
+        done = len(list(small_disk.glob("runs/*/*/done/*")))
+        assert f"{done} of 28 windows of 'interferograms' are done and kept" in message
+        assert done > 0
+        with pytest.raises(MissingSourceError, match="interrupted"):
+            open_store(small_disk)
+        monkeypatch.undo()
+        refused(ingest, lazy(220, 120), small_disk, block=16, code="R02")
+        subprocess.run(["mount", "-o", "remount,size=9m", small_disk], check=True)
+        ingest(lazy(220, 120), small_disk, block=16)
+        ingest(lazy(220, 120), tmp_path / "large", block=16)
+    assert digest(small_disk) == digest(tmp_path / "large")
+
+
+@pytest.mark.parametrize("when", ["made", "published"])
+def test_a_disk_that_is_full_at_either_end(tmp_path, monkeypatch, when):
+    """R02: also where metadata or the pointer no longer fit."""
+    with monkeypatch.context() as patch:
+        if when == "made":
+            patch.setattr("qtp_toolkit.store.layout.make_array", _full)
+        else:
+            patch.setattr("qtp_toolkit.store.run.Run._sweep", _full)
+        message = refused(write_blocks, stopping(), tmp_path, name="rate", block=16, code="R02")
+        assert str(tmp_path) in message
+    write_blocks(stopping(), tmp_path, name="rate", block=16)
+    assert (open_store(tmp_path)["rate"] == 2).all()
+
+
+def _full(*_, **__):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("kind", ["mounted", "no right", "a file"])
+def test_a_folder_that_cannot_be_written(small_disk, monkeypatch, kind):
+    """R09: told at once, with the folder; nothing was computed."""
+    if kind == "mounted":
+        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    elif kind == "no right":
+        monkeypatch.setattr(os, "open", _denied)
+    else:
+        small_disk = small_disk / "notes.txt"
+        small_disk.write_text("mine")
+    message = refused(write_blocks, lazy(), small_disk, name="maps", code="R09")
+    assert str(small_disk) in message
+
+
+def _denied(*_, **__):
+    raise PermissionError(13, "Permission denied")
+
+
+def test_the_source_is_no_target(tmp_path):
+    """R10: neither the store that is read, nor a folder inside what is read; another name of the store is fine."""
+    ingest(lazy(), tmp_path, block=16)
+    stack = open_store(tmp_path)
+    before = digest(tmp_path)
+    refused(write_blocks, stack.map(abs), tmp_path, name="interferograms", code="R10")
+    refused(ingest, stack, tmp_path, code="R10")
+    assert digest(tmp_path) == before
+    write_blocks(stack.map(abs), tmp_path, name="maps")
+    lazy().drop_encoding().to_zarr(tmp_path / "plain.zarr", consolidated=False)
+    foreign = xr.open_zarr(tmp_path / "plain.zarr", consolidated=False)
+    refused(write_blocks, foreign, tmp_path / "plain.zarr", name="maps", code="R10")
+    assert str(tmp_path / "plain.zarr") in refused(write_blocks, foreign, tmp_path / "plain.zarr" / "sub", name="a")
+
+
+@pytest.mark.parametrize("work", ["ingest", "write_blocks"])
+def test_no_hard_links_are_needed(tmp_path, monkeypatch, work):
+    """R15: NFS and Lustre may lack them; exclusive creation and renaming are enough, also to take over a lock."""
+    monkeypatch.setattr(os, "link", _denied)
+    (tmp_path / "maps.lock").write_text(json.dumps(_me() | {"birth": "another boot:1"}))
+    if work == "ingest":
+        ingest(lazy(), tmp_path, block=16, name="maps")
+    else:
+        write_blocks(lazy(), tmp_path, name="maps")
+    xr.testing.assert_equal(open_store(tmp_path)["phase"].load(), lazy()["phase"])
+
+
+def test_all_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
+    """Blocks are flushed before their marker, everything before the pointer; names of files too."""
+    events = []
+    monkeypatch.setattr(os, "fsync", lambda handle: events.append(str(Path(f"/proc/self/fd/{handle}").readlink())))
+    real = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, to: (events.append(f"named {to}"), real(path, to))[1])
+    with dask.config.set(scheduler="synchronous"):
+        ingest(lazy(), tmp_path, block=16)
+    marks = [k for k, event in enumerate(events) if "/done/" in event and event.startswith("named")]
+    for file in chunks_of(tmp_path):
+        named = events.index(f"named {file}")
+        assert ".partial" in events[named - 1]
+        assert str(file.parent) in events[named : next(k for k in marks if k > named)]
+    pointer = events.index(f"named {tmp_path / 'interferograms.json'}")
+    assert events[pointer + 1 :] == [str(tmp_path)]
+    for meta in tmp_path.rglob("zarr.json"):
+        assert str(meta) in events[: marks[0]]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+def test_whatever_stops_the_work_says_how_to_go_on(tmp_path, failing, error):
+    """R07: how far it came, and what to do."""
+    failing(error())
+    with dask.config.set(scheduler="synchronous"), pytest.raises(error) as caught:
+        write_blocks(stopping(), tmp_path, name="rate", block=16)
+    assert "the same call resumes" in caught.value.__notes__[0]
+    assert not list(tmp_path.glob("*.lock"))
+
+
+def test_interrupted_by_the_keyboard_the_command_says_how_far_it_came(tmp_path, monkeypatch):
+    """R07, with a true signal in the middle of the work."""
+
+    def work(*_, **__):
+        Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+        slow_ingest(tmp_path / "store")
+
+    monkeypatch.setattr("qtp_toolkit.store.slab_memory", lambda *_, **__: "")
+    monkeypatch.setattr("qtp_toolkit.store.ingest", work)
+    monkeypatch.setattr("qtp_toolkit.catalog.open_catalog", lambda *_: {"interferograms": None})
+    told = CliRunner().invoke(cli.app, ["ingest"])
+    assert told.exit_code == 130
+    assert re.search(r"interrupted.* \d+ of 18 windows of 'interferograms' are done and kept", told.stderr)
+    assert "run the same command again" in told.stderr
+    slow_ingest(tmp_path / "store")
+    assert open_store(tmp_path / "store", verify=True)
+
+
+def test_an_earlier_result_outlives_a_failed_rerun(tmp_path, failing):
+    write_blocks(stopping(), tmp_path, name="rate", block=16, parameters={"v": 1})
+    before = digest(tmp_path)
+    failing(ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        write_blocks(stopping(), tmp_path, name="rate", block=16, parameters={"v": 2})
+    assert digest(tmp_path).items() >= before.items()
+    assert (open_store(tmp_path)["rate"] == 2).all()
+    failing(None)
+    write_blocks(stopping() * 2, tmp_path, name="rate", block=16, parameters={"v": 3}, restart=True)
+    assert (open_store(tmp_path)["rate"] == 4).all()
+    assert len(list(tmp_path.glob("runs/rate/*"))) == 1
+    calls = STATE["calls"]
+    write_blocks(stopping() * 2, tmp_path, name="rate", block=16, parameters={"v": 3})
+    assert STATE["calls"] == calls
+
+
+# Killed, resumed
+
+
+def processes():
+    """Start processes from one that has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["qtp_toolkit.load", "qtp_toolkit.store", "rioxarray", "pandas", "rich.progress"])
+    return context
+
+
+@pytest.mark.parametrize("work", [slow_ingest, slow_write])
+def test_killed_at_random_moments_the_outcome_is_bit_identical(tmp_path, work):
+    """R01, R14: incomplete stores do not open, halves of files are swept away, the outcome is the same bits."""
+    work(tmp_path / "whole")
+    context = processes()
+    random, partly, folder = np.random.default_rng(5), 0, tmp_path / "killed"
+    for _ in range(3):
+        process = context.Process(target=work, args=(folder,))
+        process.start()
+        before = done = len(list(folder.glob("runs/*/*/done/*")))
+        until = time.monotonic() + 20
+        while process.is_alive() and done == before and time.monotonic() < until:
+            time.sleep(0.002)
+            done = len(list(folder.glob("runs/*/*/done/*")))
+        time.sleep(random.uniform(0, 0.1))
+        process.kill()
+        process.join()
+        partly += process.exitcode == -9
+        if process.exitcode != -9:
+            break
+        with pytest.raises(QtpDataError, match="interrupted"):
+            open_store(folder)
+    assert partly >= 2
+    (run,) = folder.glob("runs/*/*")
+    for half in (run / "data.zarr/phase/.c.0.0.0.aa.partial", run / "done/.x.bb.partial"):
+        half.write_bytes(b"half")
+    for pointer in folder.glob("*.json"):  # the last one may have come to its end
+        pointer.unlink()
+    work(folder)
+    assert digest(folder) == digest(tmp_path / "whole")
+
+
+# One run is never mixed with another
+
+
+def test_a_changed_input_is_refused_until_told_otherwise(rasters, tmp_path, monkeypatch):
+    """R08, R11: names what changed; a time that went back is a change like any other."""
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    stack = rasters()
+    monkeypatch.setattr("qtp_toolkit.store.stack._turn", stop)
+    with pytest.raises(KeyboardInterrupt):
+        ingest(stack, tmp_path / "store", block=16)
+    monkeypatch.undo()
+    message = refused(ingest, stack, tmp_path / "store", block=16, storage="compact", code="R08")
+    assert "storage='float32' then, 'compact' now" in message
+    changed = sorted((tmp_path / "rasters" / "phase").iterdir())[0]
+    os.utime(changed, (1, 1))
+    message = refused(ingest, rasters(), tmp_path / "store", block=16, code="R08")
+    assert changed.name in message
+    ingest(rasters(), tmp_path / "store", block=16, restart=True)
+    assert len(list(tmp_path.glob("store/runs/interferograms/*"))) == 1
+    xr.testing.assert_equal(open_store(tmp_path / "store").load(), stack)
+
+
+@pytest.mark.parametrize("kind", ["raster", "zarr"])
+def test_an_input_that_changes_meanwhile_is_not_published(rasters, tmp_path, monkeypatch, kind):
+    """R08: a file that is replaced, or a store that is written to, while it is read."""
+    lazy().drop_encoding().to_zarr(tmp_path / "plain.zarr", consolidated=False)
+    changed = tmp_path / ("plain.zarr/phase/zarr.json" if kind == "zarr" else "rasters/phase/20180101_20180113.tif")
+    stack = xr.open_zarr(tmp_path / "plain.zarr", consolidated=False) if kind == "zarr" else rasters()
+    write = BlockArray.write
+
+    def meanwhile(self, *arguments):
+        os.utime(changed, ns=(1, 1))
+        write(self, *arguments)
+
+    monkeypatch.setattr(BlockArray, "write", meanwhile)
+    message = refused(ingest, stack, tmp_path / "store", block=16, code="R08")
+    assert "changed while 'interferograms' was written" in message
+    with pytest.raises(MissingSourceError):
+        open_store(tmp_path / "store")
+
+
+def test_other_numbers_are_another_run(tmp_path, failing):
+    failing(ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        write_blocks(stopping(), tmp_path, name="rate", block=16, parameters={"norm": "l1"})
+    message = refused(write_blocks, stopping() + 1, tmp_path, name="rate", block=16, parameters={"norm": "l2"})
+    assert "norm='l1' then, 'l2' now" in message
+    assert "what is computed from the inputs" in message
+
+
+def test_what_a_kill_after_publishing_leaves_is_no_unfinished_run(tmp_path):
+    write_blocks(lazy(), tmp_path, name="maps", parameters={"v": 1})
+    (old,) = tmp_path.glob("runs/maps/*")
+    shutil.copytree(old, tmp_path / "aside")
+    write_blocks(lazy(), tmp_path, name="maps", parameters={"v": 2})
+    shutil.copytree(tmp_path / "aside", old)
+    write_blocks(lazy(), tmp_path, name="maps", parameters={"v": 3})
+    assert len(list(tmp_path.glob("runs/maps/*"))) == 1
+
+
+def test_markers_of_another_run_do_not_count(tmp_path, failing):
+    """R12: damaged markers neither."""
+    failing(ValueError("no"))
+    with dask.config.set(scheduler="synchronous"), pytest.raises(ValueError, match="no"):
+        write_blocks(stopping(), tmp_path, name="rate", block=16)
+    for marker in tmp_path.glob("runs/*/*/done/*"):
+        marker.write_bytes(b"\xff")
+    failing(None)
+    write_blocks(stopping(), tmp_path, name="rate", block=16)
+    assert STATE["calls"] == 16
+
+
+def test_a_second_writer_is_refused(tmp_path):
+    """R03: who writes, and since when."""
+    with locked(tmp_path / "interferograms.lock"):
+        message = refused(ingest, lazy(), tmp_path, block=16, code="R03")
+    assert f"process {os.getpid()} on {socket.gethostname()}" in message
+    ingest(lazy(), tmp_path, block=16)
+
+
+def test_of_two_processes_at_once_one_is_refused(tmp_path):
+    """R03 with two true processes: the first writes to its end, undisturbed."""
+    process = processes().Process(target=slow_ingest, args=(tmp_path / "store",))
+    process.start()
+    until = time.monotonic() + 20
+    while not list(tmp_path.glob("store/runs/*/*/run.json")) and time.monotonic() < until:
+        time.sleep(0.002)
+    assert f"process {process.pid} on" in refused(slow_ingest, tmp_path / "store", code="R03")
+    process.join()
+    assert process.exitcode == 0
+    slow_ingest(tmp_path / "alone")
+    assert digest(tmp_path / "store") == digest(tmp_path / "alone")
+
+
+@pytest.mark.parametrize(
+    "kind", ["dead", "recycled", "half-written", "from a set-back clock", "elsewhere", "being written"]
+)
+def test_a_lock_is_stale_when_its_process_is_gone(tmp_path, kind):
+    """R03, R11: told by pid, host and birth counted from the boot, which no clock changes."""
+    path = tmp_path / "x.lock"
+    other = {"dead": {"pid": 2**22 + 1}, "recycled": {"birth": "boot:1"}, "elsewhere": {"host": "node7"}}
+    path.write_text(json.dumps(_me() | other[kind]) if kind in other else "")
+    if kind in ("half-written", "from a set-back clock"):
+        at = 1 if kind == "half-written" else time.time() + 1e5
+        os.utime(path, (at, at))
+    if kind in ("elsewhere", "being written"):
+        with pytest.raises(QtpDataError, match="another process is writing here"), locked(path):
+            pass
+        assert path.exists()
+    else:
+        with locked(path):
+            assert json.loads(path.read_text())["pid"] == os.getpid()
+        assert not list(tmp_path.iterdir())
+
+
+def test_a_clock_that_is_set_back_does_not_open_a_lock(tmp_path, monkeypatch):
+    """R11: the wall-clock time at which the holder began looks different afterwards; it still holds the lock."""
+    path = tmp_path / "x.lock"
+    with locked(path):
+        monkeypatch.setattr(time, "time", lambda: 1e9)
+        monkeypatch.setattr(psutil.Process, "create_time", lambda self: 1e9)
+        with pytest.raises(QtpDataError, match="another process"), locked(path):
+            pass
+    assert not path.exists()
+
+
+# Damage is never silent
+
+
+@pytest.fixture
+def stored(tmp_path):
+    ingest(lazy(), tmp_path, block=16)
+    return tmp_path
+
+
+def test_a_flipped_bit_is_found_when_it_is_read(stored):
+    """R12: the checksum tells, and the message names the file."""
+    path = chunks_of(stored)[3]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    data = open_store(stored)
+    with pytest.raises(QtpDataError, match="damaged") as caught:
+        data["phase"].compute()
+    assert str(path) in str(caught.value)
+    assert caught.value.code == "R12"
+    refused(open_store, stored, verify=True, code="R12")
+    data["coherence"].compute()
+
+
+@pytest.mark.parametrize("damage", ["lost", "cut", "coordinate", "metadata", "folder"])
+def test_a_damaged_store_does_not_open(stored, damage):
+    """R12: lost, cut short, or damaged elsewhere than in the blocks."""
+    path = chunks_of(stored)[3]
+    data = open_store(stored)
+    if damage == "lost":
+        path.unlink()
+        with pytest.raises(QtpDataError, match="missing"):
+            data["phase"].compute()
+    elif damage == "cut":
+        path.write_bytes(path.read_bytes()[:-20])
+    elif damage == "coordinate":
+        chunks_of(stored, "y")[0].write_bytes(bytes(len(chunks_of(stored, "y")[0].read_bytes())))
+    elif damage == "metadata":
+        next(stored.glob("runs/*/*/data.zarr/phase/zarr.json")).write_text("{")
+    else:
+        shutil.rmtree(stored / "runs")
+    message = refused(open_store, stored, code="R12")
+    assert str(stored) in message
+    if damage not in ("folder", "metadata"):
+        assert "write the store again" in message
+    if damage != "folder":
+        refused(ingest, lazy(), stored, block=16, code="R12") if damage in ("lost", "cut") else None
+        shutil.rmtree(stored / "runs")
+    ingest(lazy(), stored, block=16)
+    xr.testing.assert_equal(open_store(stored, verify=True).load(), lazy().compute())
+
+
+def test_a_missing_store_is_told(tmp_path, stored):
+    with pytest.raises(MissingSourceError, match="no such store"):
+        open_store(tmp_path / "absent")
+    with pytest.raises(MissingSourceError, match="does not hold 'maps'"):
+        open_store(stored, name="maps")
+    write_blocks(lazy().map(abs), stored, name="maps")
+    (stored / "notes.json").write_text("[1]")
+    assert "interferograms" in refused(open_store, stored)
+    refused(open_store, stored, name="maps", quicklook=True)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(MissingSourceError, match="nothing complete"):
+        open_store(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(("start", "shape"), [((8, 0), (16, 16)), ((0, 0), (16, 8)), ((64, 32), (16, 16))])
+def test_a_block_off_the_chunks_is_refused(tmp_path, start, shape):
+    """R04: half a chunk is never read, merged and written back."""
+    array = BlockArray(str(tmp_path), (6, 70, 45), (6, 16, 16), "float32", float("nan"))
+    refused(array.write, np.zeros((6, *shape), "float32"), (0, *start), code="R04")
+    assert not list(tmp_path.iterdir())
+    array.write(np.zeros((6, 6, 13), "float32"), (0, 64, 32))
+    assert len(list(tmp_path.iterdir())) == 1

@@ -223,6 +223,7 @@ def test_closed_form_reference_by_mask_and_window():
 
 
 def test_closed_form_reference_refusals():
+    """I21, I22: a reference area off the grid or without valid phase in some pairs is refused."""
     values = np.ones((3, 4, 5))
     values[1:, 1, 1] = np.nan
     phase = image(values)

@@ -104,3 +104,22 @@ def test_the_version_is_one():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert f'__version__ = "{project["version"]}"' in (PACKAGE / "__init__.py").read_text()
     assert f"version: {project['version']}" in (ROOT / "CITATION.cff").read_text()
+
+
+def test_every_listed_fault_has_a_test_that_names_it():
+    listed = set(
+        re.findall(r"^\| ([A-Z]\d\d)", (ROOT / "docs" / "faults.md").read_text(encoding="utf-8"), re.MULTILINE)
+    )
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py"))
+    named = set(re.findall(r"\b[A-Z]\d\d\b", text))
+    assert {kind: sum(fault[0] == kind for fault in listed) for kind in "MSPIR"} == {
+        "M": 28, "S": 10, "P": 14, "I": 29, "R": 15,
+    }  # fmt: skip
+    assert listed <= named, listed - named
+
+
+def test_the_list_of_faults_names_tests_that_exist():
+    table = (ROOT / "docs" / "faults.md").read_text(encoding="utf-8")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    absent = [name for name in set(re.findall(r"\btest_[a-z0-9_]+\b(?!\.py)", table)) if f"def {name}(" not in text]
+    assert not absent

@@ -1,7 +1,8 @@
 """Side-by-side measurements of the toolkit and of plain code that does the same; writes docs/benchmarks.md.
 
-Run ``uv run python benchmarks/run.py`` on a quiet machine. Rates are per second of CPU time of this process, so that a
-busy neighbor disturbs them less; the plain loops run on fewer pixels, because they would take hours on as many.
+Run ``uv run python benchmarks/run.py`` on a quiet machine. Most rates are per second of CPU time, so that a busy
+neighbor disturbs them less; the plain loops run on fewer pixels, because they would take hours on as many. Public
+packages are installed with uv, each into an environment of its own.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ import decomposition
 import detector
 import inversions
 import numpy as np
+import storage
 import temperature
 
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
-TOPICS = (inversions, temperature, decomposition, detector)
+TOPICS = (inversions, temperature, decomposition, detector, storage)
+
+
+def digits(value: float) -> str:
+    """Three digits of a small number, all of a large one."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def main() -> None:
@@ -25,15 +32,15 @@ def main() -> None:
     rows = [line for topic in TOPICS for line in topic.rows(rng)]
     lines = [
         "# Benchmarks", "",
-        "Made by `benchmarks/run.py`; not edited by hand. The plain side is the same method as a loop over pixels with",
-        "numpy (pandas for q), in the same run. Rates are per second of CPU time.", "",
+        "Made by `benchmarks/run.py`; not edited by hand. The other side ran in the same run: a public package in an",
+        "environment of its own, or the same method as a plain loop. Rates are per second of CPU time unless the unit",
+        "says otherwise.", "",
         f"Python {platform.python_version()}, numpy {np.__version__}, {os.cpu_count()} cores.", "",
-        "| work | unit | toolkit | plain | ratio | |", "| --- | --- | ---: | ---: | ---: | --- |",
+        "| work | unit | toolkit | other | ratio | |", "| --- | --- | ---: | ---: | ---: | --- |",
     ]  # fmt: skip
-    lines += [
-        f"| {r['work']} | {r['unit']} | {r['toolkit']:,.0f} | {r['plain']:,.0f} | {r['ratio']:,.1f} | {r['note']} |"
-        for r in rows
-    ]
+    for r in rows:
+        rates = " | ".join(digits(r[name]) for name in ("toolkit", "plain", "ratio"))
+        lines.append(f"| {r['work']} | {r['unit']} | {rates} | {r['note']} |")
     TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 

@@ -146,7 +146,7 @@ def rows(rng: np.random.Generator) -> list[dict[str, object]]:
         apart = np.nanmedian(abs(both - plain_chain(table, days, want, fill)))
         work = f"gap fill and onsets; plain HANTS: {name}"
         lines.append(row(work, "series", ours, slow, f"onsets apart by {apart:.2f} d (median)"))
-    part = series.chunk(y=25)
+    part = series.chunk(y=75)
     with dask.config.set(scheduler="threads", num_workers=2):
         ours = n / wall(lambda: seasons.onsets(lst.fill_gaps(part)).compute())
     slow = few / wall(lambda: plain_chain(table, days, want, plain["a curve for each year"]), repeat=1)

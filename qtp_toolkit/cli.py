@@ -156,10 +156,10 @@ def _connected(scheduler: str | None) -> Iterator[None]:
     if scheduler is None:
         yield
         return
-    from distributed import Client as connect  # noqa: N813, PLC0415  to what the user started
+    from distributed import Client  # noqa: PLC0415
 
     try:
-        client = connect(scheduler, timeout=CONNECT_SECONDS)
+        client = Client(scheduler, timeout=CONNECT_SECONDS)  # connects to what the user started
     except (OSError, ValueError) as error:
         typer.echo(f"error: no dask scheduler answers at {scheduler}: {error}", err=True)
         raise typer.Exit(1) from None

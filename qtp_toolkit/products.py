@@ -80,12 +80,13 @@ def save(ds: xr.Dataset | xr.DataArray, name: str) -> Path:
     renames; a process killed between them leaves the earlier product aside, and :func:`open` finds it there.
     """
     from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module)
+    from qtp_toolkit._linkless import LinklessStore  # noqa: PLC0415  (Zarr takes its time)
 
     target = path_of(name)
     ds = ds.to_dataset() if isinstance(ds, xr.DataArray) else ds
     ready = _storable(ds).assign_attrs(product=name, qtp_toolkit_version=__version__, variables=[*map(str, ds)])
     with _staged(target) as stage:
-        ready.to_zarr(stage, mode="w-", zarr_format=3, consolidated=False, encoding=_encoding(ready))
+        ready.to_zarr(LinklessStore(stage), mode="w-", zarr_format=3, consolidated=False, encoding=_encoding(ready))
     return target
 
 

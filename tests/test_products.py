@@ -91,6 +91,13 @@ def test_a_swap_cut_short_loses_nothing(maps):
     assert [each.name for each in path.parent.iterdir()] == ["deformation.zarr"]
 
 
+def test_no_hard_links_are_needed(maps, monkeypatch):
+    """R15: some file systems have none."""
+    monkeypatch.delattr("os.link")
+    products.save(maps, "deformation")
+    xr.testing.assert_equal(products.open("deformation").load(), maps)
+
+
 def test_a_missing_product_names_the_notebook_that_makes_it():
     with pytest.raises(MissingSourceError, match=r"product 'freeze_thaw' is not in .*: run notebook 02_freeze_thaw"):
         products.open("freeze_thaw")

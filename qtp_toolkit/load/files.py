@@ -26,6 +26,7 @@ _HINTS = {
     "I27": "Set parameters.pattern to the way in which your files write their dates.",
     "I18": "Move them away.",
     "I11": "Give the unwrapped phase in rad.",
+    "I12": "Give the unwrapped phase in rad.",
     "M12": "A quality byte that was saved as decimals reads NaN as good; get the original.",
     "M19": "Rename the files as they were delivered, or get them again.",
     "M26": "Rename the files as they were delivered, or get them again.",

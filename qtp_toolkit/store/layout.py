@@ -12,23 +12,13 @@ import numpy as np
 import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
-from zarr.core.buffer import Buffer
-from zarr.storage import LocalStore
 
+from qtp_toolkit._linkless import LinklessStore
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.store.chunks import COMPRESSION, BlockArray
 
 CHUNK_BYTES = 16_000_000
 """Chunks of results are halved along y and x until they are smaller than this."""
-
-
-class LinklessStore(LocalStore):
-    """Zarr's folder, without the hard links that it makes where a file must not exist yet: our lock sees to that."""
-
-    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
-        """Write what is not there."""
-        if not await self.exists(key):
-            await self.set(key, value)
 
 
 class Stored(NamedTuple):

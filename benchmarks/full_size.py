@@ -79,7 +79,7 @@ def deform(folder: str, ratio: str) -> str:
     series = inversion.invert(phase, coherence, reference_date=open_catalog().settings.reference_date)
     displacement = conventions.phase_to_displacement(series["phase"])
     seasons = products.open("freeze_thaw").load()
-    share = xr.open_zarr(ratio)["conductivity_ratio"].chunk(y=BLOCK, x=BLOCK)
+    share = xr.open_zarr(ratio, consolidated=False)["conductivity_ratio"].chunk(y=BLOCK, x=BLOCK)
     index = pecm.indices(seasons, share, like=phase.isel(pair=0), dates=displacement["time"].values)
     before = xr.where(series["reason"] == 0, index["reason"], series["reason"])
     indices = (index["linear_index"], index["composite_index"])
@@ -105,7 +105,10 @@ def truth_of(folder: str, height: int) -> str:
 
 def errors(folder: str) -> dict[str, float]:
     """Median error of rate and amplitude over valid permafrost, and the share of pixels that are valid."""
-    found, truth = store.open_store(folder, name="deformation"), xr.open_zarr(Path(folder) / "truth.zarr")
+    found, truth = (
+        store.open_store(folder, name="deformation"),
+        xr.open_zarr(Path(folder) / "truth.zarr", consolidated=False),
+    )
     frozen = truth["permafrost"].values == 1
     valid = (found["reason"].values == 0) & frozen
     off = {name: found[name].values - truth[name].values for name in ("linear_rate", "seasonal_amplitude")}

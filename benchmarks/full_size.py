@@ -53,12 +53,16 @@ def observed(folder: str) -> tuple[xr.DataArray, xr.DataArray]:
     dates = np.union1d(coordinate(stack, "reference"), coordinate(stack, "secondary"))
     kept, flat = [], []
     for part in (stack, small):
-        height = grid.match(catalog["dem"].load(), part, resampling="average")
-        look = grid.match(catalog["incidence"].load(), part)
+        blocks = {"y": BLOCK, "x": BLOCK}  # the delay of every date must not be made at once
+        height = grid.match(catalog["dem"].load(), part, resampling="average").chunk(blocks)
+        look = grid.match(catalog["incidence"].load(), part).chunk(blocks)
         delay = correct.tropospheric_delay(catalog["era5"].load(), height, look, dates=dates)
         kept.append(correct.remove_delay(part["phase"], delay))
     ramp = correct.fit_ramp(kept[1], weight=small["coherence"]).compute()
-    across, along = (2 * (stack[dim] - stack[dim].mean()) / abs(stack[dim][-1] - stack[dim][0]) for dim in ("x", "y"))
+    across, along = (
+        (2 * (stack[dim] - stack[dim].mean()) / abs(stack[dim][-1] - stack[dim][0])).chunk({dim: BLOCK})
+        for dim in ("x", "y")
+    )
     flat = kept[0] - (ramp["offset"] + ramp["ramp_x"] * across + ramp["ramp_y"] * along).astype("float32")
     settings = catalog.settings
     point = dict(zip(("longitude", "latitude"), settings.reference_point, strict=True))

@@ -15,6 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._errors import MissingSourceError, QtpDataError  # noqa: F401  (imported from here)
+
 TIME, Y, X, PAIR = "time", "y", "x", "pair"
 REFERENCE, SECONDARY = "reference", "secondary"
 THAW_YEAR, STATION, STRATUM, PERCENTILE, DEPTH = "thaw_year", "station", "stratum", "percentile", "depth"
@@ -152,34 +154,6 @@ VARIABLES: dict[str, Variable] = {
     "along": Variable("m", "distance along the line"),
     "across": Variable("m", "distance from the line, positive to its left"),
 }
-
-
-class QtpDataError(ValueError):
-    """Input that the toolkit refuses: says what, where, expected, found and how to mend it."""
-
-    def __init__(
-        self,
-        what: str,
-        *,
-        path: object = None,
-        variable: str | None = None,
-        where: object = None,
-        expected: object = None,
-        found: object = None,
-        hint: str | None = None,
-        code: str | None = None,
-    ) -> None:
-        self.what, self.path, self.variable, self.where = what, path, variable, where
-        self.expected, self.found, self.hint, self.code = expected, found, hint, code
-        parts = [
-            ("file", path), ("variable", variable), ("where", where), ("expected", expected), ("found", found),
-        ]  # fmt: skip
-        text = what.rstrip(".") + "".join(f"; {key}: {value}" for key, value in parts if value is not None) + "."
-        super().__init__(text + (f" {hint}" if hint else ""))
-
-
-class MissingSourceError(QtpDataError, FileNotFoundError):
-    """A source of the catalog, or a product of an earlier notebook, that is not on disk."""
 
 
 def describe(da: xr.DataArray, name: str, **attrs: object) -> xr.DataArray:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -95,3 +97,12 @@ class TestLazy:
         assert is_lazy(out)
         assert not is_lazy(eager)
         xr.testing.assert_allclose(out.compute(), phase_to_displacement(eager))
+
+
+@pytest.mark.parametrize("kind", [QtpDataError, MissingSourceError])
+def test_errors_travel_between_processes_whole(kind):
+    error = kind("no such file", path="a.tif", where=3, expected="one", found="none", hint="Look.", code="M03")
+    back = pickle.loads(pickle.dumps(error))
+    assert type(back) is kind
+    assert str(back) == str(error)
+    assert vars(back) == vars(error)

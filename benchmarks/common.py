@@ -12,23 +12,21 @@ from typing import Any
 
 def cpu(work: Callable[[], object], repeat: int = 3) -> float:
     """Least CPU seconds of a few runs, the first of which (compilation) does not count."""
-    work()
-    spent = []
-    for _ in range(repeat):
-        start = time.process_time()
-        work()
-        spent.append(time.process_time() - start)
-    return min(spent)
+    return _least(work, time.process_time, repeat)
 
 
 def wall(work: Callable[[], object], repeat: int = 3) -> float:
     """Least seconds of a few runs, the first of which (compilation) does not count."""
+    return _least(work, time.perf_counter, repeat)
+
+
+def _least(work: Callable[[], object], clock: Callable[[], float], repeat: int) -> float:
     work()
     spent = []
     for _ in range(repeat):
-        start = time.perf_counter()
+        start = clock()
         work()
-        spent.append(time.perf_counter() - start)
+        spent.append(clock() - start)
     return min(spent)
 
 

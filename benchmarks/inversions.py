@@ -14,7 +14,8 @@ from qtp_toolkit import inversion, network
 from qtp_toolkit.kernels.elimination import make_plan
 
 PIXELS = 20_480
-EPSILONS = tuple(np.geomspace(0.5, 0.05, 5))
+EPSILONS = tuple(np.geomspace(0.5, 0.05, 3))
+PACES = (1.0, 1.9, 1.0)
 MASTER = np.datetime64("2018-08-31")
 
 
@@ -46,14 +47,15 @@ def paper_stack(n_pixels: int, rng: np.random.Generator) -> tuple[xr.DataArray, 
 def loop_inversion(
     phase: np.ndarray, weight: np.ndarray, matrix: np.ndarray, epsilons: tuple[float, ...]
 ) -> np.ndarray:
-    """Weighted least squares, then reweighted once for each epsilon, pixel by pixel with numpy's lstsq."""
+    """Weighted least squares, then reweighted with each epsilon and pace, pixel by pixel with numpy's lstsq."""
     out = np.zeros((matrix.shape[1] + 1, phase.shape[1]))
     for i in range(phase.shape[1]):
         root = np.sqrt(weight[:, i])
         out[1:, i] = np.linalg.lstsq(root[:, None] * matrix, root * phase[:, i], rcond=None)[0]
-        for epsilon in epsilons:
-            root = np.sqrt(weight[:, i] / np.maximum(abs(phase[:, i] - matrix @ out[1:, i]), epsilon))
-            out[1:, i] = np.linalg.lstsq(root[:, None] * matrix, root * phase[:, i], rcond=None)[0]
+        for epsilon, pace in zip(epsilons, PACES, strict=False):
+            misfit = phase[:, i] - matrix @ out[1:, i]
+            root = np.sqrt(weight[:, i] / np.maximum(abs(misfit), epsilon))
+            out[1:, i] += pace * np.linalg.lstsq(root[:, None] * matrix, root * misfit, rcond=None)[0]
     return out
 
 

@@ -145,6 +145,8 @@ def test_closed_form_refusals():
         inversion.invert(phase, norm="l0")
     with pytest.raises(QtpDataError, match="reweightings"):
         inversion.invert(phase, reweightings=0)
+    with pytest.raises(QtpDataError, match="from 1 to below 2"):
+        inversion.invert(phase, relaxation=2.0)
 
 
 def test_closed_form_disconnected_network_on_request():

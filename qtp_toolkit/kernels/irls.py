@@ -34,12 +34,14 @@ SLAB = 128 * LANES
 class Rules(NamedTuple):
     """How pairs are weighted: see the parameters of :func:`invert_network`.
 
-    Solve number k has the weights ``base / clip(abs(residual), low[k], high[k])``: least squares for 1 and 1.
+    Solve number k has the weights ``base / clip(abs(residual), low[k], high[k])``, least squares for 1 and 1, and goes
+    ``pace[k]`` times as far as they say.
     """
 
     table: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    pace: np.ndarray
     snap: bool
     snap_table: np.ndarray
     deviation: bool
@@ -74,6 +76,7 @@ def invert_network(
     *,
     table: np.ndarray,
     epsilons: np.ndarray,
+    relaxation: float = 1.0,
     snap_table: np.ndarray | None = None,
     deviation: bool = False,
 ) -> Result:
@@ -91,6 +94,9 @@ def invert_network(
         Weight of a pair at coherence 0, 1/(n-1), ..., 1; interpolated linearly. Two entries are the fastest.
     epsilons : (k,) array
         The reweightings: weight / max(abs(residual), epsilon), rad, one after the other. Empty: least squares.
+    relaxation : float
+        From 1 to below 2: the last reweighting but one, and every second before it, goes that many times as far as its
+        weighted least-squares solution. 1: none does.
     snap_table : (n,) array, optional
         If given, whole cycles are taken out of the residuals at the end, and one more least-squares solve is done
         with these weights.
@@ -109,7 +115,7 @@ def invert_network(
     """
     dtype = np.float32 if phase.dtype == np.float32 else np.float64
     n_pixels, n_dates = phase.shape[1], len(plan.order)
-    rules = _rules(table, epsilons, snap_table, deviation=deviation, dtype=dtype)
+    rules = _rules(table, epsilons, relaxation, snap_table, deviation=deviation, dtype=dtype)
     work = make_work(plan, dtype, covariance=deviation)
     rows, out = _empty(n_dates, n_pixels, rules, dtype)
     arrays = [phase] if coherence is None else [phase, coherence]
@@ -129,12 +135,15 @@ def invert_network(
     return Result(rows, out.series, out.deviation, agreement, *counts, last_step.copy())
 
 
-def _rules(table, epsilons, snap_table, *, deviation, dtype) -> Rules:
+def _rules(table, epsilons, relaxation, snap_table, *, deviation, dtype) -> Rules:
     eps = np.asarray(epsilons, dtype=np.float64)
     low, high = np.concatenate([[1.0], eps]), np.concatenate([[1.0], np.full(len(eps), np.inf)])
+    pace = np.ones(1 + len(eps))
+    pace[len(eps) - 1 : 0 : -2] = relaxation
     snap = snap_table is not None
     tables = [np.asarray(t).astype(dtype) for t in (table, snap_table if snap else table)]
-    return Rules(tables[0], low.astype(dtype), high.astype(dtype), snap, tables[1], deviation)
+    numbers = [values.astype(dtype) for values in (low, high, pace)]
+    return Rules(tables[0], *numbers, snap, tables[1], deviation)
 
 
 def _empty(n_dates: int, n_pixels: int, rules: Rules, dtype: type) -> tuple[np.ndarray, _Out]:
@@ -179,14 +188,14 @@ def _solve_blocks(phase, coherence, n_pixels, plan, rules, work, out):  # noqa: 
         _load(phase, coherence, begin, plan, work)
         _look_up(rules.table, work)
         for k in range(last + 1):
-            solve(plan, rules.low[k], rules.high[k], work)
+            solve(plan, rules.low[k], rules.high[k], rules.pace[k], work)
         _judge(begin, plan, work, out)
         low, high = rules.low[last], rules.high[last]
         if rules.snap:
             _snap(work)
             _look_up(rules.snap_table, work)
             low, high = rules.low[0], rules.high[0]
-            solve(plan, low, high, work)
+            solve(plan, low, high, rules.pace[0], work)
         link(plan, work)
         _agreement(begin, plan, work, out)
         _store_phases(begin, plan, work.total, work.linked, out.series, out.summary)

@@ -49,11 +49,11 @@ def make_work(plan: Plan, dtype: type, *, covariance: bool) -> Work:
 
 
 @jit
-def solve(plan, low, high, work):
-    """Correct the phases once, with weights ``base / clip(abs(residual), low, high)``."""
+def solve(plan, low, high, pace, work):
+    """Correct the phases once, with weights ``base / clip(abs(residual), low, high)``: ``pace`` times what they say."""
     factor(plan, low, high, work)
     substitute(plan, work)
-    update(plan, work)
+    update(plan, pace, work)
 
 
 @jit
@@ -87,8 +87,8 @@ def factor(plan, low, high, work):
             for e in range(1, plan.start[u + 1] - bridge):
                 s = plan.target[t]
                 t += 1
-                gift = share * load(conductance, bridge + e) + part * load(conductance, ridge + e)
-                store(conductance, s, load(conductance, s) + gift)
+                own = load(conductance, s) + share * load(conductance, bridge + e)
+                store(conductance, s, own + part * load(conductance, ridge + e))
         for k in range(plan.single_start[v], plan.give_start[v + 1]):
             u, bridge = plan.giver[k], plan.bridge[k]
             share = load(conductance, bridge) * load(pivot, u)
@@ -118,14 +118,15 @@ def substitute(plan, work):
 
 
 @jit
-def update(plan, work):
-    """Add the correction to the phases, and take it out of the residuals."""
+def update(plan, pace, work):
+    """Add ``pace`` times the correction to the phases, and take it out of the residuals."""
     residual, step, total = work.residual, work.step, work.total
+    share = spread(step, pace)
     for v in range(len(plan.order)):
         own = load(step, v)
-        store(total, v, load(total, v) + own)
+        store(total, v, load(total, v) + share * own)
         for p in range(plan.pair_start[v], plan.pair_start[v + 1]):
-            store(residual, p, load(residual, p) - (load(step, plan.far[p]) - own))
+            store(residual, p, load(residual, p) - share * (load(step, plan.far[p]) - own))
 
 
 @jit

@@ -8,6 +8,7 @@ in FOLDER already is not made again.
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -40,18 +41,18 @@ def ingest(folder: str, height: int) -> int:
     stack = interferograms.interferograms(truth).isel(y=rows_of(height))
     with dask.config.set(scheduler="threads", num_workers=THREADS):
         store.ingest(stack, folder, storage="compact", progress=True)
-    return sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in Path(folder, "runs", "interferograms").rglob("*") if path.is_file())
 
 
 def observed(folder: str) -> tuple[xr.DataArray, xr.DataArray]:
     """Phase of the store, corrected as notebook 05 does, and its coherence; lazy.
 
-    The ramps and the level at the reference area, a few numbers per pair, are found first, the ramps on the quicklook.
+    What is a few numbers per pair is found first: the ramps on the quicklook, the level at the reference area.
     """
     catalog, stack = open_catalog(), store.open_store(folder)
     small = store.open_store(folder, quicklook=True)
-    dates = np.union1d(coordinate(stack, "reference"), coordinate(stack, "secondary"))
-    kept, flat = [], []
+    dates = np.union1d(*(conventions.coordinate(stack, name) for name in ("reference", "secondary")))
+    kept = []
     for part in (stack, small):
         blocks = {"y": BLOCK, "x": BLOCK}  # the delay of every date must not be made at once
         height = grid.match(catalog["dem"].load(), part, resampling="average").chunk(blocks)
@@ -59,22 +60,12 @@ def observed(folder: str) -> tuple[xr.DataArray, xr.DataArray]:
         delay = correct.tropospheric_delay(catalog["era5"].load(), height, look, dates=dates)
         kept.append(correct.remove_delay(part["phase"], delay))
     ramp = correct.fit_ramp(kept[1], weight=small["coherence"]).compute()
-    across, along = (
-        (2 * (stack[dim] - stack[dim].mean()) / abs(stack[dim][-1] - stack[dim][0])).chunk({dim: BLOCK})
-        for dim in ("x", "y")
-    )
-    flat = kept[0] - (ramp["offset"] + ramp["ramp_x"] * across + ramp["ramp_y"] * along).astype("float32")
+    flat = correct.deramp(kept[0], ramp=ramp)
     settings = catalog.settings
     point = dict(zip(("longitude", "latitude"), settings.reference_point, strict=True))
     area = correct.reference_area(stack["phase"].isel(pair=0), radius_m=settings.reference_radius_m, **point)
-    y, x = (np.flatnonzero(area.any(dim).values) for dim in ("x", "y"))
-    box = {"y": slice(y[0], y[-1] + 1), "x": slice(x[0], x[-1] + 1)}
-    level = flat.isel(box).where(area.isel(box)).mean(("y", "x")).compute()
-    return (flat - level).astype("float32").assign_attrs(units="rad"), stack["coherence"]
-
-
-def coordinate(stack: xr.Dataset, name: str) -> np.ndarray:
-    return conventions.coordinate(stack, name)
+    level = correct.reference_level(flat, area).compute()
+    return flat - level, stack["coherence"]
 
 
 def deform(folder: str, ratio: str) -> str:
@@ -121,6 +112,15 @@ def errors(folder: str) -> dict[str, float]:
     }
 
 
+def made_in(folder: str, height: int) -> tuple[int, float]:
+    """Bytes of a strip's store, and the seconds that making it took, now or when it was made."""
+    note = Path(folder) / "made.json"
+    size, seconds, *_ = in_child(ingest, folder, height)
+    if not note.exists():
+        note.write_text(json.dumps(seconds), encoding="utf-8")
+    return size, json.loads(note.read_text(encoding="utf-8"))
+
+
 def main(folder: Path, heights: list[int]) -> None:
     lines = [
         "# Full size", "",
@@ -132,7 +132,7 @@ def main(folder: Path, heights: list[int]) -> None:
     for height in heights:
         here = str(folder / f"rows_{height}")
         Path(here).mkdir(parents=True, exist_ok=True)
-        size, made, *_ = in_child(ingest, here, height)
+        size, made = made_in(here, height)
         ratio = in_child(truth_of, here, height)[0]
         _, wall, spent, peak = in_child(deform, here, ratio)
         off, pixels = errors(here), (rows_of(height).stop - rows_of(height).start) * 2778

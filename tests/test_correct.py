@@ -168,6 +168,24 @@ def test_closed_form_ramp():
     np.testing.assert_allclose(correct.deramp(phase), 0, atol=1e-12)
 
 
+def test_closed_form_ramp_of_the_quicklook_serves_the_whole_grid(no_compute):
+    """Planes found on means of 8 x 8 pixels, whose edges lie elsewhere, are those of the pixels."""
+    values = np.stack([plane((16, 24), 1.0, 2.0, -3.0), plane((16, 24), 0.0, 0.5, 0.0)])
+    phase = image(values)
+    small = phase.coarsen(y=8, x=8).mean().assign_attrs(units="rad")
+    ramp = correct.fit_ramp(small)
+    with no_compute():
+        flat = correct.deramp(phase.chunk(y=8, x=8), ramp=ramp)
+    assert flat.data.numblocks == (1, 2, 3)
+    assert max(flat.data.chunksize) == 8
+    np.testing.assert_allclose(flat, 0, atol=1e-12)
+    np.testing.assert_allclose(correct.deramp(phase, ramp=ramp), 0, atol=1e-12)
+    with pytest.raises(QtpDataError, match="no planes of fit_ramp"):
+        correct.deramp(phase, ramp=ramp.drop_attrs())
+    with pytest.raises(QtpDataError, match="of other pairs"):
+        correct.deramp(phase, ramp=ramp.isel(pair=[1, 0]))
+
+
 def test_closed_form_ramp_leaves_out_mask_missing_and_weightless(rng):
     surface = plane((20, 20), 1.0, 2.0, -3.0)
     signal = np.zeros((20, 20))
@@ -220,6 +238,9 @@ def test_closed_form_reference_by_mask_and_window():
     window = correct.set_reference(phase, (450_500.0, 3_898_500.0, 452_500.0, 3_899_500.0))
     xr.testing.assert_identical(window, out)
     assert out.attrs == phase.attrs
+    level = correct.reference_level(phase, inside)
+    np.testing.assert_allclose(level, [values[0, 1, 2], values[1, 1, 1:3].mean()])
+    assert level.attrs["units"] == "rad"
 
 
 def test_closed_form_reference_refusals():

@@ -1,7 +1,7 @@
 """What is taken out of interferograms: troposphere, ramps, the reference, masks (paper section 3.7)."""
 
 from qtp_toolkit.correct._ramp import deramp, fit_ramp
-from qtp_toolkit.correct._reference import apply_mask, coherent_area, reference_area, set_reference
+from qtp_toolkit.correct._reference import apply_mask, coherent_area, reference_area, reference_level, set_reference
 from qtp_toolkit.correct._troposphere import pair_difference, remove_delay, tropospheric_delay
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "fit_ramp",
     "pair_difference",
     "reference_area",
+    "reference_level",
     "remove_delay",
     "set_reference",
     "tropospheric_delay",

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import X, Y, describe, require
+from qtp_toolkit.conventions import REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, describe, is_lazy, require
+
+_AXES = {X: ("ramp_x_middle", "ramp_x_half"), Y: ("ramp_y_middle", "ramp_y_half")}
 
 
 def fit_ramp(
@@ -17,7 +19,8 @@ def fit_ramp(
     -------
     xarray.Dataset
         ``offset`` (rad, in the middle of the grid), ``ramp_x`` and ``ramp_y`` (rad from the middle to the edge with the
-        largest coordinate), dims of the phase without ``y, x``; float64. Lazy if the phase is lazy.
+        largest coordinate), dims of the phase without ``y, x``; float64. Attributes hold middle and half width of the
+        grid, so that the planes can be taken out of another grid. Lazy if the phase is lazy.
     """
     require(phase, dims=(Y, X), units="rad")
     usable = phase.notnull()
@@ -39,12 +42,17 @@ def fit_ramp(
         {
             name: solved.isel(term=k).assign_attrs(units="rad", long_name=text)
             for k, (name, text) in enumerate(words.items())
-        }
+        },
+        attrs={key: number for dim, keys in _AXES.items() for key, number in zip(keys, _span(phase[dim]), strict=True)},
     )
 
 
 def deramp(
-    phase: xr.DataArray, *, weight: xr.DataArray | None = None, mask: xr.DataArray | None = None
+    phase: xr.DataArray,
+    *,
+    weight: xr.DataArray | None = None,
+    mask: xr.DataArray | None = None,
+    ramp: xr.Dataset | None = None,
 ) -> xr.DataArray:
     """Take a plane ``a + b x + c y`` out of each interferogram, fitted on the reliable pixels.
 
@@ -56,11 +64,20 @@ def deramp(
         Weight of the pixels in the fit, e.g. the coherence; NaN counts as 0.
     mask : xarray.DataArray, optional
         True where pixels are left out of the fit: water, or ground that is known to move. They are still corrected.
+    ramp : xarray.Dataset, optional
+        Planes that :func:`fit_ramp` found already, on this grid or a coarser one of the same coordinates (the quicklook
+        of a store), best in memory; ``weight`` and ``mask`` then have no part.
 
     Returns
     -------
     xarray.DataArray
-        rad, dims and dtype of the input. Lazy if the input is lazy; a lazy stack is then read twice.
+        rad, dims and dtype of the input. Lazy if the input is lazy; a lazy stack is then read twice, block by block if
+        the planes are given: without them each block waits for all others.
+
+    Raises
+    ------
+    QtpDataError
+        If ``ramp`` is not from :func:`fit_ramp`, or of other pairs.
 
     Notes
     -----
@@ -72,25 +89,48 @@ def deramp(
     ----------
     Chen et al. 2022, section 3.7 ("a linear deramping approach").
     """
-    ramp = fit_ramp(phase, weight=weight, mask=mask).astype(phase.dtype)
-    across, along = (_normalized(phase[dim]).astype(phase.dtype) for dim in (X, Y))
+    ramp = fit_ramp(phase, weight=weight, mask=mask) if ramp is None else _checked(ramp, phase)
+    across, along = (_along(phase, dim, ramp) for dim in (X, Y))
+    ramp = ramp.astype(phase.dtype)
     note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
     out = phase - ((ramp.offset + ramp.ramp_x * across) + ramp.ramp_y * along)
     return describe(out.transpose(*phase.dims), "phase", **note)
 
 
-def _normalized(axis: xr.DataArray) -> xr.DataArray:
-    """Coordinate from -1 to 1 along its axis; 0 if there is one pixel only."""
-    values = axis.values.astype(np.float64)
-    middle, half = (values.max() + values.min()) / 2, (values.max() - values.min()) / 2
-    return xr.DataArray((values - middle) / (half or 1.0), dims=axis.dims, coords={axis.dims[0]: axis.values})
+def _checked(ramp: xr.Dataset, phase: xr.DataArray) -> xr.Dataset:
+    """Planes of the very pairs of the phase, without the coordinates that say so."""
+    if not set(sum(_AXES.values(), ())) <= set(ramp.attrs):
+        raise QtpDataError("these are no planes of fit_ramp", expected=sum(_AXES.values(), ()), found=list(ramp.attrs))
+    shared = [name for name in (REFERENCE, SECONDARY) if name in phase.coords and name in ramp.coords]
+    if not all(np.array_equal(coordinate(phase, name), coordinate(ramp, name)) for name in shared):
+        raise QtpDataError("the planes are of other pairs than the phase", expected="the same pairs in the same order")
+    return ramp.reset_coords(drop=True)
+
+
+def _span(axis: xr.DataArray) -> tuple[float, float]:
+    """Middle and half width of a coordinate; 1 for the latter if there is one pixel only."""
+    low, high = float(axis.min()), float(axis.max())
+    return (high + low) / 2, (high - low) / 2 or 1.0
+
+
+def _normalized(axis: xr.DataArray, span: tuple[float, float]) -> xr.DataArray:
+    """Coordinate from -1 to 1 along its axis."""
+    values = (axis.values.astype(np.float64) - span[0]) / span[1]
+    return xr.DataArray(values, dims=axis.dims, coords={axis.dims[0]: axis.values})
+
+
+def _along(phase: xr.DataArray, dim: str, ramp: xr.Dataset) -> xr.DataArray:
+    """Coordinate as the planes count it; in the blocks of the phase, lest the planes are made at full size at once."""
+    first, second = _AXES[dim]
+    axis = _normalized(phase[dim], (ramp.attrs[first], ramp.attrs[second])).astype(phase.dtype)
+    return axis.chunk({dim: phase.chunksizes[dim]}) if is_lazy(phase) else axis
 
 
 def _moments(values: xr.DataArray, *, highest: int) -> xr.DataArray:
     """Sum values times x ** a times y ** b, first along x, then along y; in float64."""
     out = values
     for dim, power in ((X, "power_x"), (Y, "power_y")):
-        axis = _normalized(values[dim])
+        axis = _normalized(values[dim], _span(values[dim]))
         powers = axis ** xr.DataArray(np.arange(highest + 1), dims=power)
         out = xr.dot(out, powers, dim=dim)
     return out

@@ -87,6 +87,40 @@ def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
     )
 
 
+def reference_level(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, float]) -> xr.DataArray:
+    """Mean of each interferogram (or date) over a reference area: what :func:`set_reference` subtracts.
+
+    Of a stack that does not fit into memory, compute this first and subtract it: a few numbers, for which otherwise
+    every block would wait.
+
+    Parameters
+    ----------
+    phase, where
+        As for :func:`set_reference`.
+
+    Returns
+    -------
+    xarray.DataArray
+        Unit of the input, its dims without ``y, x``, and its dtype. Lazy if the input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        As :func:`set_reference`.
+    """
+    require(phase, dims=(Y, X))
+    area = _crop(phase, where)
+    number = area.notnull().sum((Y, X))
+    mean = area.sum((Y, X), dtype=np.float64) / number.where(number > 0)
+    lead = [dim for dim in phase.dims if dim not in (Y, X)]
+    mean = mean.chunk(dict.fromkeys(lead, -1)) if is_lazy(mean) else mean
+    mean = xr.apply_ufunc(
+        _refuse_nan, mean, input_core_dims=[lead], output_core_dims=[lead], kwargs={"labels": _labels(phase, lead)},
+        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
+    )  # fmt: skip
+    return mean.astype(phase.dtype).rename(phase.name).assign_attrs(phase.attrs)
+
+
 def set_reference(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, float]) -> xr.DataArray:
     """Make the phase relative to a reference area: subtract its mean from each interferogram (or date).
 
@@ -108,17 +142,7 @@ def set_reference(phase: xr.DataArray, where: xr.DataArray | tuple[float, float,
         If the area is empty or outside the grid; listing the interferograms without a valid pixel in the area (when
         the values are computed, if the input is lazy).
     """
-    require(phase, dims=(Y, X))
-    area = _crop(phase, where)
-    number = area.notnull().sum((Y, X))
-    mean = area.sum((Y, X), dtype=np.float64) / number.where(number > 0)
-    lead = [dim for dim in phase.dims if dim not in (Y, X)]
-    mean = mean.chunk(dict.fromkeys(lead, -1)) if is_lazy(mean) else mean
-    mean = xr.apply_ufunc(
-        _refuse_nan, mean, input_core_dims=[lead], output_core_dims=[lead], kwargs={"labels": _labels(phase, lead)},
-        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
-    )  # fmt: skip
-    out = phase - mean.astype(phase.dtype)
+    out = phase - reference_level(phase, where)
     return out.transpose(*phase.dims).rename(phase.name).assign_attrs(phase.attrs)
 
 

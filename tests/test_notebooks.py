@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from qtp_toolkit import products
+from qtp_toolkit import products, store
 from qtp_toolkit.reproduce import find_notebooks, notebooks_folder, reproduce
 
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
@@ -129,15 +129,40 @@ def test_every_product_has_one_maker_and_every_figure_a_notebook():
     assert {figure for nb in notebooks for figure in nb.figures} >= FIGURES
 
 
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """All notebooks on the tiny scene: what the run says of them, and its folder."""
+    out = tmp_path_factory.mktemp("run")
+    catalog = notebooks_folder().parent / "data_catalog.yaml"
+    return reproduce(scene="tiny", catalog=catalog, out=out, progress=False), out
+
+
 @pytest.mark.notebooks
 @pytest.mark.timeout(1200)
-def test_all_notebooks_run_on_the_tiny_scene(tmp_path):
-    done = reproduce(
-        scene="tiny", catalog=notebooks_folder().parent / "data_catalog.yaml", out=tmp_path, progress=False
-    )
+def test_all_notebooks_run_on_the_tiny_scene(run):
+    done, out = run
     assert [nb for nb in done["notebooks"] if nb["status"] != "done"] == []
-    assert {path.stem for path in (tmp_path / "figures").glob("*.png")} >= FIGURES
-    assert len(list((tmp_path / "maps").glob("*.tif"))) >= 2
-    told = json.loads((tmp_path / "report.json").read_text())
+    assert {path.stem for path in (out / "figures").glob("*.png")} >= FIGURES
+    assert len(list((out / "maps").glob("*.tif"))) >= 2
+    told = json.loads((out / "report.json").read_text())
     assert {row["notebook"] for row in told["checks"]} == set(NAMES)
     assert all(row["passed"] for row in told["checks"])
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(1200)
+def test_the_program_of_the_scaling_page_makes_the_maps_of_the_notebooks(run, tmp_path, monkeypatch):
+    """The notebooks' functions from a compact store, as docs/scaling.md writes them.
+
+    Its ramps come from the 105 points that the quicklook has of so small a scene.
+    """
+    page = (notebooks_folder().parent / "docs" / "scaling.md").read_text(encoding="utf-8")
+    monkeypatch.setenv("QTP_SCENE", "tiny")
+    monkeypatch.setenv("QTP_OUTPUT", str(run[1]))
+    monkeypatch.chdir(tmp_path)
+    exec(compile(re.search(r"```python\n(.*?)```", page, re.DOTALL).group(1), "scaling.md", "exec"), {})
+    stored, saved = store.open_store("area", name="deformation").load(), products.open("deformation").load()
+    valid = (stored["reason"] == 0) & (saved["reason"] == 0)
+    assert valid.sum() > 0.9 * (saved["reason"] == 0).sum()
+    for name in ("linear_rate", "seasonal_amplitude"):
+        assert abs(stored[name] - saved[name]).where(valid).median() < 0.25

@@ -113,19 +113,19 @@ def errors(folder: str) -> dict[str, float]:
 
 
 def made_in(folder: str, height: int) -> tuple[int, float]:
-    """Bytes of a strip's store, and the seconds that making it took, now or when it was made."""
+    """Bytes of a strip's store, and the CPU seconds that making it took, now or when it was made."""
     note = Path(folder) / "made.json"
-    size, seconds, *_ = in_child(ingest, folder, height)
     if not note.exists():
-        note.write_text(json.dumps(seconds), encoding="utf-8")
-    return size, json.loads(note.read_text(encoding="utf-8"))
+        size, _, seconds, _ = in_child(ingest, folder, height)
+        note.write_text(json.dumps([size, seconds]), encoding="utf-8")
+    return tuple(json.loads(note.read_text(encoding="utf-8")))
 
 
 def main(folder: Path, heights: list[int]) -> None:
     lines = [
         "# Full size", "",
         f"Made by `benchmarks/full_size.py`; not edited by hand. 2778 columns, 466 pairs, {THREADS} threads.", "",
-        "| rows | million pixels | store (GB) | scene to store (min) | inversion + fit (min) | CPU (min) |"
+        "| rows | million pixels | store (GB) | scene to store (CPU min) | inversion + fit (min) | CPU (min) |"
         " microseconds of CPU per pixel | peak memory (GB) | rate (mm/yr) | amplitude (mm) | valid |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]  # fmt: skip

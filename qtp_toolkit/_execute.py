@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qtp_toolkit._pages import write_page
+
 CONNECT = (
     "import os\nfrom dask.distributed import Client\nClient(os.environ['QTP_SCHEDULER'])"  # becomes dask's scheduler
 )
@@ -114,7 +116,7 @@ def execute(
         outcome.cell = current.get("cell", "")
     elif log.exists():
         log.unlink()
-    _export(nb, out / "notebooks" / f"{path.stem}.html", title=path.stem)
+    write_page(nb, out / "notebooks" / f"{path.stem}.html", title=path.stem)
     return outcome
 
 
@@ -131,17 +133,6 @@ def _manager() -> Any:
             return KernelSpec(argv=argv, display_name="Python 3", language="python", metadata=encrypted)
 
     return AsyncKernelManager(kernel_name="python3", kernel_spec_manager=OwnKernel())
-
-
-def _export(nb: Any, path: Path, *, title: str) -> None:
-    from nbconvert import HTMLExporter  # noqa: PLC0415
-
-    for cell in nb.cells:  # displays of scripts only, which a page cannot show
-        shown = [output for output in cell.get("outputs", []) if output.get("data", True)]
-        if "outputs" in cell:
-            cell.outputs = shown
-    html, _ = HTMLExporter().from_notebook_node(nb, resources={"metadata": {"name": title}})
-    path.write_text(html, encoding="utf-8")
 
 
 def _last(text: str) -> str:

@@ -1,0 +1,45 @@
+"""Executed notebooks as pages that need nothing from elsewhere: equations are MathML, no script is fetched."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+_TEX = re.compile(r"(?P<code>```.*?```|`[^`]*`)|\$\$(?P<block>.+?)\$\$|\$(?P<line>[^$\n]+?)\$", re.DOTALL)
+_MARKUP = str.maketrans({"*": "&#x2A;", "_": "&#x5F;", "`": "&#x60;"})
+
+_TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
+{%- block html_head_js_requirejs -%}{%- endblock -%}
+{%- block html_head_js_mathjax -%}{%- endblock -%}
+{%- block html_head_js_mermaidjs -%}{%- endblock -%}
+"""
+
+
+def write_page(nb: Any, path: Path, *, title: str) -> None:
+    """Write an executed notebook (which is changed) as one HTML file."""
+    from nbconvert import HTMLExporter  # noqa: PLC0415
+
+    for cell in nb.cells:
+        if cell.cell_type == "markdown":
+            cell.source = equations(cell.source)
+        elif "outputs" in cell:  # displays of scripts only, which a page cannot show
+            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+    exporter = HTMLExporter(raw_template=_TEMPLATE)
+    html, _ = exporter.from_notebook_node(nb, resources={"metadata": {"name": title}})
+    path.write_text(html, encoding="utf-8")
+
+
+def equations(text: str) -> str:
+    """Replace the TeX of Markdown by MathML, which browsers draw by themselves; code stays as it is."""
+    return _TEX.sub(_drawn, text)
+
+
+def _drawn(found: re.Match) -> str:
+    from latex2mathml.converter import convert  # noqa: PLC0415
+
+    if found["code"] is not None:
+        return found["code"]
+    if found["line"] is not None:
+        return convert(found["line"]).translate(_MARKUP)
+    return convert(found["block"].strip(), display="block").translate(_MARKUP)

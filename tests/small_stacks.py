@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import math
 import os
 import signal
 import time
 from pathlib import Path
+from unittest import mock
 
 import dask.array as da
 import numpy as np
@@ -17,6 +20,7 @@ import xarray as xr
 from qtp_toolkit import load
 from qtp_toolkit.conventions import describe
 from qtp_toolkit.store import ingest, write_blocks
+from qtp_toolkit.store.run import mark_done
 
 DATES = ["20180101", "20180113", "20180125", "20180206"]
 PAIRS = [(a, b) for k, a in enumerate(DATES) for b in DATES[k + 1 :]]
@@ -76,6 +80,38 @@ def slow_write(folder):
     """Write a result that takes its time."""
     stack = lazy(delay=0.01, rows=8, columns=8)
     write_blocks(stack.map(abs), folder, name="maps", block=8, memory_budget=40_000)
+
+
+def die_after(work, folder, steps=math.inf):
+    """Kill this process after so many files were flushed or named. Else tell how many it took."""
+    count = itertools.count(1)
+
+    def step(function):
+        def counted(*arguments, **options):
+            if next(count) > steps:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return function(*arguments, **options)
+
+        return counted
+
+    with (
+        mock.patch.object(Path, "replace", step(Path.replace)),
+        mock.patch("os.fsync", step(lambda handle: None)),
+    ):
+        work(folder)
+    return next(count)
+
+
+def ingest_when_told(folder, told):
+    """Ingest, but wait before the first marker."""
+    real = mark_done
+
+    def mark(*arguments):
+        told.wait()
+        real(*arguments)
+
+    with mock.patch("qtp_toolkit.store.stack.mark_done", mark):
+        slow_ingest(folder)
 
 
 def deadly(block, block_info=None, *, at):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+
+import dask
 import dask.array as da
 import numpy as np
 import pandas as pd
@@ -20,6 +24,7 @@ from qtp_toolkit.conventions import describe
 from qtp_toolkit.store import ingest, open_store, slab_memory, write_blocks
 from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.compact import decimate
+from qtp_toolkit.store.work import progress_bar
 
 
 @pytest.fixture(autouse=True)
@@ -38,8 +43,9 @@ def rasters(tmp_path):
 @pytest.mark.parametrize("rows", [40, 16, 7])
 def test_round_trip(rasters, tmp_path, no_compute, rows):
     stack = rasters(chunks={"y": rows, "x": 11})
-    before = digest(tmp_path / "rasters")
+    before, given = digest(tmp_path / "rasters"), stack.copy()
     ingest(stack, tmp_path / "store", block=16)
+    xr.testing.assert_identical(stack, given)
     with no_compute():
         back = open_store(tmp_path / "store")
     assert back["phase"].chunks == ((6,), (16, 16, 8), (16, 14))
@@ -79,11 +85,17 @@ def test_phase_beyond_compact_storage_is_refused_with_its_pair(tmp_path, value, 
     assert open_store(tmp_path)["phase"].values[3, 40, 5] == np.float32(value)
 
 
-def test_coherence_in_bytes_is_refused(tmp_path):
-    """I04: 0..255 where 0..1 should be."""
+@pytest.mark.parametrize("storage", ["float32", "compact"])
+@pytest.mark.parametrize(("scale", "told"), [(255, "0 to 2"), (-1, "-0.99")])
+def test_coherence_in_bytes_is_refused(tmp_path, storage, scale, told):
+    """I04: 0..255 where 0..1 should be, however it would be stored."""
     stack = lazy()
-    stack["coherence"] = (stack["coherence"] * 255).assign_attrs(units="1")
-    refused(ingest, stack, tmp_path, storage="compact", block=16, code="I04")
+    stack["coherence"] = (stack["coherence"] * scale).assign_attrs(units="1")
+    with dask.config.set(scheduler="synchronous"):
+        message = refused(ingest, stack, tmp_path, storage=storage, block=16, code="I04")
+    assert "coherence leaves 0..1" in message
+    assert "2018-01-01 2018-01-13" in message
+    assert told in message
 
 
 def test_quicklook_is_means_of_8_by_8_pixels_pair_by_pair(tmp_path):
@@ -240,6 +252,44 @@ def test_property_any_region_is_what_numpy_gives(on_disk, data):
         for size in numbers.shape
     ]
     np.testing.assert_array_equal(array[tuple(cut)], numbers[tuple(cut)])
+
+
+def test_by_default_a_block_is_64_by_64_pixels_with_all_pairs(tmp_path):
+    ingest(lazy(), tmp_path)
+    assert open_store(tmp_path)["phase"].chunks == ((6,), (64, 6), (45,))
+    (meta,) = tmp_path.glob("runs/*/*/data.zarr/phase/zarr.json")
+    about = json.loads(meta.read_text())
+    assert about["chunk_grid"]["configuration"]["chunk_shape"] == [6, 64, 64]
+    assert [codec["name"] for codec in about["codecs"]] == ["bytes", "blosc", "crc32c"]
+
+
+@pytest.mark.parametrize("work", ["ingest", "write_blocks"])
+def test_blocks_under_way_at_once_fit_into_a_third_of_the_budget(tmp_path, monkeypatch, work):
+    """R13: three fit, on however many processors; the next ones are made when these are through."""
+    monkeypatch.setattr("qtp_toolkit.store.blocks.CPU_COUNT", 8)
+    monkeypatch.setattr("qtp_toolkit.store.windows.CPU_COUNT", 8)
+    calls, compute = [], dask.compute
+    monkeypatch.setattr(dask, "compute", lambda *tasks, **how: (calls.append((len(tasks), how)), compute(*tasks))[1])
+    if work == "ingest":
+        ingest(lazy(), tmp_path, block=16, memory_budget=3 * 3.5 * 4 * 6 * 16 * 45)
+    else:
+        write_blocks(lazy()["phase"], tmp_path, name="maps", block=16, memory_budget=3 * 3.5 * 4 * 6 * 16 * 16)
+    groups = [(number, how["num_workers"]) for number, how in calls if "num_workers" in how]
+    assert {workers for _, workers in groups} == {3}
+    assert [number for number, _ in groups] == ([10] if work == "ingest" else [12, 3])
+
+
+def test_progress_is_shown_on_request_and_begins_where_the_work_was_left(tmp_path, capsys):
+    write_blocks(lazy(), tmp_path, name="maps", block=32)
+    assert not capsys.readouterr().err
+    (marker,) = tmp_path.glob("runs/maps/*/done/32_0")
+    marker.unlink()
+    (tmp_path / "maps.json").unlink()
+    write_blocks(lazy(), tmp_path, name="maps", block=32, progress=True)
+    assert re.search(r"writing maps.*6/6", capsys.readouterr().err)
+    with progress_bar("writing", total=6, done=5, progress=True):
+        pass
+    assert "5/6" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("storage", ["float32", "compact"])

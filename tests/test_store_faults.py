@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import multiprocessing
 import os
@@ -11,8 +12,8 @@ import signal
 import socket
 import subprocess
 import time
+from functools import partial
 from pathlib import Path
-from threading import Timer
 
 import dask
 import dask.array as da
@@ -21,14 +22,25 @@ import psutil
 import pytest
 import xarray as xr
 from small_files import refused
-from small_stacks import chunks_of, digest, lazy, raster_stack, slow_ingest, slow_write
+from small_stacks import (
+    chunks_of,
+    die_after,
+    digest,
+    ingest_when_told,
+    lazy,
+    raster_stack,
+    slow_ingest,
+    slow_write,
+)
 from typer.testing import CliRunner
 
-from qtp_toolkit import cli
+from qtp_toolkit import cli, load
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
 from qtp_toolkit.store import ingest, open_store, write_blocks
-from qtp_toolkit.store.chunks import BlockArray
+from qtp_toolkit.store.chunks import BlockArray, put_file
+from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.lock import _me, locked
+from qtp_toolkit.store.run import mark_done
 
 STATE = {"fail": None, "calls": 0}
 
@@ -57,6 +69,40 @@ def test_a_small_disk_is_refused_before_anything_is_written(tmp_path, monkeypatc
     assert not list(tmp_path.glob("*.lock"))
 
 
+PIXELS = 6 * 70 * 45
+
+
+@pytest.mark.parametrize(
+    ("work", "needed"),
+    [
+        pytest.param(partial(ingest, block=16), 2 * PIXELS * (4 + 2 * 4 / 64), id="ingest"),
+        pytest.param(partial(ingest, block=16, storage="compact"), PIXELS * (2 + 1 + 4 * 4 / 64), id="compact"),
+        pytest.param(partial(write_blocks, name="maps", block=16), 2 * PIXELS * 4, id="write_blocks"),
+    ],
+)
+def test_the_room_that_is_needed_is_that_of_the_numbers_to_come(tmp_path, monkeypatch, work, needed):
+    """R02: one byte less than the numbers take is refused, with the folder."""
+    free, usage = int(needed), shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=free))
+    free -= 1
+    message = refused(work, lazy(), tmp_path, code="R02")
+    assert str(tmp_path) in message
+    free += 1
+    work(lazy(), tmp_path)
+
+
+def test_a_rerun_needs_the_room_of_what_is_left_only(tmp_path, failing, monkeypatch):
+    failing(ValueError("no"))
+    with dask.config.set(scheduler="synchronous"), pytest.raises(ValueError, match="no"):
+        write_blocks(stopping(), tmp_path, name="rate", block=16)
+    failing(None)
+    done = len(list(tmp_path.glob("runs/rate/*/done/*")))
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=64 * 64 * 4 * (16 - done) // 16))
+    assert done > 0
+    write_blocks(stopping(), tmp_path, name="rate", block=16)
+
+
 def _stopping(block, block_info=None):
     STATE["calls"] += 1
     if STATE["fail"] is not None and block_info[0]["chunk-location"][-1] == 2:
@@ -78,9 +124,10 @@ def failing():
     STATE.update(fail=None, calls=0)
 
 
-def test_a_full_disk_keeps_what_is_done(tmp_path, failing):
-    """R02: what is done stays, and the rest is computed when there is room."""
-    failing(OSError(28, "No space left on device"))
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_keeps_what_is_done(tmp_path, failing, number):
+    """R02: what is done stays, and the rest is computed when there is room, on the disk or in the quota."""
+    failing(OSError(number, "No space left on device"))
     with dask.config.set(scheduler="synchronous"):
         message = refused(write_blocks, stopping(), tmp_path, name="rate", block=16, code="R02")
         assert "of 16 blocks of 'rate' are done and kept; the same call resumes" in message
@@ -92,6 +139,25 @@ def test_a_full_disk_keeps_what_is_done(tmp_path, failing):
         write_blocks(stopping(), tmp_path, name="rate", block=16)
     assert STATE["calls"] == 16 - done
     assert (open_store(tmp_path)["rate"] == 2).all()
+
+
+@pytest.mark.parametrize("work", [ingest, partial(write_blocks, name="maps")])
+def test_a_disk_that_is_full_before_a_file_is_flushed_keeps_no_half_of_it(tmp_path, monkeypatch, work):
+    """R02 where no small disk can be mounted: some file systems only find out when they flush."""
+
+    def flush(handle):
+        if len(list(tmp_path.glob("full/runs/*/*/done/[!.]*"))) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with dask.config.set(scheduler="synchronous"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fsync", flush)
+            message = refused(work, lazy(), tmp_path / "full", block=16, code="R02")
+        assert re.search(r"Make room: 2 of \d+ (blocks|windows) of '\w+' are done and kept", message)
+        assert not list(tmp_path.rglob("*.partial"))
+        for folder in ("full", "large"):
+            work(lazy(), tmp_path / folder, block=16)
+    assert digest(tmp_path / "full") == digest(tmp_path / "large")
 
 
 @pytest.fixture
@@ -145,22 +211,28 @@ def _full(*_, **__):
     raise OSError(28, "No space left on device")
 
 
-@pytest.mark.parametrize("kind", ["mounted", "no right", "a file"])
-def test_a_folder_that_cannot_be_written(small_disk, monkeypatch, kind):
-    """R09: told at once, with the folder; nothing was computed."""
-    if kind == "mounted":
-        subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
-    elif kind == "no right":
-        monkeypatch.setattr(os, "open", _denied)
+def test_a_disk_that_is_mounted_read_only(small_disk, no_compute):
+    """R09 on a true file system."""
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    with no_compute():
+        assert str(small_disk) in refused(write_blocks, lazy(), small_disk, name="maps", code="R09")
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EPERM, errno.EROFS, None])
+def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch, no_compute, number):
+    """R09: told at once, with the folder; nothing was computed. The last one is a file."""
+    folder = tmp_path / "notes.txt"
+    if number is None:
+        folder.write_text("mine")
     else:
-        small_disk = small_disk / "notes.txt"
-        small_disk.write_text("mine")
-    message = refused(write_blocks, lazy(), small_disk, name="maps", code="R09")
-    assert str(small_disk) in message
+        monkeypatch.setattr(os, "open", partial(_denied, number=number))
+    with no_compute():
+        for work in (ingest, partial(write_blocks, name="maps")):
+            assert str(folder) in refused(work, lazy(), folder, code="R09")
 
 
-def _denied(*_, **__):
-    raise PermissionError(13, "Permission denied")
+def _denied(*_, number=errno.EACCES, **__):
+    raise OSError(number, os.strerror(number))
 
 
 def test_the_source_is_no_target(tmp_path):
@@ -199,14 +271,37 @@ def test_all_is_on_the_disk_before_it_counts(tmp_path, monkeypatch):
     with dask.config.set(scheduler="synchronous"):
         ingest(lazy(), tmp_path, block=16)
     marks = [k for k, event in enumerate(events) if "/done/" in event and event.startswith("named")]
-    for file in chunks_of(tmp_path):
-        named = events.index(f"named {file}")
-        assert ".partial" in events[named - 1]
-        assert str(file.parent) in events[named : next(k for k in marks if k > named)]
+    (run,) = tmp_path.glob("runs/*/*")
+    for variable in ("phase", "coherence"):
+        for file in chunks_of(tmp_path, variable):
+            named = events.index(f"named {file}")
+            row = 16 * int(file.name.split(".")[2])
+            mark = events.index(f"named {run / 'done' / f'{variable}_{row}_0'}")
+            assert ".partial" in events[named - 1]
+            assert str(file.parent) in events[named:mark]
     pointer = events.index(f"named {tmp_path / 'interferograms.json'}")
     assert events[pointer + 1 :] == [str(tmp_path)]
     for meta in tmp_path.rglob("zarr.json"):
         assert str(meta) in events[: marks[0]]
+    laid_out = events.index(f"named {run / 'run.json'}")
+    assert {str(run), *map(str, list(run.parents)[:3])} <= set(events[laid_out : marks[0]])
+
+
+def test_a_block_is_on_the_disk_before_its_marker(tmp_path, monkeypatch):
+    """The same for results: all variables of a block, flushed, then its marker."""
+    events = []
+    monkeypatch.setattr(os, "fsync", lambda handle: events.append(str(Path(f"/proc/self/fd/{handle}").readlink())))
+    real = Path.replace
+    monkeypatch.setattr(Path, "replace", lambda path, to: (events.append(f"named {to}"), real(path, to))[1])
+    with dask.config.set(scheduler="synchronous"):
+        write_blocks(lazy(), tmp_path, name="maps", block=16)
+    (run,) = tmp_path.glob("runs/*/*")
+    files = [*chunks_of(tmp_path), *chunks_of(tmp_path, "coherence")]
+    assert len(files) == 30
+    for file in files:
+        row, column = (16 * int(number) for number in file.name.split(".")[2:])
+        mark = events.index(f"named {run / 'done' / f'{row}_{column}'}")
+        assert str(file.parent) in events[events.index(f"named {file}") : mark]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
@@ -220,11 +315,17 @@ def test_whatever_stops_the_work_says_how_to_go_on(tmp_path, failing, error):
 
 
 def test_interrupted_by_the_keyboard_the_command_says_how_far_it_came(tmp_path, monkeypatch):
-    """R07, with a true signal in the middle of the work."""
+    """R07, with a true signal in the middle of the work: after the third marker."""
 
     def work(*_, **__):
-        Timer(0.3, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
-        slow_ingest(tmp_path / "store")
+        with monkeypatch.context() as patch:
+            patch.setattr("qtp_toolkit.store.stack.mark_done", marking)
+            slow_ingest(tmp_path / "store")
+
+    def marking(path, *arguments):
+        mark_done(path, *arguments)
+        if len(list((path / "done").glob("[!.]*"))) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr("qtp_toolkit.store.slab_memory", lambda *_, **__: "")
     monkeypatch.setattr("qtp_toolkit.store.ingest", work)
@@ -254,6 +355,23 @@ def test_an_earlier_result_outlives_a_failed_rerun(tmp_path, failing):
     assert STATE["calls"] == calls
 
 
+def test_an_earlier_result_is_there_until_the_pointer_is(tmp_path, monkeypatch):
+    """Whatever happens up to the last moment, the earlier result opens as it was."""
+    write_blocks(lazy(), tmp_path, name="maps", block=32, parameters={"v": 1})
+    before = digest(tmp_path)
+
+    def full(path, *content, **options):
+        if path.name == "maps.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        put_file(path, *content, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("qtp_toolkit.store.run.put_file", full)
+        refused(write_blocks, lazy(), tmp_path, name="maps", block=32, parameters={"v": 2}, code="R02")
+    assert digest(tmp_path).items() >= before.items()
+    xr.testing.assert_equal(open_store(tmp_path, verify=True).load(), lazy().compute())
+
+
 # Killed, resumed
 
 
@@ -267,31 +385,19 @@ def processes():
 @pytest.mark.parametrize("work", [slow_ingest, slow_write])
 def test_killed_at_random_moments_the_outcome_is_bit_identical(tmp_path, work):
     """R01, R14: incomplete stores do not open, halves of files are swept away, the outcome is the same bits."""
-    work(tmp_path / "whole")
-    context = processes()
-    random, partly, folder = np.random.default_rng(5), 0, tmp_path / "killed"
-    for _ in range(3):
-        process = context.Process(target=work, args=(folder,))
+    steps = die_after(work, tmp_path / "whole")
+    context, random, folder = processes(), np.random.default_rng(5), tmp_path / "killed"
+    for at in random.integers(steps // 6, steps // 3, 3):
+        process = context.Process(target=die_after, args=(work, folder, int(at)))
         process.start()
-        before = done = len(list(folder.glob("runs/*/*/done/*")))
-        until = time.monotonic() + 20
-        while process.is_alive() and done == before and time.monotonic() < until:
-            time.sleep(0.002)
-            done = len(list(folder.glob("runs/*/*/done/*")))
-        time.sleep(random.uniform(0, 0.1))
-        process.kill()
         process.join()
-        partly += process.exitcode == -9
-        if process.exitcode != -9:
-            break
-        with pytest.raises(QtpDataError, match="interrupted"):
+        assert process.exitcode == -signal.SIGKILL
+        with pytest.raises(MissingSourceError):
             open_store(folder)
-    assert partly >= 2
     (run,) = folder.glob("runs/*/*")
+    assert len(list(run.glob("done/[!.]*"))) > 1
     for half in (run / "data.zarr/phase/.c.0.0.0.aa.partial", run / "done/.x.bb.partial"):
         half.write_bytes(b"half")
-    for pointer in folder.glob("*.json"):  # the last one may have come to its end
-        pointer.unlink()
     work(folder)
     assert digest(folder) == digest(tmp_path / "whole")
 
@@ -340,6 +446,32 @@ def test_an_input_that_changes_meanwhile_is_not_published(rasters, tmp_path, mon
         open_store(tmp_path / "store")
 
 
+def test_inputs_are_known_by_relative_paths_too(rasters, tmp_path, monkeypatch):
+    """R08: the loaders take what they are given."""
+    rasters()
+    monkeypatch.chdir(tmp_path)
+    paths = sorted(Path("rasters/phase").glob("*.tif"))
+    stack = load.interferograms(paths)
+    assert sorted(identify(stack, {}, code=False)["files"]) == [str(path.absolute()) for path in paths]
+    monkeypatch.setattr("qtp_toolkit.store.stack._turn", lambda *_, **__: os.utime(paths[2], (1, 1)))
+    assert paths[2].name in refused(ingest, stack, tmp_path / "store", block=16, code="R08")
+
+
+def test_another_state_of_the_code_is_another_run(tmp_path, failing, monkeypatch):
+    """R08: results depend on it; what is only copied, on the version."""
+    failing(ValueError("no"))
+    with pytest.raises(ValueError, match="no"):
+        write_blocks(stopping(), tmp_path, name="rate", block=16)
+    with monkeypatch.context() as patch:
+        patch.setattr("qtp_toolkit.store.fingerprint._code", lambda: "edited")
+        message = refused(write_blocks, stopping(), tmp_path, name="rate", block=16, code="R08")
+    assert re.search(r"version \S+\+[0-9a-f]{12} then, \S+\+edited now", message)
+    refused(write_blocks, stopping(), tmp_path, name="rate", block=32, code="R08")
+    one, edited = identify(lazy(), {}, code=False), "9.9"
+    monkeypatch.setattr("qtp_toolkit.__version__", edited)
+    assert identify(lazy(), {}, code=False) == one | {"version": edited}
+
+
 def test_other_numbers_are_another_run(tmp_path, failing):
     failing(ValueError("no"))
     with pytest.raises(ValueError, match="no"):
@@ -381,12 +513,14 @@ def test_a_second_writer_is_refused(tmp_path):
 
 def test_of_two_processes_at_once_one_is_refused(tmp_path):
     """R03 with two true processes: the first writes to its end, undisturbed."""
-    process = processes().Process(target=slow_ingest, args=(tmp_path / "store",))
+    context = processes()
+    told = context.Event()
+    process = context.Process(target=ingest_when_told, args=(tmp_path / "store", told))
     process.start()
-    until = time.monotonic() + 20
-    while not list(tmp_path.glob("store/runs/*/*/run.json")) and time.monotonic() < until:
+    while not list(tmp_path.glob("store/runs/*/*/run.json")) and process.is_alive():
         time.sleep(0.002)
     assert f"process {process.pid} on" in refused(slow_ingest, tmp_path / "store", code="R03")
+    told.set()
     process.join()
     assert process.exitcode == 0
     slow_ingest(tmp_path / "alone")
@@ -412,6 +546,34 @@ def test_a_lock_is_stale_when_its_process_is_gone(tmp_path, kind):
         with locked(path):
             assert json.loads(path.read_text())["pid"] == os.getpid()
         assert not list(tmp_path.iterdir())
+
+
+def test_of_two_that_take_over_a_lock_one_is_refused(tmp_path, monkeypatch):
+    """R03: the other one was quicker, between our look at the dead holder and our taking its lock away."""
+    path, quicker = tmp_path / "x.lock", json.dumps(_me() | {"host": "node7"})
+    path.write_text(json.dumps(_me() | {"birth": "boot:1"}))
+
+    def meanwhile(*_):
+        path.write_text(quicker)
+        return True
+
+    monkeypatch.setattr("qtp_toolkit.store.lock._stale", meanwhile)
+    assert "on node7" in refused(_hold, path, code="R03")
+    assert path.read_text() == quicker
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_lock_of_somebody_else_is_left_alone(tmp_path):
+    """R03: also where ours was deleted by hand and another process has begun."""
+    path = tmp_path / "x.lock"
+    with locked(path):
+        path.write_text("another's")
+    assert path.read_text() == "another's"
+
+
+def _hold(path):
+    with locked(path):
+        pass
 
 
 def test_a_clock_that_is_set_back_does_not_open_a_lock(tmp_path, monkeypatch):

@@ -22,6 +22,7 @@ ERRORS = {
 """By kind of storage, what it does to the values; kept in the attributes of a store."""
 
 _LIMITS = {"phase": (-32.767, 32.767), "coherence": (0.0, 1.001)}
+"""What integers hold of the phase, and what a coherence can be."""
 _INTEGERS = {"phase": ("int16", -32768), "coherence": ("uint8", 255)}
 
 
@@ -57,10 +58,7 @@ def encode(values: np.ndarray, key: str, pairs: Sequence[str]) -> np.ndarray:
     dtype, fill = _INTEGERS[key]
     out = np.empty(values.shape, dtype)
     for k, plane in enumerate(values):
-        valid = ~np.isnan(plane)
-        largest, least = plane.max(where=valid, initial=0.0), plane.min(where=valid, initial=0.0)
-        if largest > _LIMITS[key][1] or least < _LIMITS[key][0]:
-            raise _overflow(key, pairs[k], float(least), float(largest))
+        valid = refuse_beyond(plane, key, pairs[k])
         counts = plane * np.float32(1 / SCALES[key])
         np.rint(counts, out=counts)
         if key == "coherence":
@@ -68,6 +66,15 @@ def encode(values: np.ndarray, key: str, pairs: Sequence[str]) -> np.ndarray:
         np.copyto(counts, np.float32(fill), where=~valid)
         out[k] = counts
     return out
+
+
+def refuse_beyond(plane: np.ndarray, key: str, pair: str) -> np.ndarray:
+    """Raise I12 or I04 if a value leaves the limits of ``key``; gives where there are values."""
+    valid = ~np.isnan(plane)
+    largest, least = plane.max(where=valid, initial=0.0), plane.min(where=valid, initial=0.0)
+    if largest > _LIMITS[key][1] or least < _LIMITS[key][0]:
+        raise _overflow(key, pair, float(least), float(largest))
+    return valid
 
 
 def decimate(values: np.ndarray) -> np.ndarray:
@@ -111,10 +118,11 @@ def _sums(tiles: np.ndarray, rows: int) -> np.ndarray:
 def _overflow(key: str, pair: str, least: float, largest: float) -> QtpDataError:
     low, high = _LIMITS[key]
     if key == "phase":
-        code, hint = "I12", "Is it in rad? Use storage='float32', or subtract a constant from each pair first."
+        what, code = "phase does not fit into compact storage", "I12"
+        hint = "Is it in rad? Use storage='float32', or subtract a constant from each pair first."
     else:
-        code, hint = "I04", "Stored as 0..255? Set its scale when loading."
+        what, code, hint = "coherence leaves 0..1", "I04", "Stored as 0..255? Set its scale when loading."
     return QtpDataError(
-        f"{key} does not fit into compact storage", variable=key, where=f"pair {pair}", code=code, hint=hint,
+        what, variable=key, where=f"pair {pair}", code=code, hint=hint,
         expected=f"{low} to {high}{' rad' * (key == 'phase')}", found=f"{least:g} to {largest:g}",
     )  # fmt: skip

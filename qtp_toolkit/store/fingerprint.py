@@ -97,10 +97,15 @@ def _files(ds: xr.Dataset) -> dict[str, list[int]]:
     finder.dump(graph)
     found = {}
     for path in sorted(Path(word) for word in finder.words if len(word) < 4096 and not {"\n", "\0"} & set(word)):
-        stat = _stat(path) if path.is_absolute() and path.suffix != ".py" else None
+        stat = _stat(path) if _may_be_input(path) else None
         if stat is not None:
-            found[str(path)] = stat
+            found[str(path.absolute())] = stat
     return found
+
+
+def _may_be_input(path: Path) -> bool:
+    """Whether a text among the arguments is worth a look: bare words, like names of variables, are not."""
+    return path.suffix != ".py" and (path.is_absolute() or bool(path.suffix) or len(path.parts) > 1)
 
 
 def _stat(path: Path) -> list[int] | None:

@@ -18,7 +18,7 @@ import xarray as xr
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, require
 from qtp_toolkit.store import layout
 from qtp_toolkit.store.chunks import BlockArray
-from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, decimate, encode, stored_as
+from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, decimate, encode, refuse_beyond, stored_as
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
 from qtp_toolkit.store.run import QUICKLOOK, Run, mark_done, writing
@@ -122,6 +122,9 @@ def write_window(values: np.ndarray, target: Target, top: int, left: int, keys: 
     target.rows.write(decimate(values), (0, top // STEP, left // STEP))
     if target.blocks.scale is not None:
         values = encode(values, target.key, target.pairs)
+    elif target.key == "coherence":
+        for plane, pair in zip(values, target.pairs, strict=True):
+            refuse_beyond(plane, target.key, pair)
     target.blocks.write(values, (0, top, left))
     for key in keys:
         mark_done(Path(target.run), key, target.mark)

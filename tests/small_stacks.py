@@ -121,6 +121,12 @@ def deadly(block, block_info=None, *, at):
     return block + 1
 
 
+def done_but_dead(path):
+    """Do the work, and die before telling."""
+    Path(path).touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def digest(folder):
     """Every file below a folder and its content."""
     files = sorted(path for path in Path(folder).rglob("*") if path.is_file())

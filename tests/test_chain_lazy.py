@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import xarray as xr
 
@@ -66,5 +68,7 @@ def test_lazy_chain_computes_nothing_and_equals_the_eager_one(scene, no_compute)
     assert not any(conventions.is_lazy(da) for da in eager.data_vars.values())
     assert float(eager["linear_rate"].count()) > 50
     assert out.rio.crs == eager.rio.crs == truth.rio.crs
+    travelled = pickle.loads(pickle.dumps(out["linear_rate"]))
+    xr.testing.assert_identical(travelled.compute(scheduler="threads"), out["linear_rate"].compute(scheduler="threads"))
     xr.testing.assert_allclose(out.compute(scheduler="threads"), eager, rtol=1e-4, atol=1e-3)
     xr.testing.assert_allclose(out.compute(scheduler="synchronous"), eager, rtol=1e-4, atol=1e-3)

@@ -77,11 +77,23 @@ def test_reproduce_passes_its_options_on_and_fails_with_the_notebook(monkeypatch
         return {"ok": status != "failed", "report": "report.html", "notebooks": [row]}
 
     monkeypatch.setattr(reproduce, "reproduce", run)
-    options = ["--catalog", catalog, "--out", tmp_path, "--scene", "tiny", "--jobs", 1]
+    options = [
+        "--catalog",
+        catalog,
+        "--out",
+        tmp_path,
+        "--scene",
+        "tiny",
+        "--jobs",
+        1,
+        "--scheduler",
+        "tcp://10.0.0.1:8786",
+    ]
     told = qtp("reproduce", "--only", "06,07", "--only", "08", *options)
     assert told.exit_code == code
     assert given["only"] == ["06", "07", "08"]
     assert (given["catalog"], given["out"], given["scene"], given["jobs"]) == (catalog, tmp_path, "tiny", 1)
+    assert given["scheduler"] == "tcp://10.0.0.1:8786"
     assert ("FAILED: 06_deformation_maps, cell 3 (06-003): ValueError: no" in told.stderr) == (status == "failed")
 
 

@@ -266,8 +266,10 @@ def test_closed_form_reference_area():
     y, x = np.mgrid[-20:21, -20:21]
     assert abs(int(area.sum()) - int((np.hypot(y, x) <= 5.1).sum())) <= 4
     assert int(correct.reference_area(template, longitude=lon, latitude=lat, radius_m=1.0).sum()) == 1
-    with pytest.raises(QtpDataError, match=r"outside the grid.*Longitude comes first"):
-        correct.reference_area(template, longitude=lat, latitude=lon)
+    for place in ((lat, lon), (lon + 1, lat), (lon - 1, lat), (lon, lat + 1), (lon, lat - 1)):
+        with pytest.raises(QtpDataError, match=r"outside the grid.*Longitude comes first") as caught:
+            correct.reference_area(template, longitude=place[0], latitude=place[1])
+        assert caught.value.code == "I22"
 
 
 def test_closed_form_coherent_area():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pickle
 import re
 import subprocess
 import sys
@@ -65,6 +67,19 @@ def test_a_source_file_keeps_the_house_rules(path):
     starts = re.findall(r"\bClient\((?!os\.environ\['QTP_SCHEDULER'\]|scheduler,)", text)
     assert not starts, "the package connects to a scheduler that was named"
     assert "Cluster(" not in text, "the package starts no cluster"
+
+
+def test_kernels_pickle_and_start_no_threads_of_their_own():
+    """Workers get them by pickle; as many run at once as dask has threads."""
+    found = 0
+    for path in sorted((PACKAGE / "kernels").glob("[!_]*.py")):
+        module = importlib.import_module(f"qtp_toolkit.kernels.{path.stem}")
+        own = [obj for name, obj in vars(module).items() if name[0] != "_" and obj.__class__.__name__ != "_Feature"]
+        for function in (f for f in own if callable(f) and getattr(f, "__module__", "") == module.__name__):
+            assert pickle.loads(pickle.dumps(function)) is function, function
+            found += 1
+        assert not re.search(r"parallel\s*=\s*True|prange", path.read_text(encoding="utf-8"))
+    assert found > 50
 
 
 def committed():

@@ -158,6 +158,11 @@ def test_closed_form_coherence_of_other_pairs():
     with pytest.raises(QtpDataError, match=r"missing: \['2020-01-13/2020-01-25'\]; extra: none") as error:
         inversion.invert(phase, stack_of(rows, np.ones((3, 1)), units="1").isel(pair=[0, 2]))
     assert error.value.code == "I03"
+    coherence = stack_of(rows, np.ones((3, 1)), units="1")
+    for other in (coherence.isel(pair=[1, 0, 2]), coherence.isel(pair=[0, 2]).drop_vars(["reference", "secondary"])):
+        with pytest.raises(QtpDataError, match=r"same order|another number") as error:
+            inversion.invert(phase, other)
+        assert error.value.code == "I03"
     assert inversion.invert(phase).attrs["weights"] == "unit"
     with pytest.raises(QtpDataError, match="lacks dates of the pairs"):
         inversion.pair_misfit(phase, inversion.invert(phase).phase.isel(time=[0, 1]))

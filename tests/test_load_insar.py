@@ -108,6 +108,10 @@ def test_grids_that_jitter_are_one_and_others_are_refused_with_a_table(tmp_path)
     a = tif(tmp_path / "20180101_20180113.tif", values)
     jitter = tif(tmp_path / "20180113_20180125.tif", values, origin=(400000.0 + 1e-6, 3800000.0 - 1e-6))
     assert load.interferograms([a, jitter])["phase"].shape == (2, 4, 4)
+    snapped = tif(tmp_path / "20180113_20180206.tif", values, origin=(400000.0 + 0.0008 * 80, 3800000.0))
+    assert load.interferograms([a, snapped])["phase"].shape == (2, 4, 4)
+    barely = tif(tmp_path / "20180125_20180218.tif", values, origin=(400000.0, 3800000.0 + 0.002 * 80))
+    assert "-0.002 rows" in refused(load.interferograms, [a, jitter, barely], code="I05")
     shifted = tif(tmp_path / "20180125_20180206.tif", values, origin=(400020.0, 3800000.0))
     message = refused(load.interferograms, [a, jitter, shifted], code="I05")
     assert "+0.25 columns" in message
@@ -120,6 +124,27 @@ def test_grids_that_jitter_are_one_and_others_are_refused_with_a_table(tmp_path)
     refused(load.interferograms, [a, zone], code="I07")
     coarse = tif(tmp_path / "20180302_20180314.tif", values, pixel=160.0)
     refused(load.interferograms, [a, coarse], code="I20")
+
+
+def test_the_table_of_grids_counts_them_and_tells_the_majority_first(tmp_path):
+    """I06: two against one, whatever their order."""
+    names = "20180101_20180113", "20180113_20180125", "20180125_20180206"
+    paths = [tif(tmp_path / f"{name}.tif", np.ones((3 + (k > 0), 4), "float32")) for k, name in enumerate(names)]
+    for order in (paths, paths[::-1]):
+        message = refused(load.interferograms, order, code="I06")
+        assert "2 files: 4 x 4 of 80 x 80, shift +0 rows +0 columns" in message
+        assert f"1 files: 3 x 4 of 80 x 80, shift +0 rows +0 columns (e.g. {paths[0].name})" in message
+
+
+def test_coherence_on_another_grid_is_refused(tmp_path):
+    """I05, I06: it must lie on the pixels of the phase."""
+    values = np.ones((4, 4), "float32")
+    phase = tif(tmp_path / "phase" / "20180101_20180113.tif", values)
+    for code, change in {"I05": {"origin": (400020.0, 3800000.0)}, "I07": {"crs": "EPSG:32645"}}.items():
+        other = tif(tmp_path / code / "20180101_20180113.tif", values, **change)
+        refused(load.interferograms, [phase], coherence=[other], code=code)
+    smaller = tif(tmp_path / "I06" / "20180101_20180113.tif", values[1:])
+    refused(load.interferograms, [phase], coherence=[smaller], code="I06")
 
 
 def test_aligned_grids_may_be_cropped_to_what_they_share(tmp_path):
@@ -154,6 +179,13 @@ def test_stack_refusals(tmp_path, stack):
     refused(load.interferograms, [integer], code="I11")
     wavy = tif(tmp_path / "20180113_20180206.tif", values, tags={"WAVELENGTH_METRES": "5.5"})
     refused(load.interferograms, [wavy], code="I15")
+    bands = [
+        tif(tmp_path / f"2018010{day}_20180113.tif", values, tags={"WAVELENGTH_METRES": str(wavelength)})
+        for day, wavelength in ((1, 0.0555), (2, 0.2362))
+    ]
+    assert "['0.0555', '0.2362']" in refused(load.interferograms, bands)
+    assert load.interferograms(bands, wavelength=0.0555).attrs["wavelength"] == 0.0555
+    assert load.interferograms(bands[1:]).attrs["wavelength"] == 0.2362
 
 
 @pytest.mark.parametrize(
@@ -266,6 +298,32 @@ def test_check_stack(stack):
         load.check_stack(data.fillna(0), every=1)
     empty = data.assign(phase=data["phase"] * [[[1]], [[np.nan]], [[1]]])
     assert "2018-09-12" in refused(load.check_stack, empty, every=1, code="I21")
+
+
+def test_check_stack_at_the_very_limits(stack):
+    """I04, I10, I23: pi as float32 is above pi; values beyond a cycle, or a few zeros, are nothing to complain of."""
+    data = load.hyp3(unwrapped(stack)).compute()
+    cycle = data["phase"].where(data["phase"].isnull(), np.float32(np.pi)).assign_attrs(units="rad")
+    assert float(cycle.max()) > np.pi
+    refused(load.check_stack, data.assign(phase=cycle), every=1, code="I10")
+    load.check_stack(data.assign(phase=(cycle * 1.01).assign_attrs(units="rad")), every=1)
+    refused(load.check_stack, data.assign(coherence=-data["coherence"]), every=1, code="I04")
+    wide = data.pad(y=(0, 95), mode="edge")
+    wide["phase"][0, 50, :2] = 0.0
+    load.check_stack(wide, every=1)
+    wide["phase"][0, 50:60] = 0.0
+    with pytest.warns(UserWarning, match="exactly 0"):
+        load.check_stack(wide, every=1)
+
+
+def test_zeros_are_no_data_by_the_tag_or_by_the_option(tmp_path):
+    """I23: HyP3, GAMMA and ISCE write 0 without a tag; others tag another value."""
+    values = np.array([[0, 1], [2, -9999]], "float32")
+    bare = tif(tmp_path / "20180101_20180113.tif", values)
+    tagged = tif(tmp_path / "20180113_20180125.tif", values, nodata=-9999)
+    assert np.isnan(load.interferograms([bare])["phase"].values).tolist() == [[[True, False], [False, False]]]
+    assert np.isnan(load.interferograms([tagged])["phase"].values).tolist() == [[[True, False], [False, True]]]
+    assert np.isnan(load.interferograms([tagged], nodata=None)["phase"].values).sum() == 1
 
 
 def test_lazy_same_numbers_under_threads_and_processes(stack, tmp_path):

@@ -145,7 +145,9 @@ def test_a_given_scheduler_serves_the_notebooks(folder):
 
 
 def test_an_interrupt_ends_the_kernels(folder, monkeypatch):
-    write(folder, "00_sleeps", "import os, time\nprint(os.getpid(), file=open('pid', 'w'), flush=True)\ntime.sleep(60)")
+    write(
+        folder, "00_sleeps", "import os, time\nprint(os.getpid(), file=open('pid', 'w'), flush=True)\ntime.sleep(3000)"
+    )
 
     def interrupted(futures, return_when):
         while not (products.output_folder() / "pid").exists():
@@ -154,10 +156,8 @@ def test_an_interrupt_ends_the_kernels(folder, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(reproduce, "wait", interrupted)
-    start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         run(folder)
-    assert time.monotonic() - start < 40
     pid = int((products.output_folder() / "pid").read_text())
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

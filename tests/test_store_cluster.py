@@ -15,12 +15,13 @@ import numpy as np
 import pytest
 import xarray as xr
 from distributed import Client, LocalCluster
-from small_stacks import deadly, digest, lazy, raster_stack
+from small_stacks import deadly, digest, done_but_dead, lazy, raster_stack
 from typer.testing import CliRunner
 
 from qtp_toolkit import cli, conventions, inversion, pecm
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.store import ingest, open_store, write_blocks
+from qtp_toolkit.store.work import run_tasks
 
 DATES = np.datetime64("2018-01-05") + 36 * np.arange(22)
 NETWORK = [(a, b) for k, a in enumerate(DATES) for b in DATES[k + 1 : k + 3]]
@@ -136,6 +137,19 @@ def test_a_block_that_always_kills_is_named_and_the_others_stay(cluster, tmp_pat
     assert "16_16" not in done
     assert len(done) + len(caught.value.where.split(", ")) == 6
     assert f"{len(done)} of 6 blocks of 'rate' are done and kept" in caught.value.__notes__[0]
+
+
+def test_a_worker_that_dies_after_its_work_has_done_it(cluster, tmp_path):
+    """R06: markers tell, not futures."""
+    made, _ = cluster
+    allowed, made.scheduler.allowed_failures = made.scheduler.allowed_failures, 0
+    busy = []
+    run_tasks(
+        lambda key: (done_but_dead, (str(tmp_path / key),)), ["a"], name="work", at_once=1, busy=busy,
+        is_done=lambda key: (tmp_path / key).exists(),
+    )  # fmt: skip
+    made.scheduler.allowed_failures = allowed
+    assert busy == []
 
 
 def test_results_are_the_same_on_every_scheduler(tmp_path):

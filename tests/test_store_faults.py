@@ -330,7 +330,9 @@ def test_interrupted_by_the_keyboard_the_command_says_how_far_it_came(tmp_path, 
     monkeypatch.setattr("qtp_toolkit.store.slab_memory", lambda *_, **__: "")
     monkeypatch.setattr("qtp_toolkit.store.ingest", work)
     monkeypatch.setattr("qtp_toolkit.catalog.open_catalog", lambda *_: {"interferograms": None})
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
     told = CliRunner().invoke(cli.app, ["ingest"])
+    signal.signal(signal.SIGINT, before)
     assert told.exit_code == 130
     assert re.search(r"interrupted.* \d+ of 18 windows of 'interferograms' are done and kept", told.stderr)
     assert "run the same command again" in told.stderr
@@ -370,6 +372,30 @@ def test_an_earlier_result_is_there_until_the_pointer_is(tmp_path, monkeypatch):
         refused(write_blocks, lazy(), tmp_path, name="maps", block=32, parameters={"v": 2}, code="R02")
     assert digest(tmp_path).items() >= before.items()
     xr.testing.assert_equal(open_store(tmp_path, verify=True).load(), lazy().compute())
+
+
+def test_a_store_that_lost_a_block_is_not_published(tmp_path, monkeypatch):
+    """R01, R12: markers are believed, but files are counted."""
+    monkeypatch.setattr("qtp_toolkit.store.run.Run._sweep", lambda run: chunks_of(tmp_path)[7].unlink())
+    message = refused(write_blocks, lazy(), tmp_path, name="maps", block=16, code="R12")
+    assert "1 of 15 files are missing" in message
+    with pytest.raises(MissingSourceError, match="interrupted"):
+        open_store(tmp_path)
+
+
+def test_killed_between_the_quicklook_and_the_pointer_it_resumes(tmp_path, monkeypatch):
+    """R01: the rows that the quicklook was made of are gone by then."""
+
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("qtp_toolkit.store.run.Run.publish", stop)
+        with pytest.raises(KeyboardInterrupt):
+            ingest(lazy(), tmp_path / "killed", block=16)
+    for folder in ("killed", "whole"):
+        ingest(lazy(), tmp_path / folder, block=16)
+    assert digest(tmp_path / "killed") == digest(tmp_path / "whole")
 
 
 # Killed, resumed
@@ -653,7 +679,9 @@ def test_a_missing_store_is_told(tmp_path, stored):
         open_store(tmp_path / "empty")
 
 
-@pytest.mark.parametrize(("start", "shape"), [((8, 0), (16, 16)), ((0, 0), (16, 8)), ((64, 32), (16, 16))])
+@pytest.mark.parametrize(
+    ("start", "shape"), [((8, 0), (8, 16)), ((0, 0), (16, 8)), ((0, 8), (16, 37)), ((64, 32), (16, 16))]
+)
 def test_a_block_off_the_chunks_is_refused(tmp_path, start, shape):
     """R04: half a chunk is never read, merged and written back."""
     array = BlockArray(str(tmp_path), (6, 70, 45), (6, 16, 16), "float32", float("nan"))

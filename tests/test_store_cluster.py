@@ -14,12 +14,13 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, WorkerPlugin
 from small_stacks import deadly, digest, done_but_dead, lazy, raster_stack
 from typer.testing import CliRunner
 
 from qtp_toolkit import cli, conventions, inversion, pecm
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.store import blocks as store_blocks
 from qtp_toolkit.store import ingest, open_store, write_blocks
 from qtp_toolkit.store.work import run_tasks
 
@@ -59,27 +60,51 @@ def blocks(folder):
     return {re.sub("/[0-9a-f]{16}/", "/", key): value for key, value in digest(folder).items() if ".zarr" in key}
 
 
-def kill_twice(cluster, folder, killed):
-    """Kill a worker after the first blocks of either result, and another one after some more."""
-    for name, count in (("time_series", 2), ("deformation", 2)):
-        until = time.monotonic() + 60
-        while len(list(folder.glob(f"runs/{name}/*/done/*"))) < count and time.monotonic() < until:
+class Hold(WorkerPlugin):
+    """Let workers finish two blocks of each result, and wait with the third one's marker until a file says go."""
+
+    name = "hold"
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def setup(self, worker):
+        self.real = store_blocks.mark_done
+        store_blocks.mark_done = self.mark
+
+    def teardown(self, worker):
+        store_blocks.mark_done = self.real
+
+    def mark(self, path, *arguments):
+        while len(list((path / "done").glob("[!.]*"))) > 1 and not (self.folder / f"{path.parent.name}.go").exists():
             time.sleep(0.005)
+        self.real(path, *arguments)
+
+
+def kill_twice(cluster, folder, killed):
+    """Kill a worker after the first blocks of either result, while some are not done."""
+    for name in ("time_series", "deformation"):
+        while len(list(folder.glob(f"runs/{name}/*/done/[!.]*"))) < 2:
+            time.sleep(0.005)
+        assert not (folder / f"{name}.json").exists()
         victim = next(worker.pid for worker in cluster.workers.values() if worker.pid not in killed)
         os.kill(victim, signal.SIGKILL)
         killed.append(victim)
+        (folder / f"{name}.go").touch()
 
 
 def test_workers_killed_twice_change_no_bit(cluster, tmp_path):
     """R05: the notebooks' own functions from the store, on threads and on a cluster whose workers are killed."""
-    made, _ = cluster
-    stack = lazy(60, 40, rows=16, delay=0.02, pairs=NETWORK)
+    made, client = cluster
+    stack = lazy(60, 40, rows=16, pairs=NETWORK)
     with dask.config.set(scheduler="threads"):
         notebook(tmp_path / "threads", stack)
     killed: list[int] = []
-    killer = Thread(target=kill_twice, args=(made, tmp_path / "cluster", killed))
+    killer = Thread(target=kill_twice, args=(made, tmp_path / "cluster", killed), daemon=True)
     killer.start()
+    client.register_plugin(Hold(tmp_path / "cluster"))
     notebook(tmp_path / "cluster", stack)
+    client.unregister_worker_plugin("hold")
     killer.join()
     assert len(set(killed)) == 2
     assert blocks(tmp_path / "cluster") == blocks(tmp_path / "threads")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import multiprocessing
 import os
 import signal
 import time
@@ -112,6 +113,13 @@ def ingest_when_told(folder, told):
 
     with mock.patch("qtp_toolkit.store.stack.mark_done", mark):
         slow_ingest(folder)
+
+
+def processes():
+    """Start processes from one that has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["qtp_toolkit.load", "qtp_toolkit.store", "rioxarray", "pandas", "rich.progress"])
+    return context
 
 
 def deadly(block, block_info=None, *, at):

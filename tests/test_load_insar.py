@@ -129,11 +129,15 @@ def test_grids_that_jitter_are_one_and_others_are_refused_with_a_table(tmp_path)
 def test_the_table_of_grids_counts_them_and_tells_the_majority_first(tmp_path):
     """I06: two against one, whatever their order."""
     names = "20180101_20180113", "20180113_20180125", "20180125_20180206"
-    paths = [tif(tmp_path / f"{name}.tif", np.ones((3 + (k > 0), 4), "float32")) for k, name in enumerate(names)]
-    for order in (paths, paths[::-1]):
-        message = refused(load.interferograms, order, code="I06")
+    values = np.ones((4, 4), "float32")
+    for odd in range(3):
+        paths = [
+            tif(tmp_path / f"{name}.tif", values[k == odd :], origin=(400000.0 + 80 * (k == odd), 3800000.0))
+            for k, name in enumerate(names)
+        ]
+        message = refused(load.interferograms, paths, code="I06")
         assert "2 files: 4 x 4 of 80 x 80, shift +0 rows +0 columns" in message
-        assert f"1 files: 3 x 4 of 80 x 80, shift +0 rows +0 columns (e.g. {paths[0].name})" in message
+        assert f"1 files: 3 x 4 of 80 x 80, shift +0 rows +1 columns (e.g. {paths[odd].name})" in message
 
 
 def test_coherence_on_another_grid_is_refused(tmp_path):
@@ -301,10 +305,9 @@ def test_check_stack(stack):
 
 
 def test_check_stack_at_the_very_limits(stack):
-    """I04, I10, I23: pi as float32 is above pi; values beyond a cycle, or a few zeros, are nothing to complain of."""
+    """I04, I10, I23: rounding may lift pi a little; values beyond, or a few zeros, are nothing to complain of."""
     data = load.hyp3(unwrapped(stack)).compute()
-    cycle = data["phase"].where(data["phase"].isnull(), np.float32(np.pi)).assign_attrs(units="rad")
-    assert float(cycle.max()) > np.pi
+    cycle = data["phase"].where(data["phase"].isnull(), np.pi + 9e-4).assign_attrs(units="rad")
     refused(load.check_stack, data.assign(phase=cycle), every=1, code="I10")
     load.check_stack(data.assign(phase=(cycle * 1.01).assign_attrs(units="rad")), every=1)
     refused(load.check_stack, data.assign(coherence=-data["coherence"]), every=1, code="I04")

@@ -27,9 +27,9 @@ class QtpDataError(ValueError):
         super().__init__(text + (f" {hint}" if hint else ""))
 
     def __reduce__(self) -> tuple:
-        """Travel between processes with all fields."""
+        """Travel between processes with all fields, and with notes."""
         fields = ("path", "variable", "where", "expected", "found", "hint", "code")
-        return _raised, (type(self), self.what, {name: getattr(self, name) for name in fields})
+        return _raised, (type(self), self.what, {name: getattr(self, name) for name in fields}), vars(self)
 
 
 def _raised(kind: type[QtpDataError], what: str, fields: dict[str, object]) -> QtpDataError:

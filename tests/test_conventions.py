@@ -99,9 +99,11 @@ class TestLazy:
         xr.testing.assert_allclose(out.compute(), phase_to_displacement(eager))
 
 
+@pytest.mark.parametrize("hint", [None, "Look.", "Set extent: intersection"])
 @pytest.mark.parametrize("kind", [QtpDataError, MissingSourceError])
-def test_errors_travel_between_processes_whole(kind):
-    error = kind("no such file", path="a.tif", where=3, expected="one", found="none", hint="Look.", code="M03")
+def test_errors_travel_between_processes_whole(kind, hint):
+    error = kind("no such file", path="a.tif", where=3, expected="one", found="none", hint=hint, code="M03")
+    error.add_note("3 of 6 blocks are done")
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is kind
     assert str(back) == str(error)

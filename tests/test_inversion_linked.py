@@ -69,6 +69,11 @@ def test_property_inside_a_group_the_model_changes_nothing(rng):
     out = inversion.invert_linked(phase, columns=COLUMNS, reference_date=days(4), std=True)
     alone = inversion.invert(phase.isel(pair=slice(3, None)), reference_date=days(4))
     np.testing.assert_allclose(out.phase[3:], alone.phase, atol=1e-9)
+    first = inversion.invert(phase.isel(pair=slice(0, 3)))
+    together = 0.3 * first.temporal_coherence + 0.7 * alone.temporal_coherence
+    np.testing.assert_allclose(out.temporal_coherence, together, atol=1e-6)
+    np.testing.assert_array_equal(out.redundancy, first.redundancy + alone.redundancy)
+    np.testing.assert_array_equal(out.last_step, np.maximum(first.last_step, alone.last_step))
     assert (out.phase.sel(time=days(4)) == 0).all()
     assert out.attrs["reference_date"] == out.phase.attrs["reference_date"] == str(days(4))[:10]
     assert out.phase_std.dims == ("time", "pixel")
@@ -90,6 +95,15 @@ def test_closed_form_refusals():
         inversion.invert_linked(phase, columns=[COLUMNS[0].isel(time=slice(0, 7))])
     with pytest.raises(QtpDataError, match="not a date of the"):
         inversion.invert_linked(phase, columns=COLUMNS, reference_date="2019-01-01")
+
+
+def test_closed_form_a_pixel_that_lost_a_group_keeps_the_reason():
+    """I02: all that one group of dates has is missing at the second pixel."""
+    values = np.repeat(forward(ROWS, TRUTH)[:, None], 2, axis=1)
+    values[3:, 1] = np.nan
+    out = inversion.invert_linked(stack_of(ROWS, values), columns=COLUMNS)
+    assert out.reason.values.tolist() == [0, 7]
+    assert np.isnan(out.phase[3:, 1]).all()
 
 
 def test_lazy(no_compute, rng):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import weakref
 
 import dask
 import dask.array as da
@@ -25,6 +26,8 @@ from qtp_toolkit.store import ingest, open_store, slab_memory, write_blocks
 from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.compact import decimate
 from qtp_toolkit.store.work import progress_bar
+
+ALIVE = {"now": 0, "most": 0}
 
 
 @pytest.fixture(autouse=True)
@@ -277,6 +280,29 @@ def test_blocks_under_way_at_once_fit_into_a_third_of_the_budget(tmp_path, monke
     groups = [(number, how["num_workers"]) for number, how in calls if "num_workers" in how]
     assert {workers for _, workers in groups} == {3}
     assert [number for number, _ in groups] == ([10] if work == "ingest" else [12, 3])
+
+
+def _counted(block):
+    """Count the arrays of this kind that exist."""
+    out = block + 0
+    ALIVE["now"] += 1
+    ALIVE["most"] = max(ALIVE.values())
+    weakref.finalize(out, lambda: ALIVE.update(now=ALIVE["now"] - 1))
+    return out
+
+
+@pytest.mark.parametrize("work", ["ingest", "write_blocks"])
+def test_what_is_written_is_let_go(tmp_path, work):
+    """R13: one after the other, if only one fits."""
+    stack = lazy(160, 16)[["phase"]]
+    stack["phase"] = stack["phase"].copy(data=stack["phase"].data.map_blocks(_counted, dtype="float32"))
+    ALIVE.update(now=0, most=0)
+    with dask.config.set(scheduler="threads"):
+        if work == "ingest":
+            ingest(stack, tmp_path, block=16, memory_budget=3 * 1.5 * 4 * 6 * 16 * 16)
+        else:
+            write_blocks(stack, tmp_path, name="maps", block=16, memory_budget=3 * 1.5 * 4 * 6 * 16 * 16)
+    assert 1 <= ALIVE["most"] <= 2
 
 
 def test_progress_is_shown_on_request_and_begins_where_the_work_was_left(tmp_path, capsys):

@@ -58,23 +58,21 @@ def encode(values: np.ndarray, key: str, pairs: Sequence[str]) -> np.ndarray:
     dtype, fill = _INTEGERS[key]
     out = np.empty(values.shape, dtype)
     for k, plane in enumerate(values):
-        valid = refuse_beyond(plane, key, pairs[k])
+        refuse_beyond(plane, key, pairs[k])
         counts = plane * np.float32(1 / SCALES[key])
         np.rint(counts, out=counts)
         if key == "coherence":
             np.maximum(counts, plane > 0, out=counts)
-        np.copyto(counts, np.float32(fill), where=~valid)
+        np.copyto(counts, np.float32(fill), where=np.isnan(plane))
         out[k] = counts
     return out
 
 
-def refuse_beyond(plane: np.ndarray, key: str, pair: str) -> np.ndarray:
-    """Raise I12 or I04 if a value leaves the limits of ``key``; gives where there are values."""
-    valid = ~np.isnan(plane)
-    largest, least = plane.max(where=valid, initial=0.0), plane.min(where=valid, initial=0.0)
+def refuse_beyond(plane: np.ndarray, key: str, pair: str) -> None:
+    """Raise I12 or I04 if a value leaves the limits of ``key``."""
+    least, largest = (pick.reduce(plane, axis=None, initial=0.0) for pick in (np.fmin, np.fmax))  # pass over NaN
     if largest > _LIMITS[key][1] or least < _LIMITS[key][0]:
         raise _overflow(key, pair, float(least), float(largest))
-    return valid
 
 
 def decimate(values: np.ndarray) -> np.ndarray:

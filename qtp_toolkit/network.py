@@ -323,12 +323,13 @@ def _index(pairs: xr.DataArray | xr.Dataset) -> tuple[np.ndarray, np.ndarray, np
         )
     reference, secondary = (coordinate(pairs, name) for name in (REFERENCE, SECONDARY))
     bad = graph.faults(reference, secondary)
-    if bad:
+    if bad is not None:
+        code, found = bad
         raise QtpDataError(
             "pairs that no network can hold",
             where=PAIR,
-            found=bad,
+            found=found,
             hint="Drop duplicates; canonicalise() mends the order.",
-            code="I17",
+            code=code,
         )
     return graph.index(reference, secondary)

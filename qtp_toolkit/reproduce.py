@@ -270,7 +270,7 @@ def _run_all(
     outcomes: dict[str, Outcome] = {}
     running: dict[Future[Outcome], str] = {}
     queue: list[str] = []
-    threads = dict.fromkeys(_THREADS, "1") if jobs > 1 else {}
+    threads = {name: os.environ.get(name, "1") for name in _THREADS}  # dask has a thread for each core already
     with Progress(*columns, disable=not progress) as bar, ThreadPoolExecutor(jobs) as pool:
         task = bar.add_task("", total=sum(nb.cells for nb in chosen))
 

@@ -252,8 +252,11 @@ def test_closed_form_reference_refusals():
     with pytest.raises(QtpDataError, match="empty"):
         correct.set_reference(phase, inside)
     inside[1, 1] = True
-    with pytest.raises(QtpDataError, match=r"2 of 3.*2018-09-12/2018-09-24, 2018-09-24/2018-10-06"):
+    with pytest.raises(QtpDataError, match=r"2 of 3.*2018-09-12/2018-09-24, 2018-09-24/2018-10-06") as caught:
         correct.set_reference(phase, inside)
+    assert "all interferograms have: x 451000, y 3900000; x 450000, y 3899000; " in caught.value.hint
+    with pytest.raises(QtpDataError, match="all interferograms have: none"):
+        correct.set_reference(phase.where(phase["pair"] == 0), inside)
     with pytest.raises(QtpDataError, match="no pixel"):
         correct.set_reference(phase, (0.0, 0.0, 1.0, 1.0))
 

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from small_networks import days, forward, stack_of
 
-from qtp_toolkit import inversion, pecm
+from qtp_toolkit import inversion, network, pecm
 from qtp_toolkit.conventions import QtpDataError, phase_to_displacement
 
 LINEAR = np.array([0.0, 0.1, 0.2, 1.0, 1.1, 1.2, 1.5, 2.0])
@@ -191,9 +191,11 @@ def test_closed_form_coherence_of_other_pairs():
         pytest.param([(0, 1), (1, 0), (0, 2)], r"2 times: 2020-01-01/2020-01-13", id="I19-both-orders"),
     ],
 )
-def test_closed_form_pairs_that_cannot_be_used_are_named(rows, words):
-    with pytest.raises(QtpDataError, match=words):
-        inversion.invert(stack_of(rows, np.ones((3, 1))))
+def test_closed_form_pairs_that_cannot_be_used_are_named(rows, words, request):
+    for function in (inversion.invert, network.components):
+        with pytest.raises(QtpDataError, match=words) as caught:
+            function(stack_of(rows, np.ones((3, 1))))
+        assert caught.value.code == request.node.callspec.id[:3]
 
 
 def test_closed_form_phase_without_units_or_in_millimeters_is_refused():

@@ -7,9 +7,19 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small_networks import CYCLE, VECTOR_PAIRS, VECTOR_PHASE, forward, linear_programme, random_connected, stack_of
+from small_networks import (
+    CYCLE,
+    VECTOR_PAIRS,
+    VECTOR_PHASE,
+    days,
+    forward,
+    linear_programme,
+    random_connected,
+    stack_of,
+)
 
 from qtp_toolkit import inversion, network
+from qtp_toolkit.conventions import QtpDataError
 
 
 def admm(matrix, observed, weight, *, rho=1.0, iterations=4000):
@@ -160,6 +170,26 @@ def test_oracle_standard_deviation_with_missing_pairs(rng):
     assert np.isnan(out.phase_std.values[~live & (np.arange(7) > 0), 0]).all()
 
 
+def test_oracle_standard_deviation_beside_dates_that_are_cut_off(rng):
+    """Pairs among dates without a way to the reference date count for nothing."""
+    rows = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3), (3, 4), (4, 5), (4, 6), (5, 6)]
+    observed = rng.normal(0, 0.4, (len(rows), 1))
+    observed[6] = np.nan
+    out = inversion.invert(stack_of(rows, observed), norm="l2", std=True)
+    matrix = network.incidence_matrix(stack_of(rows, observed)).values[:6, 1:4]
+    _, deviation = dense_deviation(matrix, observed[:6, 0], np.ones(6))
+    np.testing.assert_allclose(out.phase_std.values[1:4, 0], deviation, rtol=1e-9)
+    assert np.isnan(out.phase_std.values[4:, 0]).all()
+
+
+def test_oracle_temporal_coherence(rng):
+    rows = random_connected(rng, 9, 12)
+    observed = rng.normal(0, 1.5, (len(rows), 4))
+    out = inversion.invert(stack_of(rows, observed), norm="l2", reference_date=days(4))
+    residual = observed - network.incidence_matrix(stack_of(rows, observed)).values @ out.phase.values
+    np.testing.assert_allclose(out.temporal_coherence, abs(np.exp(1j * residual).mean(axis=0)), atol=1e-6)
+
+
 def test_property_standard_deviation_needs_redundancy():
     out = inversion.invert(stack_of([(0, 1), (1, 2)], np.ones((2, 1))), std=True)
     assert np.isnan(out.phase_std.values[1:]).all()
@@ -226,6 +256,14 @@ def test_closed_form_overruled_pairs_are_counted():
     assert worst["count"].values.tolist() == [4] * 21
 
 
+def test_closed_form_missing_pairs_are_not_overruled():
+    rows = [(0, 1), (1, 2), (0, 2), (2, 3), (0, 3)]
+    values = np.repeat(forward(rows, np.array([0.0, 9.0, 20.0, 33.0]))[:, None], 2, axis=1)
+    values[4, 0] = np.nan
+    coherence = stack_of(rows, np.array([[0.8, 0.8]] * 4 + [[0.8, 0.0]]), units="1")
+    assert inversion.invert(stack_of(rows, values), coherence).overruled.values.tolist() == [0, 0]
+
+
 def test_closed_form_last_step_tells_how_far_from_converged():
     """I26: the number of reweightings is fixed; a layer says what the last one still changed."""
     phase = stack_of(VECTOR_PAIRS, (forward(VECTOR_PAIRS, VECTOR_PHASE) + CYCLE * (np.arange(12) == 3))[:, None])
@@ -233,6 +271,20 @@ def test_closed_form_last_step_tells_how_far_from_converged():
     assert steps[0] > steps[1] > steps[2]
     assert steps[2] < 1e-4
     assert float(inversion.invert(phase, norm="l2").last_step[0]) > 0.5
+
+
+def test_lazy_coherence_in_bytes_is_refused_when_computed(no_compute):
+    """I04: lazy arrays are looked at block by block; infinite values are missing, not out of range."""
+    rows = [(0, 1), (1, 2), (0, 2)]
+    phase, gamma = stack_of(rows, np.ones((3, 4))), np.full((3, 4), 0.5)
+    gamma[1, 1] = np.inf
+    assert inversion.invert(phase, stack_of(rows, gamma, units="1")).phase.notnull().all()
+    for odd in (200.0, -0.1):
+        with no_compute():
+            out = inversion.invert(phase.chunk(pixel=2), stack_of(rows, np.full((3, 4), odd), units="1").chunk(pixel=2))
+        with pytest.raises(QtpDataError, match="physical range") as caught:
+            out.phase.compute(scheduler="synchronous")
+        assert caught.value.code == "I04"
 
 
 def test_lazy_misfit_and_deviation(no_compute, rng):

@@ -55,7 +55,8 @@ def test_closed_form_paper_network_is_sparse():
 def test_closed_form_faults_name_every_pair():
     days = np.array(["2020-01-01", "2020-01-13", "2020-01-25"], dtype="datetime64[ns]")
     first, second = days[[0, 0, 1, 2, 0]], days[[1, 1, 1, 0, 2]]
-    text = pairs.faults(first, second)
+    code, text = pairs.faults(first, second)
+    assert code == "I18"
     assert "zero span: 2020-01-13/2020-01-13" in text
     assert "reference after secondary: 2020-01-25/2020-01-01" in text
     assert "2 times: 2020-01-01/2020-01-13" in text

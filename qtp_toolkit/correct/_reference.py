@@ -114,9 +114,10 @@ def reference_level(phase: xr.DataArray, where: xr.DataArray | tuple[float, floa
     mean = area.sum((Y, X), dtype=np.float64) / number.where(number > 0)
     lead = [dim for dim in phase.dims if dim not in (Y, X)]
     mean = mean.chunk(dict.fromkeys(lead, -1)) if is_lazy(mean) else mean
+    instead = "" if is_lazy(mean) or (number > 0).all() else _nearest_valid(phase, area)
     mean = xr.apply_ufunc(
-        _refuse_nan, mean, input_core_dims=[lead], output_core_dims=[lead], kwargs={"labels": _labels(phase, lead)},
-        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
+        _refuse_nan, mean, input_core_dims=[lead], output_core_dims=[lead], keep_attrs=True, dask="parallelized",
+        output_dtypes=[np.float64], kwargs={"labels": _labels(phase, lead), "instead": instead},
     )  # fmt: skip
     return mean.astype(phase.dtype).rename(phase.name).assign_attrs(phase.attrs)
 
@@ -222,11 +223,22 @@ def _labels(phase: xr.DataArray, lead: list[str]) -> list[str]:
     return [str(k) for k in range(int(np.prod([phase.sizes[dim] for dim in lead])))]
 
 
-def _refuse_nan(mean: np.ndarray, *, labels: list[str]) -> np.ndarray:
+def _nearest_valid(phase: xr.DataArray, area: xr.DataArray) -> str:
+    """Name the pixels nearest to an area that every interferogram has."""
+    valid = phase.notnull().all([dim for dim in phase.dims if dim not in (Y, X)])
+    distance = np.hypot(phase[X] - area[X].mean(), phase[Y] - area[Y].mean()).transpose(Y, X)
+    order = np.argsort(distance.where(valid).values, axis=None, kind="stable")[: min(3, int(valid.sum()))]
+    rows, columns = np.unravel_index(order, valid.shape)
+    places = [f"x {float(phase[X][c]):.10g}, y {float(phase[Y][r]):.10g}" for r, c in zip(rows, columns, strict=True)]
+    return f" Nearest pixels that all interferograms have: {'; '.join(places) or 'none'}."
+
+
+def _refuse_nan(mean: np.ndarray, *, labels: list[str], instead: str) -> np.ndarray:
     bad = [label for label, value in zip(labels, np.ravel(mean), strict=True) if np.isnan(value)]
     if bad:
         raise QtpDataError(
             f"the reference area has no valid pixel in {len(bad)} of {len(labels)} interferograms", code="I21",
-            found=", ".join(bad), hint="Enlarge the area, move it to coherent ground, or drop these interferograms.",
+            found=", ".join(bad),
+            hint=f"Enlarge the area, move it to coherent ground, or drop these interferograms.{instead}",
         )  # fmt: skip
     return mean

@@ -184,6 +184,7 @@ def _invert_block(phase: np.ndarray, coherence: np.ndarray | None = None, *, pla
 
     observed = phase.reshape(len(phase), phase[0].size)
     gamma = None if coherence is None else coherence.reshape(observed.shape)
+    _refuse_range(gamma)
     out = invert_network(observed, gamma, plan, **rules)
     unknown = len(plan.order) - 1
     reason = np.zeros(out.valid.shape, dtype=np.uint8)
@@ -196,6 +197,20 @@ def _invert_block(phase: np.ndarray, coherence: np.ndarray | None = None, *, pla
     for row, values in zip(rows[-len(maps) :], maps, strict=True):
         row[:] = values
     return rows.reshape(len(rows), *phase.shape[1:])
+
+
+def _refuse_range(coherence: np.ndarray | None) -> None:
+    """Refuse coherences outside 0..1, like bytes 0..255, in arrays in memory as in lazy ones."""
+    values = np.zeros(1) if coherence is None else coherence
+    for _ in range(2):
+        least, largest = (float(pick.reduce(values, axis=None, initial=0.0)) for pick in (np.fmin, np.fmax))
+        if least >= 0 and largest <= 1 + 1e-3:
+            return
+        values = values[np.isfinite(values)]  # infinite ones are missing, and rare: a look without them
+    raise QtpDataError(
+        "'coherence' leaves its physical range", variable="coherence", expected="0 to 1", code="I04",
+        found=f"{least:g} to {largest:g}", hint="Stored as 0..255? Set its scale when loading.",
+    )  # fmt: skip
 
 
 def _table(weights: str, looks: float) -> np.ndarray:
@@ -217,9 +232,10 @@ def _network(phase: xr.DataArray, reference_date: Any, *, allow_disconnected: bo
         )
     reference, secondary = (coordinate(phase, name) for name in (REFERENCE, SECONDARY))
     bad = graph.faults(reference, secondary)
-    if bad:
+    if bad is not None:
+        code, found = bad
         raise QtpDataError(
-            "pairs that no inversion can use", variable="phase", found=bad, code="I17",
+            "pairs that no inversion can use", variable="phase", found=found, code=code,
             hint="Drop duplicates; network.canonicalise() puts the earlier date first and changes the sign.",
         )  # fmt: skip
     dates, first, second = graph.index(reference, secondary)
@@ -266,10 +282,10 @@ def _check_options(norm: str, weights: str, reweightings: int, epsilon: tuple[fl
 
 
 def _check_coherence(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
-    """Refuse coherences of other pairs, or outside 0..1 (like bytes 0..255)."""
+    """Refuse coherences of other pairs."""
     if coherence is None:
         return
-    require(coherence, dims=(PAIR,), between=(0.0, 1.0 + 1e-3), name="coherence")
+    require(coherence, dims=(PAIR,), name="coherence")
     if all(name in coherence.coords for name in (REFERENCE, SECONDARY)):
         ours, theirs = _names(phase), _names(coherence)
         missing, extra = sorted(set(ours) - set(theirs)), sorted(set(theirs) - set(ours))

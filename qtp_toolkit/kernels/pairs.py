@@ -5,14 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 
-def faults(reference: np.ndarray, secondary: np.ndarray) -> str | None:
-    """Name every pair that no inversion can use: zero span, later date first, present twice; None if all are well."""
+def faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str] | None:
+    """Name every pair that no inversion can use: zero span, later date first, present twice; None if all are well.
+
+    Returns
+    -------
+    (str, str) or None
+        Code of the first kind of fault that was found, I28, I18, I17 or I19, and all of them in words.
+    """
     kinds = [np.asarray(days).dtype for days in (reference, secondary)]
     if any(kind.kind != "M" for kind in kinds):
-        return f"dates must be datetime64, not {kinds[0]} and {kinds[1]}: numbers like 20191231 lose days as float32"
+        advice = "numbers like 20191231 lose days as float32"
+        return "I28", f"dates must be datetime64, not {kinds[0]} and {kinds[1]}: {advice}"
     first, second = (np.asarray(days).astype("datetime64[D]") for days in (reference, secondary))
-    words = []
-    for what, bad in (("zero span", first == second), ("reference after secondary", first > second)):
+    codes, words = [], []
+    for code, what, bad in (
+        ("I18", "zero span", first == second), ("I17", "reference after secondary", first > second),
+    ):  # fmt: skip
+        codes += [code] * int(bad.any())
         words += [f"{what}: {_name(a, b)}" for a, b in zip(first[bad], second[bad], strict=True)]
     keys = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=-1)
     unique, counts = np.unique(keys.astype(np.int64), axis=0, return_counts=True)
@@ -21,7 +31,7 @@ def faults(reference: np.ndarray, secondary: np.ndarray) -> str | None:
         for key, count in zip(unique, counts, strict=True)
         if count > 1
     ]
-    return "; ".join(words) or None
+    return ([*codes, "I19"][0], "; ".join(words)) if words else None
 
 
 def index(reference: np.ndarray, secondary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

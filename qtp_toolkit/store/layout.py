@@ -37,6 +37,9 @@ class Stored(NamedTuple):
 
 def spatial(ds: xr.Dataset) -> dict[str, xr.DataArray]:
     """Variables that are written by blocks: those over y and x, which must be the last dims."""
+    if not isinstance(ds, xr.Dataset):
+        name = getattr(ds, "name", None) or type(ds).__name__
+        raise QtpDataError("no stack of interferograms", found=name, expected="a Dataset with phase (pair, y, x)")
     out = {str(key): da for key, da in ds.data_vars.items() if {Y, X} <= set(da.dims)}
     wrong = [key for key, da in out.items() if da.dims[-2:] != (Y, X)]
     if wrong or not out:

@@ -23,6 +23,7 @@ from qtp_toolkit import load, store
 LAYOUTS = {
     "plain": {},
     "deflate": {"compress": "deflate", "zlevel": 1, "tiled": True, "blockxsize": 256, "blockysize": 256},
+    "strips": {"compress": "deflate", "blockysize": 1, "predictor": 3},
 }
 
 

@@ -100,7 +100,7 @@ def ingest(
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the store; default: below the output.")] = None,
     storage: Annotated[str, typer.Option("--storage", help="float32, or compact (0.5 mrad).")] = "float32",
     block: Annotated[int, typer.Option("--block", help="Side of a block in pixels, a multiple of 8.")] = 64,
-    memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB; a slab takes up to a third.")] = 2.0,
+    memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB; a slab takes up to half.")] = 2.0,
     restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished run of something else.")] = False,
     scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
 ) -> None:

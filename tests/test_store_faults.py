@@ -453,9 +453,9 @@ def test_an_input_that_changes_meanwhile_is_not_published(rasters, tmp_path, mon
     stack = xr.open_zarr(tmp_path / "plain.zarr", consolidated=False) if kind == "zarr" else rasters()
     write = BlockArray.write
 
-    def meanwhile(self, *arguments):
+    def meanwhile(self, *arguments, **options):
         os.utime(changed, ns=(1, 1))
-        write(self, *arguments)
+        write(self, *arguments, **options)
 
     monkeypatch.setattr(BlockArray, "write", meanwhile)
     message = refused(ingest, stack, tmp_path / "store", block=16, code="R08")

@@ -61,7 +61,7 @@ class BlockArray:
         )
         return values[inside]
 
-    def write(self, values: np.ndarray, start: tuple[int, ...]) -> None:
+    def write(self, values: np.ndarray, start: tuple[int, ...], *, flush: bool = True) -> None:
         """Write whole chunks from the index ``start`` on, as they are stored, and flush them to the disk.
 
         Parameters
@@ -70,6 +70,8 @@ class BlockArray:
             Begins on a chunk; ends on one, or where the array does.
         start : tuple of int
             Index of the first value.
+        flush : bool
+            Bring the names of the files to the disk, too; their contents always are. Once is enough for many calls.
 
         Raises
         ------
@@ -89,7 +91,8 @@ class BlockArray:
             block = values[tuple(slice(k, k + chunk) for k, chunk in zip(corner, self.chunks, strict=True))]
             place = ((first + k) // chunk for first, k, chunk in zip(start, corner, self.chunks, strict=True))
             put_file(self._file(tuple(place)), *self._encoded(block))
-        flush_folder(Path(self.path))
+        if flush:
+            flush_folder(Path(self.path))
 
     def _encoded(self, block: np.ndarray) -> tuple[bytes, bytes]:
         """Return the compressed block and its checksum."""

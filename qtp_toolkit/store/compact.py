@@ -88,22 +88,21 @@ def decimate(values: np.ndarray) -> np.ndarray:
     numpy.ndarray
         (pair, y, x), float32. A mean depends on the pixels of its tile only, however the stack is cut.
     """
-    height, width = (-(-size // STEP) for size in values.shape[1:])
-    out = np.empty((len(values), height, width), "float32")
-    ragged = (height * STEP, width * STEP) != values.shape[1:]
-    whole = np.full((height * STEP, width * STEP), np.nan, "float32")
-    for plane, mean in zip(values, out, strict=True):
-        if ragged:
-            whole[: plane.shape[0], : plane.shape[1]] = plane
-        tiles = (whole if ragged else plane).reshape(height, STEP, width, STEP)
-        mean[...] = _sums(tiles, 1) / STEP**2
-        holes = ~np.isfinite(mean)
-        if holes.any():
-            odd = tiles.transpose(0, 2, 1, 3)[holes]
-            valid = np.isfinite(odd)
-            count = valid.sum(axis=(1, 2))
-            total = _sums(np.where(valid, odd, np.float32(0)), 1)
-            mean[holes] = total / np.where(count > 0, count, np.nan)
+    pairs, rows, columns = values.shape
+    height, width = (-(-size // STEP) for size in (rows, columns))
+    if (rows, columns) != (height * STEP, width * STEP):
+        whole = np.full((pairs, height * STEP, width * STEP), np.nan, "float32")
+        whole[:, :rows, :columns] = values
+        values = whole
+    tiles = values.reshape(pairs, height, STEP, width, STEP)
+    out = (_sums(tiles, 2) / STEP**2).astype("float32")
+    holes = ~np.isfinite(out)
+    if holes.any():
+        odd = tiles.transpose(0, 1, 3, 2, 4)[holes]
+        valid = np.isfinite(odd)
+        count = valid.sum(axis=(1, 2))
+        total = _sums(np.where(valid, odd, np.float32(0)), 1)
+        out[holes] = total / np.where(count > 0, count, np.nan)
     return out
 
 

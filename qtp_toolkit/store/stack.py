@@ -6,6 +6,7 @@ a store of blocks it is one small file.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Callable
@@ -17,13 +18,13 @@ import xarray as xr
 
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, require
 from qtp_toolkit.store import layout
-from qtp_toolkit.store.chunks import BlockArray
+from qtp_toolkit.store.chunks import BlockArray, flush_folder
 from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, decimate, encode, refuse_beyond, stored_as
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
 from qtp_toolkit.store.run import QUICKLOOK, Run, mark_done, writing
-from qtp_toolkit.store.windows import Plan, plan_windows
-from qtp_toolkit.store.work import run_tasks, whole
+from qtp_toolkit.store.windows import Plan, gather, pieces, plan_windows
+from qtp_toolkit.store.work import run_tasks
 
 _ROWS, _LOOKED = "rows", "quicklook"
 _LOOK_BYTES = 4_000_000
@@ -70,7 +71,7 @@ def ingest(
     block : int
         Side of a block in pixels, a multiple of 8.
     memory_budget : float
-        Bytes. A window (slab) takes 4 * n_pair * rows * width bytes, and those under way at once a third of the budget;
+        Bytes. A window (slab) takes 4 * n_pair * rows * width bytes, and those under way at once half of the budget;
         see :func:`slab_memory`. On a cluster each thread of a worker holds one window.
     restart : bool
         Discard what an interrupted run with other inputs, parameters or version left unfinished.
@@ -116,19 +117,37 @@ def ingest(
         return run.publish(variables=[*map(str, stack)], blocks=list(stored))
 
 
-def write_window(values: np.ndarray, target: Target, top: int, left: int, keys: tuple[str, ...]) -> str:
-    """Write one window of one variable, then its markers: the task that workers run. Twice gives the same files."""
-    values = np.asarray(values, dtype="float32")
-    target.rows.write(decimate(values), (0, top // STEP, left // STEP))
-    if target.blocks.scale is not None:
-        values = encode(values, target.key, target.pairs)
-    elif target.key == "coherence":
-        for plane, pair in zip(values, target.pairs, strict=True):
-            refuse_beyond(plane, target.key, pair)
-    target.blocks.write(values, (0, top, left))
+def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[str, ...]) -> str:
+    """Write one window of one variable, then its markers: the task that workers run. Twice gives the same files.
+
+    The window is there once, in the pieces in which it was read; only a block is copied at a time.
+    """
+    pairs, height, width = (max(at[k] + part.shape[k] for at, part in parts) for k in range(3))
+    look = np.empty((pairs, -(-height // STEP), -(-width // STEP)), "float32")
+    room = np.empty(target.blocks.chunks, "float32")
+    _, block, _ = room.shape
+    for row, column in itertools.product(range(0, height, block), range(0, width, block)):
+        values = room[:, : height - row, : width - column]
+        gather(parts, (row, column), values)
+        means = decimate(values)
+        _, rows, columns = means.shape
+        look[:, row // STEP :, column // STEP :][:, :rows, :columns] = means
+        target.blocks.write(_as_stored(values, target), (0, top + row, left + column), flush=False)
+    flush_folder(Path(target.blocks.path))
+    target.rows.write(look, (0, top // STEP, left // STEP))
     for key in keys:
         mark_done(Path(target.run), key, target.mark)
     return keys[0]
+
+
+def _as_stored(values: np.ndarray, target: Target) -> np.ndarray:
+    """Integers of compact storage, or the values themselves; refused where they leave their limits."""
+    if target.blocks.scale is not None:
+        return encode(values, target.key, target.pairs)
+    if target.key == "coherence":
+        for plane, pair in zip(values, target.pairs, strict=True):
+            refuse_beyond(plane, target.key, pair)
+    return values
 
 
 def _checked(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataArray]:
@@ -226,7 +245,7 @@ def _fill(
             name, stored[name].at(run.data / name, da.shape), _look(run, _ROWS, name, da, rows), str(run.path),
             run.fingerprint, pairs,
         )  # fmt: skip
-        return write_window, (whole(da.isel(region).data), target, top, left, own)
+        return write_window, (pieces(da.isel(region).data), target, top, left, own)
 
     def is_done(key: str) -> bool:
         return all(map(run.is_done, windows[key][-1]))

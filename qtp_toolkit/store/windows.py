@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -26,10 +26,9 @@ def slab_memory(stack: xr.Dataset, *, block: int = 64, memory_budget: float = 2e
 
     ``slab = 4 * n_pair * rows * width`` bytes, where rows and width are of the largest region that dask reads to fill
     one slab: multiples of ``block``, rounded out to the chunks of the stack. The height is the one, among those that
-    fit into a third of the budget, for which fewest rows are read twice; the width is that of the chunks, if they lie
-    on the blocks, else of the stack. As many slabs are under way at once as fit into that third, two for each processor
-    at most. The other two thirds are for chunks while they are put together, integers of compact storage, and blocks
-    being compressed.
+    fit into half of the budget, for which a processor has fewest rows to read; the width is that of the chunks, if they
+    lie on the blocks, else of the stack. As many slabs are under way at once as fit into that half, two for each
+    processor at most. The other half is for chunks while they are computed, and blocks being compressed.
 
     Parameters
     ----------
@@ -48,7 +47,7 @@ def slab_memory(stack: xr.Dataset, *, block: int = 64, memory_budget: float = 2e
     Raises
     ------
     QtpDataError
-        R13, with the same numbers, if one slab exceeds a third of the budget.
+        R13, with the same numbers, if one slab exceeds half of the budget.
     """
     plan = plan_windows(stack, block=block, memory_budget=memory_budget)
     text = _formula(stack, plan.read_rows, plan.columns)
@@ -62,21 +61,44 @@ def plan_windows(stack: xr.Dataset, *, block: int, memory_budget: float) -> Plan
     columns = int(columns_at[1])
     if columns % block or _largest_read(columns_at, columns, width)[1] != columns:
         columns = width
-    most = memory_budget / (12 * stack.sizes[PAIR] * columns)
+    most = memory_budget / (8 * stack.sizes[PAIR] * columns)
     found = []
     for rows in range(block, max(block, int(min(most, height + block - 1))) + 1, block):
         total, largest = _largest_read(rows_at, rows, height)
-        found.append((total, rows, largest))
+        found.append((total / max(min(most // largest, CPU_COUNT), 1), rows, largest))
     fitting = [plan for plan in found if plan[2] <= most]
     if not fitting:
         raise QtpDataError(
-            "a slab does not fit into a third of the memory budget", code="R13",
-            expected=f"memory_budget / 3 = {memory_budget / 3e6:.1f} MB at most",
+            "a slab does not fit into half of the memory budget", code="R13",
+            expected=f"memory_budget / 2 = {memory_budget / 2e6:.1f} MB at most",
             found=_formula(stack, min(largest for *_, largest in found), columns),
             hint=f"Open the stack with chunks={{'y': {block}}}, take a smaller block, or raise memory_budget.",
         )  # fmt: skip
     _, rows, largest = min(fitting)
     return Plan(rows, columns, largest, int(min(most // largest, 2 * CPU_COUNT)))
+
+
+def pieces(data: Any) -> list[tuple[tuple[int, int, int], Any]]:
+    """Chunks of an array, each with the index of its first value: a task that gathers them needs no second copy."""
+    if not hasattr(data, "to_delayed"):
+        return [((0, 0, 0), data)]
+    starts = [np.concatenate([[0], np.cumsum(sizes)]).tolist() for sizes in data.chunks]
+    chunks = data.to_delayed(optimize_graph=False)
+    return [
+        (tuple(at[k] for at, k in zip(starts, place, strict=True)), chunks[place]) for place in np.ndindex(chunks.shape)
+    ]
+
+
+def gather(parts: list[tuple[tuple[int, int, int], np.ndarray]], start: tuple[int, int], out: np.ndarray) -> None:
+    """Fill ``out`` (pair, y, x) from the pieces that it touches; ``start`` is its first row and column among them."""
+    corner = (0, *start)
+    for first, values in parts:
+        low = [max(a, c) for a, c in zip(first, corner, strict=True)]
+        ends = zip(first, values.shape, corner, out.shape, strict=True)
+        high = [min(a + size, c + length) for a, size, c, length in ends]
+        if all(a < b for a, b in zip(low, high, strict=True)):
+            source = tuple(slice(a - f, b - f) for a, b, f in zip(low, high, first, strict=True))
+            out[tuple(slice(a - c, b - c) for a, b, c in zip(low, high, corner, strict=True))] = values[source]
 
 
 def _formula(stack: xr.Dataset, rows: int, width: int) -> str:

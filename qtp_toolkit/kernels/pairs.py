@@ -11,27 +11,28 @@ def faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str] | No
     Returns
     -------
     (str, str) or None
-        Code of the first kind of fault that was found, I28, I18, I17 or I19, and all of them in words.
+        Code of the gravest kind that was found, I28, I18, I19 or I17, and all faults in words.
     """
     kinds = [np.asarray(days).dtype for days in (reference, secondary)]
     if any(kind.kind != "M" for kind in kinds):
         advice = "numbers like 20191231 lose days as float32"
         return "I28", f"dates must be datetime64, not {kinds[0]} and {kinds[1]}: {advice}"
     first, second = (np.asarray(days).astype("datetime64[D]") for days in (reference, secondary))
-    codes, words = [], []
-    for code, what, bad in (
-        ("I18", "zero span", first == second), ("I17", "reference after secondary", first > second),
-    ):  # fmt: skip
-        codes += [code] * int(bad.any())
-        words += [f"{what}: {_name(a, b)}" for a, b in zip(first[bad], second[bad], strict=True)]
+    words: dict[str, list[str]] = {
+        code: [f"{what}: {_name(a, b)}" for a, b in zip(first[bad], second[bad], strict=True)]
+        for code, what, bad in (
+            ("I18", "zero span", first == second), ("I17", "reference after secondary", first > second),
+        )
+    }  # fmt: skip
     keys = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=-1)
     unique, counts = np.unique(keys.astype(np.int64), axis=0, return_counts=True)
-    words += [
+    words["I19"] = [
         f"{count} times: {_name(*key.astype('datetime64[D]'))}"
         for key, count in zip(unique, counts, strict=True)
         if count > 1
     ]
-    return ([*codes, "I19"][0], "; ".join(words)) if words else None
+    found = [code for code in ("I18", "I19", "I17") if words[code]]
+    return (found[0], "; ".join(sum(words.values(), []))) if found else None
 
 
 def index(reference: np.ndarray, secondary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 
 
@@ -32,7 +34,7 @@ def faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str] | No
         if count > 1
     ]
     found = [code for code in ("I18", "I19", "I17") if words[code]]
-    return (found[0], "; ".join(sum(words.values(), []))) if found else None
+    return (found[0], "; ".join(chain.from_iterable(words.values()))) if found else None
 
 
 def index(reference: np.ndarray, secondary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

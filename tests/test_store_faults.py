@@ -475,6 +475,13 @@ def test_inputs_are_known_by_relative_paths_too(rasters, tmp_path, monkeypatch):
     assert paths[2].name in refused(ingest, stack, tmp_path / "store", block=16, code="R08")
 
 
+def test_prose_among_the_arguments_is_no_path():
+    """R08: the text of a CRS is longer than any name of a file may be, and looking for it would be an error."""
+    text = f'GEOGCRS["{"WGS 84, " * 40}", ELLIPSOID["WGS 84", 298.257223563]]'
+    one = xr.DataArray(np.ones((2, 3)), dims=("y", "x")).chunk(y=1).map_blocks(lambda da, _: da, args=(text,))
+    assert identify(one.to_dataset(name="a"), {}, code=False)["files"] == {}
+
+
 @pytest.mark.parametrize("change", ["size", "time", "gone"])
 def test_an_input_is_known_by_size_and_time(tmp_path, change):
     """R08: each alone."""

@@ -17,6 +17,8 @@ from dask.base import tokenize
 from qtp_toolkit.conventions import QtpDataError
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_LONGEST_NAME = 255
+"""Characters that a file system allows in a name; the text of a CRS has more, and asking for it is an error."""
 
 
 def identify(ds: xr.Dataset, parameters: Mapping[str, Any], *, code: bool) -> dict[str, Any]:
@@ -104,8 +106,9 @@ def _files(ds: xr.Dataset) -> dict[str, list[int]]:
 
 
 def _may_be_input(path: Path) -> bool:
-    """Whether a text among the arguments is worth a look: bare words, like names of variables, are not."""
-    return path.suffix != ".py" and (path.is_absolute() or bool(path.suffix) or len(path.parts) > 1)
+    """Whether a text among the arguments is worth a look: bare words, like names of variables, and prose are not."""
+    is_path = path.is_absolute() or bool(path.suffix) or len(path.parts) > 1
+    return is_path and path.suffix != ".py" and max(map(len, path.parts), default=0) <= _LONGEST_NAME
 
 
 def _stat(path: Path) -> list[int] | None:

@@ -49,8 +49,8 @@ def observed(folder: str) -> tuple[xr.DataArray, xr.DataArray]:
 
     What is a few numbers per pair is found first: the ramps on the quicklook, the level at the reference area.
     """
-    catalog, stack = open_catalog(), store.open_store(folder)
-    small = store.open_store(folder, quicklook=True)
+    catalog = open_catalog()
+    stack, small = (store.open_store(folder, name="interferograms", quicklook=look) for look in (False, True))
     dates = np.union1d(*(conventions.coordinate(stack, name) for name in ("reference", "secondary")))
     kept = []
     for part in (stack, small):
@@ -69,7 +69,9 @@ def observed(folder: str) -> tuple[xr.DataArray, xr.DataArray]:
 
 
 def deform(folder: str, ratio: str) -> str:
-    """Invert and fit every pixel of the store, and write rate, amplitude and what belongs to them."""
+    """Invert and fit every pixel of the store, and write rate, amplitude and what belongs to them; always anew."""
+    Path(folder, "deformation.json").unlink(missing_ok=True)
+    shutil.rmtree(Path(folder, "runs", "deformation"), ignore_errors=True)
     phase, coherence = observed(folder)
     series = inversion.invert(phase, coherence, reference_date=open_catalog().settings.reference_date)
     displacement = conventions.phase_to_displacement(series["phase"])

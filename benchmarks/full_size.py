@@ -54,9 +54,9 @@ def observed(folder: str) -> tuple[xr.DataArray, xr.DataArray]:
     dates = np.union1d(*(conventions.coordinate(stack, name) for name in ("reference", "secondary")))
     kept = []
     for part in (stack, small):
-        blocks = {"y": BLOCK, "x": BLOCK}  # the delay of every date must not be made at once
-        height = grid.match(catalog["dem"].load(), part, resampling="average").chunk(blocks)
-        look = grid.match(catalog["incidence"].load(), part).chunk(blocks)
+        like = part["phase"].isel(pair=0).chunk(y=BLOCK, x=BLOCK)  # lazy sources: nothing of the full size at once
+        height = grid.match(catalog["dem"].load().chunk(), like, resampling="average")
+        look = grid.match(catalog["incidence"].load().chunk(), like)
         delay = correct.tropospheric_delay(catalog["era5"].load(), height, look, dates=dates)
         kept.append(correct.remove_delay(part["phase"], delay))
     ramp = correct.fit_ramp(kept[1], weight=small["coherence"]).compute()

@@ -10,6 +10,9 @@ W m-1 K-1; density in kg m-3; active layer thickness in m; fractions 0..1.
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import numpy as np
@@ -241,6 +244,14 @@ def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
     """Whether any array of ``obj`` is backed by dask; coordinates do not count."""
     arrays = obj.data_vars.values() if isinstance(obj, xr.Dataset) else [obj]
     return any(array.chunks is not None for array in arrays)
+
+
+@contextmanager
+def many_blocks() -> Iterator[None]:
+    """Spread small arrays over the many blocks of a large one, as is meant, without dask's warning that blocks grow."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Increasing number of chunks")
+        yield
 
 
 def coordinate(obj: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:

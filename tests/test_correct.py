@@ -180,6 +180,7 @@ def test_closed_form_ramp_of_the_quicklook_serves_the_whole_grid(no_compute):
     assert max(flat.data.chunksize) == 8
     np.testing.assert_allclose(flat, 0, atol=1e-12)
     np.testing.assert_allclose(correct.deramp(phase, ramp=ramp), 0, atol=1e-12)
+    np.testing.assert_allclose(correct.deramp(phase.chunk(y=1, x=1), ramp=ramp), 0, atol=1e-12)
     with pytest.raises(QtpDataError, match="no planes of fit_ramp"):
         correct.deramp(phase, ramp=ramp.drop_attrs())
     with pytest.raises(QtpDataError, match="of other pairs"):
@@ -273,6 +274,17 @@ def test_closed_form_reference_area():
         with pytest.raises(QtpDataError, match=r"outside the grid.*Longitude comes first") as caught:
             correct.reference_area(template, longitude=place[0], latitude=place[1])
         assert caught.value.code == "I22"
+
+
+def test_property_reference_area_is_the_same_however_it_is_cut(monkeypatch):
+    """Large grids are looked at slab by slab, also for the nearest pixel of an area smaller than one."""
+    phase = image(np.zeros((1, 13, 9)))
+    places = [{"longitude": 92.46, "latitude": 35.225}, {"longitude": 92.46, "latitude": 35.225, "radius_m": 1.0}]
+    whole = [correct.reference_area(phase, **place) for place in places]
+    assert int(whole[1].sum()) == 1
+    monkeypatch.setattr("qtp_toolkit.correct._reference._SLAB", 20)
+    for place, expected in zip(places, whole, strict=True):
+        xr.testing.assert_identical(correct.reference_area(phase, **place), expected)
 
 
 def test_closed_form_coherent_area():

@@ -227,6 +227,15 @@ def test_match_stays_lazy_and_chunks_change_nothing(template, rng, no_compute, r
         xr.testing.assert_identical(out.compute(), eager)
 
 
+def test_many_small_blocks_are_no_cause_for_a_warning():
+    fine = xr.DataArray(
+        np.zeros((24, 26)), {"y": np.linspace(34.4, 34.1, 24), "x": np.linspace(92.1, 92.4, 26)}, ("y", "x")
+    ).rio.write_crs(4326)
+    lazy = grid.match(plane().chunk(), fine.chunk(y=1, x=1))
+    np.testing.assert_array_equal(lazy, grid.match(plane(), fine))
+    xr.testing.assert_allclose(grid.lonlat(fine.chunk(y=1, x=1)).compute(), grid.lonlat(fine))
+
+
 def test_terrain_and_coordinates_stay_lazy(template, rng, no_compute):
     dem = template.copy(data=rng.normal(size=template.shape).cumsum(0))
     with no_compute():

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, describe, is_lazy, require
+from qtp_toolkit.conventions import (
+    REFERENCE,
+    SECONDARY,
+    QtpDataError,
+    X,
+    Y,
+    coordinate,
+    describe,
+    is_lazy,
+    many_blocks,
+    require,
+)
 
 _AXES = {X: ("ramp_x_middle", "ramp_x_half"), Y: ("ramp_y_middle", "ramp_y_half")}
 
@@ -93,7 +104,8 @@ def deramp(
     across, along = (_along(phase, dim, ramp) for dim in (X, Y))
     ramp = ramp.astype(phase.dtype)
     note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
-    out = phase - ((ramp.offset + ramp.ramp_x * across) + ramp.ramp_y * along)
+    with many_blocks():
+        out = phase - ((ramp.offset + ramp.ramp_x * across) + ramp.ramp_y * along)
     return describe(out.transpose(*phase.dims), "phase", **note)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
@@ -13,6 +15,9 @@ MASKED = 7
 """Reason code of masked pixels."""
 
 EARTH_RADIUS = 6371000.0
+
+_SLAB = 2**20
+"""Pixels of a slab of rows."""
 
 
 def reference_area(
@@ -41,20 +46,23 @@ def reference_area(
     """
     blank = np.zeros((template.sizes[Y], template.sizes[X]), dtype=bool)
     bare = xr.DataArray(blank, {Y: template[Y], X: template[X]}, (Y, X)).rio.write_crs(template.rio.crs)
-    where = grid.lonlat(bare)
-    lon, lat = where.longitude, where.latitude
-    inside = float(lon.min()) <= longitude <= float(lon.max()) and float(lat.min()) <= latitude <= float(lat.max())
-    if not inside:
+    area, nearest, spans = bare.copy(), (np.inf, 0), []
+    for rows in _slabs(*blank.shape):
+        where = grid.lonlat(bare.isel({Y: rows}))
+        spans.append([f(v.values) for v in (where.longitude, where.latitude) for f in (np.min, np.max)])
+        distance = _distance(where.longitude.values, where.latitude.values, longitude, latitude)
+        area.values[rows] = distance <= radius_m
+        at = int(distance.argmin())
+        nearest = min(nearest, (float(distance.flat[at]), rows.start * distance.shape[1] + at))
+    west, east, south, north = (f([span[k] for span in spans]) for k, f in enumerate((min, max, min, max)))
+    if not (west <= longitude <= east and south <= latitude <= north):
         raise QtpDataError(
             "the reference point lies outside the grid", code="I22",
             found=f"longitude {longitude}, latitude {latitude}",
-            expected=f"longitude {float(lon.min()):.4f} to {float(lon.max()):.4f}, "
-            f"latitude {float(lat.min()):.4f} to {float(lat.max()):.4f}", hint="Longitude comes first.",
+            expected=f"longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}",
+            hint="Longitude comes first.",
         )  # fmt: skip
-    north, east = np.deg2rad(lat - latitude), np.deg2rad(lon - longitude)
-    half = np.sin(north / 2) ** 2 + np.cos(np.deg2rad(lat)) * np.cos(np.deg2rad(latitude)) * np.sin(east / 2) ** 2
-    distance = 2 * EARTH_RADIUS * np.arcsin(np.sqrt(half))
-    area = (distance <= radius_m) | (distance == distance.min())
+    area.values.flat[nearest[1]] = True
     return _named_area(area)
 
 
@@ -171,6 +179,20 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
     out = da.assign({name: _blank(v, hidden) for name, v in da.data_vars.items() if {Y, X} <= set(v.dims)})
     share = {} if is_lazy(mask) else {"masked": f"{float(hidden.mean()):.1%} of pixels"}
     return out.assign_attrs(share)
+
+
+def _slabs(height: int, width: int) -> list[slice]:
+    """Cut rows into slabs of about a million pixels, two rows at least, so that no large grid is there at once."""
+    number = max(1, min(height // 2, height * width // _SLAB))
+    edges = np.linspace(0, height, number + 1).astype(int)
+    return [slice(int(a), int(b)) for a, b in pairwise(edges)]
+
+
+def _distance(lon: np.ndarray, lat: np.ndarray, longitude: float, latitude: float) -> np.ndarray:
+    """Great-circle distance of pixels from a point, m."""
+    north, east = np.deg2rad(lat - latitude), np.deg2rad(lon - longitude)
+    half = np.sin(north / 2) ** 2 + np.cos(np.deg2rad(lat)) * np.cos(np.deg2rad(latitude)) * np.sin(east / 2) ** 2
+    return 2 * EARTH_RADIUS * np.arcsin(np.sqrt(half))
 
 
 def _named_area(area: xr.DataArray) -> xr.DataArray:

@@ -21,6 +21,7 @@ from qtp_toolkit.conventions import (
     coordinate,
     describe,
     is_lazy,
+    many_blocks,
     require,
 )
 from qtp_toolkit.kernels.delay import trilinear, zenith_delay
@@ -100,11 +101,12 @@ def tropospheric_delay(
         kwargs={"pressure": profiles.level.values * 100.0, "heights": HEIGHTS},
         dask="parallelized", output_dtypes=[np.float64], dask_gufunc_kwargs={"output_sizes": {"height": len(HEIGHTS)}},
     )  # fmt: skip
-    phase = xr.apply_ufunc(
-        _slant_phase, table, dem, lonlat.longitude, lonlat.latitude, incidence,
-        input_core_dims=[["height", "row", "column"], [], [], [], []], keep_attrs=True,
-        kwargs={"axes": axes, "scale": 4 * np.pi / wavelength}, dask="parallelized", output_dtypes=[np.float32],
-    )  # fmt: skip
+    with many_blocks():
+        phase = xr.apply_ufunc(
+            _slant_phase, table, dem, lonlat.longitude, lonlat.latitude, incidence,
+            input_core_dims=[["height", "row", "column"], [], [], [], []], keep_attrs=True,
+            kwargs={"axes": axes, "scale": 4 * np.pi / wavelength}, dask="parallelized", output_dtypes=[np.float32],
+        )  # fmt: skip
     note = {key: era5.attrs[key] for key in ("provenance_note",) if key in era5.attrs}
     return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", wavelength=wavelength, **note)
 

@@ -9,7 +9,7 @@ import rasterio.features
 import rasterio.warp
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, many_blocks
 from qtp_toolkit.grid._frame import LONLAT, Grid, affine, axes, crs_of, pixel_size, spacing, to_crs
 from qtp_toolkit.kernels import resample
 
@@ -61,16 +61,17 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
     source_crs, target_crs = crs_of(da), crs_of(template)
     da = da.chunk({Y: -1, X: -1}) if is_lazy(da) else da
     rows, columns = axes(template, lazy=is_lazy(da))
-    out = xr.apply_ufunc(
-        _resample, da.rename(_SOURCE).drop_vars(list(_SOURCE.values())), rows, columns,
-        input_core_dims=[list(_SOURCE.values()), [], []],
-        kwargs={
-            "crs": (source_crs.to_wkt(), target_crs.to_wkt()), "origin": (float(da[Y][0]), float(da[X][0])),
-            "source": spacing(da), "target": spacing(template), "method": method, "fill": _fill(da),
-            "split": max(2, int(np.ceil(pixel_size(template) / pixel_size(da) - 0.05))),
-        },
-        keep_attrs=True, dask="parallelized", output_dtypes=[da.dtype],
-    )  # fmt: skip
+    with many_blocks():
+        out = xr.apply_ufunc(
+            _resample, da.rename(_SOURCE).drop_vars(list(_SOURCE.values())), rows, columns,
+            input_core_dims=[list(_SOURCE.values()), [], []],
+            kwargs={
+                "crs": (source_crs.to_wkt(), target_crs.to_wkt()), "origin": (float(da[Y][0]), float(da[X][0])),
+                "source": spacing(da), "target": spacing(template), "method": method, "fill": _fill(da),
+                "split": max(2, int(np.ceil(pixel_size(template) / pixel_size(da) - 0.05))),
+            },
+            keep_attrs=True, dask="parallelized", output_dtypes=[da.dtype],
+        )  # fmt: skip
     out = out.transpose(..., Y, X).drop_vars("spatial_ref", errors="ignore").rename(da.name)
     return out.assign_coords(_bare(template)).assign_attrs(da.attrs).rio.write_crs(target_crs)
 
@@ -121,10 +122,11 @@ def lonlat(template: Grid) -> xr.Dataset:
     """
     crs = crs_of(template)
     rows, columns = axes(template, lazy=is_lazy(template))
-    x, y = xr.apply_ufunc(
-        to_crs, columns, rows, kwargs={"source": crs.to_wkt(), "target": LONLAT},
-        output_core_dims=[[], []], keep_attrs=True, dask="parallelized", output_dtypes=[np.float64, np.float64],
-    )  # fmt: skip
+    with many_blocks():
+        x, y = xr.apply_ufunc(
+            to_crs, columns, rows, kwargs={"source": crs.to_wkt(), "target": LONLAT},
+            output_core_dims=[[], []], keep_attrs=True, dask="parallelized", output_dtypes=[np.float64, np.float64],
+        )  # fmt: skip
     named = {"longitude": x, "latitude": y}
     out = xr.Dataset({name: describe(da.transpose(Y, X), name) for name, da in named.items()})
     return out.assign_coords(_bare(template)).rio.write_crs(crs)

@@ -50,8 +50,8 @@ def rows(rng: np.random.Generator, *, size: tuple[int, int, int] | None = None) 
                 out.append({
                     "work": f"ingest, {layout} rasters to {kind}", "unit": "MB/s", "toolkit": megabytes / found["wall"],
                     "plain": megabytes / best["copy"]["wall"], "ratio": best["copy"]["wall"] / found["wall"],
-                    "note": f"{megabytes:.0f} MB; opening {2 * shape[0]} files takes a fixed second; plain: copy and flush; "
-                    f"CPU {found['cpu']:.1f} s and {best['copy']['cpu']:.1f} s, "
+                    "note": f"{megabytes:.0f} MB; opening {2 * shape[0]} files takes a fixed second; "
+                    f"plain: copy and flush; CPU {found['cpu']:.1f} s and {best['copy']['cpu']:.1f} s, "
                     f"memory {found['memory']:.0f} MB above the start",
                 })  # fmt: skip
     return out

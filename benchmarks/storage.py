@@ -27,8 +27,8 @@ LAYOUTS = {
 }
 
 
-SHAPES = {"plain": (466, 448, 1024)}
-"""Pairs, rows and columns; large where the disk and not the processor sets the pace."""
+SHAPES = {"plain": (466, 512, 2778)}
+"""Pairs, rows and columns; rows of the whole area where the disk and not the processor sets the pace."""
 
 
 def rows(rng: np.random.Generator, *, size: tuple[int, int, int] | None = None) -> list[dict]:

@@ -183,8 +183,7 @@ def _invert_block(phase: np.ndarray, coherence: np.ndarray | None = None, *, pla
     from qtp_toolkit.kernels.irls import invert_network  # noqa: PLC0415  compiles; not at import
 
     observed = phase.reshape(len(phase), phase[0].size)
-    gamma = None if coherence is None else coherence.reshape(observed.shape)
-    _refuse_range(gamma)
+    gamma = None if coherence is None else _in_range(coherence.reshape(observed.shape))
     out = invert_network(observed, gamma, plan, **rules)
     unknown = len(plan.order) - 1
     reason = np.zeros(out.valid.shape, dtype=np.uint8)
@@ -199,13 +198,13 @@ def _invert_block(phase: np.ndarray, coherence: np.ndarray | None = None, *, pla
     return rows.reshape(len(rows), *phase.shape[1:])
 
 
-def _refuse_range(coherence: np.ndarray | None) -> None:
-    """Refuse coherences outside 0..1, like bytes 0..255, in arrays in memory as in lazy ones."""
-    values = np.zeros(1) if coherence is None else coherence
+def _in_range(coherence: np.ndarray) -> np.ndarray:
+    """Refuse coherences outside 0..1, like bytes 0..255, in arrays in memory as in lazy ones; infinite ones pass."""
+    values = coherence
     for _ in range(2):
         least, largest = (float(pick.reduce(values, axis=None, initial=0.0)) for pick in (np.fmin, np.fmax))
         if least >= 0 and largest <= 1 + 1e-3:
-            return
+            return coherence
         values = values[np.isfinite(values)]  # infinite ones are missing, and rare: a look without them
     raise QtpDataError(
         "'coherence' leaves its physical range", variable="coherence", expected="0 to 1", code="I04",

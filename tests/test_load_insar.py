@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import sys
 from pathlib import Path
 
 import dask
@@ -14,8 +13,9 @@ import xarray as xr
 from small_files import granule, refused, tif
 
 from qtp_toolkit import load
-from qtp_toolkit.load.strips import first_row
-from qtp_toolkit.load.tiff import Decode, Header, lazy_stack
+from qtp_toolkit.load.headers import Header
+from qtp_toolkit.load.segments import Rows
+from qtp_toolkit.load.tiff import Decode, lazy_stack
 
 
 @pytest.fixture
@@ -222,49 +222,6 @@ def test_dates_are_never_guessed(tmp_path, name):
     assert load.interferograms([exact])["reference"].values[0] == np.datetime64("2019-12-31", "ns")
 
 
-LAYOUTS = {
-    "plain": {},
-    "two rows a strip": {"blockysize": 2},
-    "tiles": {"tiled": True, "blockxsize": 16, "blockysize": 16},
-    "deflate": {"compress": "deflate", "predictor": 3},
-    "BigTIFF": {"BIGTIFF": "YES"},
-    "foreign byte order": {"ENDIANNESS": "BIG" if sys.byteorder == "little" else "LITTLE"},
-}
-
-
-@pytest.mark.parametrize("layout", LAYOUTS)
-def test_pixels_are_those_that_gdal_reads(tmp_path, rng, layout):
-    """Plain rows are read without GDAL; whatever else there is, by it. Any window, also of the last odd rows."""
-    values = rng.normal(size=(37, 29)).astype("float32")
-    profile = {"driver": "GTiff", "height": 37, "width": 29, "count": 1, "dtype": "float32", "crs": "EPSG:32646"}
-    path = tmp_path / "20180101_20180113.tif"
-    with rasterio.open(
-        path, "w", transform=rasterio.Affine(80, 0, 4e5, 0, -80, 3.8e6), **profile, **LAYOUTS[layout]
-    ) as dataset:
-        dataset.write(values, 1)
-    plain = layout in ("plain", "two rows a strip", "BigTIFF")
-    assert (first_row(path, "float32") is not None) == plain
-    for chunks in (None, {"y": 5}, {"y": 5, "x": 7}, {"x": 29}):
-        np.testing.assert_array_equal(load.interferograms([path], chunks=chunks)["phase"].values[0], values)
-
-
-def test_rows_that_do_not_lie_in_order_are_left_to_gdal(tmp_path):
-    """Strips that were written from the bottom up, or that a hole interrupts."""
-    path = tmp_path / "20180101_20180113.tif"
-    profile = {"driver": "GTiff", "height": 40, "width": 400, "count": 1, "dtype": "float32", "crs": "EPSG:32646"}
-    values = np.arange(1, 16001, dtype="float32").reshape(40, 400)
-    with (
-        rasterio.open(
-            path, "w", transform=rasterio.Affine(80, 0, 4e5, 0, -80, 3.8e6), blockysize=4, **profile
-        ) as dataset,
-        rasterio.Env(GDAL_CACHEMAX=0),
-    ):
-        for top in range(36, -1, -4):
-            dataset.write(values[top : top + 4], 1, window=((top, top + 4), (0, 400)))
-    assert first_row(path, "float32") is None
-    np.testing.assert_array_equal(load.interferograms([path])["phase"].values[0], values)
-
-
 def test_a_file_that_shrinks_after_it_was_opened_is_named(tmp_path):
     path = tif(tmp_path / "20180101_20180113.tif", np.ones((50, 50), "float32"))
     data = load.interferograms([path])
@@ -281,7 +238,7 @@ def test_default_chunks_cut_no_block_of_the_files(layout, width, rows, columns):
     blocks = {"plain": (1, width), "strips": (1, width), "tiles": (256, 256)}[layout]
     header = Header(
         Path("a.tif"), 4000, width, (1.0, 0.0, 0.0, 0.0, -1.0, 4000.0), "EPSG:32646", "float32", None, blocks,
-        8 if layout == "plain" else None, {},
+        Rows(8) if layout == "plain" else None, {},
     )  # fmt: skip
     stack = lazy_stack([header] * 1100, header, Decode(), dim="pair")
     assert stack.data.chunksize == (1100, rows, columns)

@@ -26,6 +26,7 @@ from qtp_toolkit.load.files import (
     year_day,
 )
 from qtp_toolkit.load.hdf4 import SINUSOIDAL
+from qtp_toolkit.load.headers import Header, headers
 from qtp_toolkit.load.layers import (
     FAMILIES,
     PRODUCTS,
@@ -37,7 +38,7 @@ from qtp_toolkit.load.layers import (
     product_named,
     used_by_all,
 )
-from qtp_toolkit.load.tiff import Header, decoded, headers, lazy_stack, same_grid
+from qtp_toolkit.load.tiff import decoded, lazy_stack, same_grid
 
 _PRODUCT = re.compile(r"(?P<product>M[OY]D\d\d[A-Z]\d)\.(?P<collection>\d{3})")
 _LAYER = re.compile(_PRODUCT.pattern + r"_(?P<layer>.+?)_doy(?P<year>\d{4})(?P<doy>\d{3})")

@@ -6,6 +6,7 @@ import calendar
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -150,12 +151,12 @@ def lazy_blocks(
     processes and on other machines.
     """
     return da.map_blocks(
-        _block, chunks=chunks, dtype=dtype, meta=np.empty((0,) * len(chunks), dtype), read=read, arguments=arguments
-    )
+        _block, chunks=chunks, dtype=dtype, meta=np.empty((0,) * len(chunks), dtype), read=partial(read, **arguments)
+    )  # a partial, because dask would look into hundreds of files for other lazy arrays
 
 
-def _block(*, read: Callable, arguments: dict, block_info: dict | None = None) -> np.ndarray:
-    return read(tuple(tuple(map(int, span)) for span in block_info[None]["array-location"]), **arguments)
+def _block(*, read: Callable[..., np.ndarray], block_info: dict | None = None) -> np.ndarray:
+    return read(tuple(tuple(map(int, span)) for span in block_info[None]["array-location"]))
 
 
 def on_grid(

@@ -13,7 +13,8 @@ import xarray as xr
 
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe
 from qtp_toolkit.load.files import Chunks, no_duplicates, refuse_bad, ymd
-from qtp_toolkit.load.tiff import Decode, Header, headers, lazy_stack, same_grid
+from qtp_toolkit.load.headers import Header, headers
+from qtp_toolkit.load.tiff import Decode, lazy_stack, same_grid
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,9 +14,10 @@ from qtp_toolkit.catalog.options import date_expression
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe
 from qtp_toolkit.load.bands import band_tags, class_table
 from qtp_toolkit.load.files import Chunks, centers, date_of, no_duplicates, refuse_bad
+from qtp_toolkit.load.headers import Header, headers
 from qtp_toolkit.load.layers import QC
 from qtp_toolkit.load.limits import held
-from qtp_toolkit.load.tiff import Decode, Header, headers, lazy_stack, same_grid
+from qtp_toolkit.load.tiff import Decode, lazy_stack, same_grid
 from qtp_toolkit.load.units import conversion, refuse_other_scale
 
 NO_CLASS = -1

@@ -12,8 +12,9 @@ import xarray as xr
 from qtp_toolkit.conventions import DEPTH, VARIABLES, QtpDataError, describe
 from qtp_toolkit.load.bands import band_tags
 from qtp_toolkit.load.files import Chunks, no_duplicates, refuse_bad
+from qtp_toolkit.load.headers import headers
 from qtp_toolkit.load.limits import held
-from qtp_toolkit.load.tiff import Decode, headers, lazy_stack, same_grid
+from qtp_toolkit.load.tiff import Decode, lazy_stack, same_grid
 from qtp_toolkit.load.units import conversion, refuse_other_scale
 
 _SOIL = {

@@ -1,12 +1,10 @@
-"""GeoTIFFs: headers, one common grid, and lazy windows of any number of files."""
+"""GeoTIFFs: one common grid, and lazy windows of any number of files."""
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -17,44 +15,16 @@ from qtp_toolkit.load.files import (
     ITEM_BYTES,
     Chunks,
     block_shape,
-    first_bytes_problem,
     lazy_blocks,
     on_grid,
-    refuse_bad,
 )
-from qtp_toolkit.load.strips import Placed, first_row, read_window
+from qtp_toolkit.load.headers import Header
+from qtp_toolkit.load.segments import Placed, Rows, read_window
 
 SNAP = 1e-3
 """Grids that differ by less than this part of a pixel are one grid."""
 _UNIT = 64
 """Rows and columns of a default chunk are multiples of it: the edge of the blocks of a store."""
-_MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-
-
-class Header(NamedTuple):
-    """What one file says of itself, read without its pixels."""
-
-    path: Path
-    height: int
-    width: int
-    transform: tuple[float, float, float, float, float, float]
-    crs: str | None
-    dtype: str
-    nodata: float | None
-    blocks: tuple[int, int]
-    first_row: int | None
-    tags: dict[str, str]
-
-    @property
-    def size(self) -> tuple[float, float]:
-        """Pixel width and height, both positive."""
-        return abs(self.transform[0]), abs(self.transform[4])
-
-    @property
-    def corner(self) -> tuple[float, float]:
-        """West and north edge."""
-        a, _, c, _, e, f = self.transform
-        return min(c, c + a * self.width), max(f, f + e * self.height)
 
 
 class Decode(NamedTuple):
@@ -66,74 +36,6 @@ class Decode(NamedTuple):
     valid: tuple[float, float] | None = None
     dtype: str = "float32"
     fill: float = float("nan")
-
-
-def headers(paths: Sequence[Path]) -> list[Header]:
-    """Headers of GeoTIFFs (or SRTM ``.hgt`` tiles); all unreadable or truncated ones are listed in one error.
-
-    Parameters
-    ----------
-    paths : sequence of pathlib.Path
-
-    Returns
-    -------
-    list of Header
-        In the order of ``paths``. No pixel is read.
-
-    Raises
-    ------
-    QtpDataError
-        M04 or M05: lists every file that is empty, a web page, truncated, rotated or without CRS.
-    """
-    import rasterio  # noqa: PLC0415  slow to import, and tables do without
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
-
-    found, bad = [], []
-    with warnings.catch_warnings(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        for path in map(Path, paths):
-            magics = (b"",) if path.suffix.lower() == ".hgt" else _MAGICS  # SRTM tiles are bare numbers
-            problem = first_bytes_problem(path, magics, "a GeoTIFF")
-            if problem is None:
-                try:
-                    with rasterio.open(path) as dataset:
-                        header, problem = _header(dataset, path)
-                except RasterioError as error:
-                    problem = f"{error} ({path.stat().st_size} bytes on disk)"
-            if problem is None:
-                found.append(header)
-            else:
-                bad.append((path, problem))
-    refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05")
-    return found
-
-
-def _header(dataset: Any, path: Path) -> tuple[Header, str | None]:
-    t = dataset.transform
-    header = Header(
-        path, dataset.height, dataset.width, (t.a, t.b, t.c, t.d, t.e, t.f),
-        dataset.crs.to_wkt() if dataset.crs else None, dataset.dtypes[0], dataset.nodata, dataset.block_shapes[0],
-        first_row(path, dataset.dtypes[0]) if dataset.driver == "GTiff" else None,
-        dataset.tags() | {"UNIT": dataset.units[0] or ""},
-    )  # fmt: skip
-    if header.crs is None:
-        return header, "has no coordinate reference system"
-    if t.b or t.d:
-        return header, "is rotated; warp it to a north-up grid"
-    if t.a < 0:
-        return header, "runs from east to west"
-    return header, _truncation(dataset, path)
-
-
-def _truncation(dataset: Any, path: Path) -> str | None:
-    rows, columns = dataset.block_shapes[0]
-    last = f"{(dataset.width - 1) // columns}_{(dataset.height - 1) // rows}"
-    offset = dataset.get_tag_item(f"BLOCK_OFFSET_{last}", "TIFF", bidx=1)
-    length = dataset.get_tag_item(f"BLOCK_SIZE_{last}", "TIFF", bidx=1)
-    size = path.stat().st_size
-    if offset and length and int(offset) + int(length) > size:
-        return f"is truncated: its last block ends at byte {int(offset) + int(length)}, {size} bytes on disk"
-    return None
 
 
 def same_grid(found: Sequence[Header], *, extent: str = "same") -> Header:
@@ -285,7 +187,7 @@ def lazy_stack(
 
 def _whole_blocks(found: Sequence[Header], grid: Header, pixels: int) -> Chunks:
     """Chunk of about so many pixels that cuts no block of the files, of multiples of 64 rows and columns if it can."""
-    plain = bool(found) and all(header.first_row is not None for header in found)
+    plain = bool(found) and all(isinstance(header.layout, Rows) for header in found)
     height, width = (1, 1) if plain else grid.blocks
     rows, columns = (int(np.lcm(size, _UNIT)) if size <= _UNIT * 8 else size for size in (height, width))
     if width >= grid.width:
@@ -300,7 +202,7 @@ def _placed(header: Header, grid: Header, factor: float) -> Placed:
     shift = _shift(header, grid)
     return Placed(
         str(header.path), -round(shift[1]), -round(shift[0]), header.height, header.width, header.transform[4] > 0,
-        header.dtype, header.first_row, factor,
+        header.dtype, header.layout, factor,
     )  # fmt: skip
 
 
@@ -325,15 +227,21 @@ def read_block(
             rows = top + file.rows, bottom + file.rows
             if file.upward:
                 rows = file.height - rows[1], file.height - rows[0]
-            raw = plane if file.dtype == decode.dtype else np.empty(plane.shape, file.dtype)
+            in_place = file.dtype == decode.dtype and not file.upward
+            raw = plane if in_place else np.empty(plane.shape, file.dtype)
             read_window(file, (rows, (left + file.columns, right + file.columns)), raw, band)
             own = decode._replace(scale=decode.scale * file.factor, offset=decode.offset * file.factor)
-            plane[...] = decoded(raw[::-1] if file.upward else raw, own)
+            values = decoded(raw[::-1] if file.upward else raw, own, in_place=in_place)
+            if not in_place:
+                plane[...] = values
     return out
 
 
-def decoded(raw: np.ndarray, decode: Decode) -> np.ndarray:
-    """Physical values of stored ones; casts before it scales, so that unsigned integers do not wrap around."""
+def decoded(raw: np.ndarray, decode: Decode, *, in_place: bool = False) -> np.ndarray:
+    """Physical values of stored ones; casts before it scales, so that unsigned integers do not wrap around.
+
+    ``in_place`` is for values that have the right type already.
+    """
     bad = ~np.isfinite(raw) if raw.dtype.kind == "f" else np.zeros(raw.shape, bool)
     for value in decode.nodata:
         if np.isfinite(value):
@@ -341,7 +249,10 @@ def decoded(raw: np.ndarray, decode: Decode) -> np.ndarray:
     if decode.valid is not None:
         with np.errstate(invalid="ignore"):
             bad |= (raw < decode.valid[0]) | (raw > decode.valid[1])
-    out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" and bad.any() else raw).astype(decode.dtype)
+    if in_place:
+        out = raw
+    else:
+        out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" and bad.any() else raw).astype(decode.dtype)
     if decode.scale != 1.0:
         out *= np.asarray(decode.scale, decode.dtype)
     if decode.offset != 0.0:

@@ -1,0 +1,111 @@
+"""The first directory of a TIFF, read without GDAL: enough to tell that files are alike, and where their pixels lie."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+
+_ORDERS = {b"II": "<", b"MM": ">"}
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
+"""Bytes a value, by the type of a tag."""
+_WHOLE = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
+STRIP_TABLES, TILE_TABLES = (273, 279), (324, 325)
+"""Tags of the offsets and of the byte counts."""
+_TABLES = STRIP_TABLES + TILE_TABLES
+
+
+class Table(NamedTuple):
+    """Where the offsets, or the byte counts, of the strips or tiles stand in the file, and as what."""
+
+    at: int
+    dtype: str
+
+    def read(self, stream: BinaryIO, first: int, last: int) -> np.ndarray:
+        """Values ``first`` to ``last`` (exclusive), int64."""
+        size = np.dtype(self.dtype).itemsize
+        stream.seek(self.at + first * size)
+        return np.frombuffer(stream.read((last - first) * size), self.dtype, last - first).astype("i8")
+
+
+class Directory(NamedTuple):
+    """Tags of the first directory.
+
+    ``tags`` are their types and bytes, all but the two tables; two files with the same tags have the same grid, type
+    and metadata. ``offsets`` and ``counts`` (bytes) are of all strips or tiles, in ``tables`` is where they stand.
+    """
+
+    order: str
+    tags: tuple[tuple[int, int, bytes], ...]
+    tables: tuple[Table, Table]
+    tiled: bool
+    offsets: np.ndarray
+    counts: np.ndarray
+
+    def number(self, tag: int, default: int = 0) -> int:
+        """First value of a whole-number tag."""
+        for name, kind, value in self.tags:
+            if name == tag and kind in _WHOLE and value:
+                return int(np.frombuffer(value, self.order + _WHOLE[kind], 1)[0])
+        return default
+
+    @property
+    def end(self) -> int:
+        """Byte after the last strip or tile."""
+        return int((self.offsets + self.counts).max(initial=0))
+
+
+def read_directory(path: Path) -> Directory | None:
+    """Read the first directory of a TIFF or BigTIFF; None if it is none that makes sense (GDAL will tell why).
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    Directory or None
+    """
+    try:
+        with path.open("rb") as stream:
+            return _read(stream, os.fstat(stream.fileno()).st_size)
+    except (struct.error, ValueError, KeyError):
+        return None
+
+
+def _read(stream: BinaryIO, size: int) -> Directory:
+    head = stream.read(16)
+    order = _ORDERS[head[:2]]
+    big = struct.unpack(order + "H", head[2:4])[0] == 43
+    at, count_format, entry = (head[8:16], "Q", "HHQ") if big else (head[4:8], "H", "HHI")
+    start = struct.unpack(order + ("Q" if big else "I"), at)[0]
+    stream.seek(start)
+    (number,) = struct.unpack(order + count_format, stream.read(struct.calcsize(order + count_format)))
+    start += struct.calcsize(order + count_format)
+    field, room = struct.calcsize(order + entry), 8 if big else 4
+    if start + number * (field + room) > size:
+        raise ValueError("more tags than bytes")
+    entries = stream.read(number * (field + room))
+    tags, tables = [], {}
+    for k in range(number):
+        tag, kind, count = struct.unpack_from(order + entry, entries, k * (field + room))
+        length, place = count * _SIZES[kind], start + k * (field + room) + field
+        if length > room:
+            place = int.from_bytes(entries[place - start :][:room], "little" if order == "<" else "big")
+        if place + length > size:
+            raise ValueError("values lie beyond the end")
+        stream.seek(place)
+        value = stream.read(length)
+        if tag in _TABLES:
+            dtype = order + _WHOLE[kind]
+            tables[tag] = Table(place, dtype), np.frombuffer(value, dtype).astype("i8")
+        else:
+            tags.append((tag, kind, value))
+    tiled = TILE_TABLES[0] in tables
+    (offsets_at, offsets), (counts_at, counts) = (tables[tag] for tag in (TILE_TABLES if tiled else STRIP_TABLES))
+    if len(offsets) != len(counts):
+        raise ValueError("as many offsets as counts")
+    return Directory(order, tuple(tags), (offsets_at, counts_at), tiled, offsets, counts)

@@ -1,0 +1,118 @@
+"""What GeoTIFFs say of themselves, read without their pixels; all that is wrong with them in one error."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from qtp_toolkit.load.directory import Directory, read_directory
+from qtp_toolkit.load.files import first_bytes_problem, refuse_bad
+from qtp_toolkit.load.segments import Rows, Segments, layout
+
+_MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+
+
+class Header(NamedTuple):
+    """What one file says of itself, read without its pixels."""
+
+    path: Path
+    height: int
+    width: int
+    transform: tuple[float, float, float, float, float, float]
+    crs: str | None
+    dtype: str
+    nodata: float | None
+    blocks: tuple[int, int]
+    layout: Rows | Segments | None
+    tags: dict[str, str]
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Pixel width and height, both positive."""
+        return abs(self.transform[0]), abs(self.transform[4])
+
+    @property
+    def corner(self) -> tuple[float, float]:
+        """West and north edge."""
+        a, _, c, _, e, f = self.transform
+        return min(c, c + a * self.width), max(f, f + e * self.height)
+
+
+def headers(paths: Sequence[Path]) -> list[Header]:
+    """Headers of GeoTIFFs (or SRTM ``.hgt`` tiles); all unreadable or truncated ones are listed in one error.
+
+    Parameters
+    ----------
+    paths : sequence of pathlib.Path
+
+    Returns
+    -------
+    list of Header
+        In the order of ``paths``. No pixel is read.
+
+    Raises
+    ------
+    QtpDataError
+        M04 or M05: lists every file that is empty, a web page, truncated, rotated or without CRS.
+    """
+    import rasterio  # noqa: PLC0415  slow to import, and tables do without
+    from rasterio.errors import NotGeoreferencedWarning  # noqa: PLC0415
+
+    found, bad, seen = [], [], {}
+    with warnings.catch_warnings(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for path in map(Path, paths):
+            magics = (b"",) if path.suffix.lower() == ".hgt" else _MAGICS  # SRTM tiles are bare numbers
+            problem = first_bytes_problem(path, magics, "a GeoTIFF")
+            if problem is None:
+                header, problem = _header(path, seen)
+            if problem is None:
+                found.append(header)
+            else:
+                bad.append((path, problem))
+    refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05")
+    return found
+
+
+def _header(path: Path, seen: dict[tuple, Header]) -> tuple[Header | None, str | None]:
+    """Header of a file, or why there is none; GDAL opens the first of all files with the same tags only."""
+    import rasterio  # noqa: PLC0415
+
+    own = read_directory(path)
+    key = (own.order, own.tags) if own is not None else None
+    if key in seen:
+        return seen[key]._replace(path=path, layout=layout(own, seen[key].dtype)), _truncation(own, path)
+    try:
+        with rasterio.open(path) as dataset:
+            header, problem = _told(dataset, path, own)
+    except rasterio.errors.RasterioError as error:
+        return None, f"{error} ({path.stat().st_size} bytes on disk)"
+    if problem is None and own is not None:
+        seen[key] = header
+        problem = _truncation(own, path)
+    return header, problem
+
+
+def _told(dataset: Any, path: Path, own: Directory | None) -> tuple[Header, str | None]:
+    """Header as GDAL tells it, and what is wrong with it."""
+    t = dataset.transform
+    header = Header(
+        path, dataset.height, dataset.width, (t.a, t.b, t.c, t.d, t.e, t.f),
+        dataset.crs.to_wkt() if dataset.crs else None, dataset.dtypes[0], dataset.nodata, dataset.block_shapes[0],
+        layout(own, dataset.dtypes[0]) if own is not None and dataset.driver == "GTiff" else None,
+        dataset.tags() | {"UNIT": dataset.units[0] or ""},
+    )  # fmt: skip
+    if header.crs is None:
+        return header, "has no coordinate reference system"
+    if t.b or t.d:
+        return header, "is rotated; warp it to a north-up grid"
+    if t.a < 0:
+        return header, "runs from east to west"
+    return header, None
+
+
+def _truncation(own: Directory, path: Path) -> str | None:
+    size = path.stat().st_size
+    return None if own.end <= size else f"is truncated: its last block ends at byte {own.end}, {size} bytes on disk"

@@ -83,6 +83,24 @@ def slow_write(folder):
     write_blocks(stack.map(abs), folder, name="maps", block=8, memory_budget=40_000)
 
 
+def _first_fails(block, folder, block_info=None):
+    """The first block fails as soon as the second one, which takes its time, has begun."""
+    if block_info[0]["chunk-location"] == (0, 0):
+        while not (folder / "begun").exists():
+            time.sleep(0.005)
+        raise ZeroDivisionError
+    if block_info[0]["chunk-location"] == (0, 1):
+        (folder / "begun").touch()
+        time.sleep(0.5)
+    return block
+
+
+def first_fails(folder):
+    rate = xr.DataArray(da.ones((16, 32), chunks=16, dtype="float32"), dims=("y", "x"), name="rate")
+    data = rate.data.map_blocks(_first_fails, folder, dtype="float32", meta=np.empty((0, 0), "float32"))
+    return rate.copy(data=data)
+
+
 def die_after(work, folder, steps=math.inf):
     """Kill this process after so many files were flushed or named. Else tell how many it took."""
     count = itertools.count(1)

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import xarray as xr
 from distributed import Client, LocalCluster, WorkerPlugin
-from small_stacks import deadly, digest, done_but_dead, lazy, raster_stack
+from small_stacks import deadly, digest, done_but_dead, first_fails, lazy, raster_stack
 from typer.testing import CliRunner
 
 from qtp_toolkit import cli, conventions, inversion, pecm
@@ -119,6 +119,13 @@ def test_an_error_in_a_block_comes_through_with_its_block(cluster, tmp_path):
         ingest(stack, tmp_path, block=16, storage="compact")
     assert "2018-01-01 2018-01-13" in caught.value.where
     assert re.search(r"Stopped at: phase_\d+_0\.", caught.value.__notes__[0])
+
+
+def test_after_an_error_no_worker_is_still_writing(cluster, tmp_path):
+    """R03, R07: a block that was under way beside the one that failed is done when the lock is gone."""
+    with pytest.raises(ZeroDivisionError):
+        write_blocks(first_fails(tmp_path), tmp_path / "store", name="rate", block=16)
+    assert [path.name for path in (tmp_path / "store").glob("runs/rate/*/done/[!.]*")] == ["0_16"]
 
 
 def test_the_command_uses_the_scheduler_that_it_is_given(cluster, tmp_path, monkeypatch):

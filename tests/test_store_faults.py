@@ -9,8 +9,10 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 from functools import partial
 from pathlib import Path
+from threading import Event
 
 import dask
 import dask.array as da
@@ -18,7 +20,16 @@ import numpy as np
 import pytest
 import xarray as xr
 from small_files import refused, tif
-from small_stacks import chunks_of, die_after, digest, lazy, processes, raster_stack, slow_ingest, slow_write
+from small_stacks import (
+    chunks_of,
+    die_after,
+    digest,
+    lazy,
+    processes,
+    raster_stack,
+    slow_ingest,
+    slow_write,
+)
 from typer.testing import CliRunner
 
 from qtp_toolkit import cli, load
@@ -30,6 +41,7 @@ from qtp_toolkit.store.lock import _me
 from qtp_toolkit.store.run import mark_done
 
 STATE = {"fail": None, "calls": 0}
+BEGUN = Event()
 
 
 @pytest.fixture(autouse=True)
@@ -95,6 +107,14 @@ def _stopping(block, block_info=None):
     if STATE["fail"] is not None and block_info[0]["chunk-location"][-1] == 2:
         raise STATE["fail"]
     return block + 1
+
+
+def _first_fails(block, block_info=None):
+    """The first block fails as soon as another one is being written."""
+    if block_info[0]["chunk-location"] == (0, 0):
+        assert BEGUN.wait(20)
+        raise ZeroDivisionError
+    return block
 
 
 def stopping(height=64, width=64):
@@ -299,6 +319,25 @@ def test_whatever_stops_the_work_says_how_to_go_on(tmp_path, failing, error):
         write_blocks(stopping(), tmp_path, name="rate", block=16)
     assert "the same call resumes" in caught.value.__notes__[0]
     assert not list(tmp_path.glob("*.lock"))
+
+
+def test_after_an_error_nobody_is_still_writing(tmp_path, monkeypatch):
+    """R03, R07: a block that is being written while another one fails is done when the lock is gone."""
+    marked = []
+    BEGUN.clear()
+
+    def slow_mark(path, key, *arguments):
+        BEGUN.set()
+        time.sleep(0.5)
+        mark_done(path, key, *arguments)
+        marked.append(key)
+
+    monkeypatch.setattr("qtp_toolkit.store.blocks.mark_done", slow_mark)
+    rate = xr.DataArray(da.ones((16, 32), chunks=16, dtype="float32"), dims=("y", "x"), name="rate")
+    data = rate.data.map_blocks(_first_fails, dtype="float32", meta=np.empty((0, 0), "float32"))
+    with dask.config.set(scheduler="threads"), pytest.raises(ZeroDivisionError):
+        write_blocks(rate.copy(data=data), tmp_path, name="rate", block=16, memory_budget=1e9)
+    assert marked == ["0_16"]
 
 
 def test_interrupted_by_the_keyboard_the_command_says_how_far_it_came(tmp_path, monkeypatch):

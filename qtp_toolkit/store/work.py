@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
 import dask
+import dask.threaded
 from dask.base import get_scheduler
 
 from qtp_toolkit.conventions import QtpDataError
@@ -89,12 +91,29 @@ def _run_here(
     busy: list[str],
     advance: Callable[[int], None],
 ) -> None:
-    for first in range(0, len(keys), _AHEAD * at_once):
-        group = keys[first : first + _AHEAD * at_once]
-        busy[:] = group
-        dask.compute(*map(task, group), num_workers=at_once)
-        advance(len(group))
+    with _workers(at_once) as options:
+        for first in range(0, len(keys), _AHEAD * at_once):
+            group = keys[first : first + _AHEAD * at_once]
+            busy[:] = group
+            dask.compute(*map(task, group), **options)
+            advance(len(group))
     busy.clear()
+
+
+@contextmanager
+def _workers(number: int) -> Iterator[dict[str, Any]]:
+    """Options of ``dask.compute`` for so many workers, none of which is still at work when this ends.
+
+    After an error dask leaves its own threads to what they are doing: they would write when the lock is gone.
+    """
+    if get_scheduler() not in (None, dask.threaded.get):
+        yield {"num_workers": number}
+        return
+    pool = ThreadPoolExecutor(number)
+    try:
+        yield {"pool": pool}
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _run_there(
@@ -106,7 +125,7 @@ def _run_there(
     advance: Callable[[int], None],
 ) -> list[str]:
     """Keep the workers busy until all is done; returns the keys whose workers died again and again."""
-    from distributed import KilledWorker, as_completed  # noqa: PLC0415  slow to import
+    from distributed import KilledWorker, as_completed, wait  # noqa: PLC0415  slow to import
 
     waiting, running, killed = iter(keys), {}, []
     pool = as_completed()
@@ -130,6 +149,9 @@ def _run_there(
                 raise error
             else:
                 advance(1)
+    except Exception:
+        wait(list(running))  # they would write when the lock is gone
+        raise
     finally:
         if running:
             client.cancel(list(running))

@@ -29,7 +29,7 @@ LAYOUTS = {
 }
 
 
-SHAPES = {"plain": (466, 512, 2778), "deflate": (466, 256, 2778), "strips": (466, 128, 2778)}
+SHAPES = {"plain": (466, 512, 2778), "deflate": (466, 256, 2778), "strips": (466, 256, 2778)}
 """Pairs, rows and columns: rows as wide as those of the whole area."""
 
 

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from qtp_toolkit import products, store
+from qtp_toolkit import products, report, store
 from qtp_toolkit.reproduce import find_notebooks, notebooks_folder, reproduce
 
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
@@ -166,3 +166,18 @@ def test_the_program_of_the_scaling_page_makes_the_maps_of_the_notebooks(run, tm
     assert valid.sum() > 0.9 * (saved["reason"] == 0).sum()
     for name in ("linear_rate", "seasonal_amplitude"):
         assert abs(stored[name] - saved[name]).where(valid).median() < 0.25
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(1200)
+def test_a_stack_of_the_other_sign_is_noticed(run, tmp_path, monkeypatch):
+    """I16: inversion and fit are linear, so the maps of a stack turned round are those of the run times -1."""
+    monkeypatch.setenv("QTP_SCENE", "tiny")
+    monkeypatch.setenv("QTP_OUTPUT", str(run[1]))
+    cells = code(json.loads((notebooks_folder() / "06_deformation_maps.ipynb").read_text(encoding="utf-8")))
+    (line,) = (line for cell in cells for line in source(cell).splitlines() if "sign or pair order" in line)
+    maps = products.open("deformation").load()
+    monkeypatch.setenv("QTP_OUTPUT", str(tmp_path))
+    exec(line, {"check": report.check, "deformation": maps})
+    with pytest.raises(AssertionError, match="sign or pair order"):
+        exec(line, {"check": report.check, "deformation": -maps[["seasonal_coefficient"]]})

@@ -295,6 +295,8 @@ class TestLines:
         ax = plot.time_series(series(), fit=series(), thaw_onset=140.0, freeze_onset=280.0, error=1.0)
         words = [text.get_text() for text in ax.get_legend().get_texts()]
         assert sorted(words) == ["InSAR", "Model", "Thaw season"]
+        named = plot.time_series(series(), fit=series(), name="A", fit_name="B").get_legend().get_texts()
+        assert sorted(text.get_text() for text in named) == ["A", "B"]
         assert ax.get_ylabel() == "LOS displacement (mm)"
 
     def test_profile_in_kilometers_with_band_elevation_and_fault(self):

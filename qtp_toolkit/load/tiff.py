@@ -25,6 +25,8 @@ SNAP = 1e-3
 """Grids that differ by less than this part of a pixel are one grid."""
 _UNIT = 64
 """Rows and columns of a default chunk are multiples of it: the edge of the blocks of a store."""
+_ABOUT = 1.5
+"""A chunk may be larger by this than it should, before its rows are halved: half as many windows of each file to read."""
 
 
 class Decode(NamedTuple):
@@ -192,7 +194,7 @@ def _whole_blocks(found: Sequence[Header], grid: Header, pixels: int) -> Chunks:
     rows, columns = (int(np.lcm(size, _UNIT)) if size <= _UNIT * 8 else size for size in (height, width))
     if width >= grid.width:
         columns = grid.width
-    while rows * min(columns, grid.width) > pixels and rows % 2 == 0 and (rows // 2) % height == 0:
+    while rows * min(columns, grid.width) > _ABOUT * pixels and rows % 2 == 0 and (rows // 2) % height == 0:
         rows //= 2
     columns = min(max(pixels // rows // columns, 1) * columns, grid.width)
     return {Y: min(max(pixels // columns // rows, 1) * rows, grid.height), X: columns}

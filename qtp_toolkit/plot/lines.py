@@ -71,6 +71,7 @@ def time_series(
     freeze_onset: float | xr.DataArray | None = None,
     error: xr.DataArray | float | None = None,
     name: str = "InSAR",
+    fit_name: str = "Model",
     **style: Any,
 ) -> Axes:
     """Displacement of one place against time: points, the fitted model as a line, thaw seasons shaded.
@@ -86,8 +87,8 @@ def time_series(
         Mean onsets in day of year; the season between them is shaded in each year.
     error : xarray.DataArray or float, optional
         One standard deviation, drawn as bars.
-    name : str
-        Entry of the points in the legend.
+    name, fit_name : str
+        Entries of the points and of the line in the legend.
     **style
         Keywords of the points.
 
@@ -107,7 +108,7 @@ def time_series(
     else:
         ax.errorbar(times, displacement.values, np.asarray(error), elinewidth=0.5, ecolor="0.6", zorder=3, **points)
     if fit is not None:
-        ax.plot(fit[TIME].values, fit.values, color=ACCENT, zorder=4, label="Model")
+        ax.plot(fit[TIME].values, fit.values, color=ACCENT, zorder=4, label=fit_name)
     if thaw_onset is not None and freeze_onset is not None:
         _seasons(ax, times, float(thaw_onset), float(freeze_onset))
     ax.axhline(0, color="0.5", lw=0.5, zorder=1)

@@ -29,15 +29,15 @@ LAYOUTS = {
 }
 
 
-SHAPES = {"plain": (466, 512, 2778), "deflate": (466, 256, 2778), "strips": (466, 256, 2778)}
-"""Pairs, rows and columns: rows as wide as those of the whole area."""
+SHAPE = (466, 512, 2778)
+"""Pairs, rows and columns: rows as wide as those of the whole area, and more bytes than a disk takes in one breath."""
 
 
 def rows(rng: np.random.Generator, *, size: tuple[int, int, int] | None = None) -> list[dict]:
     """Megabytes of rasters a second: the toolkit is the ingest, flushed to the disk; plain is a copy, flushed too."""
     out = []
     for layout, options in LAYOUTS.items():
-        shape = size or SHAPES[layout]
+        shape = size or SHAPE
         with tempfile.TemporaryDirectory(dir=os.environ.get("QTP_BENCHMARK_DIR")) as name:
             source = _write(Path(name) / "rasters", rng, shape, layout)
             megabytes = 8 * np.prod(shape) / 1e6

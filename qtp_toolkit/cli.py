@@ -43,6 +43,8 @@ def reproduce(
     with _one_line("Finished notebooks keep their products: run again with --only to go on from there."):
         from qtp_toolkit.reproduce import reproduce as run  # noqa: PLC0415
 
+        with _connected(scheduler):
+            pass  # the notebooks connect by themselves; a dead address is told before any of them starts
         done = run(
             only=words, catalog=catalog, out=out, scene=scene, scheduler=scheduler, jobs=jobs, cell_timeout=cell_timeout
         )

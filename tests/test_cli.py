@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from typer.testing import CliRunner
 
@@ -89,12 +91,22 @@ def test_reproduce_passes_its_options_on_and_fails_with_the_notebook(monkeypatch
         "--scheduler",
         "tcp://10.0.0.1:8786",
     ]
+    monkeypatch.setattr(cli, "_connected", nullcontext)
     told = qtp("reproduce", "--only", "06,07", "--only", "08", *options)
     assert told.exit_code == code
     assert given["only"] == ["06", "07", "08"]
     assert (given["catalog"], given["out"], given["scene"], given["jobs"]) == (catalog, tmp_path, "tiny", 1)
     assert given["scheduler"] == "tcp://10.0.0.1:8786"
     assert ("FAILED: 06_deformation_maps, cell 3 (06-003): ValueError: no" in told.stderr) == (status == "failed")
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr(cli, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(reproduce, "reproduce", lambda **_: pytest.fail("ran"))
+    told = qtp("reproduce", "--out", tmp_path / "out", "--scheduler", "127.0.0.1:1")
+    assert told.exit_code == 1
+    assert told.stderr.startswith("error: no dask scheduler answers at 127.0.0.1:1")
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_unknown_notebook_is_one_line(catalog, tmp_path):

@@ -231,7 +231,13 @@ def test_a_file_that_shrinks_after_it_was_opened_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("layout", "width", "rows", "columns"),
-    [("plain", 6000, 64, 448), ("strips", 2778, 8, 2778), ("strips", 2000, 16, 2000), ("tiles", 6000, 256, 256), ("plain", 200, 128, 200)],
+    [
+        ("plain", 6000, 64, 448),
+        ("plain", 200, 128, 200),
+        ("strips", 2778, 8, 2778),
+        ("strips", 2000, 16, 2000),
+        ("tiles", 6000, 256, 256),
+    ],
 )
 def test_default_chunks_cut_no_block_of_the_files(layout, width, rows, columns):
     """Of 1100 pairs; about 128 MB, rows and columns in the store's blocks of 64 where the layout allows it."""

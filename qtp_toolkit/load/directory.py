@@ -79,7 +79,7 @@ def read_directory(path: Path) -> Directory | None:
 def _read(stream: BinaryIO, size: int) -> Directory:
     head = stream.read(16)
     order = _ORDERS[head[:2]]
-    big = struct.unpack(order + "H", head[2:4])[0] == 43
+    big = {42: False, 43: True}[struct.unpack(order + "H", head[2:4])[0]]
     at, count_format, entry = (head[8:16], "Q", "HHQ") if big else (head[4:8], "H", "HHI")
     start = struct.unpack(order + ("Q" if big else "I"), at)[0]
     stream.seek(start)

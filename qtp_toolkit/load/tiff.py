@@ -26,7 +26,7 @@ SNAP = 1e-3
 _UNIT = 64
 """Rows and columns of a default chunk are multiples of it: the edge of the blocks of a store."""
 _ABOUT = 1.5
-"""A chunk may be larger by this than it should, before its rows are halved: half as many windows of each file to read."""
+"""A chunk may be so many times too large before its rows are halved: each window of a file costs its opening."""
 
 
 class Decode(NamedTuple):

@@ -6,6 +6,7 @@ import json
 import re
 import tracemalloc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import dask
 import dask.array as da
@@ -310,15 +311,16 @@ def test_blocks_under_way_at_once_fit_into_their_share_of_the_budget(tmp_path, m
     """R13: three fit into half (ingest) or a third, on however many processors; the next ones wait for these."""
     monkeypatch.setattr("qtp_toolkit.store.blocks.CPU_COUNT", 8)
     monkeypatch.setattr("qtp_toolkit.store.windows.CPU_COUNT", 8)
-    calls, compute = [], dask.compute
-    monkeypatch.setattr(dask, "compute", lambda *tasks, **how: (calls.append((len(tasks), how)), compute(*tasks))[1])
+    groups, compute, workers = [], dask.compute, []
+    monkeypatch.setattr(dask, "compute", lambda *tasks, **how: (groups.append(len(tasks)), compute(*tasks, **how))[1])
+    pool = "qtp_toolkit.store.work.ThreadPoolExecutor"
+    monkeypatch.setattr(pool, lambda number: (workers.append(number), ThreadPoolExecutor(number))[1])
     if work == "ingest":
         ingest(lazy(), tmp_path, block=16, memory_budget=2 * 3.5 * 4 * 6 * 16 * 45)
     else:
         write_blocks(lazy()["phase"], tmp_path, name="maps", block=16, memory_budget=3 * 3.5 * 4 * 6 * 16 * 16)
-    groups = [(number, how["num_workers"]) for number, how in calls if "num_workers" in how]
-    assert {workers for _, workers in groups} == {3}
-    assert [number for number, _ in groups] == ([10] if work == "ingest" else [12, 3])
+    assert workers == [3]
+    assert groups == ([10] if work == "ingest" else [12, 3])
 
 
 def _counted(block):

@@ -105,6 +105,15 @@ def requirement(text):
     return match[1].lower(), match[2] or ""
 
 
+def test_every_dependency_has_a_version_that_was_tried():
+    """For pip in constraints.txt, for uv in pyproject.toml: the same ones."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    tried = [line.strip() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    assert set(tried) <= set(project["tool"]["uv"]["constraint-dependencies"])
+    names = {line.partition("==")[0] for line in tried}
+    assert [line for line in project["project"]["dependencies"] if requirement(line)[0] not in names] == []
+
+
 def test_the_conda_environment_is_in_step_with_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]

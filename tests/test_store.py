@@ -25,8 +25,8 @@ from typer.testing import CliRunner
 from qtp_toolkit import cli, inversion
 from qtp_toolkit.conventions import describe
 from qtp_toolkit.store import ingest, open_store, slab_memory, write_blocks
-from qtp_toolkit.store.chunks import BlockArray
-from qtp_toolkit.store.compact import decimate
+from qtp_toolkit.store.chunks import BlockArray, named_together, put_file
+from qtp_toolkit.store.compact import encode, survey
 from qtp_toolkit.store.stack import Target, write_window
 from qtp_toolkit.store.windows import pieces
 from qtp_toolkit.store.work import progress_bar
@@ -374,6 +374,53 @@ def test_zarr_reads_and_writes_the_same_files(tmp_path, storage):
 @given(height=st.integers(1, 20), width=st.integers(1, 20), level=st.floats(-30, 30, width=32))
 def test_property_the_mean_of_a_constant_is_the_constant(height, width, level):
     plane = np.full((height, width), level, "float32")
-    (out,) = decimate(plane[None])
+    (out,) = survey(plane[None]).means
     assert out.shape == (-(-height // 8), -(-width // 8))
     np.testing.assert_allclose(out, level, rtol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 27), width=st.integers(1, 27))
+def test_property_means_and_limits_of_tiles_with_holes(seed, height, width):
+    """Oracle: tile by tile, over what is finite; limits hold 0 and pass over NaN, not over infinities."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(rng.normal(0, 3), 1, (3, height, width)).astype("float32")
+    values[rng.random(values.shape) < rng.choice([0, 0.1, 0.97])] = np.nan
+    values[0][rng.random((height, width)) < 0.02] = np.inf
+    seen = survey(values)
+    finite = np.where(np.isfinite(values), values, np.nan)
+    for k, i, j in np.ndindex(seen.means.shape):
+        tile = finite[k, 8 * i : 8 * i + 8, 8 * j : 8 * j + 8]
+        expected = np.nanmean(tile, dtype=float) if np.isfinite(tile).any() else np.nan
+        np.testing.assert_allclose(seen.means[k, i, j], expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(seen.least, np.fmin.reduce(values, axis=(1, 2), initial=0))
+    np.testing.assert_array_equal(seen.largest, np.fmax.reduce(values, axis=(1, 2), initial=0))
+
+
+def test_integers_of_compact_storage():
+    """Closed form: halves go to the even neighbor, a coherence above 0 never becomes 0, NaN has its own integer."""
+    phase = np.array([[[-32.767, -0.0015, 0, 0.0005, 0.0015, 32.767, np.nan]]], "float32")
+    assert encode(phase, "phase").tolist() == [[[-32767, -2, 0, 0, 2, 32767, -32768]]]
+    coherence = np.array([[[0, 1e-7, 0.0019, 0.5, 1, np.nan]]], "float32")
+    assert encode(coherence, "coherence").tolist() == [[[0, 1, 1, 125, 250, 255]]]
+
+
+def test_files_get_their_names_together_or_not_at_all(tmp_path):
+    old = tmp_path / "maps" / "a"
+    put_file(old, b"old")
+    with named_together(old.parent) as put:
+        put(old, b"ne", b"w")
+        put(old.with_name("b"), b"b")
+        assert old.read_bytes() == b"old"
+        assert not old.with_name("b").exists()
+    assert {path.name: path.read_bytes() for path in old.parent.iterdir()} == {"a": b"new", "b": b"b"}
+
+    def broken():
+        with named_together(old.parent) as put:
+            put(old, b"third")
+            put(old.with_name("c"), b"c")
+            raise ValueError("the next block cannot be made")
+
+    with pytest.raises(ValueError, match="cannot be made"):
+        broken()
+    assert {path.name: path.read_bytes() for path in old.parent.iterdir()} == {"a": b"new", "b": b"b"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import product
 from pathlib import Path
@@ -23,9 +24,11 @@ _FILL_ORDER, _PREDICTOR, _TILE_WIDTH, _TILE_HEIGHT = 266, 317, 322, 323
 _PLAIN, _DEFLATE = (1,), (8, 32946)
 _NO_DIFFERENCES, _WHOLE_NUMBERS, _FLOATS = 1, 2, 3
 """Predictors."""
-_LEAST_BYTES = 16_384
+_LEAST_BYTES = 10_000
 """Size of deflated strips and tiles from which on they are decoded here: Python has to be called for each one, and
 threads that decode smaller ones wait for each other longer than GDAL takes for them."""
+_AT_ONCE = 500_000
+"""Bytes of strips that are read and decoded together."""
 _MOST_DEFLATED = 1100
 """Bytes that one deflated byte can stand for at most are a few less."""
 
@@ -176,40 +179,71 @@ def _read_segments(file: Placed, lie: Segments, window: Window, out: np.ndarray)
     across = -(-file.width // lie.width)
     start, stop = top // lie.height, -(-bottom // lie.height)
     columns = range(left // lie.width, -(-right // lie.width))
+    size = lie.height * lie.width * out.dtype.itemsize
+    group = 1 if lie.tiled else max(_AT_ONCE // size, 1)
     with Path(file.path).open("rb", buffering=0) as stream:
-        offsets, counts = (table.read(stream, start * across, stop * across) for table in (lie.offsets, lie.counts))
-        for row, column in product(range(start, stop), columns):
-            k = (row - start) * across + column
-            stored = _bytes(stream, int(offsets[k]), int(counts[k]))
+        offsets, counts = (
+            table.read(stream, start * across, stop * across).tolist() for table in (lie.offsets, lie.counts)
+        )
+        for row, column in product(range(start, stop, group), columns):
+            some = slice((row - start) * across + column, (row - start + group - 1) * across + column + 1, across)
             y, x = row * lie.height, column * lie.width
-            height = lie.height if lie.tiled else min(lie.height, file.height - y)
-            values = _decoded(stored, (height, lie.width), lie, out.dtype)
+            below = min(y + group * lie.height, stop * lie.height)
+            height = (below if lie.tiled else min(below, file.height)) - y
             low, high = max(top, y), min(bottom, y + height)
             west, east = max(left, x), min(right, x + lie.width)
-            out[low - top : high - top, west - left : east - left] = values[low - y : high - y, west - x : east - x]
+            packed = _inflated(_pieces(stream, offsets[some], counts[some]), lie, height, lie.width * out.itemsize)
+            target = out[low - top : high - top, west - left : east - left]
+            whole = target.shape == (height, lie.width) and target.flags.c_contiguous
+            values = target if whole else np.empty((height, lie.width), out.dtype)
+            _summed(packed, lie.predictor, values)
+            if not whole:
+                target[...] = values[low - y : high - y, west - x : east - x]
 
 
-def _bytes(stream: BinaryIO, start: int, count: int) -> bytes:
+def _pieces(stream: BinaryIO, offsets: list[int], counts: list[int]) -> list[memoryview]:
+    """Bytes of strips or tiles, fetched at once if they follow each other."""
+    ends = [offset + count for offset, count in zip(offsets, counts, strict=True)]
+    if offsets[1:] != ends[:-1]:
+        return [_bytes(stream, offset, count) for offset, count in zip(offsets, counts, strict=True)]
+    start = offsets[0]
+    found = _bytes(stream, start, ends[-1] - start)
+    return [found[low - start : high - start] for low, high in zip(offsets, ends, strict=True)]
+
+
+def _bytes(stream: BinaryIO, start: int, count: int) -> memoryview:
     stream.seek(start)
     found = stream.read(count)
     if len(found) < count:
         raise EOFError(f"the file ends before byte {start + count}")
-    return found
+    return memoryview(found)
 
 
-def _decoded(stored: bytes, shape: tuple[int, int], lie: Segments, dtype: np.dtype) -> np.ndarray:
-    """Values of one strip or tile."""
-    size = shape[0] * shape[1] * dtype.itemsize
-    hopeless = size > len(stored) * (_MOST_DEFLATED if lie.deflated else 1)  # room is made for no such promise
-    plain = decompress(stored, MAX_WBITS, size) if lie.deflated and not hopeless else stored
-    if len(plain) < size:
-        raise EOFError(f"a strip or tile holds {len(plain)} bytes instead of {size}")
-    packed = np.frombuffer(plain, "u1", size).reshape(shape[0], -1)
-    if lie.predictor == _FLOATS:
-        bits = np.empty(shape, "u4")
-        predictor.float_rows(packed, bits)
-        return bits.view(dtype)
-    if lie.predictor == _WHOLE_NUMBERS:
-        bits = packed.view(f"u{dtype.itemsize}")
-        return np.cumsum(bits, axis=1, dtype=bits.dtype).view(dtype)
-    return packed.view(dtype)
+def _inflated(stored: list[memoryview], lie: Segments, height: int, width: int) -> np.ndarray:
+    """Bytes (row, byte) of one tile, or of strips that follow each other, the last of which may be lower."""
+    sizes = [lie.height * width] * (len(stored) - 1)
+    sizes.append(height * width - sum(sizes))
+    _refuse_short(stored, sizes, at_most=_MOST_DEFLATED if lie.deflated else 1)  # no room is made for other promises
+    plain = stored
+    if lie.deflated:
+        plain = [decompress(piece, MAX_WBITS, size) for piece, size in zip(stored, sizes, strict=True)]
+        _refuse_short(plain, sizes)
+    joined = b"".join([piece[:size] for piece, size in zip(plain, sizes, strict=True)])
+    return np.frombuffer(joined, "u1").reshape(height, width)
+
+
+def _refuse_short(pieces: Sequence[bytes | memoryview], sizes: list[int], *, at_most: int = 1) -> None:
+    for piece, size in zip(pieces, sizes, strict=True):
+        if len(piece) * at_most < size:
+            raise EOFError(f"a strip or tile holds {len(piece)} bytes, too few for {size} bytes of pixels")
+
+
+def _summed(packed: np.ndarray, differences: int, out: np.ndarray) -> None:
+    """Fill ``out`` with values from their differences along the rows."""
+    bits = f"u{out.itemsize}"
+    if differences == _FLOATS:
+        predictor.float_rows(packed, out.view(bits))
+    elif differences == _WHOLE_NUMBERS:
+        np.cumsum(packed.view(bits), axis=1, dtype=bits, out=out.view(bits))
+    else:
+        out[...] = packed.view(out.dtype)

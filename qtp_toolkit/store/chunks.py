@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import os
 import uuid
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from qtp_toolkit.conventions import QtpDataError
 
 COMPRESSION = {"cname": "lz4", "clevel": 5, "shuffle": "bitshuffle"}
 """Parameters of the blosc codec; a CRC-32C follows it."""
+
+Put = Callable[..., None]
+"""Writes a file: takes its path and the pieces of its content."""
 
 _CHECKSUM = 4
 
@@ -61,8 +65,8 @@ class BlockArray:
         )
         return values[inside]
 
-    def write(self, values: np.ndarray, start: tuple[int, ...], *, flush: bool = True) -> None:
-        """Write whole chunks from the index ``start`` on, as they are stored, and flush them to the disk.
+    def write(self, values: np.ndarray, start: tuple[int, ...], *, put: Put | None = None) -> None:
+        """Write whole chunks from the index ``start`` on, as they are stored.
 
         Parameters
         ----------
@@ -70,8 +74,8 @@ class BlockArray:
             Begins on a chunk; ends on one, or where the array does.
         start : tuple of int
             Index of the first value.
-        flush : bool
-            Bring the names of the files to the disk, too; their contents always are. Once is enough for many calls.
+        put : callable, optional
+            What writes their files, from :func:`named_together`; by default all is on the disk when this returns.
 
         Raises
         ------
@@ -87,12 +91,11 @@ class BlockArray:
                     expected=f"multiples of {chunk}, or the end at {size}", found=f"{first} to {stop}",
                 )  # fmt: skip
             spans.append(range(0, length, chunk))
-        for corner in itertools.product(*spans):
-            block = values[tuple(slice(k, k + chunk) for k, chunk in zip(corner, self.chunks, strict=True))]
-            place = ((first + k) // chunk for first, k, chunk in zip(start, corner, self.chunks, strict=True))
-            put_file(self._file(tuple(place)), *self._encoded(block))
-        if flush:
-            flush_folder(Path(self.path))
+        with named_together(Path(self.path)) if put is None else contextlib.nullcontext(put) as write:
+            for corner in itertools.product(*spans):
+                block = values[tuple(slice(k, k + chunk) for k, chunk in zip(corner, self.chunks, strict=True))]
+                place = ((first + k) // chunk for first, k, chunk in zip(start, corner, self.chunks, strict=True))
+                write(self._file(tuple(place)), *self._encoded(block))
 
     def _encoded(self, block: np.ndarray) -> tuple[bytes, bytes]:
         """Return the compressed block and its checksum."""
@@ -179,23 +182,76 @@ def put_file(path: Path, *content: bytes, flush: bool = True) -> None:
     flush : bool
         Bring it to the disk before it gets its name, so that it is whole after a power cut too.
     """
-    stage = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        try:
-            stream = stage.open("wb")
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stream = stage.open("wb")
-        with stream:
-            stream.writelines(content)
-            stream.flush()
-            if flush:
-                os.fsync(stream.fileno())
+    stage = _stage(path)
+    with _removed_on_error([stage]):
+        _write(stage, content)
+        if flush:
+            _flush_file(stage)
         stage.replace(path)
+
+
+@contextlib.contextmanager
+def named_together(folder: Path) -> Iterator[Put]:
+    """Many files of one folder, which get their names when this ends without error, each after it was flushed.
+
+    The disk is at work on them meanwhile. Flushed one by one, each would have to be waited for.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Made if need be; its entries are flushed in the end.
+
+    Yields
+    ------
+    callable
+        Takes the path of a file and the pieces of its content.
+    """
+    stages: dict[Path, Path] = {}
+
+    def put(path: Path, *content: bytes) -> None:
+        stage = _stage(path)
+        stages[stage] = path
+        _write(stage, content, start_flush=True)
+
+    with _removed_on_error(stages):
+        yield put
+        for stage, path in stages.items():
+            _flush_file(stage)
+            stage.replace(path)
+        flush_folder(folder)
+
+
+def _stage(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+
+
+def _write(stage: Path, content: Iterable[bytes], *, start_flush: bool = False) -> None:
+    try:
+        stream = stage.open("wb")
+    except FileNotFoundError:
+        stage.parent.mkdir(parents=True, exist_ok=True)
+        stream = stage.open("wb")
+    with stream:
+        stream.writelines(content)
+        stream.flush()
+        if start_flush and hasattr(os, "posix_fadvise"):  # Linux takes it for a hint to begin, and does not wait
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+@contextlib.contextmanager
+def _removed_on_error(stages: Iterable[Path]) -> Iterator[None]:
+    try:
+        yield
     except BaseException:
-        with contextlib.suppress(OSError):
-            stage.unlink()
+        for stage in stages:
+            with contextlib.suppress(OSError):
+                stage.unlink()
         raise
+
+
+def _flush_file(path: Path) -> None:
+    with path.open("r+b") as stream:
+        os.fsync(stream.fileno())
 
 
 def flush_folder(path: Path) -> None:
@@ -215,8 +271,7 @@ def flush_tree(top: Path) -> None:
         if path.is_dir():
             flush_folder(path)
         else:
-            with path.open("r+b") as stream:
-                os.fsync(stream.fileno())
+            _flush_file(path)
     flush_folder(top)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.kernels import tiles
+from qtp_toolkit.kernels.tiles import STEP
 from qtp_toolkit.store.layout import Stored
-
-STEP = 8
-"""Pixels that a pixel of the quicklook is wide and high."""
 
 SCALES = {"phase": 1e-3, "coherence": 1 / 250}
 """Units of the integers of compact storage: rad, and parts of 1."""
@@ -26,6 +26,17 @@ _LIMITS = {"phase": (-32.767, 32.767), "coherence": (0.0, 1.001)}
 _INTEGERS = {"phase": ("int16", -32768), "coherence": ("uint8", 255)}
 
 
+class Survey(NamedTuple):
+    """Means of tiles of 8 x 8 pixels over the finite ones (pair, y, x), NaN where there is none, and the limits.
+
+    ``least`` and ``largest`` (pair,) pass over NaN and are 0 where no value lies beyond.
+    """
+
+    means: np.ndarray
+    least: np.ndarray
+    largest: np.ndarray
+
+
 def stored_as(key: str, storage: str, chunks: tuple[int, int, int]) -> Stored:
     """How ``phase`` or ``coherence`` lies on disk."""
     if storage == "float32":
@@ -34,82 +45,51 @@ def stored_as(key: str, storage: str, chunks: tuple[int, int, int]) -> Stored:
     return Stored(dtype, chunks, fill, SCALES[key])
 
 
-def encode(values: np.ndarray, key: str, pairs: Sequence[str]) -> np.ndarray:
-    """Integers of compact storage.
+def survey(values: np.ndarray) -> Survey:
+    """Look at every value once.
 
     Parameters
     ----------
     values : numpy.ndarray
-        (pair, y, x), rad or 0..1, NaN where there is none.
+        float32 (pair, y, x), contiguous, NaN where there is none.
+
+    Returns
+    -------
+    Survey
+        A mean depends on the pixels of its tile only, however the stack is cut.
+    """
+    pairs, rows, columns = values.shape
+    means = np.empty((pairs, -(-rows // STEP), -(-columns // STEP)), "float32")
+    least, largest = np.empty((2, pairs), "float32")
+    tiles.survey(values, means, least, largest)
+    return Survey(means, least, largest)
+
+
+def refuse_beyond(seen: Survey, key: str, pairs: Sequence[str]) -> None:
+    """Raise I12 or I04 if values leave the limits of ``key``, with the first of the pairs that do."""
+    low, high = _LIMITS[key]
+    for k in np.flatnonzero((seen.largest > high) | (seen.least < low)):
+        raise _overflow(key, pairs[k], float(seen.least[k]), float(seen.largest[k]))
+
+
+def encode(values: np.ndarray, key: str) -> np.ndarray:
+    """Integers of compact storage, of values within their limits.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        float32 (pair, y, x), rad or 0..1, NaN where there is none.
     key : {"phase", "coherence"}
-    pairs : sequence of str
-        What an error calls them.
 
     Returns
     -------
     numpy.ndarray
         int16 or uint8. A coherence above 0 never becomes 0, which would mean a missing pair.
-
-    Raises
-    ------
-    QtpDataError
-        I12 or I04: a value beyond the range of the integers; nothing is clipped.
     """
     dtype, fill = _INTEGERS[key]
     out = np.empty(values.shape, dtype)
-    for k, plane in enumerate(values):
-        refuse_beyond(plane, key, pairs[k])
-        counts = plane * np.float32(1 / SCALES[key])
-        np.rint(counts, out=counts)
-        if key == "coherence":
-            np.maximum(counts, plane > 0, out=counts)
-        np.copyto(counts, np.float32(fill), where=np.isnan(plane))
-        out[k] = counts
+    tiles.to_integers(values, 1 / SCALES[key], fill, 1 if key == "coherence" else -np.inf, out)
     return out
-
-
-def refuse_beyond(plane: np.ndarray, key: str, pair: str) -> None:
-    """Raise I12 or I04 if a value leaves the limits of ``key``."""
-    least, largest = (pick.reduce(plane, axis=None, initial=0.0) for pick in (np.fmin, np.fmax))  # pass over NaN
-    if largest > _LIMITS[key][1] or least < _LIMITS[key][0]:
-        raise _overflow(key, pair, float(least), float(largest))
-
-
-def decimate(values: np.ndarray) -> np.ndarray:
-    """Means of 8 x 8 pixels over the finite ones, NaN where there is none.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        (pair, y, x); the tiles at the lower and right edge may be smaller.
-
-    Returns
-    -------
-    numpy.ndarray
-        (pair, y, x), float32. A mean depends on the pixels of its tile only, however the stack is cut.
-    """
-    pairs, rows, columns = values.shape
-    height, width = (-(-size // STEP) for size in (rows, columns))
-    if (rows, columns) != (height * STEP, width * STEP):
-        whole = np.full((pairs, height * STEP, width * STEP), np.nan, "float32")
-        whole[:, :rows, :columns] = values
-        values = whole
-    tiles = values.reshape(pairs, height, STEP, width, STEP)
-    out = (_sums(tiles, 2) / STEP**2).astype("float32")
-    holes = ~np.isfinite(out)
-    if holes.any():
-        odd = tiles.transpose(0, 1, 3, 2, 4)[holes]
-        valid = np.isfinite(odd)
-        count = valid.sum(axis=(1, 2))
-        total = _sums(np.where(valid, odd, np.float32(0)), 1)
-        out[holes] = total / np.where(count > 0, count, np.nan)
-    return out
-
-
-def _sums(tiles: np.ndarray, rows: int) -> np.ndarray:
-    """Sum over the rows of tiles in float32, then over their columns (the last dim) in float64."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        return tiles.sum(axis=rows, dtype="float32").sum(axis=-1, dtype="float64")
 
 
 def _overflow(key: str, pair: str, least: float, largest: float) -> QtpDataError:

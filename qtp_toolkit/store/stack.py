@@ -18,8 +18,8 @@ import xarray as xr
 
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, require
 from qtp_toolkit.store import layout
-from qtp_toolkit.store.chunks import BlockArray, flush_folder
-from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, decimate, encode, refuse_beyond, stored_as
+from qtp_toolkit.store.chunks import BlockArray, Put, named_together
+from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, refuse_beyond, stored_as, survey
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
 from qtp_toolkit.store.run import QUICKLOOK, Run, mark_done, writing
@@ -124,30 +124,30 @@ def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[s
     """
     pairs, height, width = (max(at[k] + part.shape[k] for at, part in parts) for k in range(3))
     look = np.empty((pairs, -(-height // STEP), -(-width // STEP)), "float32")
-    room = np.empty(target.blocks.chunks, "float32")
-    _, block, _ = room.shape
-    for row, column in itertools.product(range(0, height, block), range(0, width, block)):
-        values = room[:, : height - row, : width - column]
-        gather(parts, (row, column), values)
-        means = decimate(values)
-        _, rows, columns = means.shape
-        look[:, row // STEP :, column // STEP :][:, :rows, :columns] = means
-        target.blocks.write(_as_stored(values, target), (0, top + row, left + column), flush=False)
-    flush_folder(Path(target.blocks.path))
+    room = np.empty(np.prod(target.blocks.chunks), "float32")
+    _, block, _ = target.blocks.chunks
+    with named_together(Path(target.blocks.path)) as put:
+        for row, column in itertools.product(range(0, height, block), range(0, width, block)):
+            shape = pairs, min(block, height - row), min(block, width - column)
+            values = room[: np.prod(shape)].reshape(shape)
+            gather(parts, (row, column), values)
+            means = _write_block(values, target, (0, top + row, left + column), put)
+            _, rows, columns = means.shape
+            look[:, row // STEP :, column // STEP :][:, :rows, :columns] = means
     target.rows.write(look, (0, top // STEP, left // STEP))
     for key in keys:
         mark_done(Path(target.run), key, target.mark)
     return keys[0]
 
 
-def _as_stored(values: np.ndarray, target: Target) -> np.ndarray:
-    """Integers of compact storage, or the values themselves; refused where they leave their limits."""
-    if target.blocks.scale is not None:
-        return encode(values, target.key, target.pairs)
-    if target.key == "coherence":
-        for plane, pair in zip(values, target.pairs, strict=True):
-            refuse_beyond(plane, target.key, pair)
-    return values
+def _write_block(values: np.ndarray, target: Target, start: tuple[int, int, int], put: Put) -> np.ndarray:
+    """Write one block, unless its values leave their limits; returns its part of the quicklook."""
+    seen = survey(values)
+    compact = target.blocks.scale is not None
+    if compact or target.key == "coherence":
+        refuse_beyond(seen, target.key, target.pairs)
+    target.blocks.write(encode(values, target.key) if compact else values, start, put=put)
+    return seen.means
 
 
 def _checked(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataArray]:

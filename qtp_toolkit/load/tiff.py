@@ -25,7 +25,7 @@ SNAP = 1e-3
 """Grids that differ by less than this part of a pixel are one grid."""
 _UNIT = 64
 """Rows and columns of a default chunk are multiples of it: the edge of the blocks of a store."""
-_ABOUT = 1.5
+_ABOUT = 3
 """A chunk may be so many times too large before its rows are halved: each window of a file costs its opening."""
 
 
@@ -162,7 +162,7 @@ def lazy_stack(
         Name of the first dim.
     chunks : dict, optional
         Sizes by dim; by default about 128 MB in which no block of the files is read twice, and whose height and width
-        are multiples of 64 where that is possible (whole rows of compressed strips).
+        are multiples of 64 where that is possible (whole rows of compressed strips, up to three times as much).
     band : int
         From 1.
     name : str, optional

@@ -240,7 +240,7 @@ def test_a_file_that_shrinks_after_it_was_opened_is_named(tmp_path):
     ],
 )
 def test_default_chunks_cut_no_block_of_the_files(layout, width, rows, columns):
-    """Of 1100 pairs; about 128 MB, up to three times as much for whole rows; rows and columns in the store's blocks of 64 where the layout allows it."""
+    """Of 1100 pairs; 128 MB, thrice that for whole rows; in the store's blocks of 64 where the layout allows it."""
     blocks = {"plain": (1, width), "strips": (1, width), "tiles": (256, 256)}[layout]
     header = Header(
         Path("a.tif"), 4000, width, (1.0, 0.0, 0.0, 0.0, -1.0, 4000.0), "EPSG:32646", "float32", None, blocks,

@@ -125,12 +125,14 @@ def made_in(folder: str, height: int) -> tuple[int, float]:
 
 def main(folder: Path, heights: list[int]) -> None:
     lines = [
-        "# Full size", "",
-        f"Made by `benchmarks/full_size.py`; not edited by hand. 2778 columns, 466 pairs, {THREADS} threads.", "",
+        "# Full size",
+        "",
+        f"Made by `benchmarks/full_size.py`; not edited by hand. 2778 columns, 466 pairs, {THREADS} threads.",
+        "",
         "| rows | million pixels | store (GB) | scene to store (CPU min) | inversion + fit (min) | CPU (min) |"
         " microseconds of CPU per pixel | peak memory (GB) | rate (mm/yr) | amplitude (mm) | valid |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]  # fmt: skip
+    ]
     for height in heights:
         here = str(folder / f"rows_{height}")
         Path(here).mkdir(parents=True, exist_ok=True)

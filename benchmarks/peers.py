@@ -23,9 +23,12 @@ def measure(name: str, folder: Path) -> dict[str, float] | str:
         return str(python)
     child = Path(__file__).with_name("peer_child.py")
     done = subprocess.run(
-        [python, child, name, folder, str(PEERS[name])], check=False, capture_output=True, text=True,
+        [python, child, name, folder, str(PEERS[name])],
+        check=False,
+        capture_output=True,
+        text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-    )  # fmt: skip
+    )
     lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
     return json.loads(lines[-1]) if done.returncode == 0 else lines[-1]
 

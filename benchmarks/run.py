@@ -31,13 +31,17 @@ def main() -> None:
     rng = np.random.default_rng(2022)
     rows = [line for topic in TOPICS for line in topic.rows(rng)]
     lines = [
-        "# Benchmarks", "",
+        "# Benchmarks",
+        "",
         "Made by `benchmarks/run.py`; not edited by hand. The other side ran in the same run: a public package in an",
         "environment of its own, or the same method as a plain loop. Rates are per second of CPU time unless the unit",
-        "says otherwise.", "",
-        f"Python {platform.python_version()}, numpy {np.__version__}, {os.cpu_count()} cores.", "",
-        "| work | unit | toolkit | other | ratio | |", "| --- | --- | ---: | ---: | ---: | --- |",
-    ]  # fmt: skip
+        "says otherwise.",
+        "",
+        f"Python {platform.python_version()}, numpy {np.__version__}, {os.cpu_count()} cores.",
+        "",
+        "| work | unit | toolkit | other | ratio | |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
     for r in rows:
         rates = " | ".join(digits(r[name]) for name in ("toolkit", "plain", "ratio"))
         lines.append(f"| {r['work']} | {r['unit']} | {rates} | {r['note']} |")

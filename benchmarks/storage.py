@@ -44,20 +44,27 @@ def rows(rng: np.random.Generator, *, size: tuple[int, int, int] | None = None) 
             works = {
                 **({"decode": lambda source=source: _decode(source)} if options else {}),
                 "copy": lambda source=source, name=name: _copy(source, Path(name) / "copy"),
-                **{kind: lambda source=source, name=name, kind=kind: _ingest(source, Path(name) / "store", kind)
-                   for kind in ("float32", "compact")},
-            }  # fmt: skip
+                **{
+                    kind: lambda source=source, name=name, kind=kind: _ingest(source, Path(name) / "store", kind)
+                    for kind in ("float32", "compact")
+                },
+            }
             best = _measure(works, source)
             for kind in ("float32", "compact"):
                 found = best[kind]
                 bare = f"GDAL alone decodes {megabytes / best['decode']['wall']:.0f} MB/s; " if "decode" in best else ""
-                out.append({
-                    "work": f"ingest, {layout} rasters to {kind}", "unit": "MB/s", "toolkit": megabytes / found["wall"],
-                    "plain": megabytes / best["copy"]["wall"], "ratio": best["copy"]["wall"] / found["wall"],
-                    "note": f"{megabytes:.0f} MB in {2 * shape[0]} files; plain: copy and flush; {bare}"
-                    f"CPU {found['cpu']:.1f} s and {best['copy']['cpu']:.1f} s, "
-                    f"memory {found['memory']:.0f} MB above the start",
-                })  # fmt: skip
+                out.append(
+                    {
+                        "work": f"ingest, {layout} rasters to {kind}",
+                        "unit": "MB/s",
+                        "toolkit": megabytes / found["wall"],
+                        "plain": megabytes / best["copy"]["wall"],
+                        "ratio": best["copy"]["wall"] / found["wall"],
+                        "note": f"{megabytes:.0f} MB in {2 * shape[0]} files; plain: copy and flush; {bare}"
+                        f"CPU {found['cpu']:.1f} s and {best['copy']['cpu']:.1f} s, "
+                        f"memory {found['memory']:.0f} MB above the start",
+                    }
+                )
     return out
 
 
@@ -117,9 +124,10 @@ def _measure(works: dict[str, Callable[[], None]], source: Path, repeat: int = 3
                 shutil.rmtree(source.parent / target, ignore_errors=True)
             old = best.get(name, found)
             best[name] = {
-                "wall": min(old["wall"], found["wall"]), "cpu": min(old["cpu"], found["cpu"]),
+                "wall": min(old["wall"], found["wall"]),
+                "cpu": min(old["cpu"], found["cpu"]),
                 "memory": max(old["memory"], found["memory"]),
-            }  # fmt: skip
+            }
     return best
 
 

@@ -21,8 +21,12 @@ class QtpDataError(ValueError):
         self.what, self.path, self.variable, self.where = what, path, variable, where
         self.expected, self.found, self.hint, self.code = expected, found, hint, code
         parts = [
-            ("file", path), ("variable", variable), ("where", where), ("expected", expected), ("found", found),
-        ]  # fmt: skip
+            ("file", path),
+            ("variable", variable),
+            ("where", where),
+            ("expected", expected),
+            ("found", found),
+        ]
         text = what.rstrip(".") + "".join(f"; {key}: {value}" for key, value in parts if value is not None) + "."
         super().__init__(text + (f" {hint}" if hint else ""))
 

@@ -11,9 +11,12 @@ from typing import Annotated, Any
 import typer
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode=None,
     help="Permafrost ground deformation from Sentinel-1 InSAR and MODIS: run, check, look.",
-)  # fmt: skip
+)
 
 CONNECT_SECONDS = 20.0
 """How long to wait for a dask scheduler to answer."""
@@ -114,9 +117,15 @@ def ingest(
         stack = open_catalog(catalog)[source]
         typer.echo(store.slab_memory(stack, block=block, memory_budget=memory * 1e9))
         folder = store.ingest(
-            stack, out or products.output_folder() / "store", name=source, storage=storage, block=block,
-            memory_budget=memory * 1e9, restart=restart, progress=True,
-        )  # fmt: skip
+            stack,
+            out or products.output_folder() / "store",
+            name=source,
+            storage=storage,
+            block=block,
+            memory_budget=memory * 1e9,
+            restart=restart,
+            progress=True,
+        )
     typer.echo(str(folder))
 
 

@@ -145,10 +145,16 @@ def goldstein(interferogram: xr.DataArray, *, alpha: float = 0.5, patch: int = 3
             "the filter needs alpha in 0..1 and patches of at least 8 pixels", found=f"alpha={alpha}, patch={patch}"
         )
     out = xr.apply_ufunc(
-        spectral.goldstein, interferogram, input_core_dims=[[Y, X]], output_core_dims=[[Y, X]], vectorize=True,
+        spectral.goldstein,
+        interferogram,
+        input_core_dims=[[Y, X]],
+        output_core_dims=[[Y, X]],
+        vectorize=True,
         kwargs={"alpha": alpha, "patch": patch, "smooth": smooth},
-        dask="parallelized", output_dtypes=[interferogram.dtype], keep_attrs=True,
-    )  # fmt: skip
+        dask="parallelized",
+        output_dtypes=[interferogram.dtype],
+        keep_attrs=True,
+    )
     return out.transpose(*interferogram.dims)
 
 
@@ -199,10 +205,17 @@ def unwrap(
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
     kernel = _unwrap_block if method == "least_squares" else _snaphu(coherence)
     out = xr.apply_ufunc(
-        kernel, wrapped, weight, input_core_dims=[[Y, X]] * 2, output_core_dims=[[Y, X]], vectorize=True,
+        kernel,
+        wrapped,
+        weight,
+        input_core_dims=[[Y, X]] * 2,
+        output_core_dims=[[Y, X]],
+        vectorize=True,
         kwargs={} if method == "least_squares" else {"looks": looks},
-        dask="parallelized", output_dtypes=[np.float32], keep_attrs=True,
-    )  # fmt: skip
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        keep_attrs=True,
+    )
     return describe(out.transpose(*interferogram.dims), "phase", **_note(interferogram))
 
 
@@ -242,9 +255,12 @@ def _check_pair(reference: xr.DataArray, secondary: xr.DataArray) -> None:
     )
     if not same:
         raise QtpDataError(
-            "the two images are not on the same pixels", expected=dict(reference.sizes), found=dict(secondary.sizes),
-            hint="Coregister them first.", code="I06",
-        )  # fmt: skip
+            "the two images are not on the same pixels",
+            expected=dict(reference.sizes),
+            found=dict(secondary.sizes),
+            hint="Coregister them first.",
+            code="I06",
+        )
 
 
 def _check_complex(image: xr.DataArray) -> None:
@@ -257,9 +273,10 @@ def _check_complex(image: xr.DataArray) -> None:
 def _check_looks(image: xr.DataArray, looks_y: int, looks_x: int) -> None:
     if not (1 <= looks_y <= image.sizes[Y] and 1 <= looks_x <= image.sizes[X]):
         raise QtpDataError(
-            "looks do not fit the image", expected=f"1 to {image.sizes[Y]} and 1 to {image.sizes[X]}",
+            "looks do not fit the image",
+            expected=f"1 to {image.sizes[Y]} and 1 to {image.sizes[X]}",
             found=f"looks_y={looks_y}, looks_x={looks_x}",
-        )  # fmt: skip
+        )
 
 
 def _note(da: xr.DataArray) -> dict[str, object]:

@@ -269,8 +269,12 @@ def rank_pairs(phase: xr.DataArray) -> xr.Dataset:
     share = mean_by_pair(wrong, phase) / seen.where(seen > 0)
     rank = xr.apply_ufunc(
         lambda values: np.argsort(np.argsort(-np.nan_to_num(values, nan=-1.0), axis=-1, kind="stable"), axis=-1) + 1,
-        share, input_core_dims=[[PAIR]], output_core_dims=[[PAIR]], dask="parallelized", output_dtypes=[np.int64],
-    )  # fmt: skip
+        share,
+        input_core_dims=[[PAIR]],
+        output_core_dims=[[PAIR]],
+        dask="parallelized",
+        output_dtypes=[np.int64],
+    )
     rank = rank.rename("rank").assign_attrs(units="1", long_name="rank of the pair, 1 for the worst")
     note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
     return xr.Dataset({"closure_error_share": describe(share, "closure_error_share", **note), "rank": rank})

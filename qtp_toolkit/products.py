@@ -269,9 +269,15 @@ def _write_cog(da: xr.DataArray, path: Path) -> None:
         values = values.astype("uint8")
     real = values.dtype.kind == "f"
     profile = {
-        "driver": "GTiff", "height": da.sizes[Y], "width": da.sizes[X], "count": 1, "dtype": values.dtype,
-        "crs": da.rio.crs, "transform": _transform(da), "nodata": np.nan if real else None,
-    }  # fmt: skip
+        "driver": "GTiff",
+        "height": da.sizes[Y],
+        "width": da.sizes[X],
+        "count": 1,
+        "dtype": values.dtype,
+        "crs": da.rio.crs,
+        "transform": _transform(da),
+        "nodata": np.nan if real else None,
+    }
     attrs = {
         key: da.attrs[key] for key in ("units", "long_name", "standard_name", "provenance_note") if key in da.attrs
     }

@@ -87,13 +87,21 @@ def block_average(
     east, north = lon.copy(data=x), lat.copy(data=y)
     arrays = [da] if sigma is None else [da, sigma]
     stacked = xr.apply_ufunc(
-        blocks.average, *arrays, da[X].drop_vars(X), da[Y].drop_vars(Y), east, north,
+        blocks.average,
+        *arrays,
+        da[X].drop_vars(X),
+        da[Y].drop_vars(Y),
+        east,
+        north,
         input_core_dims=[[Y, X]] * len(arrays) + [[X], [Y], [STATION], [STATION]],
-        output_core_dims=[["layer", STATION]], join="exact",
+        output_core_dims=[["layer", STATION]],
+        join="exact",
         kwargs={"size": float(size_m), "min_pixels": min_pixels, "weighted": sigma is not None},
-        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": {"layer": 4}},
-    )  # fmt: skip
+    )
     attrs = {key: da.attrs[key] for key in ("units", "provenance_note") if key in da.attrs}
     name = str(da.attrs.get("long_name", da.name))
     text = {
@@ -134,9 +142,14 @@ def alt_from_temperature(soil_temperature: xr.DataArray, *, years: Literal["max"
     if not (np.diff(depth.values) > 0).all():
         raise QtpDataError("depth must increase downwards", found=depth.values.tolist(), hint="Sort by depth.")
     daily = xr.apply_ufunc(
-        blocks.thaw_front, soil_temperature, depth.drop_vars(DEPTH), input_core_dims=[[DEPTH], [DEPTH]],
-        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
-    )  # fmt: skip
+        blocks.thaw_front,
+        soil_temperature,
+        depth.drop_vars(DEPTH),
+        input_core_dims=[[DEPTH], [DEPTH]],
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.float64],
+    )
     # A day below the profile (inf) makes the maximum unknown, not merely one day missing.
     deepest = daily.max(TIME) if years == "max" else daily.groupby(f"{TIME}.year").max().rename(year="thaw_year")
     out = deepest.where(np.isfinite(deepest))

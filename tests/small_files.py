@@ -103,9 +103,12 @@ LST_TAGS = {"units": "K", "scale_factor": 0.02, "_FillValue": 0, "long_name": "8
 def core_metadata(product, date, *, collection=61, made="2021-01-01T00:00:00.000Z"):
     """Write CoreMetadata.0 as far as the reader asks for it."""
     rows = {
-        "PRODUCTIONDATETIME": f'"{made}"', "VERSIONID": collection, "SHORTNAME": f'"{product}"',
-        "RANGEENDINGDATE": '"2000-01-01"', "RANGEBEGINNINGDATE": f'"{date}"',
-    }  # fmt: skip
+        "PRODUCTIONDATETIME": f'"{made}"',
+        "VERSIONID": collection,
+        "SHORTNAME": f'"{product}"',
+        "RANGEENDINGDATE": '"2000-01-01"',
+        "RANGEBEGINNINGDATE": f'"{date}"',
+    }
     text = "".join(CORE.format(key=key, value=value) for key, value in rows.items())
     return f"\nGROUP = INVENTORYMETADATA\n{text}\nEND_GROUP = INVENTORYMETADATA\n\nEND\n"
 

@@ -48,8 +48,10 @@ def lazy(height=70, width=45, *, rows=16, columns=None, delay=0.0, pairs=PAIRS):
         return describe(xr.DataArray(data, dims=("pair", "y", "x")), name)
 
     ds = xr.Dataset({"phase": variable("phase", -9, 9), "coherence": variable("coherence", 0.1, 1)})
-    ends = {name: ("pair", pd.to_datetime([pair[k] for pair in pairs]).astype("datetime64[ns]"))
-            for k, name in enumerate(("reference", "secondary"))}  # fmt: skip
+    ends = {
+        name: ("pair", pd.to_datetime([pair[k] for pair in pairs]).astype("datetime64[ns]"))
+        for k, name in enumerate(("reference", "secondary"))
+    }
     grid = {"y": 4e6 - 90.0 * np.arange(height), "x": 4e5 + 90.0 * np.arange(width)}
     return ds.assign_coords(**ends, **grid).rio.write_crs(32646)
 

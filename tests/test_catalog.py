@@ -104,10 +104,20 @@ def test_c04_duplicate_key_names_both_lines(folder):
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("041", "041"), ("12:30:45", "12:30:45"), ("no", "no"), ("1e-3", 1e-3), ("NaN", "NaN"), ("20141301", 20141301),
-        ("2014-02-30", "2014-02-30"), ("0x1F", "0x1F"), ("true", True), ("~", None), ("-32768", -32768), (".5", 0.5),
+        ("041", "041"),
+        ("12:30:45", "12:30:45"),
+        ("no", "no"),
+        ("1e-3", 1e-3),
+        ("NaN", "NaN"),
+        ("20141301", 20141301),
+        ("2014-02-30", "2014-02-30"),
+        ("0x1F", "0x1F"),
+        ("true", True),
+        ("~", None),
+        ("-32768", -32768),
+        (".5", 0.5),
     ],
-)  # fmt: skip
+)
 def test_c05_scalars_are_what_they_look_like(folder, text, value):
     assert read_yaml(write(folder, f"a: {text}"))["a"] == value
 
@@ -381,9 +391,17 @@ def test_grid_outside_the_study_area_is_refused(folder, own_reader):
     assert row["status"] == "broken"
     own_reader(gridded(93.0))
     assert catalog.check("lakes") | {"root": ""} == {
-        "source": "lakes", "status": "found", "files": 1, "problem": "", "root": "", "dims": {"y": 2, "x": 2},
-        "units": {"v": "m"}, "bytes": catalog["lakes"].nbytes, "crs": "WGS 84", "bounds": (92.95, 34.95, 93.15, 35.15),
-    }  # fmt: skip
+        "source": "lakes",
+        "status": "found",
+        "files": 1,
+        "problem": "",
+        "root": "",
+        "dims": {"y": 2, "x": 2},
+        "units": {"v": "m"},
+        "bytes": catalog["lakes"].nbytes,
+        "crs": "WGS 84",
+        "bounds": (92.95, 34.95, 93.15, 35.15),
+    }
 
 
 def test_check_says_how_to_get_what_is_missing(folder):

@@ -70,9 +70,13 @@ def deformation(truth: xr.Dataset, seen: dict, daily: xr.DataArray) -> SimpleNam
     maps = pecm.fit(moved, linear, composite, peak_index=pecm.amplitude_factor(fine["addt_end"]))
     slope = grid.slope_aspect(elevation)
     return SimpleNamespace(
-        maps=maps.rio.write_crs(32646), thaw_onset=thaw, freeze_onset=freeze, slope=slope["slope"],
-        aspect=slope["aspect"], elevation=elevation,
-    )  # fmt: skip
+        maps=maps.rio.write_crs(32646),
+        thaw_onset=thaw,
+        freeze_onset=freeze,
+        slope=slope["slope"],
+        aspect=slope["aspect"],
+        elevation=elevation,
+    )
 
 
 def classes(truth: xr.Dataset, seen: dict) -> xr.DataArray:
@@ -172,11 +176,14 @@ def leading_factor(chain, values):
     where = grid.lonlat(truth)
     ndvi = seen["ndvi"].sel(time=slice("2019-08-10", "2019-08-24")).mean("time", keep_attrs=True)
     numeric = {
-        "slope": chain.slope, "elevation": chain.elevation, "latitude": where["latitude"],
-        "longitude": where["longitude"], "ndvi": grid.match(ndvi, truth),
+        "slope": chain.slope,
+        "elevation": chain.elevation,
+        "latitude": where["latitude"],
+        "longitude": where["longitude"],
+        "ndvi": grid.match(ndvi, truth),
         **{name: grid.match(seen[name], truth) for name in ("magt", "ground_ice")},
         **{name: grid.match(soil.depth_mean(seen[name]), truth) for name in ("bulk_density", "sand")},
-    }  # fmt: skip
+    }
     strata = {name: geodetector.stratify(da.where(chain.valid), k=8) for name, da in numeric.items()}
     strata["vegetation"] = geodetector.stratify(classes(truth, seen), method="classes")
     q = {name: float(geodetector.factor(values, s)["q"]) for name, s in strata.items()}
@@ -217,9 +224,13 @@ def test_water_calibration_explains_the_amplitude(chain):
     depth = validation.alt_from_temperature(soil_temperature)
     water = validation.mean_water_content(moisture, depth)
     amplitude = validation.block_average(
-        chain.maps["seasonal_amplitude"], sites["longitude"].to_numpy(), sites["latitude"].to_numpy(), size_m=1000,
-        sigma=chain.maps["seasonal_amplitude_std"], min_pixels=1,
-    )["value"]  # fmt: skip
+        chain.maps["seasonal_amplitude"],
+        sites["longitude"].to_numpy(),
+        sites["latitude"].to_numpy(),
+        size_m=1000,
+        sigma=chain.maps["seasonal_amplitude_std"],
+        min_pixels=1,
+    )["value"]
     raw = validation.scores(depth, amplitude)
     calibrated = validation.scores(validation.calibrate_alt(depth, water), amplitude)
     assert calibrated["r2"] > raw["r2"] + 0.2

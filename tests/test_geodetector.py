@@ -47,9 +47,15 @@ def test_closed_form_interaction_kinds():
     q = np.array([0.1, 0.25, 0.3, 0.45, 0.5, 0.5 + 5e-10, 0.6, np.nan])
     first, second = np.full(8, 0.2), np.full(8, 0.3)
     assert _kinds(q, first, second, tolerance=1e-9).tolist() == [
-        "Weaken, nonlinear", "Weaken, uni-", "Weaken, uni-", "Enhance, bi-", "Independent", "Independent",
-        "Enhance, nonlinear", "",
-    ]  # fmt: skip
+        "Weaken, nonlinear",
+        "Weaken, uni-",
+        "Weaken, uni-",
+        "Enhance, bi-",
+        "Independent",
+        "Independent",
+        "Enhance, nonlinear",
+        "",
+    ]
 
 
 def test_closed_form_exclusive_or_is_a_nonlinear_interaction():

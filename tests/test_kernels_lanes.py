@@ -73,11 +73,14 @@ np.savetxt(sys.stdout, np.concatenate([out.series, out.deviation, [out.temporal_
 """
     results = [
         subprocess.run(
-            [sys.executable, "-c", code], check=True, capture_output=True, text=True,
+            [sys.executable, "-c", code],
+            check=True,
+            capture_output=True,
+            text=True,
             env={**os.environ, "NUMBA_DISABLE_JIT": disabled},
         ).stdout
         for disabled in ("0", "1")
-    ]  # fmt: skip
+    ]
     compiled, plain = (np.loadtxt(text.splitlines()) for text in results)
     assert compiled.shape == (13, 33)
     np.testing.assert_allclose(plain, compiled, atol=1e-6)

@@ -49,9 +49,16 @@ def test_geotiff_without_crs_or_rotated_is_refused(tmp_path):
     assert "coordinate reference system" in refused(load.raster, bare, variable="elevation")
     turned = tmp_path / "turned.tif"
     with rasterio.open(
-        turned, "w", driver="GTiff", height=2, width=2, count=1, dtype="float32", crs=UTM,
+        turned,
+        "w",
+        driver="GTiff",
+        height=2,
+        width=2,
+        count=1,
+        dtype="float32",
+        crs=UTM,
         transform=rasterio.Affine(1, 0.5, 0, 0.5, -1, 0),
-    ) as dataset:  # fmt: skip
+    ) as dataset:
         dataset.write(np.ones((2, 2), "float32"), 1)
     assert "rotated" in refused(load.raster, turned, variable="elevation")
 
@@ -92,8 +99,9 @@ def era5_file(path, *, new=True, units="hPa"):
     coords = {
         time: np.array(["2018-08-31T11", "2018-08-19T11"], "datetime64[ns]"),
         level: (level, np.array([1000.0, 500.0]), {"units": units}),
-        "latitude": [36.0, 35.0, 34.0], "longitude": [92.0, 93.0],
-    }  # fmt: skip
+        "latitude": [36.0, 35.0, 34.0],
+        "longitude": [92.0, 93.0],
+    }
     shape = (2, 2, 3, 2)
     data = {name: ((time, level, "latitude", "longitude"), np.arange(24.0).reshape(shape)) for name in "ztq"}
     xr.Dataset(data, coords=coords).to_netcdf(path, engine="h5netcdf")

@@ -245,10 +245,13 @@ def test_quality_byte_that_is_no_byte_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("struct", "words"),
-    [(STRUCT.replace("GCTP_SNSOID", "GCTP_GEO"), "sinusoidal"), ("GROUP=GridStructure\nEND\n", "where the grid lies"),
-     (STRUCT.replace("{bottom:", "{top:"), "disagree")],
+    [
+        (STRUCT.replace("GCTP_SNSOID", "GCTP_GEO"), "sinusoidal"),
+        ("GROUP=GridStructure\nEND\n", "where the grid lies"),
+        (STRUCT.replace("{bottom:", "{top:"), "disagree"),
+    ],
     ids=["projection", "no corners", "shape"],
-)  # fmt: skip
+)
 def test_grids_that_cannot_be_placed(tmp_path, struct, words):
     path = hdf4_tile(tmp_path / "MOD11A2.A2016001.h25v05.061.hdf", lst_layers(DN), tile=(25, 5), struct=struct)
     assert words in refused(load.modis_lst, [path], sensors=["terra"])

@@ -243,9 +243,17 @@ def test_default_chunks_cut_no_block_of_the_files(layout, width, rows, columns):
     """Of 1100 pairs; 128 MB, thrice that for whole rows; in the store's blocks of 64 where the layout allows it."""
     blocks = {"plain": (1, width), "strips": (1, width), "tiles": (256, 256)}[layout]
     header = Header(
-        Path("a.tif"), 4000, width, (1.0, 0.0, 0.0, 0.0, -1.0, 4000.0), "EPSG:32646", "float32", None, blocks,
-        Rows(8) if layout == "plain" else None, {},
-    )  # fmt: skip
+        Path("a.tif"),
+        4000,
+        width,
+        (1.0, 0.0, 0.0, 0.0, -1.0, 4000.0),
+        "EPSG:32646",
+        "float32",
+        None,
+        blocks,
+        Rows(8) if layout == "plain" else None,
+        {},
+    )
     stack = lazy_stack([header] * 1100, header, Decode(), dim="pair")
     assert stack.data.chunksize == (1100, rows, columns)
 

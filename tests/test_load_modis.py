@@ -34,9 +34,15 @@ def test_appeears_netcdf_is_lazy_scaled_centered_and_merged(two_sensors, no_comp
     with no_compute():
         data = load.modis_lst(two_sensors)
     assert set(data.data_vars) == {
-        "terra_day", "terra_night", "aqua_day", "aqua_night",
-        "qc_terra_day", "qc_terra_night", "qc_aqua_day", "qc_aqua_night",
-    }  # fmt: skip
+        "terra_day",
+        "terra_night",
+        "aqua_day",
+        "aqua_night",
+        "qc_terra_day",
+        "qc_terra_night",
+        "qc_aqua_day",
+        "qc_aqua_night",
+    }
     day = data["terra_day"]
     assert (day.dims, day.dtype, day.attrs["units"]) == (("time", "y", "x"), np.float32, "degC")
     first = day.isel(time=0).values
@@ -123,7 +129,7 @@ def test_check_lst_warns_of_empty_composites_and_of_a_night_warmer_than_the_day(
         (lambda c: c * 0.02 - 273.15, "twice"),
     ],
     ids=["M11 kelvin", "M11 not scaled", "M11 scaled twice"],
-)  # fmt: skip
+)
 def test_check_lst_guesses_at_the_scale(two_sensors, change, words):
     data = load.modis_lst(two_sensors, sensors=["terra"])
     assert words in refused(load.check_lst, data.assign(terra_day=change(data["terra_day"])), every=1, code="M11")

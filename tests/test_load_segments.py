@@ -196,12 +196,19 @@ def _tagged(*entries: tuple[int, int, int, int], order: str = "<") -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        b"", b"II*\0", b"no TIFF at all, but a long line of text", b"II*\0" + struct.pack("<IH", 8, 65535),
-        _tagged((273, 4, 2**32 - 1, 8), (279, 4, 2**32 - 1, 8)), _tagged((273, 4, 1, 8)), _tagged((273, 99, 1, 8)),
-        _tagged((273, 4, 1, 8), (279, 5, 1, 8)), _tagged((273, 4, 1, 8), (279, 3, 2, 8)),
-        b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, 2**60), b"II\1\0" + bytes(60),
+        b"",
+        b"II*\0",
+        b"no TIFF at all, but a long line of text",
+        b"II*\0" + struct.pack("<IH", 8, 65535),
+        _tagged((273, 4, 2**32 - 1, 8), (279, 4, 2**32 - 1, 8)),
+        _tagged((273, 4, 1, 8)),
+        _tagged((273, 99, 1, 8)),
+        _tagged((273, 4, 1, 8), (279, 5, 1, 8)),
+        _tagged((273, 4, 1, 8), (279, 3, 2, 8)),
+        b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, 2**60),
+        b"II\1\0" + bytes(60),
     ],
-)  # fmt: skip
+)
 def test_directories_that_make_no_sense(tmp_path, content):
     """Too many tags, values beyond the end, unknown types, one table without the other: left to GDAL, which refuses."""
     path = tmp_path / "a.tif"

@@ -288,10 +288,13 @@ class TestDailyMean:
         """Overpasses at six stations over three years, and surface temperatures that depend on them linearly."""
         times = centers(2015, 2017)
         base = np.broadcast_to(curve(times)[:, None], (len(times), 6))
-        ds = xr.Dataset({
-            name: (("time", "station"), base + rng.normal(0, 4, base.shape), {"units": "degC"})
-            for name in lst.OVERPASSES
-        }, coords={"time": times, "station": list("abcdef")})  # fmt: skip
+        ds = xr.Dataset(
+            {
+                name: (("time", "station"), base + rng.normal(0, 4, base.shape), {"units": "degC"})
+                for name in lst.OVERPASSES
+            },
+            coords={"time": times, "station": list("abcdef")},
+        )
         surface = sum(ds[name] * COEFFICIENTS[name] for name in lst.OVERPASSES) - 1.5
         return ds, (surface + rng.normal(0, 0.3, base.shape)).assign_attrs(units="degC")
 

@@ -297,8 +297,9 @@ def test_direct_fit_survives_a_network_in_two_groups():
     observed = xr.DataArray(
         truth.values[second] - truth.values[first],
         {"reference": ("pair", dates[first]), "secondary": ("pair", dates[second])},
-        ("pair",), attrs={"units": "mm"},
-    )  # fmt: skip
+        ("pair",),
+        attrs={"units": "mm"},
+    )
     matrix = np.zeros((len(edges), 8))
     matrix[np.arange(len(edges)), second], matrix[np.arange(len(edges)), first] = 1.0, -1.0
     assert np.linalg.matrix_rank(matrix) == 6

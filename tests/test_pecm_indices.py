@@ -137,9 +137,9 @@ def test_wrong_seasons_are_refused(seasons, ratio):
 
 
 @pytest.mark.parametrize(
-    ("clip", "expected"), [("frozen", [10.0928, 0, 0]), ("none", [10.0928, -6.1978, -18.9347]),
-                           ("printed", [0, -6.1978, -18.9347])],
-)  # fmt: skip
+    ("clip", "expected"),
+    [("frozen", [10.0928, 0, 0]), ("none", [10.0928, -6.1978, -18.9347]), ("printed", [0, -6.1978, -18.9347])],
+)
 def test_clip_by_the_letter_keeps_what_is_frozen_in_excess(clip, expected):
     """Trap T3: the text zeroes what is positive."""
     at, af, first, _ = degree_days(CASE_A)
@@ -160,8 +160,10 @@ def test_incomplete_first_and_last_year():
     linear = pecm.linear_index(dates, doy(131.0), doy(283.0))
     assert linear.values[:2].tolist() == [0.0, 0.0]
     assert linear.values[3] == 2.0
-    ends = [series([900.0, 950.0], "degC d", [2013, 2014], "thaw_year"),
-            series([np.nan, np.nan], "degC d", [2013, 2014], "thaw_year")]  # fmt: skip
+    ends = [
+        series([900.0, 950.0], "degC d", [2013, 2014], "thaw_year"),
+        series([np.nan, np.nan], "degC d", [2013, 2014], "thaw_year"),
+    ]
     number = xr.DataArray([0, 0, 1, 2], {"time": dates}, ("time",))
     at, af = (
         series([np.nan, np.nan, 100.0, 950.0], "degC d", dates),

@@ -356,9 +356,12 @@ class TestStatistics:
         q = pd.Series({"slope": 0.3, "latitude": 0.5, "none": np.nan, "sand": 0.1})
         array = xr.DataArray(q.to_numpy(), dims="factor", coords={"factor": q.index.to_numpy()})
         table = {
-            "mapping": q.to_dict(), "series": q, "array": array, "dataset": array.to_dataset(name="q"),
+            "mapping": q.to_dict(),
+            "series": q,
+            "array": array,
+            "dataset": array.to_dataset(name="q"),
             "frame": q.to_frame("q"),
-        }[kind]  # fmt: skip
+        }[kind]
         ax = plot.q_bars(table, highlight=["slope"])
         assert [tick.get_text() for tick in ax.get_xticklabels()] == ["latitude", "slope", "sand"]
         assert ax.patches[1].get_facecolor() != ax.patches[0].get_facecolor() == ax.patches[2].get_facecolor()

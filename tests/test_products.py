@@ -24,13 +24,15 @@ def maps():
     rate[:3, :3] = np.nan
     time = pd.date_range("2016-01-01", periods=5).astype("datetime64[ns]")
     series = xr.concat([rate] * 5, dim=pd.Index(time, name="time")).rename("displacement")
-    ds = xr.Dataset({
-        "linear_rate": describe(rate, "linear_rate", provenance_note="synthetic scene"),
-        "reason": describe(np.isnan(rate).astype("uint8"), "reason"),
-        "kind": (rate > 0).astype("int16").assign_attrs(units="1", long_name="kind", classes={0: "low", 1: "high"}),
-        "mask": rate > 0,
-        "displacement": describe(series, "displacement"),
-    })  # fmt: skip
+    ds = xr.Dataset(
+        {
+            "linear_rate": describe(rate, "linear_rate", provenance_note="synthetic scene"),
+            "reason": describe(np.isnan(rate).astype("uint8"), "reason"),
+            "kind": (rate > 0).astype("int16").assign_attrs(units="1", long_name="kind", classes={0: "low", 1: "high"}),
+            "mask": rate > 0,
+            "displacement": describe(series, "displacement"),
+        }
+    )
     ds = ds.assign_coords(season=("time", ["winter", "winter", "spring", "summer", "autumn"]))
     return ds.rio.write_crs(32646)
 
@@ -128,9 +130,12 @@ def test_tables_keep_a_named_index():
 def test_maps_are_cloud_optimized_with_crs_units_and_nodata(maps):
     files = products.export_maps(maps.chunk({"y": 10}), "deformation")
     assert [path.name for path in files] == [
-        "deformation_linear_rate.tif", "deformation_reason.tif", "deformation_kind.tif", "deformation_mask.tif",
+        "deformation_linear_rate.tif",
+        "deformation_reason.tif",
+        "deformation_kind.tif",
+        "deformation_mask.tif",
         "deformation.nc",
-    ]  # fmt: skip
+    ]
     with rasterio.open(files[0]) as raster:
         assert raster.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert raster.crs.to_epsg() == 32646

@@ -216,10 +216,14 @@ def test_rereference_of_a_series_and_in_degrees(rng):
         (lambda r, i: regions.rereference(r * np.nan, CENTER), "no valid pixel"),
         (lambda r, i: regions.rereference(r, CENTER, statistic="mode"), "unknown statistic"),
         (lambda r, i: regions.rereference(r, (r > 0).chunk()), "in memory"),
-        (lambda r, i: regions.swath(i.assign_attrs(units="degrees_east"), i.assign_attrs(units="degrees_north"),
-                                    [(92, 34), (92, 34)]), "two different ends"),
+        (
+            lambda r, i: regions.swath(
+                i.assign_attrs(units="degrees_east"), i.assign_attrs(units="degrees_north"), [(92, 34), (92, 34)]
+            ),
+            "two different ends",
+        ),
     ],
-)  # fmt: skip
+)
 def test_refusals(maps, call, match):
     with pytest.raises(QtpDataError, match=match):
         call(maps[0], maps[1])

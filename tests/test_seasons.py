@@ -321,9 +321,13 @@ class TestOracles:
 
 class TestDegreeDays:
     A = (  # days since thaw onset, ADDT, ADDF
-        (0, 0.1714, 0.0), (30, 101.8644, 0.0), (120, 883.9486, 0.0), (200, 982.7407, 275.8685),
-        (250, 982.7407, 1006.9587), (300, 982.7407, 1806.0137),
-    )  # fmt: skip
+        (0, 0.1714, 0.0),
+        (30, 101.8644, 0.0),
+        (120, 883.9486, 0.0),
+        (200, 982.7407, 275.8685),
+        (250, 982.7407, 1006.9587),
+        (300, 982.7407, 1806.0137),
+    )
 
     def sums(self, values, thaw=130.234810, freeze=282.265190, **options):
         return seasons.degree_days(series(values), onset(thaw), onset(freeze, "freeze_onset"), **options)

@@ -161,10 +161,16 @@ class TestOracle:
 class TestDepth:
     def profile(self, values, units="kg m-3"):
         return xr.DataArray(
-            np.asarray(values, float), dims=("depth", "x"), name="bulk_density", attrs={"units": units},
-            coords={"depth": [0.1, 0.65, 1.5], "depth_top": ("depth", [0.0, 0.3, 1.0]),
-                    "depth_bottom": ("depth", [0.3, 1.0, 2.0])},
-        )  # fmt: skip
+            np.asarray(values, float),
+            dims=("depth", "x"),
+            name="bulk_density",
+            attrs={"units": units},
+            coords={
+                "depth": [0.1, 0.65, 1.5],
+                "depth_top": ("depth", [0.0, 0.3, 1.0]),
+                "depth_bottom": ("depth", [0.3, 1.0, 2.0]),
+            },
+        )
 
     def test_weights_are_thicknesses(self):
         out = soil.depth_mean(self.profile([[1000.0], [1200.0], [1500.0]]))
@@ -176,9 +182,12 @@ class TestDepth:
     def test_point_values_by_trapezoids(self):
         points = [0.0, 0.05, 0.15, 0.3, 0.6, 1.0, 2.0]
         line = xr.DataArray(
-            1000 + 100 * np.array(points), dims="depth", name="bulk_density", attrs={"units": "kg m-3"},
+            1000 + 100 * np.array(points),
+            dims="depth",
+            name="bulk_density",
+            attrs={"units": "kg m-3"},
             coords={"depth": points, "depth_top": ("depth", points), "depth_bottom": ("depth", points)},
-        )  # fmt: skip
+        )
         assert soil.depth_mean(line).item() == pytest.approx(1100)
         assert soil.depth_mean(line, to_m=0.8).item() == pytest.approx(1040)
         assert soil.depth_mean(line.isel(depth=slice(None, None, -1))).item() == pytest.approx(1100)

@@ -165,13 +165,17 @@ def test_unfit_options_are_refused(tmp_path, options):
 def test_results_of_any_kind_come_back(tmp_path, source):
     stack = lazy(rows=13, columns=17)
     rate = stack["phase"].mean("pair").drop_attrs()
-    ds = xr.Dataset({
-        "rate": rate.astype("float64").assign_attrs(units="mm/yr", classes={1: "a"}),
-        "mask": rate > 0, "reason": (rate > 1).astype("uint8"), "kind": (rate > 1).astype("int16"),
-        "series": stack["phase"].rename(pair="time").drop_vars(["reference", "secondary"]),
-        "dates": ("time", pd.date_range("2018-01-01", periods=6).astype("datetime64[ns]")),
-        "lazy_number": stack["coherence"].max(),
-    })  # fmt: skip
+    ds = xr.Dataset(
+        {
+            "rate": rate.astype("float64").assign_attrs(units="mm/yr", classes={1: "a"}),
+            "mask": rate > 0,
+            "reason": (rate > 1).astype("uint8"),
+            "kind": (rate > 1).astype("int16"),
+            "series": stack["phase"].rename(pair="time").drop_vars(["reference", "secondary"]),
+            "dates": ("time", pd.date_range("2018-01-01", periods=6).astype("datetime64[ns]")),
+            "lazy_number": stack["coherence"].max(),
+        }
+    )
     ds = ds.assign_coords(season=("time", list("wwssaa")), slope=(("y", "x"), np.ones((70, 45))))
     ds = ds.compute() if source == "memory" else ds.chunk({"y": -1, "x": -1}) if source == "one" else ds
     write_blocks(ds, tmp_path, name="maps", block=32)

@@ -177,9 +177,13 @@ def test_a_worker_that_dies_after_its_work_has_done_it(cluster, tmp_path):
     allowed, made.scheduler.allowed_failures = made.scheduler.allowed_failures, 0
     busy = []
     run_tasks(
-        lambda key: (done_but_dead, (str(tmp_path / key),)), ["a"], name="work", at_once=1, busy=busy,
+        lambda key: (done_but_dead, (str(tmp_path / key),)),
+        ["a"],
+        name="work",
+        at_once=1,
+        busy=busy,
         is_done=lambda key: (tmp_path / key).exists(),
-    )  # fmt: skip
+    )
     made.scheduler.allowed_failures = allowed
     assert busy == []
 

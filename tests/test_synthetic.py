@@ -103,11 +103,12 @@ def test_interferograms_take_lazy_truth(truth, stack):
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"size": "huge"}, {"size": "tiny", "without": ("gravity",)},
+        {"size": "huge"},
+        {"size": "tiny", "without": ("gravity",)},
         {"size": "tiny", "window": (slice(5, 5), slice(None))},
         {"size": "tiny", "window": (slice(0, 9, 3), slice(None))},
     ],
-)  # fmt: skip
+)
 def test_wrong_requests_are_refused(arguments):
     with pytest.raises(QtpDataError):
         synthetic.scene(**arguments)

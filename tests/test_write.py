@@ -77,7 +77,7 @@ def test_interferograms_come_back_with_their_holes_and_baselines(opened, observe
 @pytest.mark.parametrize(
     ("name", "step"),
     [("bulk_density", 10), ("sand", 1e-3), ("dem", 1.0), ("ndvi", 1e-4), ("ground_ice", 1e-6), ("incidence", 1e-4)],
-)  # fmt: skip
+)
 def test_maps_come_back_to_half_a_step(opened, observed, name, step):
     back, given = opened[name].compute(), observed[name].compute()
     np.testing.assert_allclose(back.values, given.values, atol=0.51 * step, rtol=1e-6)
@@ -198,10 +198,13 @@ def test_a_true_zero_is_no_hole(tmp_path):
     stack = xr.Dataset(
         {"phase": (("pair", "y", "x"), phase), "coherence": (("pair", "y", "x"), phase)},
         coords={
-            "y": y, "x": x, "reference": ("pair", date[:1]), "secondary": ("pair", date[1:]),
+            "y": y,
+            "x": x,
+            "reference": ("pair", date[:1]),
+            "secondary": ("pair", date[1:]),
             "perpendicular_baseline": ("pair", [12.5]),
         },
-    ).rio.write_crs(32646)  # fmt: skip
+    ).rio.write_crs(32646)
     formats.hyp3(tmp_path, stack, number=0, like=stack)
     (path,) = tmp_path.rglob("*_unw_phase.tif")
     assert path.parent.name.startswith("S1AA_20180101T000500_20180113T000500_VVP012_")

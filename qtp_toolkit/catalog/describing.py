@@ -76,12 +76,20 @@ def describe_sources(catalog: Catalog) -> pd.DataFrame:
         except QtpDataError as error:
             files, problem = 0, str(error)
         found = not problem and catalog.available(name)
-        rows.append({
-            "source": name, "status": "found" if found else "missing", "files": files, "kind": source.kind,
-            "driver": source.driver, "provenance": source.provenance, "description": source.description,
-            "what to do": "" if found else problem or catalog.how_to_get(name), "access": source.access,
-            "citation": source.citation,
-        })  # fmt: skip
+        rows.append(
+            {
+                "source": name,
+                "status": "found" if found else "missing",
+                "files": files,
+                "kind": source.kind,
+                "driver": source.driver,
+                "provenance": source.provenance,
+                "description": source.description,
+                "what to do": "" if found else problem or catalog.how_to_get(name),
+                "access": source.access,
+                "citation": source.citation,
+            }
+        )
     return pd.DataFrame(rows).set_index("source")
 
 

@@ -85,9 +85,13 @@ def open_catalog(path: str | os.PathLike | None = None) -> Catalog:
     data = read_yaml(found)
     if "catalog_version" not in data:
         raise QtpDataError(
-            "catalog does not say its version", path=found, expected="catalog_version: 1", found=sorted(map(str, data)),
-            hint="Make it the first line.", code="C11",
-        )  # fmt: skip
+            "catalog does not say its version",
+            path=found,
+            expected="catalog_version: 1",
+            found=sorted(map(str, data)),
+            hint="Make it the first line.",
+            code="C11",
+        )
     try:
         content = CatalogFile.model_validate(data)
     except ValidationError as error:
@@ -163,9 +167,14 @@ class Catalog:
             if name is None:
                 raise
             raise MissingSourceError(
-                f"source {name!r} has no folder: {error.what}", path=self.path, where=f"sources.{name}",
-                found=error.found, expected=error.expected, hint=error.hint, code=error.code,
-            ) from None  # fmt: skip
+                f"source {name!r} has no folder: {error.what}",
+                path=self.path,
+                where=f"sources.{name}",
+                found=error.found,
+                expected=error.expected,
+                hint=error.hint,
+                code=error.code,
+            ) from None
 
     def files(self, name: str, **parameters: str) -> list[Path]:
         """Files of a source, sorted; empty if there are none. ``parameters`` choose the ``{name}`` of the uri."""

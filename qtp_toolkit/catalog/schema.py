@@ -14,9 +14,23 @@ from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH
 
 KINDS = ("dataset", "granules", "ifg_stack", "raster", "vector", "table")
 Driver = Literal[
-    "appeears_netcdf", "appeears_geotiff", "modis_hdf4", "lst_table", "hyp3", "licsar", "geotiff_stack", "geotiff",
-    "geotiff_series", "soilgrids", "netcdf", "zarr", "era5_netcdf", "csv", "geojson", "kml",
-]  # fmt: skip
+    "appeears_netcdf",
+    "appeears_geotiff",
+    "modis_hdf4",
+    "lst_table",
+    "hyp3",
+    "licsar",
+    "geotiff_stack",
+    "geotiff",
+    "geotiff_series",
+    "soilgrids",
+    "netcdf",
+    "zarr",
+    "era5_netcdf",
+    "csv",
+    "geojson",
+    "kml",
+]
 _PLAIN = re.compile(r"^[A-Za-z0-9._+-]+$")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|::)")
 

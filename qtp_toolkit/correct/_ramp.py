@@ -44,10 +44,17 @@ def fit_ramp(
     moments = _moments(use, highest=2)
     pulls = _moments(use * phase.fillna(0.0), highest=1)
     solved = xr.apply_ufunc(
-        _solve_plane, moments, pulls, input_core_dims=[["power_x", "power_y"]] * 2, output_core_dims=[["term"]],
-        exclude_dims={"power_x", "power_y"}, keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
+        _solve_plane,
+        moments,
+        pulls,
+        input_core_dims=[["power_x", "power_y"]] * 2,
+        output_core_dims=[["term"]],
+        exclude_dims={"power_x", "power_y"},
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": {"term": 3}},
-    )  # fmt: skip
+    )
     words = {"offset": "phase in the middle", "ramp_x": "ramp along x", "ramp_y": "ramp along y"}
     return xr.Dataset(
         {

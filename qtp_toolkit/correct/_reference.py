@@ -57,11 +57,12 @@ def reference_area(
     west, east, south, north = (f([span[k] for span in spans]) for k, f in enumerate((min, max, min, max)))
     if not (west <= longitude <= east and south <= latitude <= north):
         raise QtpDataError(
-            "the reference point lies outside the grid", code="I22",
+            "the reference point lies outside the grid",
+            code="I22",
             found=f"longitude {longitude}, latitude {latitude}",
             expected=f"longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}",
             hint="Longitude comes first.",
-        )  # fmt: skip
+        )
     area.values.flat[nearest[1]] = True
     return _named_area(area)
 
@@ -124,9 +125,15 @@ def reference_level(phase: xr.DataArray, where: xr.DataArray | tuple[float, floa
     mean = mean.chunk(dict.fromkeys(lead, -1)) if is_lazy(mean) else mean
     instead = "" if is_lazy(mean) or (number > 0).all() else _nearest_valid(phase, area)
     mean = xr.apply_ufunc(
-        _refuse_nan, mean, input_core_dims=[lead], output_core_dims=[lead], keep_attrs=True, dask="parallelized",
-        output_dtypes=[np.float64], kwargs={"labels": _labels(phase, lead), "instead": instead},
-    )  # fmt: skip
+        _refuse_nan,
+        mean,
+        input_core_dims=[lead],
+        output_core_dims=[lead],
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.float64],
+        kwargs={"labels": _labels(phase, lead), "instead": instead},
+    )
     return mean.astype(phase.dtype).rename(phase.name).assign_attrs(phase.attrs)
 
 
@@ -229,9 +236,11 @@ def _window(phase: xr.DataArray, window: tuple[float, float, float, float]) -> x
     inside = ((y >= south) & (y <= north)) & ((x >= west) & (x <= east))
     if not inside.any():
         raise QtpDataError(
-            "no pixel of the grid lies in the reference window", code="I22", found=f"west, south, east, north {window}",
+            "no pixel of the grid lies in the reference window",
+            code="I22",
+            found=f"west, south, east, north {window}",
             expected=f"x {float(x.min()):g} to {float(x.max()):g}, y {float(y.min()):g} to {float(y.max()):g}",
-        )  # fmt: skip
+        )
     return inside
 
 
@@ -259,8 +268,9 @@ def _refuse_nan(mean: np.ndarray, *, labels: list[str], instead: str) -> np.ndar
     bad = [label for label, value in zip(labels, np.ravel(mean), strict=True) if np.isnan(value)]
     if bad:
         raise QtpDataError(
-            f"the reference area has no valid pixel in {len(bad)} of {len(labels)} interferograms", code="I21",
+            f"the reference area has no valid pixel in {len(bad)} of {len(labels)} interferograms",
+            code="I21",
             found=", ".join(bad),
             hint=f"Enlarge the area, move it to coherent ground, or drop these interferograms.{instead}",
-        )  # fmt: skip
+        )
     return mean

@@ -96,17 +96,32 @@ def tropospheric_delay(
     _check_cover(dem, axes)
     renamed = profiles.drop_vars([Y, X, "level", "spatial_ref"], errors="ignore").rename({Y: "row", X: "column"})
     table = xr.apply_ufunc(
-        zenith_delay, renamed.geopotential, renamed.temperature, renamed.specific_humidity,
-        input_core_dims=[["level"]] * 3, output_core_dims=[["height"]], keep_attrs=True,
+        zenith_delay,
+        renamed.geopotential,
+        renamed.temperature,
+        renamed.specific_humidity,
+        input_core_dims=[["level"]] * 3,
+        output_core_dims=[["height"]],
+        keep_attrs=True,
         kwargs={"pressure": profiles.level.values * 100.0, "heights": HEIGHTS},
-        dask="parallelized", output_dtypes=[np.float64], dask_gufunc_kwargs={"output_sizes": {"height": len(HEIGHTS)}},
-    )  # fmt: skip
+        dask="parallelized",
+        output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {"height": len(HEIGHTS)}},
+    )
     with many_blocks():
         phase = xr.apply_ufunc(
-            _slant_phase, table, dem, lonlat.longitude, lonlat.latitude, incidence,
-            input_core_dims=[["height", "row", "column"], [], [], [], []], keep_attrs=True,
-            kwargs={"axes": axes, "scale": 4 * np.pi / wavelength}, dask="parallelized", output_dtypes=[np.float32],
-        )  # fmt: skip
+            _slant_phase,
+            table,
+            dem,
+            lonlat.longitude,
+            lonlat.latitude,
+            incidence,
+            input_core_dims=[["height", "row", "column"], [], [], [], []],
+            keep_attrs=True,
+            kwargs={"axes": axes, "scale": 4 * np.pi / wavelength},
+            dask="parallelized",
+            output_dtypes=[np.float32],
+        )
     note = {key: era5.attrs[key] for key in ("provenance_note",) if key in era5.attrs}
     return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", wavelength=wavelength, **note)
 
@@ -138,9 +153,11 @@ def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> x
     missing = np.setdiff1d(np.concatenate(ends), days)
     if missing.size:
         raise QtpDataError(
-            f"{series.name!r} lacks dates of the pairs", where=TIME, found=", ".join(map(str, missing)),
+            f"{series.name!r} lacks dates of the pairs",
+            where=TIME,
+            found=", ".join(map(str, missing)),
             hint="Give values for these dates, or drop their pairs.",
-        )  # fmt: skip
+        )
     first, second = (order[np.searchsorted(days[order], end)] for end in ends)
     bare = series.drop_vars(TIME).rename({TIME: PAIR})
     out = (bare.isel({PAIR: second}) - bare.isel({PAIR: first})).transpose(PAIR, ...)
@@ -191,9 +208,11 @@ def _profiles(era5: xr.Dataset) -> xr.Dataset:
     levels = era5["level"].values
     if not 300.0 < levels.max() <= 1200.0 or levels.min() <= 0:
         raise QtpDataError(
-            "the levels of the reanalysis are not in hPa", variable="level", expected="above 0, lowest 300 to 1200 hPa",
+            "the levels of the reanalysis are not in hPa",
+            variable="level",
+            expected="above 0, lowest 300 to 1200 hPa",
             found=f"{levels.min():g} to {levels.max():g}",
-        )  # fmt: skip
+        )
     return era5[list(FIELDS)].sortby(["level", Y, X])
 
 
@@ -224,10 +243,11 @@ def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None
     inside = (lat >= rows[0]) & (lat <= rows[-1]) & (east >= columns[0]) & (east <= columns[-1])
     if not inside.any():
         raise QtpDataError(
-            "the terrain lies outside the reanalysis", code="I22",
+            "the terrain lies outside the reanalysis",
+            code="I22",
             expected=f"longitude {columns[0]:g} to {columns[-1]:g}, latitude {rows[0]:g} to {rows[-1]:g}",
             found=f"longitude {lon.min():.3f} to {lon.max():.3f}, latitude {lat.min():.3f} to {lat.max():.3f}",
-        )  # fmt: skip
+        )
 
 
 def _slant_phase(table, elevation, longitude, latitude, incidence, *, axes, scale):

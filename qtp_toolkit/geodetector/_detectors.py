@@ -87,11 +87,15 @@ def factors(y: xr.DataArray, strata: xr.Dataset, *, singletons: str = "keep") ->
     codes, sizes, names, _ = prepare(y, strata)
     table = moments(y, codes, sizes)
     out = xr.apply_ufunc(
-        _summaries, table, input_core_dims=[["moment", "cell"]], output_core_dims=[[FACTOR, "statistic"]],
+        _summaries,
+        table,
+        input_core_dims=[["moment", "cell"]],
+        output_core_dims=[[FACTOR, "statistic"]],
         kwargs={"sizes": sizes, "names": names, "total": y.size, "label": str(y.name), "singletons": _flag(singletons)},
-        dask="parallelized", output_dtypes=[np.float64],
+        dask="parallelized",
+        output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": {FACTOR: len(sizes), "statistic": len(SUMMARY)}},
-    ).assign_coords({FACTOR: names})  # fmt: skip
+    ).assign_coords({FACTOR: names})
     return _named(out, "statistic", SUMMARY, y)
 
 
@@ -127,9 +131,14 @@ def interaction(
     names, out = _pair_summaries(y, strata, singletons)
     ds = _named(out, "statistic", PAIR, y)
     kind = xr.apply_ufunc(
-        _kinds, ds["q"], ds["q_first"], ds["q_second"], kwargs={"tolerance": tolerance}, dask="parallelized",
+        _kinds,
+        ds["q"],
+        ds["q_first"],
+        ds["q_second"],
+        kwargs={"tolerance": tolerance},
+        dask="parallelized",
         output_dtypes=[np.dtype("U18")],
-    )  # fmt: skip
+    )
     return ds.assign(interaction=describe(kind, "interaction")).assign_coords({FACTOR: names, OTHER: names})
 
 
@@ -188,10 +197,14 @@ def risk(y: xr.DataArray, strata: xr.DataArray) -> xr.Dataset:
     other = f"{STRATUM}_other"
     size = {STRATUM: sizes[0], other: sizes[0], "statistic": 3}
     per, pairs = xr.apply_ufunc(
-        _welch, table, input_core_dims=[["moment", "cell"]],
-        output_core_dims=[[STRATUM, "statistic"], [STRATUM, other, "test"]], dask="parallelized",
-        output_dtypes=[np.float64, np.float64], dask_gufunc_kwargs={"output_sizes": {**size, "test": 4}},
-    )  # fmt: skip
+        _welch,
+        table,
+        input_core_dims=[["moment", "cell"]],
+        output_core_dims=[[STRATUM, "statistic"], [STRATUM, other, "test"]],
+        dask="parallelized",
+        output_dtypes=[np.float64, np.float64],
+        dask_gufunc_kwargs={"output_sizes": {**size, "test": 4}},
+    )
     unit = {key: y.attrs[key] for key in ("units", "provenance_note") if key in y.attrs}
     out = xr.Dataset(
         {
@@ -213,10 +226,15 @@ def _pair_summaries(y: xr.DataArray, strata: xr.Dataset, singletons: str) -> tup
     table = moments(y, codes, sizes, pairs=True)
     output_sizes = {FACTOR: len(sizes), OTHER: len(sizes), "statistic": len(PAIR)}
     out = xr.apply_ufunc(
-        _pair_statistics, table, input_core_dims=[["moment", "cell"]], output_core_dims=[list(output_sizes)],
-        kwargs={"sizes": sizes, "singletons": _flag(singletons)}, dask="parallelized", output_dtypes=[np.float64],
+        _pair_statistics,
+        table,
+        input_core_dims=[["moment", "cell"]],
+        output_core_dims=[list(output_sizes)],
+        kwargs={"sizes": sizes, "singletons": _flag(singletons)},
+        dask="parallelized",
+        output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": output_sizes},
-    )  # fmt: skip
+    )
     return names, out
 
 

@@ -26,9 +26,10 @@ def prepare(
         _same_grid(y, da, str(name))
         if y.name is not None and da.attrs.get("variable") == y.name:
             raise QtpDataError(
-                f"factor {name!r} is the explained variable itself", found="q = 1 by construction",
+                f"factor {name!r} is the explained variable itself",
+                found="q = 1 by construction",
                 hint="Drop it from the factors.",
-            )  # fmt: skip
+            )
         code, label = as_strata(da)
         codes.append(code.transpose(*y.dims))
         labels.append(label)
@@ -64,14 +65,24 @@ def _reduce_blocks(table: partial, y: xr.DataArray, codes: list[xr.DataArray], c
     axes = tuple(range(y.ndim))
     operands = [part for da in (y, *codes) for part in (da.data, axes)]
     blocks = dsk.blockwise(
-        partial(_block_table, table=table), (*axes, y.ndim, y.ndim + 1), *operands,
-        new_axes={y.ndim: 3, y.ndim + 1: cells}, adjust_chunks=dict.fromkeys(axes, 1), dtype=np.float64,
+        partial(_block_table, table=table),
+        (*axes, y.ndim, y.ndim + 1),
+        *operands,
+        new_axes={y.ndim: 3, y.ndim + 1: cells},
+        adjust_chunks=dict.fromkeys(axes, 1),
+        dtype=np.float64,
         meta=np.empty((0,) * (y.ndim + 2)),
-    )  # fmt: skip
+    )
     return dsk.reduction(
-        blocks, chunk=_keep, combine=_merge_blocks, aggregate=_merge_blocks, axis=axes, dtype=np.float64, split_every=4,
+        blocks,
+        chunk=_keep,
+        combine=_merge_blocks,
+        aggregate=_merge_blocks,
+        axis=axes,
+        dtype=np.float64,
+        split_every=4,
         meta=np.empty((0, 0)),
-    )  # fmt: skip
+    )
 
 
 def _block_table(y: np.ndarray, *codes: np.ndarray, table: partial) -> np.ndarray:
@@ -94,6 +105,8 @@ def _same_grid(y: xr.DataArray, da: xr.DataArray, name: str) -> None:
         xr.align(y, da, join="exact", copy=False)
     except ValueError:
         raise QtpDataError(
-            f"factor {name!r} is not on the grid of {y.name!r}", expected=dict(y.sizes), found=dict(da.sizes),
+            f"factor {name!r} is not on the grid of {y.name!r}",
+            expected=dict(y.sizes),
+            found=dict(da.sizes),
             hint="Bring it there with grid.match; coordinates must agree exactly.",
-        ) from None  # fmt: skip
+        ) from None

@@ -93,18 +93,31 @@ def _by_surrogates(
     if n < 1 or block < 1:
         raise QtpDataError("a permutation test needs surrogates and blocks", expected="n, block >= 1", found=(n, block))
     codes, sizes, names, _ = prepare(y, strata)
-    out = xr.apply_ufunc(
-        _null, y, *codes, input_core_dims=[list(y.dims)] * (1 + len(codes)), output_core_dims=[["draw", FACTOR]],
-        kwargs={"sizes": sizes, "method": method, "n": n, "seed": seed, "block": block, "label": str(y.name)},
-        dask="parallelized", output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"draw": n + 1, FACTOR: len(sizes)}},
-    ).reset_coords(drop=True).assign_coords({FACTOR: names})  # fmt: skip
+    out = (
+        xr.apply_ufunc(
+            _null,
+            y,
+            *codes,
+            input_core_dims=[list(y.dims)] * (1 + len(codes)),
+            output_core_dims=[["draw", FACTOR]],
+            kwargs={"sizes": sizes, "method": method, "n": n, "seed": seed, "block": block, "label": str(y.name)},
+            dask="parallelized",
+            output_dtypes=[np.float64],
+            dask_gufunc_kwargs={"output_sizes": {"draw": n + 1, FACTOR: len(sizes)}},
+        )
+        .reset_coords(drop=True)
+        .assign_coords({FACTOR: names})
+    )
     q, null = out.isel(draw=0), out.isel(draw=slice(1, None))
     p = (1.0 + (null >= q - ROUNDING).sum("draw")) / (n + 1.0)
     high = xr.apply_ufunc(
-        np.percentile, null, input_core_dims=[["draw"]], kwargs={"q": 95.0, "axis": -1}, dask="parallelized",
+        np.percentile,
+        null,
+        input_core_dims=[["draw"]],
+        kwargs={"q": 95.0, "axis": -1},
+        dask="parallelized",
         output_dtypes=[np.float64],
-    )  # fmt: skip
+    )
     return xr.Dataset(
         {
             "q": describe(q, "q"),
@@ -129,12 +142,22 @@ def _by_f(
     codes, sizes, names, _ = prepare(y, strata)
     table = moments(y, codes, sizes)
     out = xr.apply_ufunc(
-        _f_tests, table, input_core_dims=[["moment", "cell"]], output_core_dims=[[FACTOR, "statistic"]],
-        kwargs={"sizes": sizes, "names": names, "label": str(y.name), "center": center, "ddof": ddof,
-                "singletons": singletons},
-        dask="parallelized", output_dtypes=[np.float64],
+        _f_tests,
+        table,
+        input_core_dims=[["moment", "cell"]],
+        output_core_dims=[[FACTOR, "statistic"]],
+        kwargs={
+            "sizes": sizes,
+            "names": names,
+            "label": str(y.name),
+            "center": center,
+            "ddof": ddof,
+            "singletons": singletons,
+        },
+        dask="parallelized",
+        output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": {FACTOR: len(sizes), "statistic": 2}},
-    ).assign_coords({FACTOR: names})  # fmt: skip
+    ).assign_coords({FACTOR: names})
     return xr.Dataset({name: describe(out.isel(statistic=i), name) for i, name in enumerate(("q", "p"))})
 
 

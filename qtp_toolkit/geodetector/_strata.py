@@ -68,8 +68,10 @@ def _find_edges(da: xr.DataArray, method: str, k: int) -> np.ndarray:
     if method == "geometric" and values.min() <= 0:
         raise QtpDataError(
             "classes of equal ratio need positive values",
-            variable=str(da.name), found=f"{values.min():g}", hint="Use method='quantile'.",
-        )  # fmt: skip
+            variable=str(da.name),
+            found=f"{values.min():g}",
+            hint="Use method='quantile'.",
+        )
     return kernels.EDGES[method](values, k)
 
 

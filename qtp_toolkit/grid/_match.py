@@ -63,15 +63,24 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
     rows, columns = axes(template, lazy=is_lazy(da))
     with many_blocks():
         out = xr.apply_ufunc(
-            _resample, da.rename(_SOURCE).drop_vars(list(_SOURCE.values())), rows, columns,
+            _resample,
+            da.rename(_SOURCE).drop_vars(list(_SOURCE.values())),
+            rows,
+            columns,
             input_core_dims=[list(_SOURCE.values()), [], []],
             kwargs={
-                "crs": (source_crs.to_wkt(), target_crs.to_wkt()), "origin": (float(da[Y][0]), float(da[X][0])),
-                "source": spacing(da), "target": spacing(template), "method": method, "fill": _fill(da),
+                "crs": (source_crs.to_wkt(), target_crs.to_wkt()),
+                "origin": (float(da[Y][0]), float(da[X][0])),
+                "source": spacing(da),
+                "target": spacing(template),
+                "method": method,
+                "fill": _fill(da),
                 "split": max(2, int(np.ceil(pixel_size(template) / pixel_size(da) - 0.05))),
             },
-            keep_attrs=True, dask="parallelized", output_dtypes=[da.dtype],
-        )  # fmt: skip
+            keep_attrs=True,
+            dask="parallelized",
+            output_dtypes=[da.dtype],
+        )
     out = out.transpose(..., Y, X).drop_vars("spatial_ref", errors="ignore").rename(da.name)
     return out.assign_coords(_bare(template)).assign_attrs(da.attrs).rio.write_crs(target_crs)
 
@@ -124,9 +133,15 @@ def lonlat(template: Grid) -> xr.Dataset:
     rows, columns = axes(template, lazy=is_lazy(template))
     with many_blocks():
         x, y = xr.apply_ufunc(
-            to_crs, columns, rows, kwargs={"source": crs.to_wkt(), "target": LONLAT},
-            output_core_dims=[[], []], keep_attrs=True, dask="parallelized", output_dtypes=[np.float64, np.float64],
-        )  # fmt: skip
+            to_crs,
+            columns,
+            rows,
+            kwargs={"source": crs.to_wkt(), "target": LONLAT},
+            output_core_dims=[[], []],
+            keep_attrs=True,
+            dask="parallelized",
+            output_dtypes=[np.float64, np.float64],
+        )
     named = {"longitude": x, "latitude": y}
     out = xr.Dataset({name: describe(da.transpose(Y, X), name) for name, da in named.items()})
     return out.assign_coords(_bare(template)).rio.write_crs(crs)
@@ -152,8 +167,9 @@ def _resample(values, rows, columns, *, crs, origin, source, target, method, fil
     block = values.reshape((*(lead[:-2] if len(lead) > 1 and lead[-2:] == (1, 1) else lead), *values.shape[-2:]))
 
     def positions(down: float, right: float) -> tuple[np.ndarray, np.ndarray]:
-        x, y = to_crs(columns.ravel() + right * target[1], rows.reshape(-1, 1) + down * target[0],
-                      source=crs[1], target=crs[0])  # fmt: skip
+        x, y = to_crs(
+            columns.ravel() + right * target[1], rows.reshape(-1, 1) + down * target[0], source=crs[1], target=crs[0]
+        )
         return (y - origin[0]) / source[0], (x - origin[1]) / source[1]
 
     if method == "bilinear":

@@ -129,9 +129,14 @@ def serve(
 
     port = _free_port(port)
     return pn.serve(
-        {"/": lambda: dashboard(deformation, series, model=model, extra=extra)}, address=LOOPBACK, port=port, show=show,
-        websocket_origin=[f"{LOOPBACK}:{port}", f"localhost:{port}"], threaded=threaded, title="qtp_toolkit",
-    )  # fmt: skip
+        {"/": lambda: dashboard(deformation, series, model=model, extra=extra)},
+        address=LOOPBACK,
+        port=port,
+        show=show,
+        websocket_origin=[f"{LOOPBACK}:{port}", f"localhost:{port}"],
+        threaded=threaded,
+        title="qtp_toolkit",
+    )
 
 
 def pixel_model(time_series: xr.Dataset | xr.DataArray) -> Model | None:

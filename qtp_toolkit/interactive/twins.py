@@ -49,10 +49,20 @@ def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None
     how = _class_keys(classes) if classes else colors(da, **style)
     wide = int(min(max(tall / map_aspect(da), 160), 900))
     image = plain.hvplot.image(
-        x=X, y=Y, rasterize=rasterize, title=heading(title, da) or " ", clabel=text, frame_height=tall,
-        frame_width=wide, cmap=how["cmap"], clim=how["clim"], colorbar=True, xlabel=_axis(da, X), ylabel=_axis(da, Y),
+        x=X,
+        y=Y,
+        rasterize=rasterize,
+        title=heading(title, da) or " ",
+        clabel=text,
+        frame_height=tall,
+        frame_width=wide,
+        cmap=how["cmap"],
+        clim=how["clim"],
+        colorbar=True,
+        xlabel=_axis(da, X),
+        ylabel=_axis(da, Y),
         **({"aggregator": "mean"} if rasterize else {}),
-    )  # fmt: skip
+    )
     options = {"colorbar_opts": how["ticks"]} if "ticks" in how else {}
     if max(abs(float(da[X][0])), abs(float(da[Y][0]))) > 1e4:
         options |= {"xformatter": "%d", "yformatter": "%d", "xticks": 4}

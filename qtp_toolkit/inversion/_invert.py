@@ -140,10 +140,14 @@ def invert(
     return xr.Dataset(
         variables,
         attrs={
-            "norm": norm, "weights": weights if used is not None else "unit", "reference_date": zero,
-            "pairs": phase.sizes[PAIR], "snap": int(snap), **note,
+            "norm": norm,
+            "weights": weights if used is not None else "unit",
+            "reference_date": zero,
+            "pairs": phase.sizes[PAIR],
+            "snap": int(snap),
+            **note,
         },
-    )  # fmt: skip
+    )
 
 
 def _packed(phase: xr.DataArray, coherence: xr.DataArray | None, n_rows: int, options: dict[str, Any]) -> xr.DataArray:
@@ -168,14 +172,20 @@ def _lazily(arrays: list[xr.DataArray], n_rows: int, options: dict[str, Any]) ->
     first, *others = (da.data for da in arrays)
     if any(len(da.chunks[0]) > 1 for da in arrays):
         raise QtpDataError(
-            "the pairs of a pixel lie in several chunks", expected="dim pair in one chunk",
-            found=[da.chunksizes[PAIR] for da in arrays], hint="Rechunk with .chunk({'pair': -1, ...}).",
-        )  # fmt: skip
+            "the pairs of a pixel lie in several chunks",
+            expected="dim pair in one chunk",
+            found=[da.chunksizes[PAIR] for da in arrays],
+            hint="Rechunk with .chunk({'pair': -1, ...}).",
+        )
     kind = _float(arrays[0])
     return first.map_blocks(
-        _invert_block, *others, dtype=kind, chunks=((n_rows,), *first.chunks[1:]),
-        meta=np.empty((0,) * first.ndim, kind), **options,
-    )  # fmt: skip
+        _invert_block,
+        *others,
+        dtype=kind,
+        chunks=((n_rows,), *first.chunks[1:]),
+        meta=np.empty((0,) * first.ndim, kind),
+        **options,
+    )
 
 
 def _invert_block(phase: np.ndarray, coherence: np.ndarray | None = None, *, plan: Plan, **rules: Any) -> np.ndarray:
@@ -207,9 +217,13 @@ def _in_range(coherence: np.ndarray) -> np.ndarray:
             return coherence
         values = values[np.isfinite(values)]  # infinite ones are missing, and rare: a look without them
     raise QtpDataError(
-        "'coherence' leaves its physical range", variable="coherence", expected="0 to 1", code="I04",
-        found=f"{least:g} to {largest:g}", hint="Stored as 0..255? Set its scale when loading.",
-    )  # fmt: skip
+        "'coherence' leaves its physical range",
+        variable="coherence",
+        expected="0 to 1",
+        code="I04",
+        found=f"{least:g} to {largest:g}",
+        hint="Stored as 0..255? Set its scale when loading.",
+    )
 
 
 def _table(weights: str, looks: float) -> np.ndarray:
@@ -234,17 +248,22 @@ def _network(phase: xr.DataArray, reference_date: Any, *, allow_disconnected: bo
     if bad is not None:
         code, found = bad
         raise QtpDataError(
-            "pairs that no inversion can use", variable="phase", found=found, code=code,
+            "pairs that no inversion can use",
+            variable="phase",
+            found=found,
+            code=code,
             hint="Drop duplicates; network.canonicalise() puts the earlier date first and changes the sign.",
-        )  # fmt: skip
+        )
     dates, first, second = graph.index(reference, secondary)
     labels = graph.components(len(dates), first, second)
     if labels.max() > 0 and not allow_disconnected:
         raise QtpDataError(
-            f"the network falls into {labels.max() + 1} groups of dates that no pair connects", variable="phase",
-            found=graph.describe_components(dates, labels), code="I01",
+            f"the network falls into {labels.max() + 1} groups of dates that no pair connects",
+            variable="phase",
+            found=graph.describe_components(dates, labels),
+            code="I01",
             hint="Add pairs that bridge them, drop dates, or pass allow_disconnected=True to invert one group only.",
-        )  # fmt: skip
+        )
     return dates, _plan(len(dates), first.tobytes(), second.tobytes(), _ground(dates, reference_date))
 
 
@@ -263,9 +282,11 @@ def _ground(dates: np.ndarray, reference_date: Any) -> int:
         return int(at[0])
     nearest = days[np.argmin(np.abs(days - day))]
     raise QtpDataError(
-        "the reference date is not a date of the network", expected=f"one of {len(days)} dates {days[0]} to {days[-1]}",
-        found=str(day), hint=f"The nearest one is {nearest}.",
-    )  # fmt: skip
+        "the reference date is not a date of the network",
+        expected=f"one of {len(days)} dates {days[0]} to {days[-1]}",
+        found=str(day),
+        hint=f"The nearest one is {nearest}.",
+    )
 
 
 def _check_options(norm: str, weights: str, reweightings: int, epsilon: tuple[float, float], relaxation: float) -> None:
@@ -277,7 +298,7 @@ def _check_options(norm: str, weights: str, reweightings: int, epsilon: tuple[fl
             "the L1 norm needs reweightings, a positive epsilon, and steps that do not swing back as far as they came",
             expected="1 or more; rad above 0; relaxation from 1 to below 2",
             found=f"reweightings={reweightings}, epsilon={epsilon}, relaxation={relaxation}",
-        )  # fmt: skip
+        )
 
 
 def _check_coherence(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
@@ -290,14 +311,18 @@ def _check_coherence(phase: xr.DataArray, coherence: xr.DataArray | None) -> Non
         missing, extra = sorted(set(ours) - set(theirs)), sorted(set(theirs) - set(ours))
         if ours != theirs:
             raise QtpDataError(
-                "'coherence' has other pairs than 'phase'", expected=f"{len(ours)} pairs in the same order", code="I03",
+                "'coherence' has other pairs than 'phase'",
+                expected=f"{len(ours)} pairs in the same order",
+                code="I03",
                 found=f"{len(theirs)} pairs; missing: {missing or 'none'}; extra: {extra or 'none'}",
-            )  # fmt: skip
+            )
     elif coherence.sizes[PAIR] != phase.sizes[PAIR]:
         raise QtpDataError(
             "'coherence' has another number of pairs than 'phase'",
-            expected=phase.sizes[PAIR], found=coherence.sizes[PAIR], code="I03",
-        )  # fmt: skip
+            expected=phase.sizes[PAIR],
+            found=coherence.sizes[PAIR],
+            code="I03",
+        )
 
 
 def _names(da: xr.DataArray) -> list[str]:

@@ -82,10 +82,16 @@ def invert_linked(
         parts.append(invert(*stack, reference_date=reference_date if label == home else None, **options))
     out = _together(parts).assign_coords(group=(TIME, labels))
     joined, sound = xr.apply_ufunc(
-        _join, out["phase"], *design, input_core_dims=[[TIME]] * (1 + len(design)),
-        output_core_dims=[[TIME], []], kwargs={"labels": labels, "home": home}, keep_attrs=True,
-        dask="parallelized", output_dtypes=[out["phase"].dtype, bool],
-    )  # fmt: skip
+        _join,
+        out["phase"],
+        *design,
+        input_core_dims=[[TIME]] * (1 + len(design)),
+        output_core_dims=[[TIME], []],
+        kwargs={"labels": labels, "home": home},
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[out["phase"].dtype, bool],
+    )
     reason = out["reason"].where((out["reason"] != 0) | sound, 3).astype(np.uint8).assign_attrs(out["reason"].attrs)
     names = ", ".join(str(column.name or "unnamed") for column in columns)
     attrs = {**parts[home].attrs, "pairs": phase.sizes[PAIR], "linked": len(parts), "linked_by": names}
@@ -98,9 +104,10 @@ def _on_dates(column: xr.DataArray, dates: np.ndarray) -> xr.DataArray:
     missing = np.setdiff1d(dates, coordinate(column, TIME))
     if missing.size:
         raise QtpDataError(
-            "a column of the link lacks dates of the network", variable=str(column.name),
+            "a column of the link lacks dates of the network",
+            variable=str(column.name),
             found=f"{missing.size} missing, the first {missing[0].astype('datetime64[D]')}",
-        )  # fmt: skip
+        )
     return column.sel({TIME: dates})
 
 

@@ -37,9 +37,11 @@ def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
     missing = np.setdiff1d(np.concatenate(list(ends.values())), dates)
     if missing.size:
         raise QtpDataError(
-            "the series lacks dates of the pairs", variable="series",
-            found=", ".join(missing.astype("datetime64[D]").astype(str)), code="I03",
-        )  # fmt: skip
+            "the series lacks dates of the pairs",
+            variable="series",
+            found=", ".join(missing.astype("datetime64[D]").astype(str)),
+            code="I03",
+        )
     bare = series.drop_vars(TIME).rename({TIME: PAIR})
     late, early = (bare.isel({PAIR: np.searchsorted(dates, ends[name])}) for name in (SECONDARY, REFERENCE))
     residual = phase - (late - early)

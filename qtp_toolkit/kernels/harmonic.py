@@ -118,9 +118,18 @@ def make_basis(
     np.add.at(full, segment, table)
     damped = np.r_[0.0, np.full(columns - 1, float(damping))]
     return Basis(
-        columns, years, real, np.ascontiguousarray(waves.T), ramp, segment, bounds, table, full, *_products(columns),
+        columns,
+        years,
+        real,
+        np.ascontiguousarray(waves.T),
+        ramp,
+        segment,
+        bounds,
+        table,
+        full,
+        *_products(columns),
         np.r_[damped, np.full(3 * years, float(stiffness))],
-    )  # fmt: skip
+    )
 
 
 def _places(segment: np.ndarray, segments: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

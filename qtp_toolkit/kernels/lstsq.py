@@ -88,8 +88,11 @@ def solve(
     from qtp_toolkit.kernels import block_sums  # noqa: PLC0415  (compiles)
 
     design = [np.broadcast_to(column, y.shape) for column in columns]
-    work = (np.array(y, dtype=np.float64, order="C"), np.array(design, dtype=np.float64, order="C"),
-            np.ones(y.shape) if weights is None else np.array(weights, dtype=np.float64, order="C"))  # fmt: skip
+    work = (
+        np.array(y, dtype=np.float64, order="C"),
+        np.array(design, dtype=np.float64, order="C"),
+        np.ones(y.shape) if weights is None else np.array(weights, dtype=np.float64, order="C"),
+    )
     block_sums.clean(*work)
     added = sums(*work, np.zeros(len(y), dtype=np.intp) if blocks is None else blocks.cells)
     total = added.moments.sum(axis=0)

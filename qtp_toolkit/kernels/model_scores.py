@@ -64,9 +64,10 @@ def scores(
 
 def _model(added: lstsq.Sums, pick: np.ndarray, factors: np.ndarray, count: np.ndarray) -> np.ndarray:
     part = lstsq.Sums(
-        np.ascontiguousarray(added.normal[:, pick][:, :, pick]), np.ascontiguousarray(added.right[:, pick]),
+        np.ascontiguousarray(added.normal[:, pick][:, :, pick]),
+        np.ascontiguousarray(added.right[:, pick]),
         added.moments,
-    )  # fmt: skip
+    )
     whole, *without = lstsq.replicate(part, factors)
     each = range(len(part.normal))
     fitted = sum(_misfit(part, c, whole) for c in each)

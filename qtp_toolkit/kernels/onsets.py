@@ -85,8 +85,10 @@ def smooth_onsets(
     options = {"period": period, "harmonics": harmonics}
     n = int(np.ceil(period))
     tables = [design_matrix(first + np.arange(-n, 2 * n + 1), **options) for first in FIRST_DAY]
-    fits = [[_Fit(*window, daily, **options) for window in zip(years.january, *ends, strict=True)]
-            for ends in zip(years.starts, years.stops, strict=True)]  # fmt: skip
+    fits = [
+        [_Fit(*window, daily, **options) for window in zip(years.january, *ends, strict=True)]
+        for ends in zip(years.starts, years.stops, strict=True)
+    ]
     rule = onset_scan.Rule(float(threshold), float(period), run, min_days)
     possible = (years.stops - years.starts >= min_days).any(axis=1)
 

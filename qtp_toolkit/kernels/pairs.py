@@ -23,9 +23,10 @@ def faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str] | No
     words: dict[str, list[str]] = {
         code: [f"{what}: {_name(a, b)}" for a, b in zip(first[bad], second[bad], strict=True)]
         for code, what, bad in (
-            ("I18", "zero span", first == second), ("I17", "reference after secondary", first > second),
+            ("I18", "zero span", first == second),
+            ("I17", "reference after secondary", first > second),
         )
-    }  # fmt: skip
+    }
     keys = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=-1)
     unique, counts = np.unique(keys.astype(np.int64), axis=0, return_counts=True)
     words["I19"] = [
@@ -84,8 +85,11 @@ def triplets(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         later.setdefault(a, []).append(b)
     rows = [
         (edge[a, b], edge[b, c], edge[a, c])
-        for a in sorted(later) for b in later[a] for c in later.get(b, ()) if (a, c) in edge
-    ]  # fmt: skip
+        for a in sorted(later)
+        for b in later[a]
+        for c in later.get(b, ())
+        if (a, c) in edge
+    ]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
 
 

@@ -23,9 +23,11 @@ def float_rows(packed, out):
     rows, columns = out.shape
     for j in range(rows):
         first, second, third, fourth = (
-            packed[j, :columns], packed[j, columns : 2 * columns], packed[j, 2 * columns : 3 * columns],
+            packed[j, :columns],
+            packed[j, columns : 2 * columns],
+            packed[j, 2 * columns : 3 * columns],
             packed[j, 3 * columns :],
-        )  # fmt: skip
+        )
         a, b, c = np.uint32(0), np.uint32(0), np.uint32(0)
         for i in range(columns):
             a += first[i]

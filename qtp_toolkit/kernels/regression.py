@@ -49,9 +49,16 @@ def cross_validated(
     tested = np.isfinite(left_out)
     fit, cross = _errors(residual, y), _errors(left_out[tested], y[tested])
     scores = [
-        fit["rmse"], cross["rmse"], fit["mae"], cross["mae"], cross["bias"], np.mean(x.mean(axis=1) - y), fit["r2"],
-        cross["r2"], float(n),
-    ]  # fmt: skip
+        fit["rmse"],
+        cross["rmse"],
+        fit["mae"],
+        cross["mae"],
+        cross["bias"],
+        np.mean(x.mean(axis=1) - y),
+        fit["r2"],
+        cross["r2"],
+        float(n),
+    ]
     return beta, std, np.array(scores), by_group
 
 

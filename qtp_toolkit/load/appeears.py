@@ -154,9 +154,14 @@ def _steps(path: Path) -> list[Composite]:
         picked = find({name: _as_if_stored(layer) for name, layer in stored.items()}, family)
     except QtpDataError as error:
         raise QtpDataError(
-            error.what, path=path, variable=error.variable, expected=error.expected, found=error.found, hint=error.hint,
+            error.what,
+            path=path,
+            variable=error.variable,
+            expected=error.expected,
+            found=error.found,
+            hint=error.hint,
             code=error.code,
-        ) from None  # fmt: skip
+        ) from None
     starts = _days_since(raw, path)
     layers = _placed(raw, picked, path)
     return [
@@ -182,9 +187,13 @@ def _days_since(raw: xr.Dataset, path: Path) -> np.ndarray:
     match = re.match(r"days since (\d{4})-(\d{1,2})-(\d{1,2})", units)
     if match is None:
         raise QtpDataError(
-            "time has no usable unit", path=path, variable=TIME, expected="days since YYYY-MM-DD", found=repr(units),
+            "time has no usable unit",
+            path=path,
+            variable=TIME,
+            expected="days since YYYY-MM-DD",
+            found=repr(units),
             code="M24",
-        )  # fmt: skip
+        )
     # AppEEARS writes calendar "julian" and counts Gregorian days all the same
     epoch = np.datetime64(f"{match[1]}-{int(match[2]):02d}-{int(match[3]):02d}", "D")
     return epoch + np.floor(raw[TIME].to_numpy().astype(float)).astype(int)
@@ -197,9 +206,12 @@ def _placed(raw: xr.Dataset, picked: Mapping[str, str], path: Path) -> xr.Datase
     crs = "EPSG:4326" if lonlat else SINUSOIDAL if mapping.get("grid_mapping_name") == "sinusoidal" else None
     if crs is None:
         raise QtpDataError(
-            "the grid is neither geographic nor sinusoidal", path=path, found=f"dims {dict(raw.sizes)}", code="I07",
+            "the grid is neither geographic nor sinusoidal",
+            path=path,
+            found=f"dims {dict(raw.sizes)}",
+            code="I07",
             hint="Order it from AppEEARS in the geographic projection.",
-        )  # fmt: skip
+        )
     layers = raw[list(picked.values())].rename({name: role for role, name in picked.items()}).drop_attrs(deep=False)
     layers = layers.rename(spatial_names(layers)).drop_vars([TIME, "crs"], errors="ignore")
     return descending(with_crs(layers, crs))
@@ -236,9 +248,12 @@ def _decoded(group: Sequence[Composite], roles: Mapping[str, Role], chunks: Chun
             out[role] = _from_kelvin(stored)
         else:
             out[role] = xr.apply_ufunc(
-                decoded, stored.variable, kwargs={"decode": wanted.decode}, dask="parallelized",
+                decoded,
+                stored.variable,
+                kwargs={"decode": wanted.decode},
+                dask="parallelized",
                 output_dtypes=[wanted.decode.dtype],
-            )  # fmt: skip
+            )
     starts = np.array([c.start for c in group]).astype("datetime64[ns]")
     return layers.drop_vars(list(layers.data_vars)).assign(out).assign_coords({TIME: starts})
 

@@ -84,9 +84,11 @@ def _attribute_table(table: ET.Element, path: Path) -> dict[int, str]:
     code, name = _column(columns, 5, _CODE_COLUMNS), _column(columns, 2, _NAME_COLUMNS)
     if code is None or name is None:
         raise QtpDataError(
-            "class table has no column of codes and names", path=path, found=[heading for _, heading in columns],
+            "class table has no column of codes and names",
+            path=path,
+            found=[heading for _, heading in columns],
             hint="Give the classes in the catalog.",
-        )  # fmt: skip
+        )
     rows = [[(cell.text or "").strip() for cell in row.iterfind("F")] for row in table.iterfind("Row")]
     try:
         return {int(float(row[code])): row[name] for row in rows if row[name]}

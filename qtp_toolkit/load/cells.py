@@ -70,8 +70,10 @@ def lst_table(
     if lacking or not dated:
         raise QtpDataError(
             "table lacks " + (f"the columns {lacking}" if lacking else f"headings with a date like {pattern!r}"),
-            path=path, found=list(table.columns)[:6], hint="Set longitude, latitude and pattern in parameters.",
-        )  # fmt: skip
+            path=path,
+            found=list(table.columns)[:6],
+            hint="Set longitude, latitude and pattern in parameters.",
+        )
     start = np.array([date_of(match, path) for _, match in dated])
     no_duplicates(start, [Path(name) for name, _ in dated], "composite", "M02")
     order = np.argsort(start)
@@ -120,7 +122,10 @@ def _axis(values: np.ndarray, path: Path, what: str) -> tuple[np.ndarray, np.nda
     off = np.abs(values - (first + index * step)).max() / abs(step)
     if off > 0.05:
         raise QtpDataError(
-            f"{what} of the cells is not a regular grid", path=path, expected=f"steps of {abs(step):g}",
-            found=f"cells up to {off:.2f} of a step off", hint="Set parameters.grid: false to read cells as stations.",
-        )  # fmt: skip
+            f"{what} of the cells is not a regular grid",
+            path=path,
+            expected=f"steps of {abs(step):g}",
+            found=f"cells up to {off:.2f} of a step off",
+            hint="Set parameters.grid: false to read cells as stations.",
+        )
     return first + np.arange(index.max() + 1) * step, index

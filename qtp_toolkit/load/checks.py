@@ -78,24 +78,36 @@ def _row(thin: xr.Dataset, name: str, *, max_empty: float, max_hollow: float) ->
     worst = int(np.nanargmax(hollow)) if np.isfinite(hollow).any() else 0
     if hollow[worst] > max_hollow:
         raise QtpDataError(
-            "blocks without any value though their quality bytes say that values were produced", variable=name,
-            where=", ".join(map(str, dates[hollow > max_hollow][:10])), found=f"{hollow[worst]:.0%} on {dates[worst]}",
-            expected=f"at most {max_hollow:.0%} of the blocks", code="M06",
+            "blocks without any value though their quality bytes say that values were produced",
+            variable=name,
+            where=", ".join(map(str, dates[hollow > max_hollow][:10])),
+            found=f"{hollow[worst]:.0%} on {dates[worst]}",
+            expected=f"at most {max_hollow:.0%} of the blocks",
+            code="M06",
             hint="A download filled up with zeros? Get these files again.",
-        )  # fmt: skip
+        )
     if empty.mean() > max_empty:
         raise QtpDataError(
-            f"{empty.sum()} of {len(empty)} composites have no valid pixel", variable=name, code="M06",
-            where=f"from {dates[empty][0]}", expected=f"at most {max_empty:.0%}", hint="A download cut short?",
-        )  # fmt: skip
+            f"{empty.sum()} of {len(empty)} composites have no valid pixel",
+            variable=name,
+            code="M06",
+            where=f"from {dates[empty][0]}",
+            expected=f"at most {max_empty:.0%}",
+            hint="A download cut short?",
+        )
     refuse_unscaled(name, float(np.median(some)))
     if empty.any():
         listed = ", ".join(map(str, dates[empty][:10])) + (", ..." if empty.sum() > 10 else "")
         warnings.warn(f"{name}: {empty.sum()} composites without any valid pixel: {listed}", stacklevel=3)
     return {
-        "valid": known.mean(), "median": np.median(some), "smallest": some.min(), "largest": some.max(),
-        "empty": int(empty.sum()), "first_empty": str(dates[empty][0]) if empty.any() else "", "hollow": hollow[worst],
-    }  # fmt: skip
+        "valid": known.mean(),
+        "median": np.median(some),
+        "smallest": some.min(),
+        "largest": some.max(),
+        "empty": int(empty.sum()),
+        "first_empty": str(dates[empty][0]) if empty.any() else "",
+        "hollow": hollow[worst],
+    }
 
 
 def _hollow(known: np.ndarray, quality: np.ndarray) -> np.ndarray:
@@ -118,7 +130,11 @@ def refuse_unscaled(name: str, median: float, path: Path | None = None) -> None:
         "degC taken for kelvin, or a scale applied twice" if median < -200 else "",
     )
     raise QtpDataError(
-        "LST is not in degC", path=path, variable=name, expected="median within -60 to 60 degC",
-        found=f"median {median:g}", code="M11",
+        "LST is not in degC",
+        path=path,
+        variable=name,
+        expected="median within -60 to 60 degC",
+        found=f"median {median:g}",
+        code="M11",
         hint=f"It looks like {guess}." if guess else "Check unit and scale of the files.",
-    )  # fmt: skip
+    )

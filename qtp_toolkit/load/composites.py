@@ -53,10 +53,13 @@ def choose(
     absent = [sensor for sensor, group in groups.items() if not group]
     if absent:
         raise QtpDataError(
-            f"no files of {' and '.join(absent)}", expected=wanted, found=present, path=found[0].path.parent,
+            f"no files of {' and '.join(absent)}",
+            expected=wanted,
+            found=present,
+            path=found[0].path.parent,
             code="M21",
             hint="Get them, or set parameters.sensors to those you have: the daily mean then needs coefficients.",
-        )  # fmt: skip
+        )
     used = [c for group in groups.values() for c in group]
     _refuse_mixture("product", used, "Narrow the uri to one of them.")
     if not mixed_collections:
@@ -140,14 +143,16 @@ def _one_each(found: Sequence[Composite], label: str, duplicates: str) -> list[C
         kept[item.start] = item
     if double and duplicates != "newest":
         raise QtpDataError(
-            f"{label} has a composite twice; " + "; ".join(double), code="M02",
+            f"{label} has a composite twice; " + "; ".join(double),
+            code="M02",
             hint="Move one of each away, or set parameters.duplicates: newest.",
-        )  # fmt: skip
+        )
     if undecided:
         raise QtpDataError(
             f"{label} has a composite twice, and no production date tells which is newer; " + "; ".join(undecided),
-            code="M02", hint="Move one of each away.",
-        )  # fmt: skip
+            code="M02",
+            hint="Move one of each away.",
+        )
     return list(kept.values())
 
 
@@ -198,11 +203,14 @@ def _missing(
         longest = run if len(run) > len(longest) else longest
     if max_gap is not None and len(longest) > max_gap:
         raise QtpDataError(
-            f"{label} lacks {len(longest)} composites in a row", expected=f"at most {max_gap} (max_gap)",
+            f"{label} lacks {len(longest)} composites in a row",
+            expected=f"at most {max_gap} (max_gap)",
             found=f"{longest[0]} to {longest[-1]} missing; {len(missing)} missing in all: "
-            + ", ".join(map(str, missing[:20])) + (", ..." if len(missing) > 20 else ""), code="M01",
+            + ", ".join(map(str, missing[:20]))
+            + (", ..." if len(missing) > 20 else ""),
+            code="M01",
             hint="Download them, or raise parameters.max_gap: the harmonic fit then bridges the gap.",
-        )  # fmt: skip
+        )
     return missing
 
 
@@ -259,7 +267,10 @@ def refuse_unlike(template: xr.Dataset, part: xr.Dataset, label: str) -> None:
         step = abs(a[1] - a[0]) if len(a) > 1 else 1.0
         if len(a) != len(b) or np.abs(a - b).max() > 1e-3 * step:
             raise QtpDataError(
-                f"{label} lies on another grid than the first", variable=dim, code="I06",
-                expected=f"{len(a)} from {a[0]:.6f}", found=f"{len(b)} from {b[0]:.6f}",
+                f"{label} lies on another grid than the first",
+                variable=dim,
+                code="I06",
+                expected=f"{len(a)} from {a[0]:.6f}",
+                found=f"{len(b)} from {b[0]:.6f}",
                 hint="Give all the same tiles, or order them in one AppEEARS task.",
-            )  # fmt: skip
+            )

@@ -49,17 +49,22 @@ def share_covered(boxes: Mapping[str, Box], crs: str, area: Sequence[float], *, 
             elsewhere.append(f"{name} covers {_degrees(longitude, latitude)}")
     if elsewhere:
         raise QtpDataError(
-            "files lie outside the area of interest", found="; ".join(elsewhere), code="M17",
+            "files lie outside the area of interest",
+            found="; ".join(elsewhere),
+            code="M17",
             expected=f"west, south, east, north {list(area)}" + _tiles(x, y, crs),
             hint="Wrong tile? Narrow the uri. Else mend settings.bounds of the catalog.",
-        )  # fmt: skip
+        )
     share = float(np.logical_or.reduce(list(inside.values())).mean())
     if share < min_cover:
         raise QtpDataError(
-            f"only {share:.0%} of the area of interest is covered", expected=f"at least {min_cover:.0%} (min_cover)",
-            found=", ".join(boxes), where=f"west, south, east, north {list(area)}" + _tiles(x, y, crs), code="M18",
+            f"only {share:.0%} of the area of interest is covered",
+            expected=f"at least {min_cover:.0%} (min_cover)",
+            found=", ".join(boxes),
+            where=f"west, south, east, north {list(area)}" + _tiles(x, y, crs),
+            code="M18",
             hint="Get the missing files, lower parameters.min_cover, or mend settings.bounds of the catalog.",
-        )  # fmt: skip
+        )
     return share
 
 

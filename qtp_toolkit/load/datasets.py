@@ -119,9 +119,12 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
     lacking = [name for name in _ERA5 if name not in data and _ERA5[name][0] not in data]
     if lacking or not {TIME, "level", Y, X} <= set(data.dims):
         raise QtpDataError(
-            "not ERA5 on pressure levels", path=path, found=f"{sorted(data.data_vars)} over {dict(data.sizes)}",
-            expected="z, t, q over time, level, latitude, longitude", code="M27",
-        )  # fmt: skip
+            "not ERA5 on pressure levels",
+            path=path,
+            found=f"{sorted(data.data_vars)} over {dict(data.sizes)}",
+            expected="z, t, q over time, level, latitude, longitude",
+            code="M27",
+        )
     if data[TIME].dtype.kind != "M":
         raise QtpDataError("time is no date", path=path, variable=TIME, found=data[TIME].dtype, code="M24")
     out = {}
@@ -160,9 +163,13 @@ def _chosen(
         data = data.drop_vars([real, imaginary]).assign({name: whole.assign_attrs(attrs)})
     if "time" in data.coords and data["time"].dtype.kind not in "M":
         raise QtpDataError(
-            "time is no date", path=path, variable="time", found=data["time"].dtype, expected="days since YYYY-MM-DD",
+            "time is no date",
+            path=path,
+            variable="time",
+            found=data["time"].dtype,
+            expected="days since YYYY-MM-DD",
             code="M24",
-        )  # fmt: skip
+        )
     geographic = spatial_names(data)
     data = with_crs(data.rename({**geographic, **(rename or {})}), crs)
     return descending(data) if geographic or "spatial_ref" in data.coords else data

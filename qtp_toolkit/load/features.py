@@ -125,10 +125,14 @@ def _refuse_off_globe(geometry: dict[str, Any], path: Path, number: int) -> None
     for longitude, latitude in _flat(geometry.get("coordinates"), path, number):
         if not (-180 <= longitude <= 360 and -90 <= latitude <= 90):
             raise QtpDataError(
-                "coordinates are not longitude and latitude", path=path, where=f"feature {number}", code="I08",
-                expected="-180..360, -90..90", found=(longitude, latitude),
+                "coordinates are not longitude and latitude",
+                path=path,
+                where=f"feature {number}",
+                code="I08",
+                expected="-180..360, -90..90",
+                found=(longitude, latitude),
                 hint="Projected coordinates, or the two swapped? Convert to WGS 84.",
-            )  # fmt: skip
+            )
 
 
 def _flat(coordinates: Any, path: Path, number: int) -> Any:

@@ -57,9 +57,11 @@ def scan(paths: Sequence[Path]) -> list[Composite]:
             bad.append((path, str(error).rstrip("."), getattr(error, "code", None) or "M03"))
     codes = {code for *_, code in bad}
     refuse_bad(
-        [(path, problem) for path, problem, _ in bad], "readable MODIS granule", total=len(paths),
+        [(path, problem) for path, problem, _ in bad],
+        "readable MODIS granule",
+        total=len(paths),
         code=codes.pop() if len(codes) == 1 else "M03",
-    )  # fmt: skip
+    )
     return found
 
 
@@ -92,23 +94,33 @@ def _granule(path: Path) -> Composite:
     layers = find(head.layers, product_named(product).family)
     tile = hdf4.tile_of(head.text("StructMetadata"), head.shapes[next(iter(layers.values()))])
     return Composite(
-        start, path, hdf4.Granule(tile, layers), said.get("stamp") or named.get("stamp") or "", SENSORS[product[:3]],
-        product[3:], said.get("collection") or named.get("collection") or "", tile.name,
-    )  # fmt: skip
+        start,
+        path,
+        hdf4.Granule(tile, layers),
+        said.get("stamp") or named.get("stamp") or "",
+        SENSORS[product[:3]],
+        product[3:],
+        said.get("collection") or named.get("collection") or "",
+        tile.name,
+    )
 
 
 def _agreed(key: str, said: Mapping[str, object], named: Mapping[str, object], code: str) -> object:
     """Take what the metadata say, else the name; raise if they contradict each other or both are silent."""
     if key in said and key in named and said[key] != named[key]:
         raise QtpDataError(
-            f"the name and the metadata give different {key}s", found=f"name {named[key]}", expected=said[key],
-            hint="A file that was renamed?", code=code,
-        )  # fmt: skip
+            f"the name and the metadata give different {key}s",
+            found=f"name {named[key]}",
+            expected=said[key],
+            hint="A file that was renamed?",
+            code=code,
+        )
     if key not in said and key not in named:
         raise QtpDataError(
-            f"neither CoreMetadata nor the name tells the {key}", code=code,
+            f"neither CoreMetadata nor the name tells the {key}",
+            code=code,
             expected="a name like MOD11A2.A2016001.h25v05.061.<production date>.hdf",
-        )  # fmt: skip
+        )
     return said.get(key, named.get(key))
 
 

@@ -282,7 +282,10 @@ def read_window(path: str, layer: str, rows: tuple[int, int], columns: tuple[int
                 granule.end()
         except error_type as error:
             raise QtpDataError(
-                f"cannot read pixels: {error}", path=path, variable=layer, hint="Damaged file? Download it again.",
+                f"cannot read pixels: {error}",
+                path=path,
+                variable=layer,
+                hint="Damaged file? Download it again.",
                 code="M03",
-            ) from None  # fmt: skip
+            ) from None
     return np.asarray(raw).reshape(rows[1] - rows[0], columns[1] - columns[0])

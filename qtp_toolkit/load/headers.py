@@ -99,11 +99,17 @@ def _told(dataset: Any, path: Path, own: Directory | None) -> tuple[Header, str 
     """Header as GDAL tells it, and what is wrong with it."""
     t = dataset.transform
     header = Header(
-        path, dataset.height, dataset.width, (t.a, t.b, t.c, t.d, t.e, t.f),
-        dataset.crs.to_wkt() if dataset.crs else None, dataset.dtypes[0], dataset.nodata, dataset.block_shapes[0],
+        path,
+        dataset.height,
+        dataset.width,
+        (t.a, t.b, t.c, t.d, t.e, t.f),
+        dataset.crs.to_wkt() if dataset.crs else None,
+        dataset.dtypes[0],
+        dataset.nodata,
+        dataset.block_shapes[0],
         layout(own, dataset.dtypes[0]) if own is not None and dataset.driver == "GTiff" else None,
         dataset.tags() | {"UNIT": dataset.units[0] or ""},
-    )  # fmt: skip
+    )
     if header.crs is None:
         return header, "has no coordinate reference system"
     if t.b or t.d:

@@ -123,9 +123,16 @@ def interferograms(
     notes: dict[str, object] = {"pairs_turned_round": int(turned.sum())}
     if coherence is not None:
         scale, lacking, array = _coherence(
-            coherence, pairs, grid, expression, nodata=coherence_nodata, scale=coherence_scale, extent=extent,
-            required=require_coherence, chunks=chunks,
-        )  # fmt: skip
+            coherence,
+            pairs,
+            grid,
+            expression,
+            nodata=coherence_nodata,
+            scale=coherence_scale,
+            extent=extent,
+            required=require_coherence,
+            chunks=chunks,
+        )
         out["coherence"] = describe(array, "coherence")
         notes |= {"coherence_scale": scale, "pairs_without_coherence": lacking}
     data = xr.Dataset(out).assign_coords(coords)
@@ -225,9 +232,11 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
         ]
         if known.any() and (coherence[known].min() < 0 or coherence[known].max() > 1.001):
             raise QtpDataError(
-                "coherence leaves 0..1", found=f"{coherence[known].min():g} to {coherence[known].max():g}", code="I04",
+                "coherence leaves 0..1",
+                found=f"{coherence[known].min():g} to {coherence[known].max():g}",
+                code="I04",
                 hint="Stored as 0..255? Set parameters.coherence_scale: 0.00392157.",
-            )  # fmt: skip
+            )
     table = pd.DataFrame(rows)
     none = table[table["valid"] == 0]
     empty = [f"{r:%Y-%m-%d} {s:%Y-%m-%d}" for r, s in zip(none["reference"], none["secondary"], strict=True)]
@@ -236,10 +245,12 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
     farthest = max(table["largest"].max(), -table["smallest"].min())
     if farthest <= 0.5:
         raise QtpDataError(
-            "the phase looks like displacement in m: it never leaves -0.5..0.5", variable="phase", code="I12",
+            "the phase looks like displacement in m: it never leaves -0.5..0.5",
+            variable="phase",
+            code="I12",
             found=f"{table['smallest'].min():.3f} to {table['largest'].max():.3f}",
             hint="Give the unwrapped phase in rad, or multiply by -4 pi / wavelength.",
-        )  # fmt: skip
+        )
     if table["zeros"].mean() > _MOST_ZEROS:
         warnings.warn(
             f"{table['zeros'].mean():.1%} of the phase is exactly 0: missing data? Set parameters.nodata: 0. (I23)",
@@ -247,10 +258,12 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
         )
     if farthest <= np.pi + 1e-3:
         raise QtpDataError(
-            "the phase looks wrapped: every pair lies within -pi..pi", variable="phase", code="I10",
+            "the phase looks wrapped: every pair lies within -pi..pi",
+            variable="phase",
+            code="I10",
             found=f"{table['smallest'].min():.3f} to {table['largest'].max():.3f} rad",
             hint="Give the unwrapped files (HyP3 _unw_phase, LiCSAR .geo.unw).",
-        )  # fmt: skip
+        )
     return table
 
 
@@ -295,9 +308,11 @@ def _coherence(
     lacking = [f"{p.dates[0]} {p.dates[1]}" for p, header in zip(pairs, found, strict=True) if header is None]
     if lacking and required:
         raise QtpDataError(
-            f"{len(lacking)} of {len(pairs)} pairs have no coherence file", where="; ".join(lacking), code="I03",
+            f"{len(lacking)} of {len(pairs)} pairs have no coherence file",
+            where="; ".join(lacking),
+            code="I03",
             hint="Get them, or set parameters.coherence: optional for unit weights where they are missing.",
-        )  # fmt: skip
+        )
     present = [h for h in found if h is not None]
     if present:
         same_grid([grid, *present], extent="intersection" if extent == "intersection" else "same")

@@ -78,9 +78,14 @@ def _temperature(part: str) -> Role:
     other = _OTHER if part == "day" else _OTHER.replace("night|", "")
     looks = rf"^(?=.*{_SURFACE})(?=.*{part})"
     return Role(
-        looks + rf"(?!.*(?:{other}))", LST, ("uint16",), title=looks + ("(?!.*night)" if part == "day" else ""),
-        scales=(0.02,), units=_KELVIN, fills=(0.0,),
-    )  # fmt: skip
+        looks + rf"(?!.*(?:{other}))",
+        LST,
+        ("uint16",),
+        title=looks + ("(?!.*night)" if part == "day" else ""),
+        scales=(0.02,),
+        units=_KELVIN,
+        fills=(0.0,),
+    )
 
 
 def _byte(part: str) -> Role:
@@ -112,9 +117,11 @@ def product_named(short_name: str) -> Product:
     if short_name[:3] in SENSORS and short_name[3:] in PRODUCTS:
         return PRODUCTS[short_name[3:]]
     raise QtpDataError(
-        f"product {short_name!r} is not read", expected=", ".join(f"M?D{key}" for key in PRODUCTS), code="M27",
+        f"product {short_name!r} is not read",
+        expected=", ".join(f"M?D{key}" for key in PRODUCTS),
+        code="M27",
         hint="Other products have other quality flags or calendars; see docs/data.md.",
-    )  # fmt: skip
+    )
 
 
 def find(stored: Mapping[str, Stored], family: str) -> dict[str, str]:
@@ -162,9 +169,10 @@ def _candidates(stored: Mapping[str, Stored], role: Role) -> list[str]:
     if not named and role.title is not None:
         titles = {name: str(layer.attrs.get("long_name", "")) for name, layer in stored.items()}
         named = [
-            name for name, title in titles.items()
+            name
+            for name, title in titles.items()
             if re.search(role.title, title, re.IGNORECASE) and str(stored[name].attrs.get("units")) in role.units
-        ]  # fmt: skip
+        ]
     shortest = min(named, key=len, default="")
     return [shortest] if shortest and all(name.startswith(shortest) for name in named) else sorted(named)
 
@@ -200,9 +208,13 @@ def hold_to_specification(name: str, stored: Stored, role: Role) -> None:
 
 def _contradicts(name: str, found: str, expected: str, code: str, hint: str | None = None) -> None:
     raise QtpDataError(
-        "a layer is not stored as its product is", variable=name, found=found, expected=expected, code=code,
+        "a layer is not stored as its product is",
+        variable=name,
+        found=found,
+        expected=expected,
+        code=code,
         hint=hint or "Read files that were converted with the driver geotiff_series or netcdf, and say how.",
-    )  # fmt: skip
+    )
 
 
 def _number(value: Any) -> float | None:
@@ -215,7 +227,8 @@ def used_by_all(picked: Iterable[Mapping[str, str]], family: str) -> list[str]:
     shared, known = set.intersection(*sets), set.union(*sets)
     if shared != known:
         raise QtpDataError(
-            f"some files have the layers {sorted(known - shared)} and others do not", code="M27",
+            f"some files have the layers {sorted(known - shared)} and others do not",
+            code="M27",
             hint="Give them to all files, or to none.",
-        )  # fmt: skip
+        )
     return [role for role in FAMILIES[family] if role in shared]

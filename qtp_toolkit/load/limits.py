@@ -58,9 +58,13 @@ def held(array: xr.DataArray, variable: str, path: Path, *, stored: tuple[float,
     fills = tuple(value * stored[0] + stored[1] for value in _FILLS)
     fills += (0.0,) if variable == "bulk_density" else ()
     return xr.apply_ufunc(
-        _hold, array, kwargs={"variable": variable, "path": str(path), "fills": fills}, dask="parallelized",
-        output_dtypes=[array.dtype], keep_attrs=True,
-    )  # fmt: skip
+        _hold,
+        array,
+        kwargs={"variable": variable, "path": str(path), "fills": fills},
+        dask="parallelized",
+        output_dtypes=[array.dtype],
+        keep_attrs=True,
+    )
 
 
 def _hold(values: np.ndarray, *, variable: str, path: str, fills: tuple[float, ...]) -> np.ndarray:
@@ -77,11 +81,14 @@ def _hold(values: np.ndarray, *, variable: str, path: str, fills: tuple[float, .
     if median < low - slack or median > high + slack:
         units = VARIABLES[variable].units
         raise QtpDataError(
-            f"{variable} leaves its physical range", path=path, variable=variable, code=code,
+            f"{variable} leaves its physical range",
+            path=path,
+            variable=variable,
+            code=code,
             expected=f"{low:g} to {high:g} {units}",
             found=f"median {median:g}, {outside.mean():.1%} of a block outside",
             hint=_guess(variable, float(median)) or "Check units, scale_factor and nodata of the source.",
-        )  # fmt: skip
+        )
     return np.where(outside, np.asarray(np.nan, values.dtype), values)
 
 

@@ -189,9 +189,11 @@ def _settled(
     other = sorted({c.product for c in found if PRODUCTS[c.product].family not in families})
     if other:
         raise QtpDataError(
-            "the files are another product", found=f"M?D{', M?D'.join(other)}", code="M27",
+            "the files are another product",
+            found=f"M?D{', M?D'.join(other)}",
+            code="M27",
             expected=", ".join(f"M?D{key}" for key, product in PRODUCTS.items() if product.family in families),
-        )  # fmt: skip
+        )
     groups = choose(found, wishes.sensors, mixed_collections=wishes.mixed_collections)
     days = PRODUCTS[next(iter(groups.values()))[0].product].days
     return *settle(groups, days=days, duplicates=wishes.duplicates, max_gap=wishes.max_gap), days
@@ -209,9 +211,10 @@ def _temperature(form: _Format, found: list[Composite], wishes: Wishes) -> xr.Da
         name: describe(a, name if name in VARIABLES else "qc").rename(name) for name, a in data.data_vars.items()
     }
     return data.assign(described).assign_attrs(
-        notes | _tiles(groups), composite_days=days,
+        notes | _tiles(groups),
+        composite_days=days,
         converted="K x 50 to degC; fill 0 and values below 150 K to NaN by product specification; time to the center",
-    )  # fmt: skip
+    )
 
 
 def _vegetation(form: _Format, found: list[Composite], wishes: Wishes, *, quality_mask: bool) -> xr.DataArray:
@@ -223,9 +226,14 @@ def _vegetation(form: _Format, found: list[Composite], wishes: Wishes, *, qualit
     value, masked = _index(layers, quality_mask=quality_mask)
     value = value.assign_coords({TIME: centers(value[TIME].to_numpy(), days)})
     return describe(
-        value, "ndvi", **notes, **_tiles(groups), composite_days=days, quality_mask=masked,
+        value,
+        "ndvi",
+        **notes,
+        **_tiles(groups),
+        composite_days=days,
+        quality_mask=masked,
         converted="scale 0.0001; fill and values outside the valid range to NaN; time to the center",
-    )  # fmt: skip
+    )
 
 
 def _refuse_shared_dates(groups: Mapping[str, Sequence[Composite]]) -> None:
@@ -234,9 +242,10 @@ def _refuse_shared_dates(groups: Mapping[str, Sequence[Composite]]) -> None:
     if shared:
         both = "; ".join(f"{day}: {sets[0][day]} and {sets[1][day]}" for day in shared)
         raise QtpDataError(
-            f"Terra and Aqua have a composite of the same days; {both}", code="M02",
+            f"Terra and Aqua have a composite of the same days; {both}",
+            code="M02",
             hint="Set parameters.sensors to one of them.",
-        )  # fmt: skip
+        )
 
 
 def _index(layers: xr.Dataset, *, quality_mask: bool) -> tuple[xr.DataArray, str]:

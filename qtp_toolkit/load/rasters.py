@@ -82,8 +82,18 @@ def raster(
     (header,) = headers([path])
     if classes is not None or variable in CLASS_VARIABLES:
         return _class_map(header, variable, classes, _tags([header], nodata), chunks=chunks, band=band)
-    out = _physical([header], variable, units=units, nodata=nodata, scale_factor=scale_factor, add_offset=add_offset,
-                    band=band, valid_range=valid_range, chunks=chunks, dim="band").isel(band=0)  # fmt: skip
+    out = _physical(
+        [header],
+        variable,
+        units=units,
+        nodata=nodata,
+        scale_factor=scale_factor,
+        add_offset=add_offset,
+        band=band,
+        valid_range=valid_range,
+        chunks=chunks,
+        dim="band",
+    ).isel(band=0)
     note = (
         {} if units in (None, VARIABLES[variable].units) else {"converted": f"{units} to {VARIABLES[variable].units}"}
     )
@@ -161,8 +171,18 @@ def series(
         refuse_bad(wrong, "quality byte", total=len(found), code="M12")
         out = lazy_stack(ordered, same_grid(ordered), QC, dim=TIME, chunks=chunks, band=band)
     else:
-        out = _physical(ordered, variable, units=units, nodata=nodata, scale_factor=scale_factor, add_offset=add_offset,
-                        band=band, valid_range=valid_range, chunks=chunks, dim=TIME)  # fmt: skip
+        out = _physical(
+            ordered,
+            variable,
+            units=units,
+            nodata=nodata,
+            scale_factor=scale_factor,
+            add_offset=add_offset,
+            band=band,
+            valid_range=valid_range,
+            chunks=chunks,
+            dim=TIME,
+        )
     out = out.assign_coords({TIME: centers(start[order], composite_days)})
     return describe(out, "qc" if variable.startswith("qc") else variable).rename(variable)
 
@@ -199,10 +219,18 @@ def series_set(files: Mapping[str, Sequence[Path]], **options: object) -> xr.Dat
 
 
 def _physical(
-    found: Sequence[Header], variable: str, *, units: str | None, nodata: float | Sequence[float] | None,
-    scale_factor: float | None, add_offset: float, band: int, valid_range: tuple[float, float] | None,
-    chunks: Chunks | None, dim: str,
-) -> xr.DataArray:  # fmt: skip
+    found: Sequence[Header],
+    variable: str,
+    *,
+    units: str | None,
+    nodata: float | Sequence[float] | None,
+    scale_factor: float | None,
+    add_offset: float,
+    band: int,
+    valid_range: tuple[float, float] | None,
+    chunks: Chunks | None,
+    dim: str,
+) -> xr.DataArray:
     """Values of files in our unit, lazy, held to the physical range of the variable."""
     scale, offset = _scale(found, band, scale_factor, add_offset)
     factor, shift = conversion(units, VARIABLES[variable].units, found[0].path, variable)
@@ -240,15 +268,22 @@ def _tags(found: Sequence[Header], nodata: float | Sequence[float] | None) -> tu
 
 
 def _class_map(
-    header: Header, variable: str, classes: Mapping[int, str] | None, tags: tuple[float, ...], *,
-    chunks: Chunks | None, band: int,
-) -> xr.DataArray:  # fmt: skip
+    header: Header,
+    variable: str,
+    classes: Mapping[int, str] | None,
+    tags: tuple[float, ...],
+    *,
+    chunks: Chunks | None,
+    band: int,
+) -> xr.DataArray:
     names = classes or class_table(header.path)
     if not names:
         raise QtpDataError(
-            f"{variable} is a class map, but its classes have no names", path=header.path, code="S10",
+            f"{variable} is a class map, but its classes have no names",
+            path=header.path,
+            code="S10",
             hint="Give the source classes: {code: name, ...}.",
-        )  # fmt: skip
+        )
     wide = [code for code in names if not 0 <= code <= np.iinfo("int16").max]
     if wide:
         raise QtpDataError("class codes must be 0 to 32767", path=header.path, found=wide)
@@ -256,9 +291,13 @@ def _class_map(
     decode = Decode(tags, dtype="float64" if real else "int32", fill=np.nan if real else NO_CLASS)
     stored = lazy_stack([header], header, decode, dim="band", chunks=chunks, band=band).isel(band=0)
     out = xr.apply_ufunc(
-        _coded, stored, kwargs={"codes": tuple(names), "path": str(header.path)}, dask="parallelized",
-        output_dtypes=["int16"], keep_attrs=True,
-    )  # fmt: skip
+        _coded,
+        stored,
+        kwargs={"codes": tuple(names), "path": str(header.path)},
+        dask="parallelized",
+        output_dtypes=["int16"],
+        keep_attrs=True,
+    )
     table = json.dumps({int(code): name for code, name in sorted(names.items())}, ensure_ascii=False)
     return describe(out, variable, classes=table, nodata=NO_CLASS)
 
@@ -271,10 +310,13 @@ def _coded(values: np.ndarray, *, codes: tuple[int, ...], path: str) -> np.ndarr
     if other.size:
         fractions = bool((other % 1 != 0).any())
         raise QtpDataError(
-            "class map holds codes that are no class", path=path, expected=sorted(codes),
+            "class map holds codes that are no class",
+            path=path,
+            expected=sorted(codes),
             code="S10" if fractions else "S06",
             found=f"{[round(float(v), 3) for v in other[:20]]}, {np.isin(values, other).mean():.1%} of a block",
-            hint="Was it interpolated? Resample classes by nearest neighbor." if fractions
+            hint="Was it interpolated? Resample classes by nearest neighbor."
+            if fractions
             else "Add them to classes, or to parameters.nodata if they mean that there is no data.",
-        )  # fmt: skip
+        )
     return np.where(known, np.where(known, values, 0), NO_CLASS).astype("int16")

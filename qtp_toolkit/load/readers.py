@@ -54,16 +54,20 @@ def geotiff_stack(request: Request) -> xr.Dataset:
     roles = set(request.files)
     if roles not in ({"phase", "coherence"}, {"phase"}, {"data"}):
         raise QtpDataError(
-            "uri of a geotiff_stack has unknown roles", expected="phase and coherence", found=sorted(roles),
+            "uri of a geotiff_stack has unknown roles",
+            expected="phase and coherence",
+            found=sorted(roles),
             where=f"sources.{request.name}.uri",
-        )  # fmt: skip
+        )
     phase = request.files.get("phase") or request.files["data"]
     coherence = request.files.get("coherence")
     if coherence is None and request.options.coherence == "required":
         raise QtpDataError(
-            "uri of a geotiff_stack names no coherence", where=f"sources.{request.name}.uri", code="I03",
+            "uri of a geotiff_stack names no coherence",
+            where=f"sources.{request.name}.uri",
+            code="I03",
             hint="Give uri: {phase: ..., coherence: ...}, or set parameters.coherence: none.",
-        )  # fmt: skip
+        )
     coherence = None if request.options.coherence == "none" else coherence
     return insar.interferograms(phase, coherence=coherence, **_stack(request))
 
@@ -83,8 +87,9 @@ def geotiff_series(request: Request) -> xr.DataArray | xr.Dataset:
     if (set(request.files) == {"data"}) != (variable is not None) or (variable is None and unknown):
         raise QtpDataError(
             "a series needs parameters.variable, or a uri whose roles are variables (and their quality bytes, qc_...)",
-            where=f"sources.{request.name}", found=f"variable {variable}, roles {sorted(request.files)}",
-        )  # fmt: skip
+            where=f"sources.{request.name}",
+            found=f"variable {variable}, roles {sorted(request.files)}",
+        )
     if variable is None:
         return rasters.series_set(request.files, chunks=request.chunks, **options)
     return rasters.series(request.paths, variable=variable, chunks=request.chunks, **options)
@@ -140,9 +145,12 @@ def kml(request: Request) -> pd.DataFrame:
 def _one(request: Request) -> Path:
     if len(request.paths) != 1:
         raise QtpDataError(
-            f"source {request.name!r} must be one file", found=f"{len(request.paths)} files", path=request.root,
-            expected=request.source.uri, hint="Narrow the uri.",
-        )  # fmt: skip
+            f"source {request.name!r} must be one file",
+            found=f"{len(request.paths)} files",
+            path=request.root,
+            expected=request.source.uri,
+            hint="Narrow the uri.",
+        )
     return request.paths[0]
 
 
@@ -160,7 +168,13 @@ def _stack(request: Request) -> dict[str, Any]:
     settings = request.settings.wavelength
     own = None if settings == SENTINEL1_WAVELENGTH else settings
     return {
-        "pattern": o.pattern, "nodata": o.nodata, "coherence_nodata": o.coherence_nodata, "phase_sign": o.phase_sign,
-        "require_coherence": o.coherence == "required", "coherence_scale": o.coherence_scale,
-        "wavelength": o.wavelength or own, "extent": o.extent, "chunks": request.chunks,
-    }  # fmt: skip
+        "pattern": o.pattern,
+        "nodata": o.nodata,
+        "coherence_nodata": o.coherence_nodata,
+        "phase_sign": o.phase_sign,
+        "require_coherence": o.coherence == "required",
+        "coherence_scale": o.coherence_scale,
+        "wavelength": o.wavelength or own,
+        "extent": o.extent,
+        "chunks": request.chunks,
+    }

@@ -143,9 +143,12 @@ def read_window(file: Placed, window: Window, out: np.ndarray, band: int) -> Non
                 dataset.read(band, window=window, out=out)
     except (RasterioError, IsalError, OSError, EOFError) as error:
         raise QtpDataError(
-            f"cannot read pixels: {error}", path=file.path, where=f"rows {window[0][0]} to {window[0][1]}",
-            hint="Damaged file? Download it again.", code="M05",
-        ) from None  # fmt: skip
+            f"cannot read pixels: {error}",
+            path=file.path,
+            where=f"rows {window[0][0]} to {window[0][1]}",
+            hint="Damaged file? Download it again.",
+            code="M05",
+        ) from None
 
 
 @lru_cache(maxsize=1)

@@ -63,9 +63,12 @@ def stations(
             values = _from_minutes(values, path, column)
         elif angle is None and len(values) >= 8 and _looks_like_minutes(values):
             raise QtpDataError(
-                f"{column} may be degrees.minutes: no fraction reaches .60", path=path, variable=column,
-                found=values[:4].tolist(), hint="Say parameters.angle: degrees_minutes, or degrees if they are.",
-            )  # fmt: skip
+                f"{column} may be degrees.minutes: no fraction reaches .60",
+                path=path,
+                variable=column,
+                found=values[:4].tolist(),
+                hint="Say parameters.angle: degrees_minutes, or degrees if they are.",
+            )
         _refuse_far(values, limit, column, path)
         table[column] = values
     table["station"] = table["station"].astype(str)
@@ -149,9 +152,10 @@ def station_series(
     double = table.duplicated(list(index))
     if double.any():
         raise QtpDataError(
-            f"{int(double.sum())} combinations of {list(index)} stand twice", path=path,
+            f"{int(double.sum())} combinations of {list(index)} stand twice",
+            path=path,
             found=table.loc[double, list(index)].head(3).to_dict("records"),
-        )  # fmt: skip
+        )
     data = table.set_index(list(index))[keep].to_xarray()
     for name in data.data_vars:
         row = VARIABLES.get(str(name))
@@ -193,9 +197,11 @@ def _need(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
     lacking = [name for name in columns if name not in table.columns]
     if lacking:
         raise QtpDataError(
-            f"table lacks the columns {lacking}", path=path, found=list(table.columns)[:20],
+            f"table lacks the columns {lacking}",
+            path=path,
+            found=list(table.columns)[:20],
             hint="Map the file's own headings with parameters.rename.",
-        )  # fmt: skip
+        )
 
 
 def numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
@@ -207,9 +213,12 @@ def numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
     if bad.any():
         where = f"row {int(np.flatnonzero(bad)[0]) + 2}"
         raise QtpDataError(
-            f"{int(bad.sum())} values are not numbers", path=path, variable=column, where=where,
+            f"{int(bad.sum())} values are not numbers",
+            path=path,
+            variable=column,
+            where=where,
             found=table.loc[bad, column].iloc[0],
-        )  # fmt: skip
+        )
     return values.to_numpy(float)
 
 
@@ -253,7 +262,11 @@ def _from_minutes(values: np.ndarray, path: Path, column: str) -> np.ndarray:
 def _refuse_far(values: np.ndarray, limit: float, column: str, path: Path) -> None:
     if np.isnan(values).any() or (np.abs(values) > limit).any():
         raise QtpDataError(
-            f"{column} is missing or leaves the globe", path=path, variable=column, expected=f"-{limit:g}..{limit:g}",
+            f"{column} is missing or leaves the globe",
+            path=path,
+            variable=column,
+            expected=f"-{limit:g}..{limit:g}",
             found=float(values[np.isnan(values) | (np.abs(values) > limit)][0]),
-            hint="Are the headings longitude and latitude swapped?", code="I08",
-        )  # fmt: skip
+            hint="Are the headings longitude and latitude swapped?",
+            code="I08",
+        )

@@ -124,10 +124,13 @@ def _refuse_grids(found: Sequence[Header], common: Header, what: str, code: str,
         example.setdefault(row, header.path.name)
     table = "; ".join(f"{n} files: {row} (e.g. {example[row]})" for row, n in rows.most_common(12))
     raise QtpDataError(
-        what, expected="one grid", found=table, path=common.path.parent,
+        what,
+        expected="one grid",
+        found=table,
+        path=common.path.parent,
         hint=hint or "Warp the odd ones to the grid of the majority beforehand: phase is never resampled here.",
         code=code,
-    )  # fmt: skip
+    )
 
 
 def grid_coords(header: Header) -> dict[str, np.ndarray]:
@@ -203,9 +206,16 @@ def _whole_blocks(found: Sequence[Header], grid: Header, pixels: int) -> Chunks:
 def _placed(header: Header, grid: Header, factor: float) -> Placed:
     shift = _shift(header, grid)
     return Placed(
-        str(header.path), -round(shift[1]), -round(shift[0]), header.height, header.width, header.transform[4] > 0,
-        header.dtype, header.layout, factor,
-    )  # fmt: skip
+        str(header.path),
+        -round(shift[1]),
+        -round(shift[0]),
+        header.height,
+        header.width,
+        header.transform[4] > 0,
+        header.dtype,
+        header.layout,
+        factor,
+    )
 
 
 def read_block(

@@ -41,10 +41,13 @@ def conversion(units: str | None, ours: str, path: Path, variable: str) -> tuple
         return 1.0, 0.0
     if (units, ours) not in CONVERSIONS:
         raise QtpDataError(
-            f"no conversion from {units!r} to {ours!r}", path=path, variable=variable, code="S02",
+            f"no conversion from {units!r} to {ours!r}",
+            path=path,
+            variable=variable,
+            code="S02",
             expected=[a for a, b in CONVERSIONS if b == ours] + [ours],
             hint="Use scale_factor and add_offset to reach one of them.",
-        )  # fmt: skip
+        )
     return CONVERSIONS[units, ours]
 
 
@@ -62,7 +65,10 @@ def refuse_other_scale(path: Path, tags: Mapping[str, Any], scale_factor: float)
     own = float(tags.get("scale_factor", 1.0))
     if not np.isclose(own, scale_factor, rtol=1e-6) and own != 1.0:
         raise QtpDataError(
-            "the file's own scale is not the one of the catalog", path=path, expected=f"scale_factor {scale_factor:g}",
-            found=f"scale_factor {own:g} in the file", code="M11",
+            "the file's own scale is not the one of the catalog",
+            path=path,
+            expected=f"scale_factor {scale_factor:g}",
+            found=f"scale_factor {own:g} in the file",
+            code="M11",
             hint="Set parameters.scale_factor to the file's, if its values are stored unscaled.",
-        )  # fmt: skip
+        )

@@ -26,16 +26,22 @@ def days_since_start(da: xr.DataArray) -> np.ndarray:
     times = da[TIME].values
     if not np.issubdtype(times.dtype, np.datetime64):
         raise QtpDataError(
-            "time is not datetime64", variable=str(da.name),
-            found=f"{times.dtype}, units {da[TIME].attrs.get('units')}", hint="Decode the time axis when loading.",
-        )  # fmt: skip
+            "time is not datetime64",
+            variable=str(da.name),
+            found=f"{times.dtype}, units {da[TIME].attrs.get('units')}",
+            hint="Decode the time axis when loading.",
+        )
     days = as_days(times, times[0])
     if len(days) < 2 or (np.diff(days) <= 0).any():
         bad = [str(t)[:10] for t in times[1:][np.diff(days) <= 0][:5]]
         raise QtpDataError(
-            "times are not increasing", variable=str(da.name), expected="two or more, sorted, no duplicates",
-            where=bad or None, found=f"{len(days)} times", hint="Sort the series and keep one value per time.",
-        )  # fmt: skip
+            "times are not increasing",
+            variable=str(da.name),
+            expected="two or more, sorted, no duplicates",
+            where=bad or None,
+            found=f"{len(days)} times",
+            hint="Sort the series and keep one value per time.",
+        )
     return days
 
 

@@ -79,10 +79,12 @@ def _present(lst: xr.Dataset, used: list[str]) -> list[str]:
     missing = [name for name in used if name not in present]
     if missing or not used:
         raise QtpDataError(
-            f"no overpass {missing or list(OVERPASSES)} in the Dataset", expected=used or list(OVERPASSES),
-            found=present, code="M21",
+            f"no overpass {missing or list(OVERPASSES)} in the Dataset",
+            expected=used or list(OVERPASSES),
+            found=present,
+            code="M21",
             hint="Give coefficients fitted to the overpasses at hand (fit_daily_mean), or choose: overpasses='terra'.",
-        )  # fmt: skip
+        )
     for name in used:
         require(lst[name], dims=(TIME,), units="degC")
     return [name for name in OVERPASSES if name in used]
@@ -160,15 +162,18 @@ def fit_daily_mean(
     label, names, told = _folds(arrays[0], folds)
     shape = (arrays[0].sizes[TIME], arrays[0].sizes[STATION])
     coefficient, spread, scores, by_fold = xr.apply_ufunc(
-        regression.cross_validated, *arrays,
+        regression.cross_validated,
+        *arrays,
         kwargs={"group": np.broadcast_to(label, shape), "groups": len(names)},
         input_core_dims=[[TIME, STATION]] * len(arrays),
-        output_core_dims=[["term"], ["term"], ["score"], ["fold_score", "fold"]], join="exact",
-        dask="parallelized", output_dtypes=[float] * 4,
+        output_core_dims=[["term"], ["term"], ["score"], ["fold_score", "fold"]],
+        join="exact",
+        dask="parallelized",
+        output_dtypes=[float] * 4,
         dask_gufunc_kwargs={
             "output_sizes": {"term": len(used) + 1, "score": len(SCORES), "fold_score": 2, "fold": len(names)}
         },
-    )  # fmt: skip
+    )
     out = xr.Dataset({"coefficient": coefficient, "coefficient_std": spread}).assign_coords(term=["intercept", *used])
     for i, (name, units) in enumerate(SCORES.items()):
         out[name] = scores.isel(score=i).assign_attrs(units=units)
@@ -214,10 +219,15 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     have, want = days_since_start(daily), as_days(centers.values, daily[TIME].values[0])
     owner = accumulate.composite_owner(have, want)
     out = xr.apply_ufunc(
-        accumulate.window_mean, daily, input_core_dims=[[TIME]], output_core_dims=[["_center"]],
-        kwargs={"owner": owner, "count": len(want), "min_valid": min_days}, dask="parallelized", output_dtypes=[float],
+        accumulate.window_mean,
+        daily,
+        input_core_dims=[[TIME]],
+        output_core_dims=[["_center"]],
+        kwargs={"owner": owner, "count": len(want), "min_valid": min_days},
+        dask="parallelized",
+        output_dtypes=[float],
         dask_gufunc_kwargs={"output_sizes": {"_center": len(want)}},
-    )  # fmt: skip
+    )
     out = out.rename(_center=TIME).assign_coords({TIME: np.asarray(centers.values)}).transpose(*daily.dims)
     return out.rename(daily.name).assign_attrs(daily.attrs)
 
@@ -249,9 +259,12 @@ def to_daily(lst: xr.DataArray, *, max_gap_days: float = 40.0) -> xr.DataArray:
     if (steps > max_gap_days).any():
         where = [f"{times[i]:%Y-%m-%d} to {times[i + 1]:%Y-%m-%d}" for i in np.flatnonzero(steps > max_gap_days)]
         raise QtpDataError(
-            "composites are missing", variable=str(lst.name), where=where, expected=f"at most {max_gap_days:g} d apart",
+            "composites are missing",
+            variable=str(lst.name),
+            where=where,
+            expected=f"at most {max_gap_days:g} d apart",
             hint="Add the granules, or raise max_gap_days.",
-        )  # fmt: skip
+        )
     stamps = accumulate.daily_stamps(times.values)
     return _interpolate(lst, stamps.astype("datetime64[ns]"), reach=accumulate.REACH)
 
@@ -289,14 +302,22 @@ def _interpolate(lst: xr.DataArray, wanted: np.ndarray, *, reach: float | None) 
     if np.isnan(weight).any():
         outside = [str(day)[:10] for day in wanted[np.isnan(weight)]]
         raise QtpDataError(
-            f"{len(outside)} dates lie outside the temperature series", where=outside[:5],
+            f"{len(outside)} dates lie outside the temperature series",
+            where=outside[:5],
             expected=f"{str(origin)[:10]} to {str(lst[TIME].values[-1])[:10]}",
-            found=f"{min(outside)} to {max(outside)}", hint="Extend the series or drop these dates.", code="M28",
-        )  # fmt: skip
+            found=f"{min(outside)} to {max(outside)}",
+            hint="Extend the series or drop these dates.",
+            code="M28",
+        )
     out = xr.apply_ufunc(
-        accumulate.interpolate, lst, input_core_dims=[[TIME]], output_core_dims=[["_wanted"]],
-        kwargs={"left": left, "weight": weight}, dask="parallelized", output_dtypes=[lst.dtype],
+        accumulate.interpolate,
+        lst,
+        input_core_dims=[[TIME]],
+        output_core_dims=[["_wanted"]],
+        kwargs={"left": left, "weight": weight},
+        dask="parallelized",
+        output_dtypes=[lst.dtype],
         dask_gufunc_kwargs={"output_sizes": {"_wanted": len(want)}},
-    )  # fmt: skip
+    )
     out = out.rename(_wanted=TIME).assign_coords({TIME: wanted.astype("datetime64[ns]")}).transpose(*lst.dims)
     return describe(out, "lst", **provenance(lst), **{k: lst.attrs[k] for k in ("daily_mean",) if k in lst.attrs})

@@ -126,10 +126,14 @@ def fill_gaps(
 def _fill_one(da: xr.DataArray, terms: dict, rules: dict, smoother: dict) -> tuple[xr.DataArray, ...]:
     require(da, dims=(TIME,), units="degC")
     filled, replaced, gap, reason = xr.apply_ufunc(
-        _kernel, da, input_core_dims=[[TIME]], output_core_dims=[[TIME], [], [], []],
+        _kernel,
+        da,
+        input_core_dims=[[TIME]],
+        output_core_dims=[[TIME], [], [], []],
         kwargs={"days": days_since_start(da), "terms": terms, "rules": rules, "smoother": smoother},
-        dask="parallelized", output_dtypes=[da.dtype, np.uint16, np.float32, np.uint8],
-    )  # fmt: skip
+        dask="parallelized",
+        output_dtypes=[da.dtype, np.uint16, np.float32, np.uint8],
+    )
     filled = filled.transpose(*da.dims)
     name = str(da.name)
     filled = describe(filled, name if name in VARIABLES else "lst", **provenance(da)).rename(da.name or "lst")
@@ -146,15 +150,23 @@ def _kernel(
     rules = dict(rules)
     need = max(unknowns + rules.pop("spare"), rules.pop("min_valid"))
     return gaps.fill(
-        values, days, basis, whittaker.make_smoother(days, **smoother), climatology=terms["harmonics"] > 0,
-        need=need, **rules,
-    )  # fmt: skip
+        values,
+        days,
+        basis,
+        whittaker.make_smoother(days, **smoother),
+        climatology=terms["harmonics"] > 0,
+        need=need,
+        **rules,
+    )
 
 
 def _basis(days: np.ndarray, *, harmonics: int, interannual: float | None, period: float) -> harmonic.Basis:
     span = days[-1] - days[0]
     drifts = interannual is not None and span > 1.5 * period
     return harmonic.make_basis(
-        days, period=period, harmonics=max(harmonics, 1), years=round(span / period) if drifts else 0,
+        days,
+        period=period,
+        harmonics=max(harmonics, 1),
+        years=round(span / period) if drifts else 0,
         stiffness=float(interannual) if drifts else 0.0,
-    )  # fmt: skip
+    )

@@ -55,10 +55,16 @@ def hold_out(lst: xr.DataArray, *, share: float = 0.2, run_lengths: Sequence[int
     shape = [lst.sizes[dim] for dim in others]
     number = xr.DataArray(np.arange(int(np.prod(shape))).reshape(shape), dims=others)
     gap = xr.apply_ufunc(
-        holdout.hide, lst, number, input_core_dims=[[TIME], []], output_core_dims=[[TIME]],
-        kwargs={"share": share, "run_lengths": runs, "seed": seed}, dask="parallelized", output_dtypes=[np.uint16],
+        holdout.hide,
+        lst,
+        number,
+        input_core_dims=[[TIME], []],
+        output_core_dims=[[TIME]],
+        kwargs={"share": share, "run_lengths": runs, "seed": seed},
+        dask="parallelized",
+        output_dtypes=[np.uint16],
         keep_attrs=False,
-    ).transpose(*lst.dims)  # fmt: skip
+    ).transpose(*lst.dims)
     gap = gap.assign_attrs(units="1", long_name="composites missing around a hidden value", **provenance(lst))
     return xr.Dataset({"masked": lst.where(gap == 0), "gap": gap}, attrs=provenance(lst))
 

@@ -53,9 +53,13 @@ def decode_qc(qc: xr.DataArray) -> xr.Dataset:
     """
     if qc.dtype != np.uint8:
         raise QtpDataError(
-            "the quality byte is not uint8", variable=str(qc.name), expected="uint8", found=qc.dtype, code="M14",
+            "the quality byte is not uint8",
+            variable=str(qc.name),
+            expected="uint8",
+            found=qc.dtype,
+            code="M14",
             hint="Read it without masking and without a fill value of 0: 0 means good.",
-        )  # fmt: skip
+        )
     fields = {
         name: xr.apply_ufunc(_look_up, qc, kwargs={"table": table}, dask="parallelized", output_dtypes=[table.dtype])
         for name, table in QC_TABLE.items()

@@ -62,12 +62,15 @@ def candidates(composite: xr.DataArray, thaw_onset: xr.DataArray, freeze_onset: 
         for curve in (years, *(f(2 * np.pi * k * years) for k in (1, 2) for f in (np.sin, np.cos)))
     )
     return {
-        "index": Model((normalized, composite)), "printed L": Model((printed, composite)),
-        "calendar L": Model((calendar, composite)), "index + steady": Model((normalized, composite, steady)),
+        "index": Model((normalized, composite)),
+        "printed L": Model((printed, composite)),
+        "calendar L": Model((calendar, composite)),
+        "index + steady": Model((normalized, composite, steady)),
         "no intercept": Model((normalized, composite), intercept=False),
         "index + half-year": Model((normalized, composite, *waves[2:])),
-        "sinusoid": Model((steady, *waves[:2])), "sinusoid + half-year": Model((steady, *waves)),
-    }  # fmt: skip
+        "sinusoid": Model((steady, *waves[:2])),
+        "sinusoid + half-year": Model((steady, *waves)),
+    }
 
 
 def compare(
@@ -130,9 +133,15 @@ def compare(
     shared = np.array([*(pool[key].values for key in common), np.ones(len(years))])
     names = [f"{kind} of {name}" for name in models for kind in model_scores.SCORES]
     layers = run(
-        model_scores.scores, [(a, TIME) for a in (displacement, *(pool[key] for key in own), weights)], layers=names,
-        shared=shared, models=picks, blocks=blocks, weighted=weights is not None, min_count=min_dates,
-    )  # fmt: skip
+        model_scores.scores,
+        [(a, TIME) for a in (displacement, *(pool[key] for key in own), weights)],
+        layers=names,
+        shared=shared,
+        models=picks,
+        blocks=blocks,
+        weighted=weights is not None,
+        min_count=min_dates,
+    )
     axis = xr.IndexVariable(MODEL, list(models))
     out = {kind: xr.concat([layers[f"{kind} of {name}"] for name in models], axis) for kind in model_scores.SCORES}
     out |= {f"best_{kind}": _best(out[name]) for kind, name in (("bic", "bic"), ("cv", "cv_rms"))}
@@ -178,9 +187,13 @@ def summary(comparison: xr.Dataset) -> xr.Dataset:
 
 def _best(score: xr.DataArray) -> xr.DataArray:
     return xr.apply_ufunc(
-        _lowest, score.chunk({MODEL: -1}) if score.chunks is not None else score, input_core_dims=[[MODEL]],
-        keep_attrs=True, dask="parallelized", output_dtypes=[np.int8],
-    )  # fmt: skip
+        _lowest,
+        score.chunk({MODEL: -1}) if score.chunks is not None else score,
+        input_core_dims=[[MODEL]],
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.int8],
+    )
 
 
 def _lowest(score: np.ndarray) -> np.ndarray:

@@ -132,11 +132,16 @@ def fit(
     stamps = same_dates(displacement, linear, composite)
     years = stamps.year.to_numpy()
     layers = run(
-        decompose.two_indices, [(a, TIME) for a in (displacement, linear, composite, weights)], layers=decompose.LAYERS,
-        intercept=intercept == "estimate", spread=spread(uncertainty, years, draws=draws, seed=seed),
-        reference=_position(stamps, reference_date) if intercept == "reference" else None, years=years - years.min(),
-        min_count=min_dates, max_condition=max_condition,
-    )  # fmt: skip
+        decompose.two_indices,
+        [(a, TIME) for a in (displacement, linear, composite, weights)],
+        layers=decompose.LAYERS,
+        intercept=intercept == "estimate",
+        spread=spread(uncertainty, years, draws=draws, seed=seed),
+        reference=_position(stamps, reference_date) if intercept == "reference" else None,
+        years=years - years.min(),
+        min_count=min_dates,
+        max_condition=max_condition,
+    )
     model = {"intercept_option": intercept, "uncertainty": uncertainty}
     return _results(layers, peak_index, upstream_reason, **model, **provenance(displacement))
 
@@ -202,11 +207,16 @@ def fit_pairs(
     positions = tuple(_positions(stamps, ends) for ends in (first, second))
     years = [first.year.to_numpy(), second.year.to_numpy()]
     layers = run(
-        decompose.two_indices, [(displacement, PAIR), (linear, TIME), (composite, TIME), (weights, PAIR)],
-        layers=decompose.LAYERS, intercept=False, pairs=positions, years=(stamps.year - stamps.year.min()).to_numpy(),
+        decompose.two_indices,
+        [(displacement, PAIR), (linear, TIME), (composite, TIME), (weights, PAIR)],
+        layers=decompose.LAYERS,
+        intercept=False,
+        pairs=positions,
+        years=(stamps.year - stamps.year.min()).to_numpy(),
         spread=spread(uncertainty, *years[: 2 if blocks == "both" else 1], draws=draws, seed=seed),
-        min_count=min_dates, max_condition=max_condition,
-    )  # fmt: skip
+        min_count=min_dates,
+        max_condition=max_condition,
+    )
     model = {"uncertainty": uncertainty} if uncertainty == "formal" else {"uncertainty": uncertainty, "blocks": blocks}
     return _results(layers, peak_index, upstream_reason, **model, **provenance(displacement))
 
@@ -231,9 +241,13 @@ def sinusoid(
     """
     require(displacement, dims=(TIME,), units="mm")
     layers = run(
-        decompose.sinusoid, [(displacement, TIME), (weights, TIME)], layers=decompose.SINUSOID_LAYERS,
-        years=elapsed_years(same_dates(displacement)), min_count=min_dates, max_condition=max_condition,
-    )  # fmt: skip
+        decompose.sinusoid,
+        [(displacement, TIME), (weights, TIME)],
+        layers=decompose.SINUSOID_LAYERS,
+        years=elapsed_years(same_dates(displacement)),
+        min_count=min_dates,
+        max_condition=max_condition,
+    )
     return described(layers, uncertainty="formal", model="sinusoid", **provenance(displacement))
 
 

@@ -77,16 +77,19 @@ def indices(
     lazy = is_lazy(seasons) or is_lazy(template)
     coarse = _coarse(seasons, dates, lazy=lazy)
     fine = _matched(coarse, template)
-    linear = linear_index(coarse[TIME], fine["thaw_onset_mean"], fine["freeze_onset_mean"], form=form,
-                          first_year=first_year)  # fmt: skip
+    linear = linear_index(
+        coarse[TIME], fine["thaw_onset_mean"], fine["freeze_onset_mean"], form=form, first_year=first_year
+    )
     closed = closing_ratio(fine["addt_end"], fine["addf_end"], conductivity_ratio)
     cycles = closed["conductivity_ratio"].isel({THAW_YEAR: slice(None if close == "adjust" else 0)})
     composite = _composite(coarse, fine, conductivity_ratio, cycles, clip=clip)
     note = provenance(coarse["addt"])
     layers = {
-        "linear_index": linear, "composite_index": describe(composite, "composite_index", **note, clip=clip),
-        "peak_index": amplitude_factor(fine["addt_end"]), **_adjustments(closed, note),
-    }  # fmt: skip
+        "linear_index": linear,
+        "composite_index": describe(composite, "composite_index", **note, clip=clip),
+        "peak_index": amplitude_factor(fine["addt_end"]),
+        **_adjustments(closed, note),
+    }
     if "reason" in coarse:
         layers["reason"] = describe(_picked(coarse["reason"], fine), "reason", **note)
     return xr.Dataset({name: da.drop_vars(THAW_YEAR, errors="ignore") for name, da in layers.items()}, attrs=note)
@@ -149,26 +152,42 @@ def _matched(coarse: xr.Dataset, template: Any) -> dict[str, xr.DataArray]:
 def _composite(coarse: xr.Dataset, fine: dict, ratio: Any, cycles: xr.DataArray, *, clip: str) -> xr.DataArray:
     source = [*_SOURCE.values(), TIME]
     out = xr.apply_ufunc(
-        _under, *(_plain(coarse[name]) for name in DAILY), fine["row"], fine["column"], ratio,
-        cycles.drop_vars(THAW_YEAR), input_core_dims=[source] * 3 + [[], [], [], [THAW_YEAR]],
-        output_core_dims=[[TIME]], kwargs={"clip": clip}, keep_attrs=True, dask="parallelized",
+        _under,
+        *(_plain(coarse[name]) for name in DAILY),
+        fine["row"],
+        fine["column"],
+        ratio,
+        cycles.drop_vars(THAW_YEAR),
+        input_core_dims=[source] * 3 + [[], [], [], [THAW_YEAR]],
+        output_core_dims=[[TIME]],
+        kwargs={"clip": clip},
+        keep_attrs=True,
+        dask="parallelized",
         output_dtypes=[np.result_type(coarse["addt"].dtype, coarse["addf"].dtype)],
-    )  # fmt: skip
+    )
     return out.assign_coords({TIME: coarse[TIME].values}).transpose(TIME, Y, X)
 
 
 def _picked(reason: xr.DataArray, fine: dict) -> xr.DataArray:
     return xr.apply_ufunc(
-        _pick, _plain(reason), fine["row"], fine["column"], input_core_dims=[list(_SOURCE.values()), [], []],
-        keep_attrs=True, dask="parallelized", output_dtypes=[np.uint8],
-    )  # fmt: skip
+        _pick,
+        _plain(reason),
+        fine["row"],
+        fine["column"],
+        input_core_dims=[list(_SOURCE.values()), [], []],
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.uint8],
+    )
 
 
 def _plain(da: xr.DataArray) -> xr.DataArray:
     """Coarse array under dim names of its own, without coordinates."""
-    return da.rename({dim: name for dim, name in _SOURCE.items() if dim in da.dims}).reset_coords(drop=True).drop_vars(
-        [*_SOURCE.values(), TIME, "spatial_ref"], errors="ignore"
-    )  # fmt: skip
+    return (
+        da.rename({dim: name for dim, name in _SOURCE.items() if dim in da.dims})
+        .reset_coords(drop=True)
+        .drop_vars([*_SOURCE.values(), TIME, "spatial_ref"], errors="ignore")
+    )
 
 
 def _adjustments(closed: xr.Dataset, note: dict) -> dict[str, xr.DataArray]:

@@ -73,9 +73,16 @@ def linear_index(
         axes = {"day": day, "cycle": year - first, "before": _days_in(year - 1)}
         kernel, axes["year_days"] = _counted, DAYS_PER_YEAR if form == "printed" else 0.0
     out = xr.apply_ufunc(
-        kernel, thaw_onset, freeze_onset, output_core_dims=[[TIME]], kwargs=axes, keep_attrs=True, dask="parallelized",
-        output_dtypes=[np.float64], dask_gufunc_kwargs={"output_sizes": {TIME: len(stamps)}},
-    )  # fmt: skip
+        kernel,
+        thaw_onset,
+        freeze_onset,
+        output_core_dims=[[TIME]],
+        kwargs=axes,
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {TIME: len(stamps)}},
+    )
     out = out.assign_coords({TIME: stamps}).transpose(TIME, ...)
     return describe(out, "linear_index", **provenance(thaw_onset), form=form)
 
@@ -139,17 +146,26 @@ def composite_index(
     if any(a is None for a in given) and not all(a is None for a in given):
         raise QtpDataError("To close the cycles give addt_end, addf_end and permafrost_year together")
     options = {
-        "kwargs": {"clip": clip}, "keep_attrs": True, "dask": "parallelized",
+        "kwargs": {"clip": clip},
+        "keep_attrs": True,
+        "dask": "parallelized",
         "output_dtypes": [np.result_type(addt.dtype, addf.dtype)],
-    }  # fmt: skip
+    }
     if close == "none" or addt_end is None:
         out = xr.apply_ufunc(_composite, addt, addf, conductivity_ratio, **options)
     else:
         closed = closing_ratio(addt_end, addf_end, conductivity_ratio).conductivity_ratio
         out = xr.apply_ufunc(
-            _composite_by_cycle, addt, addf, conductivity_ratio, closed, permafrost_year,
-            input_core_dims=[[TIME], [TIME], [], [THAW_YEAR], [TIME]], output_core_dims=[[TIME]], **options,
-        )  # fmt: skip
+            _composite_by_cycle,
+            addt,
+            addf,
+            conductivity_ratio,
+            closed,
+            permafrost_year,
+            input_core_dims=[[TIME], [TIME], [], [THAW_YEAR], [TIME]],
+            output_core_dims=[[TIME]],
+            **options,
+        )
     return describe(out.transpose(TIME, ...), "composite_index", **provenance(addt), clip=clip)
 
 
@@ -177,9 +193,15 @@ def closing_ratio(
     for sums in (addt_end, addf_end):
         require(sums, dims=(THAW_YEAR,), units=DEGREE_DAYS, between=(ROUNDING, np.inf))
     ratio, adjusted = xr.apply_ufunc(
-        _close, addt_end, addf_end, conductivity_ratio, output_core_dims=[[], []], keep_attrs=True, dask="parallelized",
+        _close,
+        addt_end,
+        addf_end,
+        conductivity_ratio,
+        output_core_dims=[[], []],
+        keep_attrs=True,
+        dask="parallelized",
         output_dtypes=[np.float64, bool],
-    )  # fmt: skip
+    )
     flag = {"long_name": "conductivity ratio adjusted to close the cycle", "units": "1"}
     note = provenance(addt_end)
     ratio = describe(ratio.transpose(THAW_YEAR, ...), "conductivity_ratio", **note)

@@ -26,16 +26,20 @@ def same_dates(displacement: xr.DataArray, *others: xr.DataArray) -> pd.Datetime
     stamps = pd.DatetimeIndex(displacement[TIME].values)
     if stamps.has_duplicates:
         raise QtpDataError(
-            "displacement repeats dates", found=str(stamps[stamps.duplicated()][0].date()), code="P12",
+            "displacement repeats dates",
+            found=str(stamps[stamps.duplicated()][0].date()),
+            code="P12",
             hint="Keep one value a date, e.g. displacement.drop_duplicates('time').",
-        )  # fmt: skip
+        )
     for other in others:
         require(other, dims=(TIME,))
         if not np.array_equal(other[TIME].values, stamps.values):
             raise QtpDataError(
-                f"{other.name!r} and displacement differ in dates", expected=f"{len(stamps)} dates of displacement",
-                found=f"{other.sizes[TIME]} dates", hint="Compute the index on the dates of the displacement.",
-            )  # fmt: skip
+                f"{other.name!r} and displacement differ in dates",
+                expected=f"{len(stamps)} dates of displacement",
+                found=f"{other.sizes[TIME]} dates",
+                hint="Compute the index on the dates of the displacement.",
+            )
     return stamps
 
 
@@ -61,11 +65,17 @@ def run(
     """Apply a kernel of (n, pixels) arrays over the named dim of each array; its layers by name."""
     given = [(bare(a, dim), dim) for a, dim in arrays if a is not None]
     stacked = xr.apply_ufunc(
-        decompose.by_slabs, *[a for a, _ in given], input_core_dims=[[dim] for _, dim in given],
-        output_core_dims=[["layer"]], join="exact", kwargs={"kernel": kernel, "layers": len(layers), **options},
-        keep_attrs=True, dask="parallelized", output_dtypes=[np.float64],
+        decompose.by_slabs,
+        *[a for a, _ in given],
+        input_core_dims=[[dim] for _, dim in given],
+        output_core_dims=[["layer"]],
+        join="exact",
+        kwargs={"kernel": kernel, "layers": len(layers), **options},
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": {"layer": len(layers)}},
-    )  # fmt: skip
+    )
     return {name: stacked.isel(layer=i) for i, name in enumerate(layers)}
 
 

@@ -169,9 +169,16 @@ def profile(
     for name, position in places.items() if isinstance(faults, Mapping) else [("", at) for at in places]:
         ax.axvline(position, color="#d7191c", lw=0.9, zorder=4)
         ax.annotate(
-            str(name), (position, 1.0), xycoords=("data", "axes fraction"), xytext=(2, -2), va="top",
-            textcoords="offset points", rotation=90, fontsize=6.5, color="#d7191c",
-        )  # fmt: skip
+            str(name),
+            (position, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(2, -2),
+            va="top",
+            textcoords="offset points",
+            rotation=90,
+            fontsize=6.5,
+            color="#d7191c",
+        )
     if elevation is not None:
         _second(ax, along, elevation)
     return ax

@@ -143,9 +143,16 @@ def scale_bar(ax: Axes) -> None:
     ax.plot([x0, x1], [y0, y0], scalex=False, scaley=False, **bar)
     words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     ax.annotate(
-        words, ((x0 + x1) / 2, y0), xytext=(0, 2), textcoords="offset points", ha="center", va="bottom",
-        fontsize=7, path_effects=HALO, zorder=6,
-    )  # fmt: skip
+        words,
+        ((x0 + x1) / 2, y0),
+        xytext=(0, 2),
+        textcoords="offset points",
+        ha="center",
+        va="bottom",
+        fontsize=7,
+        path_effects=HALO,
+        zorder=6,
+    )
 
 
 def north(ax: Axes) -> None:
@@ -236,9 +243,16 @@ def _first_within(points: np.ndarray, across: tuple[float, float], up: tuple[flo
 def _write(ax: Axes, text: str, at: np.ndarray, how: Mapping[str, Any]) -> None:
     color = how.get("color", "black")
     ax.annotate(
-        text, at, xytext=(2, 2), textcoords="offset points", fontsize=7, color=color, path_effects=HALO, zorder=6,
+        text,
+        at,
+        xytext=(2, 2),
+        textcoords="offset points",
+        fontsize=7,
+        color=color,
+        path_effects=HALO,
+        zorder=6,
         annotation_clip=True,
-    )  # fmt: skip
+    )
 
 
 def _ring(left: float, right: float, bottom: float, top: float) -> tuple[np.ndarray, np.ndarray]:

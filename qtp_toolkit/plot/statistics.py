@@ -171,9 +171,14 @@ def q_bars(
     if values:
         for place, value in zip(places, series, strict=True):
             ax.annotate(
-                f"{value:.2f}".lstrip("0") if value < 1 else "1", (place, value), xytext=(0, 1),
-                textcoords="offset points", ha="center", va="bottom", fontsize=6,
-            )  # fmt: skip
+                f"{value:.2f}".lstrip("0") if value < 1 else "1",
+                (place, value),
+                xytext=(0, 1),
+                textcoords="offset points",
+                ha="center",
+                va="bottom",
+                fontsize=6,
+            )
     ax.set_xticks(
         places, [str(name).replace("_", " ") for name in series.index], rotation=55, ha="right", rotation_mode="anchor"
     )
@@ -206,10 +211,17 @@ def _draw(ax: Axes, stats: list[dict[str, float]], places: np.ndarray, width: fl
         return
     thin = {"color": "0.25", "linewidth": 0.6}
     ax.bxp(
-        stats, positions=places, widths=width, showfliers=False, patch_artist=True, manage_ticks=False,
+        stats,
+        positions=places,
+        widths=width,
+        showfliers=False,
+        patch_artist=True,
+        manage_ticks=False,
         boxprops={"facecolor": color, "alpha": 0.6, "edgecolor": "0.25", "linewidth": 0.6},
-        medianprops={"color": "black", "linewidth": 1.2}, whiskerprops=thin, capprops=thin,
-    )  # fmt: skip
+        medianprops={"color": "black", "linewidth": 1.2},
+        whiskerprops=thin,
+        capprops=thin,
+    )
 
 
 def places_of(table: xr.Dataset) -> tuple[np.ndarray, float, list[tuple[float, str]]]:
@@ -277,6 +289,12 @@ def value_label(table: xr.Dataset) -> str:
 def _write_counts(ax: Axes, places: np.ndarray, stats: list[dict[str, float]], number: np.ndarray) -> None:
     for place, row, count in zip(places, stats, number, strict=True):
         ax.annotate(
-            f"{int(count):,}", (place, row["whishi"]), xytext=(0, 2), textcoords="offset points", ha="center",
-            fontsize=5, rotation=90, va="bottom",
-        )  # fmt: skip
+            f"{int(count):,}",
+            (place, row["whishi"]),
+            xytext=(0, 2),
+            textcoords="offset points",
+            ha="center",
+            fontsize=5,
+            rotation=90,
+            va="bottom",
+        )

@@ -74,9 +74,12 @@ def south_of(longitude: xr.DataArray, latitude: xr.DataArray, line: Sequence[tup
     """
     corners = np.array(sorted((float(lon), float(lat)) for lon, lat, *_ in line))
     border = xr.apply_ufunc(
-        np.interp, longitude, kwargs={"xp": corners[:, 0], "fp": corners[:, 1]}, dask="parallelized",
+        np.interp,
+        longitude,
+        kwargs={"xp": corners[:, 0], "fp": corners[:, 1]},
+        dask="parallelized",
         output_dtypes=[np.float64],
-    )  # fmt: skip
+    )
     south = (latitude < border).rename("south")
     return south.assign_attrs(long_name="south of the line")
 
@@ -181,9 +184,13 @@ def rereference(
     inside = rate.isel(box).where(area.isel(box))
     inside = inside.chunk({Y: -1, X: -1}) if is_lazy(inside) else inside  # one chunk of the small area, not of the map
     offset = xr.apply_ufunc(
-        _nan_statistic, inside, input_core_dims=[[Y, X]], kwargs={"statistic": statistic}, dask="parallelized",
+        _nan_statistic,
+        inside,
+        input_core_dims=[[Y, X]],
+        kwargs={"statistic": statistic},
+        dask="parallelized",
         output_dtypes=[np.float64],
-    )  # fmt: skip
+    )
     if not is_lazy(rate) and not np.isfinite(offset.values).all():
         raise QtpDataError("no valid pixel in the reference area", variable=str(rate.name), where=text)
     return (rate - offset.astype(rate.dtype)).rename(rate.name).assign_attrs({**rate.attrs, "reference": text})

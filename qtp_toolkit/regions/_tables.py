@@ -175,9 +175,11 @@ def _classes(
 def _same_grid(values: xr.DataArray, by: xr.DataArray) -> None:
     if set(values.dims) != set(by.dims) or dict(values.sizes) != dict(by.sizes):
         raise QtpDataError(
-            f"{by.name!r} is not on the grid of {values.name!r}", expected=dict(values.sizes), found=dict(by.sizes),
+            f"{by.name!r} is not on the grid of {values.name!r}",
+            expected=dict(values.sizes),
+            found=dict(by.sizes),
             hint="Bring it there with grid.match.",
-        )  # fmt: skip
+        )
     try:
         xr.align(values, by, join="exact", copy=False)
     except ValueError:
@@ -201,9 +203,14 @@ def _percentiles(
     axes = tuple(range(values.ndim))
     operands = [part for da in (values, *codes) for part in (da.data, axes)]
     data = dsk.blockwise(
-        task, (values.ndim, values.ndim + 1), *operands, concatenate=True, dtype=np.float64, meta=np.empty((0, 0)),
+        task,
+        (values.ndim, values.ndim + 1),
+        *operands,
+        concatenate=True,
+        dtype=np.float64,
+        meta=np.empty((0, 0)),
         new_axes={values.ndim: int(np.prod(sizes)), values.ndim + 1: len(wanted) + 1},
-    )  # fmt: skip
+    )
     return xr.DataArray(data, dims=("class", "column"))
 
 

@@ -21,18 +21,25 @@ def daily_axis(lst: xr.DataArray) -> pd.DatetimeIndex:
     values = lst[TIME].values
     if not np.issubdtype(values.dtype, np.datetime64):
         raise QtpDataError(
-            "time is not datetime64", variable=str(lst.name), code="M24",
-            found=f"{values.dtype}, units {lst[TIME].attrs.get('units')}", hint="Decode the time axis when loading.",
-        )  # fmt: skip
+            "time is not datetime64",
+            variable=str(lst.name),
+            code="M24",
+            found=f"{values.dtype}, units {lst[TIME].attrs.get('units')}",
+            hint="Decode the time axis when loading.",
+        )
     times = pd.DatetimeIndex(values)
     steps = np.diff(times.values) / np.timedelta64(1, "D")
     if (steps != 1).any():
         where = [str(times[i + 1].date()) for i in np.flatnonzero(steps != 1)[:5]]
         raise QtpDataError(
-            "the series is not daily", variable=str(lst.name), where=where, expected="one value a day",
-            found=f"steps of {np.unique(steps)[:4]} d", hint="Use lst.to_daily; keep missing days as NaN.",
+            "the series is not daily",
+            variable=str(lst.name),
+            where=where,
+            expected="one value a day",
+            found=f"steps of {np.unique(steps)[:4]} d",
+            hint="Use lst.to_daily; keep missing days as NaN.",
             code="M23" if (steps <= 0).any() else None,
-        )  # fmt: skip
+        )
     return times.floor("D")
 
 
@@ -53,10 +60,12 @@ def days_of(times: pd.DatetimeIndex, wanted: pd.DatetimeIndex) -> np.ndarray:
     outside = (days < 0) | (days >= len(times))
     if outside.any():
         raise QtpDataError(
-            f"{outside.sum()} dates lie outside the temperature series", code="M28",
-            where=[str(day.date()) for day in wanted[outside][:5]], expected=f"{times[0].date()} to {times[-1].date()}",
+            f"{outside.sum()} dates lie outside the temperature series",
+            code="M28",
+            where=[str(day.date()) for day in wanted[outside][:5]],
+            expected=f"{times[0].date()} to {times[-1].date()}",
             hint="Extend the series or drop these dates.",
-        )  # fmt: skip
+        )
     return days
 
 

@@ -67,12 +67,19 @@ def degree_days(
     years = np.arange(times[0].year, times[-1].year + 1)
     new_year = day_index(times, [*years, years[-1] + 1], 1)
     addt, addf, number, addt_end, addf_end = xr.apply_ufunc(
-        accumulate.degree_days, lst_daily, thaw_onset, freeze_onset, input_core_dims=[[TIME], [], []],
+        accumulate.degree_days,
+        lst_daily,
+        thaw_onset,
+        freeze_onset,
+        input_core_dims=[[TIME], [], []],
         output_core_dims=[["_day"]] * 3 + [[THAW_YEAR]] * 2,
-        kwargs={"new_year": new_year, "wanted": days}, join="exact", keep_attrs="override",
-        dask="parallelized", output_dtypes=[float, float, np.int16, float, float],
+        kwargs={"new_year": new_year, "wanted": days},
+        join="exact",
+        keep_attrs="override",
+        dask="parallelized",
+        output_dtypes=[float, float, np.int16, float, float],
         dask_gufunc_kwargs={"output_sizes": {"_day": len(days), THAW_YEAR: len(years)}},
-    )  # fmt: skip
+    )
     note = provenance(lst_daily)
     out = {name: da.rename(_day=TIME) for name, da in (("addt", addt), ("addf", addf), ("permafrost_year", number))}
     lead = [dim for dim in addt.dims if dim != "_day"]
@@ -138,10 +145,15 @@ def _yearly(
     edges = np.clip(day_index(times, [*years, years[-1] + 1], month), 0, len(times))
     starts, stops = edges[:-1], edges[1:]
     both = xr.apply_ufunc(
-        accumulate.yearly_sums, lst, input_core_dims=[[TIME]], output_core_dims=[["year"], ["year"]],
-        kwargs={"starts": starts, "stops": stops, "max_missing": max_missing}, dask="parallelized",
-        output_dtypes=[float, float], dask_gufunc_kwargs={"output_sizes": {"year": len(years)}},
-    )  # fmt: skip
+        accumulate.yearly_sums,
+        lst,
+        input_core_dims=[[TIME]],
+        output_core_dims=[["year"], ["year"]],
+        kwargs={"starts": starts, "stops": stops, "max_missing": max_missing},
+        dask="parallelized",
+        output_dtypes=[float, float],
+        dask_gufunc_kwargs={"output_sizes": {"year": len(years)}},
+    )
     long_enough = xr.DataArray(stops - starts >= min_days, dims="year")
     lead = [dim for dim in lst.dims if dim != TIME]
     thawing, freezing = (da.where(long_enough).assign_coords(year=years).transpose("year", *lead) for da in both)

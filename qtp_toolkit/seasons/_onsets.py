@@ -104,10 +104,15 @@ def onsets(
     else:
         kernel, options["cumulative"] = kernels.rule_onsets, method == "cumulative"
     found = xr.apply_ufunc(
-        kernel, lst, input_core_dims=[[TIME]], output_core_dims=[[THAW_YEAR]] * 4,
-        kwargs={"years": windows, **options}, dask="parallelized", output_dtypes=[float, float, np.uint8, np.uint8],
+        kernel,
+        lst,
+        input_core_dims=[[TIME]],
+        output_core_dims=[[THAW_YEAR]] * 4,
+        kwargs={"years": windows, **options},
+        dask="parallelized",
+        output_dtypes=[float, float, np.uint8, np.uint8],
         dask_gufunc_kwargs={"output_sizes": {THAW_YEAR: len(years)}},
-    )  # fmt: skip
+    )
     thaw, freeze, crossings, reason = (
         da.drop_attrs(deep=False).assign_coords({THAW_YEAR: years}).transpose(THAW_YEAR, ...) for da in found
     )

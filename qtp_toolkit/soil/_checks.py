@@ -23,10 +23,12 @@ def fraction(da: xr.DataArray, code: str) -> xr.DataArray:
         low, high = float(da.min()), float(da.max())
         guess = "Per cent? Divide by 100." if high <= 100 else "g/kg? Divide by 1000."
         raise QtpDataError(
-            f"{str(da.name or 'array')!r} leaves its physical range", expected="0 to 1", code=code,
+            f"{str(da.name or 'array')!r} leaves its physical range",
+            expected="0 to 1",
+            code=code,
             found=f"{low:g} to {high:g}, {float(outside.mean()):.1%} of values outside",
             hint="A fill value that was not masked?" if low < 0 else guess,
-        )  # fmt: skip
+        )
     return da
 
 
@@ -39,10 +41,12 @@ def within(da: xr.DataArray, units: str, limits: tuple[float, float], *, code: s
     outside = np.isfinite(da) & ~good
     if outside.any():
         raise QtpDataError(
-            f"{str(da.name or 'array')!r} leaves its physical range", code=code, hint=hint,
+            f"{str(da.name or 'array')!r} leaves its physical range",
+            code=code,
+            hint=hint,
             expected=f"{limits[0]:g} to {limits[1]:g} {units}",
             found=f"{float(da.min()):g} to {float(da.max()):g}, {float(outside.mean()):.1%} of values outside",
-        )  # fmt: skip
+        )
     return da
 
 

@@ -64,9 +64,12 @@ def pores(bulk_density: xr.DataArray, particle_density: float) -> xr.DataArray:
 def dense(bulk_density: xr.DataArray) -> xr.DataArray:
     """Check a bulk density and return it, see :func:`porosity`."""
     out = within(
-        bulk_density, "kg m-3", DENSITY_RANGE, code="S02",
+        bulk_density,
+        "kg m-3",
+        DENSITY_RANGE,
+        code="S02",
         hint="g cm-3? Multiply by 1000; cg cm-3 (SoilGrids 2.0): by 10. Mask 0 and other fill values.",
-    )  # fmt: skip
+    )
     if not is_lazy(out) and np.isfinite(out).any() and float(out.median()) < LIGHT:
         text = f"The median bulk density is {float(out.median()):g} kg m-3: peat, or in cg cm-3 (times 10)? (S02)"
         warnings.warn(text, UserWarning, stacklevel=3)

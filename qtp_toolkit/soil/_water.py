@@ -46,16 +46,22 @@ def water_content_by_class(
     check_state(state)
     if not np.issubdtype(vegetation.dtype, np.integer):
         raise QtpDataError(
-            "the vegetation classes are not integers", variable=str(vegetation.name), expected="integer codes",
-            found=vegetation.dtype, hint="Resample classes with grid.match(..., resampling='nearest').", code="S10",
-        )  # fmt: skip
+            "the vegetation classes are not integers",
+            variable=str(vegetation.name),
+            expected="integer codes",
+            found=vegetation.dtype,
+            hint="Resample classes with grid.match(..., resampling='nearest').",
+            code="S10",
+        )
     names = _classes(vegetation)
     unknown = sorted(set(table) - set(names.values()))
     if unknown:
         raise QtpDataError(
-            "the table names unknown vegetation classes", expected=sorted(set(names.values())), found=unknown,
+            "the table names unknown vegetation classes",
+            expected=sorted(set(names.values())),
+            found=unknown,
             hint="Use the names of attrs['classes'].",
-        )  # fmt: skip
+        )
     values = {code: _water(table[name], state) for code, name in names.items() if name in table}
     wrong = {names[code]: value for code, value in values.items() if not 0.0 <= value <= 1.0}
     if wrong:

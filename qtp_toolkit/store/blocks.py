@@ -131,9 +131,15 @@ def _compute(
 
     left_over = [key for key in starts if not run.is_done(key)]
     run_tasks(
-        make, left_over, name=run.name, at_once=at_once, done=len(starts) - len(left_over), progress=progress,
-        busy=run.busy, is_done=run.is_done,
-    )  # fmt: skip
+        make,
+        left_over,
+        name=run.name,
+        at_once=at_once,
+        done=len(starts) - len(left_over),
+        progress=progress,
+        busy=run.busy,
+        is_done=run.is_done,
+    )
 
 
 def _at_once(arrays: dict[str, xr.DataArray], block: int, memory_budget: float) -> int:
@@ -142,9 +148,10 @@ def _at_once(arrays: dict[str, xr.DataArray], block: int, memory_budget: float) 
     one = pixel * min(block, height) * min(block, width)
     if one > memory_budget / 3:
         raise QtpDataError(
-            "a block does not fit into a third of the memory budget", code="R13",
+            "a block does not fit into a third of the memory budget",
+            code="R13",
             expected=f"memory_budget / 3 = {memory_budget / 3e6:.1f} MB at most",
             found=f"{pixel} bytes a pixel * {min(block, height)} * {min(block, width)} = {one / 1e6:.1f} MB",
             hint="Take a smaller block, or raise memory_budget.",
-        )  # fmt: skip
+        )
     return int(min(memory_budget / 3 // max(one, 1), CPU_COUNT))

@@ -87,9 +87,12 @@ class BlockArray:
             stop = first + length
             if first % chunk or (stop % chunk and stop != size) or stop > size:
                 raise QtpDataError(
-                    "a block does not lie on the chunks of its store", path=self.path, code="R04",
-                    expected=f"multiples of {chunk}, or the end at {size}", found=f"{first} to {stop}",
-                )  # fmt: skip
+                    "a block does not lie on the chunks of its store",
+                    path=self.path,
+                    code="R04",
+                    expected=f"multiples of {chunk}, or the end at {size}",
+                    found=f"{first} to {stop}",
+                )
             spans.append(range(0, length, chunk))
         with named_together(Path(self.path)) if put is None else contextlib.nullcontext(put) as write:
             for corner in itertools.product(*spans):
@@ -139,9 +142,11 @@ class BlockArray:
             ) from None
         except (ValueError, RuntimeError, OSError) as error:
             raise QtpDataError(
-                f"a block of the store is damaged: {error}", path=path, code="R12",
+                f"a block of the store is damaged: {error}",
+                path=path,
+                code="R12",
                 hint=again(Path(self.path).parents[1]),
-            ) from None  # fmt: skip
+            ) from None
         if self.scale is None:
             return values
         out = np.multiply(values, np.float32(self.scale), dtype="float32")

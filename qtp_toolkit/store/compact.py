@@ -100,6 +100,11 @@ def _overflow(key: str, pair: str, least: float, largest: float) -> QtpDataError
     else:
         what, code, hint = "coherence leaves 0..1", "I04", "Stored as 0..255? Set its scale when loading."
     return QtpDataError(
-        what, variable=key, where=f"pair {pair}", code=code, hint=hint,
-        expected=f"{low} to {high}{' rad' * (key == 'phase')}", found=f"{least:g} to {largest:g}",
-    )  # fmt: skip
+        what,
+        variable=key,
+        where=f"pair {pair}",
+        code=code,
+        hint=hint,
+        expected=f"{low} to {high}{' rad' * (key == 'phase')}",
+        found=f"{least:g} to {largest:g}",
+    )

@@ -44,10 +44,12 @@ def spatial(ds: xr.Dataset) -> dict[str, xr.DataArray]:
     wrong = [key for key, da in out.items() if da.dims[-2:] != (Y, X)]
     if wrong or not out:
         raise QtpDataError(
-            "nothing that can be written by blocks", variable=", ".join(wrong) or None,
-            expected="variables whose last dims are y, x", found={str(key): da.dims for key, da in ds.items()},
+            "nothing that can be written by blocks",
+            variable=", ".join(wrong) or None,
+            expected="variables whose last dims are y, x",
+            found={str(key): da.dims for key, da in ds.items()},
             hint="Transpose them: ds.transpose(..., 'y', 'x').",
-        )  # fmt: skip
+        )
     return out
 
 
@@ -85,11 +87,17 @@ def make_array(
     """Lay out one empty array."""
     size = np.dtype(how.dtype).itemsize
     group.create_array(
-        name, shape=shape, dtype=how.dtype, chunks=how.chunks, fill_value=how.fill, attributes=attrs,
-        dimension_names=[str(dim) for dim in dims], config={"write_empty_chunks": True},
+        name,
+        shape=shape,
+        dtype=how.dtype,
+        chunks=how.chunks,
+        fill_value=how.fill,
+        attributes=attrs,
+        dimension_names=[str(dim) for dim in dims],
+        config={"write_empty_chunks": True},
         chunk_key_encoding={"name": "default", "separator": "."},
         compressors=[BloscCodec(**COMPRESSION, typesize=size), Crc32cCodec()],
-    )  # fmt: skip
+    )
 
 
 def audit(path: Path) -> dict[str, dict[str, int | None]]:
@@ -108,8 +116,10 @@ def audit(path: Path) -> dict[str, dict[str, int | None]]:
         expected = int(np.prod([-(-size // chunk) for size, chunk in zip(about["shape"], grid, strict=True)]))
         sizes = [entry.stat().st_size for entry in _walk(meta.parent) if entry.name != meta.name]
         out[meta.parent.relative_to(path).as_posix()] = {
-            "files": len(sizes), "bytes": sum(sizes), "expected": expected if checked else None,
-        }  # fmt: skip
+            "files": len(sizes),
+            "bytes": sum(sizes),
+            "expected": expected if checked else None,
+        }
     return out
 
 

@@ -50,8 +50,11 @@ def locked(path: Path) -> Iterator[None]:
 def _me() -> dict[str, Any]:
     process = psutil.Process()
     return {
-        "pid": process.pid, "host": socket.gethostname(), "start": process.create_time(), "birth": _birth(process.pid),
-    }  # fmt: skip
+        "pid": process.pid,
+        "host": socket.gethostname(),
+        "start": process.create_time(),
+        "birth": _birth(process.pid),
+    }
 
 
 def _birth(pid: int) -> str | None:
@@ -113,7 +116,10 @@ def _held(path: Path) -> QtpDataError:
     holder = _read(path) or {"pid": "unknown", "host": "unknown", "start": time.time()}
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(holder["start"]))
     return QtpDataError(
-        "another process is writing here", path=path, expected="one writer at a time", code="R03",
+        "another process is writing here",
+        path=path,
+        expected="one writer at a time",
+        code="R03",
         found=f"process {holder['pid']} on {holder['host']}, started {since}",
         hint="Wait for it, or write elsewhere. If that process is gone, delete the lock file.",
-    )  # fmt: skip
+    )

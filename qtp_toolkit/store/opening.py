@@ -79,9 +79,13 @@ def _lazy(root: Path, key: str, array: zarr.Array) -> xr.Variable:
     padding = fill if fill is not None else np.asarray(array.fill_value).item()
     reader = BlockArray(str(root / key), array.shape, array.chunks, str(array.dtype), padding, scale)
     values = da.from_array(
-        reader, chunks=array.chunks, name=f"{key}-{dask.base.tokenize(reader)}", fancy=False, asarray=False,
+        reader,
+        chunks=array.chunks,
+        name=f"{key}-{dask.base.tokenize(reader)}",
+        fancy=False,
+        asarray=False,
         meta=np.empty((0,) * reader.ndim, reader.dtype),
-    )  # fmt: skip
+    )
     encoding = {"grid_mapping": mapping} if mapping else {}
     return xr.Variable(array.metadata.dimension_names, values, attrs, encoding)
 

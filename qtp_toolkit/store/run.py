@@ -88,9 +88,13 @@ class Run:
         free, left = shutil.disk_usage(self.folder).free, n_bytes * (1 - sum(map(self.is_done, keys)) / len(keys))
         if free < left:
             raise QtpDataError(
-                "the disk is too small", path=self.folder, expected=f"{left / 1e9:.3f} GB free",
-                found=f"{free / 1e9:.3f} GB", code="R02", hint="Make room or choose a folder on a larger disk.",
-            )  # fmt: skip
+                "the disk is too small",
+                path=self.folder,
+                expected=f"{left / 1e9:.3f} GB free",
+                found=f"{free / 1e9:.3f} GB",
+                code="R02",
+                hint="Make room or choose a folder on a larger disk.",
+            )
 
     @contextlib.contextmanager
     def kept(self, keys: Sequence[str], *, unit: str) -> Iterator[None]:
@@ -135,9 +139,14 @@ class Run:
                 raise _lost(self.path, array, entry["expected"], entry["files"])
         others = [path for path in sorted(self.path.parent.iterdir()) if path != self.path]
         pointer = {
-            "name": self.name, "run": self.path.relative_to(self.folder).as_posix(), "fingerprint": self.fingerprint,
-            "version": self.identity["version"], "replaced": [path.name for path in others], "arrays": found, **more,
-        }  # fmt: skip
+            "name": self.name,
+            "run": self.path.relative_to(self.folder).as_posix(),
+            "fingerprint": self.fingerprint,
+            "version": self.identity["version"],
+            "replaced": [path.name for path in others],
+            "arrays": found,
+            **more,
+        }
         put_file(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1).encode())
         flush_folder(self.folder)
         for other in others:
@@ -154,10 +163,12 @@ class Run:
         changed = changed_files(self.identity)
         if changed:
             raise QtpDataError(
-                f"{len(changed)} input files changed while {self.name!r} was written", path=", ".join(changed[:3]),
-                expected="size and time as at the start", code="R08",
+                f"{len(changed)} input files changed while {self.name!r} was written",
+                path=", ".join(changed[:3]),
+                expected="size and time as at the start",
+                code="R08",
                 hint="Open the inputs again and pass restart=True: blocks of before and after the change would mix.",
-            )  # fmt: skip
+            )
 
     def _refuse_others(self, *, restart: bool) -> None:
         """Refuse to start beside an unfinished run of other inputs, parameters or version; ``restart`` removes it."""
@@ -167,10 +178,13 @@ class Run:
             identity = _json(other / "run.json")
             if identity is not None and not restart and other.name not in pointer["replaced"]:
                 raise QtpDataError(
-                    f"an unfinished run of {self.name!r} was made from something else", path=other, code="R08",
-                    expected="the same inputs, parameters and version", found=differences(identity, self.identity),
+                    f"an unfinished run of {self.name!r} was made from something else",
+                    path=other,
+                    code="R08",
+                    expected="the same inputs, parameters and version",
+                    found=differences(identity, self.identity),
                     hint="Restore them to resume it, or pass restart=True to discard it and start anew.",
-                )  # fmt: skip
+                )
             shutil.rmtree(other)
 
 
@@ -189,9 +203,11 @@ def writing(folder: str | os.PathLike, name: str, identity: dict[str, Any]) -> I
             if error.errno not in _NOT_WRITABLE:
                 raise
             raise QtpDataError(
-                f"the folder cannot be written: {error.strerror}", path=folder, code="R09",
+                f"the folder cannot be written: {error.strerror}",
+                path=folder,
+                code="R09",
                 hint="Choose another one, or ask for the right to write there.",
-            ) from error  # fmt: skip
+            ) from error
         yield Run(folder, name, identity)
 
 
@@ -201,9 +217,11 @@ def _refuse_own(folder: Path, name: str, identity: dict[str, Any]) -> None:
     for path in map(Path, identity["files"]):
         if path.is_relative_to(own) or folder.is_relative_to(path):
             raise QtpDataError(
-                "what would be written is also what is read", path=path, code="R10",
+                "what would be written is also what is read",
+                path=path,
+                code="R10",
                 hint="Write under another name, or into another folder.",
-            )  # fmt: skip
+            )
 
 
 def mark_done(path: Path, key: str, text: str) -> None:
@@ -250,9 +268,13 @@ def check_complete(path: Path, pointer: dict[str, Any]) -> None:
             raise _lost(path, array, was["files"], found["files"])
         if found["bytes"] != was["bytes"]:
             raise QtpDataError(
-                "the store is damaged: its files have another size than when they were written", path=path / array,
-                expected=f"{was['bytes']} bytes", found=f"{found['bytes']} bytes", code="R12", hint=again(path),
-            )  # fmt: skip
+                "the store is damaged: its files have another size than when they were written",
+                path=path / array,
+                expected=f"{was['bytes']} bytes",
+                found=f"{found['bytes']} bytes",
+                code="R12",
+                hint=again(path),
+            )
 
 
 def _json(path: Path) -> dict[str, Any] | None:
@@ -269,9 +291,13 @@ def _json(path: Path) -> dict[str, Any] | None:
 
 def _lost(path: Path, array: str, expected: int, found: int) -> QtpDataError:
     return QtpDataError(
-        f"the store is incomplete: {expected - found} of {expected} files are missing", path=path / array,
-        expected=f"{expected} files", found=found, code="R12", hint=again(path),
-    )  # fmt: skip
+        f"the store is incomplete: {expected - found} of {expected} files are missing",
+        path=path / array,
+        expected=f"{expected} files",
+        found=found,
+        code="R12",
+        hint=again(path),
+    )
 
 
 def _missing(folder: Path, name: str | None, names: list[str]) -> QtpDataError:
@@ -284,8 +310,11 @@ def _missing(folder: Path, name: str | None, names: list[str]) -> QtpDataError:
     if unfinished:
         done = len(list((unfinished[0].parent / "done").iterdir()))
         return MissingSourceError(
-            "the store is not complete: its writing was interrupted", path=unfinished[0].parent,
-            found=f"{done} blocks done", code="R01", hint="Run what writes it once more: it resumes.",
-        )  # fmt: skip
+            "the store is not complete: its writing was interrupted",
+            path=unfinished[0].parent,
+            found=f"{done} blocks done",
+            code="R01",
+            hint="Run what writes it once more: it resumes.",
+        )
     label = "a complete store" if name is None else repr(name)
     return MissingSourceError(f"the folder does not hold {label}", path=folder, found=names or "nothing complete")

@@ -158,14 +158,16 @@ def _checked(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataAr
     odd = [key for key, da in arrays.items() if da.dims != (PAIR, Y, X) or key not in SCALES]
     if odd:
         raise QtpDataError(
-            "the stack holds more than interferograms", variable=", ".join(odd),
+            "the stack holds more than interferograms",
+            variable=", ".join(odd),
             expected="phase, coherence (pair, y, x)",
-        )  # fmt: skip
+        )
     if storage not in ERRORS or block < STEP or block % STEP:
         raise QtpDataError(
-            "unknown storage or unfit block", expected=f"one of {list(ERRORS)}; a multiple of {STEP}",
+            "unknown storage or unfit block",
+            expected=f"one of {list(ERRORS)}; a multiple of {STEP}",
             found=f"storage={storage!r}, block={block}",
-        )  # fmt: skip
+        )
     return arrays
 
 
@@ -242,9 +244,13 @@ def _fill(
         da = arrays[name]
         region = {Y: slice(top, top + plan.rows), X: slice(left, left + plan.columns)}
         target = Target(
-            name, stored[name].at(run.data / name, da.shape), _look(run, _ROWS, name, da, rows), str(run.path),
-            run.fingerprint, pairs,
-        )  # fmt: skip
+            name,
+            stored[name].at(run.data / name, da.shape),
+            _look(run, _ROWS, name, da, rows),
+            str(run.path),
+            run.fingerprint,
+            pairs,
+        )
         return write_window, (pieces(da.isel(region).data), target, top, left, own)
 
     def is_done(key: str) -> bool:
@@ -252,9 +258,15 @@ def _fill(
 
     left_over = [key for key in windows if not is_done(key)]
     run_tasks(
-        make, left_over, name=run.name, at_once=plan.at_once, done=len(windows) - len(left_over), progress=progress,
-        busy=run.busy, is_done=is_done,
-    )  # fmt: skip
+        make,
+        left_over,
+        name=run.name,
+        at_once=plan.at_once,
+        done=len(windows) - len(left_over),
+        progress=progress,
+        busy=run.busy,
+        is_done=is_done,
+    )
 
 
 def _pair_names(da: xr.DataArray) -> tuple[str, ...]:

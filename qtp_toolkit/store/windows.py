@@ -69,11 +69,12 @@ def plan_windows(stack: xr.Dataset, *, block: int, memory_budget: float) -> Plan
     fitting = [plan for plan in found if plan[2] <= most]
     if not fitting:
         raise QtpDataError(
-            "a slab does not fit into half of the memory budget", code="R13",
+            "a slab does not fit into half of the memory budget",
+            code="R13",
             expected=f"memory_budget / 2 = {memory_budget / 2e6:.1f} MB at most",
             found=_formula(stack, min(largest for *_, largest in found), columns),
             hint=f"Open the stack with chunks={{'y': {block}}}, take a smaller block, or raise memory_budget.",
-        )  # fmt: skip
+        )
     _, rows, largest = min(fitting)
     return Plan(rows, columns, largest, int(min(most // largest, 2 * CPU_COUNT)))
 

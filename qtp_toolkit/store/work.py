@@ -162,10 +162,12 @@ def _refuse_killed(killed: Sequence[str], busy: list[str]) -> None:
     busy[:] = killed
     if killed:
         raise QtpDataError(
-            f"{len(killed)} blocks killed every worker that took them", where=", ".join(killed), code="R06",
+            f"{len(killed)} blocks killed every worker that took them",
+            where=", ".join(killed),
+            code="R06",
             hint="Out of memory? Use smaller blocks, fewer threads a worker, or more memory a worker. A block that was "
             "only beside the culprit passes when the same call is made again.",
-        )  # fmt: skip
+        )
 
 
 def whole(data: Any) -> Any:

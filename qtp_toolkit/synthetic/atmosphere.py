@@ -82,9 +82,11 @@ def airs(seed: int) -> tuple[tuple[Air, ...], tuple[Air, ...]]:
         season = np.cos(2 * np.pi * (day.day_of_year - 205) / 365.25)
         a, b, c, d, e, f, g = rng.standard_normal(7)
         air = Air(
-            271.5 + 11.0 * season + 2.0 * a, 57_300.0 + 150.0 * season + 120.0 * b,
-            np.exp(np.log(310.0) + 0.72 * season + 0.22 * c), 2000.0 + 150.0 * d,
-        )  # fmt: skip
+            271.5 + 11.0 * season + 2.0 * a,
+            57_300.0 + 150.0 * season + 120.0 * b,
+            np.exp(np.log(310.0) + 0.72 * season + 0.22 * c),
+            2000.0 + 150.0 * d,
+        )
         true.append(air)
         believed.append(
             Air(air.temperature + 0.6 * e, air.pressure, air.vapour * (1 + 0.06 * f), air.scale * (1 + 0.03 * g))
@@ -206,8 +208,10 @@ def reanalysis(frame: Frame) -> xr.Dataset:
             out["specific_humidity"][place] = _EPSILON * vapour / (level - (1 - _EPSILON) * vapour)
     units = {"geopotential": "m2 s-2", "temperature": "K", "specific_humidity": "kg/kg"}
     coords = {
-        "time": dates().values.astype("datetime64[ns]"), "level": ("level", np.asarray(LEVELS), {"units": "hPa"}),
-        "y": lats, "x": lons,
-    }  # fmt: skip
+        "time": dates().values.astype("datetime64[ns]"),
+        "level": ("level", np.asarray(LEVELS), {"units": "hPa"}),
+        "y": lats,
+        "x": lons,
+    }
     layers = {name: (("time", "level", "y", "x"), values, {"units": units[name]}) for name, values in out.items()}
     return xr.Dataset(layers, coords).rio.write_crs(4326)

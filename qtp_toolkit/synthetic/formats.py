@@ -46,10 +46,19 @@ def geotiff(
     from rasterio.windows import Window  # noqa: PLC0415
 
     profile = {
-        "driver": "GTiff", "height": like.sizes[Y], "width": like.sizes[X], "count": 1, "dtype": values.dtype,
-        "crs": like.rio.crs, "transform": transform_of(like), "nodata": nodata, "compress": "deflate", "zlevel": 1,
-        "predictor": 3 if values.dtype.kind == "f" else 2, "blockysize": min(STRIP_ROWS, like.sizes[Y]),
-    }  # fmt: skip
+        "driver": "GTiff",
+        "height": like.sizes[Y],
+        "width": like.sizes[X],
+        "count": 1,
+        "dtype": values.dtype,
+        "crs": like.rio.crs,
+        "transform": transform_of(like),
+        "nodata": nodata,
+        "compress": "deflate",
+        "zlevel": 1,
+        "predictor": 3 if values.dtype.kind == "f" else 2,
+        "blockysize": min(STRIP_ROWS, like.sizes[Y]),
+    }
     if first_row == 0:
         path.parent.mkdir(parents=True, exist_ok=True)
     with rasterio.open(path, "r+") if first_row else rasterio.open(path, "w", **profile) as raster:

@@ -87,10 +87,16 @@ def to_lonlat(values: np.ndarray, frame: Frame, grid: LonLatGrid, *, resampling:
     out = np.full((source.shape[0], *grid.shape), fill, dtype=values.dtype)
     corner = (frame.x[0] - frame.pixel / 2, frame.y[0] + frame.pixel / 2)
     reproject(
-        source, out, src_transform=_transform(*corner, frame.pixel), src_crs=f"EPSG:{EPSG}",
-        dst_transform=_transform(grid.west, grid.north, grid.step), dst_crs="EPSG:4326",
-        src_nodata=fill, dst_nodata=fill, resampling=Resampling[resampling],
-    )  # fmt: skip
+        source,
+        out,
+        src_transform=_transform(*corner, frame.pixel),
+        src_crs=f"EPSG:{EPSG}",
+        dst_transform=_transform(grid.west, grid.north, grid.step),
+        dst_crs="EPSG:4326",
+        src_nodata=fill,
+        dst_nodata=fill,
+        resampling=Resampling[resampling],
+    )
     return out.reshape(*lead, *grid.shape)
 
 

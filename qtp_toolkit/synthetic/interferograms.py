@@ -203,9 +203,11 @@ def interferograms(truth: xr.Dataset) -> xr.Dataset:
     }
     stamps = dates().values.astype("datetime64[ns]")
     coords = {
-        "reference": ("pair", stamps[table["first"]]), "secondary": ("pair", stamps[table["second"]]),
-        "y": truth["y"].values, "x": truth["x"].values,
-    }  # fmt: skip
+        "reference": ("pair", stamps[table["first"]]),
+        "secondary": ("pair", stamps[table["second"]]),
+        "y": truth["y"].values,
+        "x": truth["x"].values,
+    }
     out = {
         name: describe(xr.DataArray(a, dims=("pair", "y", "x"), coords=coords), name, provenance_note=SYNTHETIC)
         for name, a in arrays.items()

@@ -33,10 +33,13 @@ def slc_pair(seed: int) -> xr.Dataset:
     second = (coherence * first + np.sqrt(1.0 - coherence**2) * other) * np.exp(-1j * phase)
     brightness = 1.0 + 0.5 * np.square(np.sin(3 * line) * np.cos(2 * sample))
     arrays = {
-        "reference_real": brightness * first.real, "reference_imag": brightness * first.imag,
-        "secondary_real": brightness * second.real, "secondary_imag": brightness * second.imag,
-        "phase": phase, "coherence": coherence,
-    }  # fmt: skip
+        "reference_real": brightness * first.real,
+        "reference_imag": brightness * first.imag,
+        "secondary_real": brightness * second.real,
+        "secondary_imag": brightness * second.imag,
+        "phase": phase,
+        "coherence": coherence,
+    }
     coords = {"y": np.arange(LINES, dtype=float), "x": np.arange(SAMPLES, dtype=float)}
     ds = xr.Dataset({name: (("y", "x"), values.astype(np.float32)) for name, values in arrays.items()}, coords)
     for name in ds.data_vars:

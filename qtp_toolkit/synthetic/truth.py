@@ -203,10 +203,16 @@ def _label(arrays: dict[str, np.ndarray | da.Array], frame: Frame) -> xr.Dataset
         out, coords={"time": acquisition_dates().values.astype("datetime64[ns]"), "y": frame.y, "x": frame.x}
     )
     ds.attrs = {
-        "size": frame.size, "seed": frame.seed, "without": ",".join(frame.without), "first_row": frame.rows[0],
-        "first_column": frame.columns[0], "reference_date": places.REFERENCE_DATE,
-        "reference_longitude": places.REFERENCE_POINT[0], "reference_latitude": places.REFERENCE_POINT[1], **note,
-    }  # fmt: skip
+        "size": frame.size,
+        "seed": frame.seed,
+        "without": ",".join(frame.without),
+        "first_row": frame.rows[0],
+        "first_column": frame.columns[0],
+        "reference_date": places.REFERENCE_DATE,
+        "reference_longitude": places.REFERENCE_POINT[0],
+        "reference_latitude": places.REFERENCE_POINT[1],
+        **note,
+    }
     return ds.rio.write_crs(EPSG)
 
 
@@ -215,9 +221,11 @@ def frame_of(truth: xr.Dataset) -> Frame:
     missing = [key for key in ("size", "seed", "first_row", "first_column") if key not in truth.attrs]
     if missing:
         raise QtpDataError(
-            "this is not the truth of a scene", expected="attributes of synthetic.scene", found=f"without {missing}",
+            "this is not the truth of a scene",
+            expected="attributes of synthetic.scene",
+            found=f"without {missing}",
             hint="Pass what scene() returned.",
-        )  # fmt: skip
+        )
     without = tuple(rule for rule in truth.attrs.get("without", "").split(",") if rule)
     frame = whole_frame(truth.attrs["size"], seed=int(truth.attrs["seed"]), without=without)
     row, column = int(truth.attrs["first_row"]), int(truth.attrs["first_column"])

@@ -216,9 +216,12 @@ def _refuse_small_disk(folder: Path, size: str) -> None:
     needed, free = _BYTES_PER_PIXEL * height * width, shutil.disk_usage(folder).free
     if free < needed:
         raise QtpDataError(
-            "The disk is too small for the scene", path=folder, expected=f"{needed / 1e9:.1f} GB free",
-            found=f"{free / 1e9:.1f} GB", hint="Set QTP_DATA to a folder on a larger disk.",
-        )  # fmt: skip
+            "The disk is too small for the scene",
+            path=folder,
+            expected=f"{needed / 1e9:.1f} GB free",
+            found=f"{free / 1e9:.1f} GB",
+            hint="Set QTP_DATA to a folder on a larger disk.",
+        )
 
 
 @contextlib.contextmanager

@@ -101,9 +101,11 @@ def test_mexico_triplets_close_to_whole_cycles(catalog):
     dates = sorted({date for pair in pairs for date in pair})
     loops = [
         pairs[a, b] + pairs[b, c] - pairs[a, c]
-        for a in dates for b in dates for c in dates
+        for a in dates
+        for b in dates
+        for c in dates
         if (a, b) in pairs and (b, c) in pairs and (a, c) in pairs
-    ]  # fmt: skip
+    ]
     assert len(loops) == 24
     spread = [np.nanstd(loop - np.nanmedian(loop)) for loop in loops]
     assert np.median(spread) < 1.2

@@ -112,9 +112,12 @@ def istria(real_data):
     length = np.minimum(8, (pd.Timestamp(2009, 1, 1) - start).days)
     times = start + pd.to_timedelta((length - 1) / 2, unit="D")
     return xr.DataArray(
-        table[columns].to_numpy(dtype="f4").T, dims=("time", "cell"), coords={"time": times}, name="lst",
+        table[columns].to_numpy(dtype="f4").T,
+        dims=("time", "cell"),
+        coords={"time": times},
+        name="lst",
         attrs={"units": "degC"},
-    )  # fmt: skip
+    )
 
 
 def test_istria_gap_fill_of_hidden_values(istria):

@@ -12,7 +12,7 @@ import xarray as xr
 from common import cpu, in_child, peak_memory, row, wall
 
 from qtp_toolkit import inversion, network
-from qtp_toolkit.kernels.elimination import make_plan
+from qtp_toolkit.inversion.kernels.elimination import make_plan
 
 PIXELS = 20_480
 EPSILONS = tuple(np.geomspace(0.5, 0.05, 3))

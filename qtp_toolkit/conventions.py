@@ -1,7 +1,7 @@
 """Names, units, signs and errors that the whole toolkit shares.
 
 One table, :data:`VARIABLES`, says what every quantity is called, its unit and its sign; :func:`describe` stamps it
-onto results, :func:`require` checks it on inputs. Nothing else in the package types a unit string.
+onto results, :func:`require` checks it on inputs. Other modules name quantities, not units.
 
 Signs and units, stated once: displacement in mm, positive toward the satellite (uplift); rate in mm/yr; phase in rad
 with ``phase = -(4 pi / wavelength) * displacement``; temperature in degC; degree days in ``degC d``; conductivity in
@@ -13,12 +13,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from qtp_toolkit._errors import MissingSourceError, QtpDataError  # noqa: F401  (imported from here)
+from qtp_toolkit._variables import VARIABLES
+from qtp_toolkit.kernels import reasons
 
 TIME, Y, X, PAIR = "time", "y", "x", "pair"
 REFERENCE, SECONDARY = "reference", "secondary"
@@ -35,131 +36,68 @@ LATENT_HEAT_OF_FUSION = 3.34e5
 """Latent heat of fusion of ice in J kg-1."""
 
 REASONS = {
-    0: "ok",
-    1: "never thaws",
-    2: "never freezes",
-    3: "ill-conditioned",
-    4: "too few observations",
-    5: "no land surface temperature",
-    6: "not connected to the reference date",
-    7: "masked",
-    8: "gap longer than accepted",
+    reasons.OK: "ok",
+    reasons.NEVER_THAWS: "never thaws",
+    reasons.NEVER_FREEZES: "never freezes",
+    reasons.ILL_CONDITIONED: "ill-conditioned",
+    reasons.TOO_FEW: "too few observations",
+    reasons.NO_TEMPERATURE: "no land surface temperature",
+    reasons.NOT_CONNECTED: "not connected to the reference date",
+    reasons.MASKED: "masked",
+    reasons.LONG_GAP: "gap longer than accepted",
 }
 """Why a pixel is NaN; the codes of every ``reason`` layer (uint8)."""
 
-SYNTHETIC = "synthetic scene"
-"""Value of the attribute ``provenance_note`` on everything made from the embedded scene; figures print it."""
+NOTE, SYNTHETIC = "provenance_note", "synthetic scene"
+"""Attribute on everything made from the embedded scene, and its value; figures print it."""
 
 
-class Variable(NamedTuple):
-    """One row of the variable table."""
+def provenance(*objects: xr.DataArray | xr.Dataset | None) -> dict[str, str]:
+    """Attributes that say where data come from, as the first of ``objects`` has them; results carry them on.
 
-    units: str
-    long_name: str
-    standard_name: str | None = None
+    Only the note of a synthetic source is carried: citation and files are of one source, not of what is computed from
+    several. A Dataset has the note itself or on one of its variables.
 
-
-VARIABLES: dict[str, Variable] = {
-    # land surface temperature and seasons
-    "lst": Variable("degC", "mean daily land surface temperature", "surface_temperature"),
-    "terra_day": Variable("degC", "Terra daytime land surface temperature", "surface_temperature"),
-    "terra_night": Variable("degC", "Terra night-time land surface temperature", "surface_temperature"),
-    "aqua_day": Variable("degC", "Aqua daytime land surface temperature", "surface_temperature"),
-    "aqua_night": Variable("degC", "Aqua night-time land surface temperature", "surface_temperature"),
-    "qc": Variable("1", "MODIS quality control byte"),
-    "thaw_onset": Variable("day of year", "thaw onset"),
-    "freeze_onset": Variable("day of year", "freeze onset"),
-    "thaw_onset_std": Variable("d", "interannual standard deviation of the thaw onset"),
-    "freeze_onset_std": Variable("d", "interannual standard deviation of the freeze onset"),
-    "addt": Variable("degC d", "accumulated degree days of thaw"),
-    "addf": Variable("degC d", "accumulated degree days of freeze"),
-    "addt_max": Variable("degC d", "largest seasonal sum of degree days of thaw"),
-    "addf_max": Variable("degC d", "largest seasonal sum of degree days of freeze"),
-    "ddt": Variable("degC d", "annual degree days of thawing"),
-    "ddf": Variable("degC d", "annual degree days of freezing"),
-    "ddt_max": Variable("degC d", "maximum degree days of thawing"),
-    "ddf_max": Variable("degC d", "maximum degree days of freezing"),
-    "ddt_ddf_ratio": Variable("1", "ratio of thawing to freezing degree days"),
-    "mean_annual_temperature": Variable("degC", "mean annual temperature"),
-    "permafrost_year": Variable("1", "number of the permafrost year, from thaw onset to thaw onset"),
-    # soil
-    "bulk_density": Variable("kg m-3", "soil bulk density"),
-    "sand": Variable("1", "sand mass fraction"),
-    "quartz": Variable("1", "quartz fraction of the soil solids"),
-    "porosity": Variable("1", "soil porosity"),
-    "water_content": Variable("1", "volumetric water content of the active layer"),
-    "saturation": Variable("1", "degree of saturation"),
-    "conductivity_thawed": Variable("W m-1 K-1", "thermal conductivity of the thawed soil"),
-    "conductivity_frozen": Variable("W m-1 K-1", "thermal conductivity of the frozen soil"),
-    "conductivity_ratio": Variable("1", "ratio of frozen to thawed thermal conductivity"),
-    # interferograms
-    "phase": Variable("rad", "unwrapped interferometric phase"),
-    "wrapped_phase": Variable("rad", "wrapped interferometric phase"),
-    "coherence": Variable("1", "interferometric coherence"),
-    "closure_phase": Variable("rad", "closure phase of the triplet"),
-    "temporal_coherence": Variable("1", "temporal coherence of the network inversion"),
-    "phase_std": Variable("rad", "standard deviation of the phase at the date"),
-    "overruled": Variable("1", "number of pairs that the others overrule by more than half a cycle"),
-    "last_step": Variable("rad", "largest change of a date by the last reweighting"),
-    "groups": Variable("1", "number of groups of dates that valid pairs connect"),
-    "redundancy": Variable("1", "number of valid pairs beyond those that the dates need"),
-    "misfit": Variable("rad", "root-mean-square residual of the pair"),
-    "overruled_share": Variable("1", "share of pixels where the pair is off by more than half a cycle"),
-    "closure_errors": Variable("1", "number of triplets that do not close by whole cycles"),
-    "closure_error_share": Variable("1", "share of the pair's triplets that do not close by whole cycles"),
-    "tropospheric_phase": Variable("rad", "tropospheric delay phase in the line of sight"),
-    "incidence": Variable("degree", "incidence angle"),
-    "perpendicular_baseline": Variable("m", "perpendicular baseline"),
-    # deformation
-    "displacement": Variable("mm", "line-of-sight displacement, positive toward the satellite"),
-    "linear_index": Variable("1", "linear index L of the deformation model"),
-    "composite_index": Variable("degC0.5 d0.5", "composite freeze-thaw index I"),
-    "linear_rate": Variable("mm/yr", "line-of-sight linear deformation rate"),
-    "linear_rate_std": Variable("mm/yr", "standard deviation of the linear deformation rate"),
-    "seasonal_amplitude": Variable("mm", "line-of-sight seasonal deformation amplitude, peak to trough"),
-    "seasonal_amplitude_std": Variable("mm", "standard deviation of the seasonal deformation amplitude"),
-    "seasonal_coefficient": Variable("mm degC-0.5 d-0.5", "seasonal deformation coefficient"),
-    "intercept": Variable("mm", "intercept of the deformation model"),
-    "rms": Variable("mm", "root-mean-square residual of the deformation model"),
-    "reason": Variable("1", "reason code, 0 where valid"),
-    # environment
-    "elevation": Variable("m", "elevation", "surface_altitude"),
-    "slope": Variable("degree", "terrain slope angle"),
-    "aspect": Variable("degree", "downslope aspect, clockwise from north"),
-    "northness": Variable("1", "cosine of the aspect"),
-    "longitude": Variable("degrees_east", "longitude", "longitude"),
-    "latitude": Variable("degrees_north", "latitude", "latitude"),
-    "magt": Variable("degC", "mean annual ground temperature"),
-    "ndvi": Variable("1", "normalized difference vegetation index"),
-    "vegetation": Variable("1", "vegetation class"),
-    "permafrost": Variable("1", "permafrost class"),
-    "ground_ice": Variable("1", "volumetric ground ice content of the upper 5 m"),
-    "active_layer_thickness": Variable("m", "active layer thickness"),
-    "mean_water_content": Variable("1", "depth-weighted mean volumetric water content of the active layer"),
-    "alt_calibrated": Variable("m", "active layer thickness calibrated by water content"),
-    "soil_temperature": Variable("degC", "soil temperature"),
-    # geographical detector
-    "q": Variable("1", "q statistic of the geographical detector"),
-    "p": Variable("1", "p value"),
-    "n": Variable("1", "number of samples"),
-    "dropped": Variable("1", "samples without value or without stratum"),
-    "strata": Variable("1", "number of strata that hold samples"),
-    "min_stratum": Variable("1", "samples of the smallest stratum"),
-    "q_first": Variable("1", "q statistic of the first factor on the joint sample"),
-    "q_second": Variable("1", "q statistic of the second factor on the joint sample"),
-    "interaction": Variable("1", "kind of interaction of two factors"),
-    "q_null": Variable("1", "q statistic of maps with the same spatial correlation"),
-    "p_holm": Variable("1", "p value, Holm-corrected for all pairs"),
-    "f_ratio": Variable("1", "ratio of the variances within strata"),
-    "t": Variable("1", "Welch t statistic"),
-    "degrees_of_freedom": Variable("1", "degrees of freedom"),
-    "count": Variable("1", "number of values"),
-    "along": Variable("m", "distance along the line"),
-    "across": Variable("m", "distance from the line, positive to its left"),
-}
+    >>> provenance(xr.DataArray(0.0), xr.DataArray(0.0, attrs={"provenance_note": SYNTHETIC, "units": "mm"}))
+    {'provenance_note': 'synthetic scene'}
+    """
+    for obj in objects:
+        parts = [obj, *obj.data_vars.values()] if isinstance(obj, xr.Dataset) else [obj]
+        for part in parts:
+            note = getattr(part, "attrs", {}).get(NOTE)
+            if note:
+                return {NOTE: note}
+    return {}
 
 
-def describe(da: xr.DataArray, name: str, **attrs: object) -> xr.DataArray:
+def carry_provenance(ds: xr.Dataset, *like: xr.DataArray | xr.Dataset | None) -> xr.Dataset:
+    """Mark a Dataset and each of its variables as coming from ``like``; those that have a note of their own keep it.
+
+    Not ``ds.map(xr.DataArray.assign_attrs, ...)``: xarray puts the old attributes back after the map.
+
+    Parameters
+    ----------
+    ds : xarray.Dataset
+        Not modified.
+    *like : xarray.DataArray or xarray.Dataset
+        Sources, see :func:`provenance`.
+
+    Returns
+    -------
+    xarray.Dataset
+        Same values, lazy if the input is lazy.
+    """
+    marks = provenance(*like)
+    return ds.assign({name: da.assign_attrs(marks | da.attrs) for name, da in ds.data_vars.items()}).assign_attrs(marks)
+
+
+def describe(
+    da: xr.DataArray,
+    name: str,
+    *,
+    like: xr.DataArray | xr.Dataset | tuple[xr.DataArray | xr.Dataset | None, ...] = (),
+    **attrs: object,
+) -> xr.DataArray:
     """Name a result and give it the units and long name of the variable table.
 
     The last line of every public function that returns a physical quantity: xarray carries attributes through
@@ -171,18 +109,26 @@ def describe(da: xr.DataArray, name: str, **attrs: object) -> xr.DataArray:
         The result, any dims. Not modified.
     name : str
         A key of :data:`VARIABLES`.
+    like : xarray.DataArray, xarray.Dataset or a tuple of them
+        What the result was made from: its :func:`provenance` is carried on.
     **attrs
         Further attributes to keep with the result.
 
     Returns
     -------
     xarray.DataArray
-        Same values and dims, lazy if the input is lazy; attributes are exactly those of the table plus ``attrs``.
+        Same values and dims, lazy if the input is lazy; attributes are those of the table, ``attrs`` and the
+        provenance, nothing else.
+
+    Examples
+    --------
+    >>> rate = xr.DataArray([-5.0], dims="x", attrs={"units": "m", "provenance_note": SYNTHETIC})
+    >>> describe(1000 * rate, "linear_rate", like=rate).attrs["units"]
+    'mm/yr'
     """
-    row = VARIABLES[name]
-    table = {key: value for key, value in row._asdict().items() if value is not None}
     out = da.rename(name)
-    out.attrs = {**table, **attrs}
+    marks = provenance(*like) if isinstance(like, tuple) else provenance(like)
+    out.attrs = {**VARIABLES[name].attrs, **marks, **attrs}
     return out
 
 
@@ -282,13 +228,13 @@ def phase_to_displacement(phase: xr.DataArray, *, wavelength: float = SENTINEL1_
         Same dims, mm, lazy if the input is lazy.
     """
     require(phase, units="rad")
-    return describe(phase * (-_mm_per_rad(wavelength)), "displacement", **_provenance(phase))
+    return describe(phase * (-_mm_per_rad(wavelength)), "displacement", like=phase)
 
 
 def displacement_to_phase(displacement: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> xr.DataArray:
     """Phase (rad) of a line-of-sight displacement (mm, uplift positive); see :func:`phase_to_displacement`."""
     require(displacement, units="mm")
-    return describe(displacement * (-1.0 / _mm_per_rad(wavelength)), "phase", **_provenance(displacement))
+    return describe(displacement * (-1.0 / _mm_per_rad(wavelength)), "phase", like=displacement)
 
 
 def to_vertical(displacement: xr.DataArray, incidence: xr.DataArray) -> xr.DataArray:
@@ -321,7 +267,3 @@ def _mm_per_rad(wavelength: float) -> float:
             "wavelength is not in meters", expected="0.01 to 1 m", found=wavelength, hint="Sentinel-1 is 0.05546576 m."
         )
     return 1000.0 * wavelength / (4.0 * np.pi)
-
-
-def _provenance(da: xr.DataArray) -> dict[str, object]:
-    return {key: da.attrs[key] for key in ("provenance_note",) if key in da.attrs}

@@ -12,7 +12,7 @@ from pyproj import Transformer
 
 from qtp_toolkit import correct
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.kernels import delay
+from qtp_toolkit.correct.kernels import delay
 
 WAVELENGTH = 0.05546576
 LEVELS = np.array([200.0, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 750, 800, 850, 900, 950, 1000])

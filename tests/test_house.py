@@ -72,8 +72,9 @@ def test_a_source_file_keeps_the_house_rules(path):
 def test_kernels_pickle_and_start_no_threads_of_their_own():
     """Workers get them by pickle; as many run at once as dask has threads."""
     found = 0
-    for path in sorted((PACKAGE / "kernels").glob("[!_]*.py")):
-        module = importlib.import_module(f"qtp_toolkit.kernels.{path.stem}")
+    for path in sorted(PACKAGE.glob("**/kernels/[!_]*.py")):
+        room = ".".join(path.relative_to(PACKAGE).parent.parts)
+        module = importlib.import_module(f"qtp_toolkit.{room}.{path.stem}")
         own = [obj for name, obj in vars(module).items() if name[0] != "_" and obj.__class__.__name__ != "_Feature"]
         for function in (f for f in own if callable(f) and getattr(f, "__module__", "") == module.__name__):
             assert pickle.loads(pickle.dumps(function)) is function, function

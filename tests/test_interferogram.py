@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from qtp_toolkit import interferogram
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, phase_to_displacement
-from qtp_toolkit.kernels import spectral
+from qtp_toolkit.interferogram.kernels import spectral
 
 
 def image(values, **attrs):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from qtp_toolkit.inversion.kernels.elimination import make_plan, minimum_fill_order
+from qtp_toolkit.inversion.kernels.irls import invert_network
 from qtp_toolkit.kernels import pairs
-from qtp_toolkit.kernels.elimination import make_plan, minimum_fill_order
-from qtp_toolkit.kernels.irls import invert_network
 
 
 def random_graph(seed, n_dates, density):

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from plain_harmonics import dense_design, interannual_columns, robust_fit
 from plain_harmonics import fill as plain_fill
 
-from qtp_toolkit.kernels import gaps, harmonic, normal, robust, whittaker
+from qtp_toolkit.kernels.harmonic import design_matrix
+from qtp_toolkit.lst.kernels import basis as waves
+from qtp_toolkit.lst.kernels import gaps, normal, robust, whittaker
 
 DAYS = 8.0 * np.arange(46)
 TRUE = -4 + 12 * np.cos(2 * np.pi * DAYS / 368 - 3.4) + 1.5 * np.cos(4 * np.pi * DAYS / 368 + 0.5)
@@ -42,7 +44,7 @@ def noisy(rng, number, days=SIX_YEARS):
 def fit(series, days=DAYS, *, side=1, tolerance=3.0, spare=5, **terms):
     """Curve, kept points and number of fits of the compiled kernel."""
     series = np.atleast_2d(series)
-    basis = harmonic.make_basis(days, **({"period": 368.0, "harmonics": 2} | terms))
+    basis = waves.make_basis(days, **({"period": 368.0, "harmonics": 2} | terms))
     block = robust.make_block(len(series), basis.ramp.size)
     block.weight[:, basis.real] = np.isfinite(series)
     block.value[:, basis.real] = np.nan_to_num(series)
@@ -53,7 +55,7 @@ def fit(series, days=DAYS, *, side=1, tolerance=3.0, spare=5, **terms):
 
 def amplitudes(curve):
     """Amplitudes of the waves of a curve."""
-    matrix = harmonic.design_matrix(DAYS, period=368, harmonics=2)
+    matrix = design_matrix(DAYS, period=368, harmonics=2)
     found = np.linalg.lstsq(matrix, curve, rcond=None)[0]
     return found, np.hypot(found[1::2], found[2::2])
 
@@ -140,9 +142,7 @@ class TestOracle:
             series[rng.random(46) < 0.2] -= rng.uniform(5, 20)
             series[rng.random(46) < 0.2] = np.nan
             _, keep, fits = fit(series)
-            expected, count = _plain_hants(
-                series, harmonic.design_matrix(DAYS, period=368, harmonics=2), tolerance=3.0, spare=5
-            )
+            expected, count = _plain_hants(series, design_matrix(DAYS, period=368, harmonics=2), tolerance=3.0, spare=5)
             np.testing.assert_array_equal(keep[0], expected)
             assert fits[0] == count
 
@@ -173,7 +173,7 @@ class TestProperty:
 
 class TestFill:
     def fill(self, series, days=DAYS, *, period=368.0, harmonics=2, years=0, smoother=None, **options):
-        basis = harmonic.make_basis(days, period=period, harmonics=harmonics, years=years, stiffness=HIGH_PENALTY)
+        basis = waves.make_basis(days, period=period, harmonics=harmonics, years=years, stiffness=HIGH_PENALTY)
         smoother = smoother or whittaker.make_smoother(days, strength=0.0, on=False)
         rules = {"climatology": True, "side": 1, "tolerance": 3.0, "need": 10, "max_gap": np.inf}
         return gaps.fill(series, days, basis, smoother, **(rules | options))

@@ -10,8 +10,8 @@ import numba
 import numpy as np
 import pytest
 
-from qtp_toolkit.kernels import lanes
-from qtp_toolkit.kernels.lanes import LANES, aligned, load, load_at, store, store_at
+from qtp_toolkit.inversion.kernels import lanes
+from qtp_toolkit.inversion.kernels.lanes import LANES, aligned, load, load_at, store, store_at
 
 BINARY = {name: getattr(lanes, name) for name in ("larger", "smaller")}
 UNARY = {name: getattr(lanes, name) for name in ("magnitude", "lower", "root")}
@@ -61,8 +61,8 @@ def test_oracle_the_inversion_without_compiler():
     code = """
 import sys
 import numpy as np
-from qtp_toolkit.kernels.elimination import make_plan
-from qtp_toolkit.kernels.irls import invert_network
+from qtp_toolkit.inversion.kernels.elimination import make_plan
+from qtp_toolkit.inversion.kernels.irls import invert_network
 first, second = np.triu_indices(5, 1)
 observed = np.random.default_rng(3).normal(0, 2, (10, 33))
 observed[4, 5] = np.nan

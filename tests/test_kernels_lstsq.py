@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qtp_toolkit.kernels import decompose, lstsq
+from qtp_toolkit.kernels import lstsq
+from qtp_toolkit.pecm.kernels import decompose
 
 
 def design(rng, pixels=12, n=40, k=3):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from qtp_toolkit.kernels import motion
+from qtp_toolkit.synthetic.kernels import motion
 
 DAYS = np.arange(3 * 365)
 NEW_YEAR = np.array([0, 365, 730])

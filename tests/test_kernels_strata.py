@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from qtp_toolkit.kernels import strata, surrogate
-from qtp_toolkit.kernels.moments import factor_tables, pair_layout, pair_tables
+from qtp_toolkit.geodetector import _significance as surrogate
+from qtp_toolkit.geodetector.kernels.moments import factor_tables, pair_layout, pair_tables
+from qtp_toolkit.kernels import strata
 
 FIBONACCI = np.array([1, 2, 2, 3, 5, 8, 13, 21, 34, 55.0])
 

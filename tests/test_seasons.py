@@ -497,7 +497,7 @@ def test_blocks_do_not_change_sums(monkeypatch, rng):
     da = series(np.tile(case(), 2)[:, None] + rng.normal(0, 2, (730, 9)))
     thaw, freeze = onset(130.2), onset(282.3, "freeze_onset")
     whole = seasons.degree_days(da, thaw, freeze)
-    monkeypatch.setattr("qtp_toolkit.kernels.accumulate.BLOCK", 2)
+    monkeypatch.setattr("qtp_toolkit.seasons.kernels.degree_days.BLOCK", 2)
     xr.testing.assert_equal(whole, seasons.degree_days(da, thaw, freeze))
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from qtp_toolkit import grid, validation
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.kernels import blocks
+from qtp_toolkit.validation.kernels import averages
 
 ALT = [1.5, 2.0, 2.4, 3.0, 1.8]
 WATER = [0.40, 0.30, 0.22, 0.20, 0.35]
@@ -40,7 +40,7 @@ def lonlat_of(da, x, y):
 
 def test_weighted_mean_of_the_vector():
     value, sigma = np.array([12.0, 14, 9, 30]), np.array([1.0, 2, 1, 5])
-    out = blocks.weighted_mean(value, sigma, np.ones(4), min_pixels=2)
+    out = averages.weighted_mean(value, sigma, np.ones(4), min_pixels=2)
     np.testing.assert_allclose(out, (11.222707, 0.660819, 1.772194, 4), atol=1e-6)
 
 

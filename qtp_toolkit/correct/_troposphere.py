@@ -24,7 +24,7 @@ from qtp_toolkit.conventions import (
     many_blocks,
     require,
 )
-from qtp_toolkit.kernels.delay import trilinear, zenith_delay
+from qtp_toolkit.correct.kernels.delay import trilinear, zenith_delay
 
 HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
 """Heights in m at which the delay is tabulated; linear between them (error below 0.05 mm)."""

@@ -47,7 +47,7 @@ def moments(y: xr.DataArray, codes: list[xr.DataArray], sizes: tuple[int, ...], 
 
 
 def _table(y: np.ndarray, *codes: np.ndarray, sizes: tuple[int, ...], pairs: bool) -> np.ndarray:
-    from qtp_toolkit.kernels import moments  # noqa: PLC0415  imports Numba
+    from qtp_toolkit.geodetector.kernels import moments  # noqa: PLC0415  imports Numba
 
     tables = moments.pair_tables if pairs else moments.factor_tables
     return tables(y.ravel(), np.stack([code.ravel() for code in codes]), sizes)

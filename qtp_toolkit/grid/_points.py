@@ -10,7 +10,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, describe
 from qtp_toolkit.grid._frame import LONLAT, WGS84, Grid, crs_of, pixel_size, spacing, to_crs
-from qtp_toolkit.kernels.resample import inside
+from qtp_toolkit.grid._match import inside
 
 DISTANCE = "distance"
 

@@ -10,8 +10,8 @@ import xarray as xr
 
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, describe, require
 from qtp_toolkit.inversion._weights import WEIGHTS, weight_table
+from qtp_toolkit.inversion.kernels.elimination import Plan, make_plan
 from qtp_toolkit.kernels import pairs as graph
-from qtp_toolkit.kernels.elimination import Plan, make_plan
 
 NORMS = ("l1", "wl2", "l2")
 
@@ -190,7 +190,7 @@ def _lazily(arrays: list[xr.DataArray], n_rows: int, options: dict[str, Any]) ->
 
 def _invert_block(phase: np.ndarray, coherence: np.ndarray | None = None, *, plan: Plan, **rules: Any) -> np.ndarray:
     """Pairs of a block of pixels in; phases at the dates, standard deviations and maps out, as rows."""
-    from qtp_toolkit.kernels.irls import invert_network  # noqa: PLC0415  compiles; not at import
+    from qtp_toolkit.inversion.kernels.irls import invert_network  # noqa: PLC0415  compiles; not at import
 
     observed = phase.reshape(len(phase), phase[0].size)
     gamma = None if coherence is None else _in_range(coherence.reshape(observed.shape))

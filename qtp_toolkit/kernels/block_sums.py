@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
-from qtp_toolkit.kernels.lstsq import SMALLEST_PIVOT
+from qtp_toolkit.kernels._jit import fused
+
+SMALLEST_PIVOT = 1e-12
+"""Below it, as a share of the diagonal, a column is a combination of the others."""
 
 LANES = 64
 """Pixels that are worked on together."""
 
-_jit = numba.njit(cache=True, nogil=True, fastmath={"contract", "nsz"}, error_model="numpy")
 
-
-@_jit
+@fused
 def clean(y, columns, weights):
     """Give observations with anything missing weight 0 and zeros for values, in place: (N, P), (K, N, P), (N, P)."""
     for t in range(y.shape[0]):
@@ -34,14 +34,14 @@ def clean(y, columns, weights):
                     columns[k, t, i] = 0.0
 
 
-@_jit
+@fused
 def _load(source, begin, target):
     """Copy up to ``LANES`` neighbors; what the end of the row lacks is left as it is."""
     for i in range(min(LANES, len(source) - begin)):
         target[i] = source[begin + i]
 
 
-@_jit
+@fused
 def accumulate(y, columns, weights, cells, normal, right, moments):  # noqa: PLR0917
     """Add up (C, K, K, P), (C, K, P) and ``moments`` (C, 3, P): squares of y, weights, number of observations."""
     size, number, pixels = columns.shape
@@ -75,7 +75,7 @@ def accumulate(y, columns, weights, cells, normal, right, moments):  # noqa: PLR
                         normal[c, b, a, begin + i] = products[c, a, b, i]
 
 
-@_jit
+@fused
 def _add(values, value, weight, work, products, vectors, plain):  # noqa: PLR0917
     """One observation of a block of pixels; lower triangle of the products only."""
     for i in range(LANES):
@@ -92,7 +92,7 @@ def _add(values, value, weight, work, products, vectors, plain):  # noqa: PLR091
                 products[a, b, i] += work[i] * values[b, i]
 
 
-@_jit
+@fused
 def misfit(y, columns, weights, beta, squares):
     """Weighted sum of squared residuals (P,) of the coefficients (K, P)."""
     size, number, pixels = columns.shape
@@ -114,7 +114,7 @@ def misfit(y, columns, weights, beta, squares):
             squares[begin + i] = total[i]
 
 
-@_jit
+@fused
 def replicate(normal, right, factors, out):
     """Coefficients (R, K, P) with the cells weighted by each row of ``factors`` (R, C); NaN where singular."""
     size, pixels = right.shape[1:]
@@ -131,7 +131,7 @@ def replicate(normal, right, factors, out):
                     out[r, a, begin + i] = np.nan if lost[i] > 0 else vector[a, i]
 
 
-@_jit
+@fused
 def _combine(normal, right, factors, begin, width, matrix, vector):  # noqa: PLR0917
     """Weighted sum of the cells for a block of pixels, lower triangle only."""
     matrix[:] = 0.0
@@ -147,7 +147,7 @@ def _combine(normal, right, factors, begin, width, matrix, vector):  # noqa: PLR
                         matrix[a, b, i] += f * normal[c, a, b, begin + i]
 
 
-@_jit
+@fused
 def _factor(matrix, lost, width):
     """Cholesky factor in the lower triangle (K, K, lanes), its diagonal inverted; ``lost`` marks singular ones."""
     size = matrix.shape[0]
@@ -170,7 +170,7 @@ def _factor(matrix, lost, width):
                 matrix[row, j, i] *= scale[i]
 
 
-@_jit
+@fused
 def _substitute(matrix, vector, width):
     """Solution in place of the right-hand side (K, lanes), with the factor of :func:`_factor`."""
     size = matrix.shape[0]
@@ -188,7 +188,7 @@ def _substitute(matrix, vector, width):
             vector[j, i] *= matrix[j, j, i]
 
 
-@_jit
+@fused
 def survey(y, linear, composite, years, seen, indexed, thaws, peak):  # noqa: PLR0917
     """Say whether each pixel has y, both indices, and a second one that is not 0; mean yearly maximum of it, (P,)."""
     n_years, pixels = years.max() + 1, y.shape[1]
@@ -214,7 +214,7 @@ def survey(y, linear, composite, years, seen, indexed, thaws, peak):  # noqa: PL
             peak[begin + i] = total / number if number > 0 else np.nan
 
 
-@_jit
+@fused
 def _note(linear, composite, found, highest):
     for i in range(LANES):
         known = abs(composite[i]) < np.inf

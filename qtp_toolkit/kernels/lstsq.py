@@ -12,7 +12,6 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import stdtrit
 
-SMALLEST_PIVOT = 1e-12
 ONE_SIGMA = 0.8413447460685429
 """Probability below plus one standard deviation of a normal distribution."""
 
@@ -130,6 +129,8 @@ def replicate(added: Sums, factors: np.ndarray) -> np.ndarray:
 
 def invert(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Inverse and condition number of symmetric positive definite matrices (K, K, P); NaN and inf where singular."""
+    from qtp_toolkit.kernels.block_sums import SMALLEST_PIVOT  # noqa: PLC0415  (compiles)
+
     size = len(matrix)
     length = np.sqrt(np.stack([matrix[k, k] for k in range(size)]))
     scale = np.where(length > 0, 1.0 / np.where(length > 0, length, 1.0), 0.0)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from qtp_toolkit.kernels._jit import exact
 
-@numba.njit(cache=True, nogil=True)
+
+@exact
 def float_rows(packed, out):
     """Undo the floating-point predictor (TIFF technical note 3) of 4-byte numbers.
 

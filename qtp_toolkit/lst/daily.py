@@ -9,8 +9,9 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import STATION, TIME, QtpDataError, describe, require
-from qtp_toolkit.kernels import accumulate, regression
+from qtp_toolkit.kernels import daily as kernel
 from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start, provenance
+from qtp_toolkit.lst.kernels import regression
 
 SATELLITES = {"all": OVERPASSES, "terra": OVERPASSES[:2], "aqua": OVERPASSES[2:]}
 """Choices of overpasses by name."""
@@ -217,9 +218,9 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     """
     require(daily, dims=(TIME,))
     have, want = days_since_start(daily), as_days(centers.values, daily[TIME].values[0])
-    owner = accumulate.composite_owner(have, want)
+    owner = kernel.composite_owner(have, want)
     out = xr.apply_ufunc(
-        accumulate.window_mean,
+        kernel.window_mean,
         daily,
         input_core_dims=[[TIME]],
         output_core_dims=[["_center"]],
@@ -265,8 +266,8 @@ def to_daily(lst: xr.DataArray, *, max_gap_days: float = 40.0) -> xr.DataArray:
             expected=f"at most {max_gap_days:g} d apart",
             hint="Add the granules, or raise max_gap_days.",
         )
-    stamps = accumulate.daily_stamps(times.values)
-    return _interpolate(lst, stamps.astype("datetime64[ns]"), reach=accumulate.REACH)
+    stamps = kernel.daily_stamps(times.values)
+    return _interpolate(lst, stamps.astype("datetime64[ns]"), reach=kernel.REACH)
 
 
 def at_dates(lst: xr.DataArray, dates: xr.DataArray | Sequence[np.datetime64]) -> xr.DataArray:
@@ -298,7 +299,7 @@ def _interpolate(lst: xr.DataArray, wanted: np.ndarray, *, reach: float | None) 
     have, origin = days_since_start(lst), lst[TIME].values[0]
     want = as_days(wanted, origin)
     reach = 0.5 * float(np.median(np.diff(have))) if reach is None else reach
-    left, weight = accumulate.interpolation_weights(have, want, reach=reach)
+    left, weight = kernel.interpolation_weights(have, want, reach=reach)
     if np.isnan(weight).any():
         outside = [str(day)[:10] for day in wanted[np.isnan(weight)]]
         raise QtpDataError(
@@ -310,7 +311,7 @@ def _interpolate(lst: xr.DataArray, wanted: np.ndarray, *, reach: float | None) 
             code="M28",
         )
     out = xr.apply_ufunc(
-        accumulate.interpolate,
+        kernel.interpolate,
         lst,
         input_core_dims=[[TIME]],
         output_core_dims=[["_wanted"]],

@@ -6,8 +6,8 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, VARIABLES, QtpDataError, describe, require
-from qtp_toolkit.kernels import harmonic
 from qtp_toolkit.lst.axis import days_since_start, provenance, temperatures
+from qtp_toolkit.lst.kernels.basis import Basis, make_basis
 
 SIDES = {"low": 1, "high": -1, "none": 0}
 """Sides on which outliers can be dropped: clouds are low."""
@@ -143,7 +143,7 @@ def _fill_one(da: xr.DataArray, terms: dict, rules: dict, smoother: dict) -> tup
 def _kernel(
     values: np.ndarray, *, days: np.ndarray, terms: dict, rules: dict, smoother: dict
 ) -> tuple[np.ndarray, ...]:
-    from qtp_toolkit.kernels import gaps, whittaker  # noqa: PLC0415  (compiles)
+    from qtp_toolkit.lst.kernels import gaps, whittaker  # noqa: PLC0415  (compiles)
 
     basis = _basis(days, **terms)
     unknowns = basis.columns + 3 * basis.nodes if terms["harmonics"] else 1
@@ -160,10 +160,10 @@ def _kernel(
     )
 
 
-def _basis(days: np.ndarray, *, harmonics: int, interannual: float | None, period: float) -> harmonic.Basis:
+def _basis(days: np.ndarray, *, harmonics: int, interannual: float | None, period: float) -> Basis:
     span = days[-1] - days[0]
     drifts = interannual is not None and span > 1.5 * period
-    return harmonic.make_basis(
+    return make_basis(
         days,
         period=period,
         harmonics=max(harmonics, 1),

@@ -19,8 +19,8 @@ from qtp_toolkit.conventions import (
     describe,
     require,
 )
-from qtp_toolkit.kernels import decompose
 from qtp_toolkit.pecm._run import described, one_of, provenance, run, same_dates, spread
+from qtp_toolkit.pecm.kernels import decompose
 
 RESULTS = (
     "linear_rate", "seasonal_amplitude", "linear_rate_std", "seasonal_amplitude_std", "seasonal_coefficient",

@@ -202,7 +202,7 @@ def _adjustments(closed: xr.Dataset, note: dict) -> dict[str, xr.DataArray]:
 
 
 def _under(*arrays, clip):
-    from qtp_toolkit.kernels import index_rows  # noqa: PLC0415  (compiles)
+    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
 
     return index_rows.composite_under(*arrays, clip=clip)
 

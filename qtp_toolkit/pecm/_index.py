@@ -268,20 +268,20 @@ def _calendar(thaw, freeze, *, elapsed):
 
 
 def _counted(thaw, freeze, **axes):
-    from qtp_toolkit.kernels import index_rows  # noqa: PLC0415  (compiles)
+    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
 
     return index_rows.linear(thaw, freeze, **axes)
 
 
 def _composite(at, af, ratio, *, clip):
     """Compute every value by itself; the dates may lie along any axis."""
-    from qtp_toolkit.kernels import index_rows  # noqa: PLC0415  (compiles)
+    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
 
     return index_rows.composite(at[..., None], af[..., None], np.asarray(ratio), clip=clip)[..., 0]
 
 
 def _composite_by_cycle(at, af, ratio, closed, number, *, clip):
-    from qtp_toolkit.kernels import index_rows  # noqa: PLC0415  (compiles)
+    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
 
     return index_rows.composite(at, af, np.asarray(ratio), closed, number, clip=clip)
 

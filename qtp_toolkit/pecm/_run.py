@@ -10,7 +10,8 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, describe, require
-from qtp_toolkit.kernels import decompose, lstsq
+from qtp_toolkit.kernels import lstsq
+from qtp_toolkit.pecm.kernels import decompose
 
 UNCERTAINTIES = ("year_block", "bootstrap", "formal")
 

@@ -9,8 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError
-from qtp_toolkit.kernels import accumulate
-from qtp_toolkit.kernels.onsets import Daily
+from qtp_toolkit.kernels import daily
+from qtp_toolkit.seasons.kernels.onsets import Daily
 
 MAX_GAP = 40.0
 """Days between composites that are bridged."""
@@ -49,9 +49,9 @@ def days_covered(lst: xr.DataArray) -> tuple[pd.DatetimeIndex, Daily | None]:
     steps = np.diff(times) / np.timedelta64(1, "D") if np.issubdtype(times.dtype, np.datetime64) else np.ones(1)
     if not (steps.size and (steps >= 2.0).all() and (steps <= MAX_GAP).all()):
         return daily_axis(lst), None
-    days = accumulate.daily_stamps(times)
+    days = daily.daily_stamps(times)
     have, want = ((stamps - times[0]) / np.timedelta64(1, "D") for stamps in (times, days))
-    return pd.DatetimeIndex(days), Daily(*accumulate.interpolation_weights(have, want, reach=accumulate.REACH))
+    return pd.DatetimeIndex(days), Daily(*daily.interpolation_weights(have, want, reach=daily.REACH))
 
 
 def days_of(times: pd.DatetimeIndex, wanted: pd.DatetimeIndex) -> np.ndarray:

@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, describe, require
-from qtp_toolkit.kernels import accumulate
 from qtp_toolkit.seasons._axis import daily_axis, day_index, days_of, provenance
 
 
@@ -54,6 +53,8 @@ def degree_days(
     The summation windows are not printed in the paper; these make the sums agree with the continuous integrals. The
     onset is a day of year, so in leap years it falls one date earlier after February.
     """
+    from qtp_toolkit.seasons.kernels import degree_days as kernels  # noqa: PLC0415  (compiles)
+
     require(lst_daily, dims=(TIME,), units="degC")
     for onset in (thaw_onset, freeze_onset):
         require(onset, units="day of year")
@@ -67,7 +68,7 @@ def degree_days(
     years = np.arange(times[0].year, times[-1].year + 1)
     new_year = day_index(times, [*years, years[-1] + 1], 1)
     addt, addf, number, addt_end, addf_end = xr.apply_ufunc(
-        accumulate.degree_days,
+        kernels.degree_days,
         lst_daily,
         thaw_onset,
         freeze_onset,
@@ -142,10 +143,12 @@ def annual_degree_days(
 def _yearly(
     lst: xr.DataArray, times: pd.DatetimeIndex, years: np.ndarray, month: int, *, max_missing: int, min_days: int
 ) -> tuple[xr.DataArray, xr.DataArray]:
+    from qtp_toolkit.seasons.kernels import degree_days as kernels  # noqa: PLC0415  (compiles)
+
     edges = np.clip(day_index(times, [*years, years[-1] + 1], month), 0, len(times))
     starts, stops = edges[:-1], edges[1:]
     both = xr.apply_ufunc(
-        accumulate.yearly_sums,
+        kernels.yearly_sums,
         lst,
         input_core_dims=[[TIME]],
         output_core_dims=[["year"], ["year"]],

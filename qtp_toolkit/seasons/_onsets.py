@@ -7,8 +7,8 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require
-from qtp_toolkit.kernels import onsets as kernels
 from qtp_toolkit.seasons._axis import day_index, days_covered, provenance
+from qtp_toolkit.seasons.kernels import onsets as kernels
 
 METHODS = ("smoothed", "consecutive", "cumulative")
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.kernels import tiles
-from qtp_toolkit.kernels.tiles import STEP
+from qtp_toolkit.store.kernels import tiles
+from qtp_toolkit.store.kernels.tiles import STEP
 from qtp_toolkit.store.layout import Stored
 
 SCALES = {"phase": 1e-3, "coherence": 1 / 250}

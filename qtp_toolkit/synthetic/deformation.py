@@ -68,7 +68,7 @@ def motion(frame: Frame, components: np.ndarray, ground: Fields, ratio: np.ndarr
     Motion
         Onsets (years, ny, nx) day of year; degree days (years, ny, nx) degC d; displacement (dates, ny, nx) in mm.
     """
-    from qtp_toolkit.kernels import motion as kernel  # noqa: PLC0415  imports Numba
+    from qtp_toolkit.synthetic.kernels import motion as kernel  # noqa: PLC0415  imports Numba
 
     size, years = frame.shape[0] * frame.shape[1], len(YEARS)
     single = (ratio, ground.seasonal_amplitude, ground.ice_rate, ground.tectonic_rate)

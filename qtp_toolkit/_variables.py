@@ -1,0 +1,131 @@
+"""The one table of quantities: names, units, signs, physical ranges, usual fill values."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+FRACTION = (0.0, 1.0)
+USUAL_FILLS = (-32768.0, -32767.0, -9999.0, -99999.0, 65535.0, 32767.0, 255.0)
+"""What files write for "no data" without saying so."""
+
+
+class Variable(NamedTuple):
+    """One row of the variable table."""
+
+    units: str
+    long_name: str
+    standard_name: str | None = None
+    valid: tuple[float, float] | None = None
+    """Smallest and largest value that nature allows; None: not checked."""
+    fault: str = "M11"
+    """Fault of docs/faults.md if a source leaves that range as a whole."""
+    fills: tuple[float, ...] = USUAL_FILLS
+    """Values that stand for "no data" in files that do not say so; they count as such only outside ``valid``."""
+
+    @property
+    def attrs(self) -> dict[str, str]:
+        """Attributes of an array that holds this quantity."""
+        named = {"units": self.units, "long_name": self.long_name, "standard_name": self.standard_name}
+        return {key: value for key, value in named.items() if value is not None}
+
+
+VARIABLES: dict[str, Variable] = {
+    # land surface temperature and seasons
+    "lst": Variable("degC", "mean daily land surface temperature", "surface_temperature"),
+    "terra_day": Variable("degC", "Terra daytime land surface temperature", "surface_temperature"),
+    "terra_night": Variable("degC", "Terra night-time land surface temperature", "surface_temperature"),
+    "aqua_day": Variable("degC", "Aqua daytime land surface temperature", "surface_temperature"),
+    "aqua_night": Variable("degC", "Aqua night-time land surface temperature", "surface_temperature"),
+    "qc": Variable("1", "MODIS quality control byte"),
+    "thaw_onset": Variable("day of year", "thaw onset"),
+    "freeze_onset": Variable("day of year", "freeze onset"),
+    "thaw_onset_std": Variable("d", "interannual standard deviation of the thaw onset"),
+    "freeze_onset_std": Variable("d", "interannual standard deviation of the freeze onset"),
+    "addt": Variable("degC d", "accumulated degree days of thaw"),
+    "addf": Variable("degC d", "accumulated degree days of freeze"),
+    "addt_max": Variable("degC d", "largest seasonal sum of degree days of thaw"),
+    "addf_max": Variable("degC d", "largest seasonal sum of degree days of freeze"),
+    "ddt": Variable("degC d", "annual degree days of thawing"),
+    "ddf": Variable("degC d", "annual degree days of freezing"),
+    "ddt_max": Variable("degC d", "maximum degree days of thawing"),
+    "ddf_max": Variable("degC d", "maximum degree days of freezing"),
+    "ddt_ddf_ratio": Variable("1", "ratio of thawing to freezing degree days"),
+    "mean_annual_temperature": Variable("degC", "mean annual temperature"),
+    "permafrost_year": Variable("1", "number of the permafrost year, from thaw onset to thaw onset"),
+    # soil
+    "bulk_density": Variable(
+        "kg m-3", "soil bulk density", valid=(100.0, 2650.0), fault="S02", fills=(*USUAL_FILLS, 0.0)
+    ),
+    "sand": Variable("1", "sand mass fraction", valid=FRACTION, fault="S03"),
+    "quartz": Variable("1", "quartz fraction of the soil solids", valid=FRACTION, fault="S03"),
+    "porosity": Variable("1", "soil porosity"),
+    "water_content": Variable("1", "volumetric water content of the active layer", valid=FRACTION, fault="S03"),
+    "saturation": Variable("1", "degree of saturation"),
+    "conductivity_thawed": Variable("W m-1 K-1", "thermal conductivity of the thawed soil"),
+    "conductivity_frozen": Variable("W m-1 K-1", "thermal conductivity of the frozen soil"),
+    "conductivity_ratio": Variable("1", "ratio of frozen to thawed thermal conductivity"),
+    # interferograms
+    "phase": Variable("rad", "unwrapped interferometric phase"),
+    "wrapped_phase": Variable("rad", "wrapped interferometric phase"),
+    "coherence": Variable("1", "interferometric coherence", valid=FRACTION, fault="I04"),
+    "closure_phase": Variable("rad", "closure phase of the triplet"),
+    "temporal_coherence": Variable("1", "temporal coherence of the network inversion"),
+    "phase_std": Variable("rad", "standard deviation of the phase at the date"),
+    "overruled": Variable("1", "number of pairs that the others overrule by more than half a cycle"),
+    "last_step": Variable("rad", "largest change of a date by the last reweighting"),
+    "groups": Variable("1", "number of groups of dates that valid pairs connect"),
+    "redundancy": Variable("1", "number of valid pairs beyond those that the dates need"),
+    "misfit": Variable("rad", "root-mean-square residual of the pair"),
+    "overruled_share": Variable("1", "share of pixels where the pair is off by more than half a cycle"),
+    "closure_errors": Variable("1", "number of triplets that do not close by whole cycles"),
+    "closure_error_share": Variable("1", "share of the pair's triplets that do not close by whole cycles"),
+    "tropospheric_phase": Variable("rad", "tropospheric delay phase in the line of sight"),
+    "incidence": Variable("degree", "incidence angle", valid=(0.0, 90.0)),
+    "perpendicular_baseline": Variable("m", "perpendicular baseline"),
+    # deformation
+    "displacement": Variable("mm", "line-of-sight displacement, positive toward the satellite"),
+    "linear_index": Variable("1", "linear index L of the deformation model"),
+    "composite_index": Variable("degC0.5 d0.5", "composite freeze-thaw index I"),
+    "linear_rate": Variable("mm/yr", "line-of-sight linear deformation rate"),
+    "linear_rate_std": Variable("mm/yr", "standard deviation of the linear deformation rate"),
+    "seasonal_amplitude": Variable("mm", "line-of-sight seasonal deformation amplitude, peak to trough"),
+    "seasonal_amplitude_std": Variable("mm", "standard deviation of the seasonal deformation amplitude"),
+    "seasonal_coefficient": Variable("mm degC-0.5 d-0.5", "seasonal deformation coefficient"),
+    "intercept": Variable("mm", "intercept of the deformation model"),
+    "rms": Variable("mm", "root-mean-square residual of the deformation model"),
+    "reason": Variable("1", "reason code, 0 where valid"),
+    # environment
+    "elevation": Variable("m", "elevation", "surface_altitude", valid=(-500.0, 9000.0)),
+    "slope": Variable("degree", "terrain slope angle"),
+    "aspect": Variable("degree", "downslope aspect, clockwise from north"),
+    "northness": Variable("1", "cosine of the aspect"),
+    "longitude": Variable("degrees_east", "longitude", "longitude"),
+    "latitude": Variable("degrees_north", "latitude", "latitude"),
+    "magt": Variable("degC", "mean annual ground temperature", valid=(-40.0, 40.0)),
+    "ndvi": Variable("1", "normalized difference vegetation index", valid=(-1.0, 1.0)),
+    "vegetation": Variable("1", "vegetation class"),
+    "permafrost": Variable("1", "permafrost class"),
+    "ground_ice": Variable("1", "volumetric ground ice content of the upper 5 m", valid=FRACTION, fault="S03"),
+    "active_layer_thickness": Variable("m", "active layer thickness"),
+    "mean_water_content": Variable("1", "depth-weighted mean volumetric water content of the active layer"),
+    "alt_calibrated": Variable("m", "active layer thickness calibrated by water content"),
+    "soil_temperature": Variable("degC", "soil temperature"),
+    # geographical detector
+    "q": Variable("1", "q statistic of the geographical detector"),
+    "p": Variable("1", "p value"),
+    "n": Variable("1", "number of samples"),
+    "dropped": Variable("1", "samples without value or without stratum"),
+    "strata": Variable("1", "number of strata that hold samples"),
+    "min_stratum": Variable("1", "samples of the smallest stratum"),
+    "q_first": Variable("1", "q statistic of the first factor on the joint sample"),
+    "q_second": Variable("1", "q statistic of the second factor on the joint sample"),
+    "interaction": Variable("1", "kind of interaction of two factors"),
+    "q_null": Variable("1", "q statistic of maps with the same spatial correlation"),
+    "p_holm": Variable("1", "p value, Holm-corrected for all pairs"),
+    "f_ratio": Variable("1", "ratio of the variances within strata"),
+    "t": Variable("1", "Welch t statistic"),
+    "degrees_of_freedom": Variable("1", "degrees of freedom"),
+    "count": Variable("1", "number of values"),
+    "along": Variable("m", "distance along the line"),
+    "across": Variable("m", "distance from the line, positive to its left"),
+}

@@ -1,0 +1,1 @@
+"""Tropospheric delay on plain arrays."""

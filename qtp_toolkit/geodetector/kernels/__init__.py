@@ -1,0 +1,1 @@
+"""Moment tables of strata on plain arrays."""

@@ -1,0 +1,151 @@
+"""From two coregistered complex images to a multilooked interferogram and its coherence."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, provenance, require
+
+
+def form(reference: xr.DataArray, secondary: xr.DataArray) -> xr.DataArray:
+    """Interfere two coregistered single-look complex images: ``reference * conj(secondary)``.
+
+    A later image that is farther away (subsidence) gives positive phase, as everywhere in the toolkit.
+
+    Parameters
+    ----------
+    reference, secondary : xarray.DataArray
+        Complex, dims ``y, x``, of the earlier and the later date, on the same pixels.
+
+    Returns
+    -------
+    xarray.DataArray
+        Complex, same dims; its angle is the wrapped phase. Lazy if the input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        If an image is not complex, or the images differ in size or coordinates.
+    """
+    _check_pair(reference, secondary)
+    out = reference * np.conj(secondary)
+    return name_complex(out.transpose(*reference.dims), "interferogram", like=reference)
+
+
+def simulate(phase: xr.DataArray, coherence: xr.DataArray, *, seed: int = 0) -> xr.Dataset:
+    """Draw two single-look complex images of given phase and coherence: circular Gaussian speckle.
+
+    Parameters
+    ----------
+    phase : xarray.DataArray
+        rad, dims ``y, x``, in memory: what the interferogram of the two shows on average.
+    coherence : xarray.DataArray
+        0..1, same pixels.
+    seed : int
+
+    Returns
+    -------
+    xarray.Dataset
+        ``reference`` and ``secondary``, complex64, dims ``y, x``, of unit mean power. In memory.
+    """
+    require(phase, dims=(Y, X), units="rad")
+    require(coherence, dims=(Y, X), between=(0.0, 1.0), name="coherence")
+    draws = np.random.default_rng(seed).normal(scale=np.sqrt(0.5), size=(4, *phase.shape))
+    first, other = draws[0] + 1j * draws[1], draws[2] + 1j * draws[3]
+    gamma = coherence.transpose(*phase.dims).values
+    second = (gamma * first + np.sqrt(1 - gamma**2) * other) * np.exp(-1j * phase.values)
+    images = {"reference": first, "secondary": second}
+    out = {name: phase.copy(data=values.astype(np.complex64)) for name, values in images.items()}
+    return xr.Dataset({name: name_complex(da, name, like=phase) for name, da in out.items()})
+
+
+def multilook(image: xr.DataArray, *, looks_y: int = 6, looks_x: int = 20) -> xr.DataArray:
+    """Average blocks of pixels; of a complex interferogram, to reduce its noise.
+
+    Parameters
+    ----------
+    image : xarray.DataArray
+        Dims ``y, x``; complex or real.
+    looks_y, looks_x : int
+        Pixels along azimuth and range; the paper takes 6 and 20, about 90 m.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims ``y, x`` of whole blocks (the rest is dropped), coordinates of the block centers. NaN pixels are left
+        out of their block. Lazy if the input is lazy.
+    """
+    require(image, dims=(Y, X))
+    _check_looks(image, looks_y, looks_x)
+    out = image.coarsen({Y: looks_y, X: looks_x}, boundary="trim").mean()
+    return out.astype(image.dtype).rename(image.name).assign_attrs(image.attrs)
+
+
+def coherence(reference: xr.DataArray, secondary: xr.DataArray, *, looks_y: int = 6, looks_x: int = 20) -> xr.DataArray:
+    r"""Estimate the coherence of two images over blocks of pixels.
+
+    .. math:: \gamma = \frac{|\sum s_1 s_2^*|}{\sqrt{\sum |s_1|^2 \sum |s_2|^2}}
+
+    Parameters
+    ----------
+    reference, secondary : xarray.DataArray
+        Complex, dims ``y, x``, coregistered, flat and topographic phase removed (they would lower the estimate).
+    looks_y, looks_x : int
+        Pixels of a block.
+
+    Returns
+    -------
+    xarray.DataArray
+        0..1, float32, on the grid of :func:`multilook`. Biased high where it is low: about ``sqrt(pi / (4 L))`` for
+        incoherent images and L looks. NaN where a block has no signal. Lazy if the input is lazy.
+    """
+    _check_pair(reference, secondary)
+    _check_looks(reference, looks_y, looks_x)
+    blocks = {Y: looks_y, X: looks_x}
+    cross = np.abs((reference * np.conj(secondary)).coarsen(blocks, boundary="trim").mean())
+    power = [(np.abs(image) ** 2).coarsen(blocks, boundary="trim").mean() for image in (reference, secondary)]
+    product = power[0] * power[1]
+    out = (cross / np.sqrt(product.where(product > 0))).clip(0.0, 1.0).astype(np.float32)
+    return describe(out.transpose(*reference.dims), "coherence", like=reference)
+
+
+def _check_pair(reference: xr.DataArray, secondary: xr.DataArray) -> None:
+    for image in (reference, secondary):
+        require(image, dims=(Y, X))
+        check_complex(image)
+    same = all(reference.sizes[dim] == secondary.sizes[dim] for dim in (Y, X)) and all(
+        np.array_equal(reference[dim].values, secondary[dim].values) for dim in (Y, X)
+    )
+    if not same:
+        raise QtpDataError(
+            "the two images are not on the same pixels",
+            expected=dict(reference.sizes),
+            found=dict(secondary.sizes),
+            hint="Coregister them first.",
+            code="I06",
+        )
+
+
+def _check_looks(image: xr.DataArray, looks_y: int, looks_x: int) -> None:
+    if not (1 <= looks_y <= image.sizes[Y] and 1 <= looks_x <= image.sizes[X]):
+        raise QtpDataError(
+            "looks do not fit the image",
+            expected=f"1 to {image.sizes[Y]} and 1 to {image.sizes[X]}",
+            found=f"looks_y={looks_y}, looks_x={looks_x}",
+        )
+
+
+def check_complex(image: xr.DataArray) -> None:
+    """Refuse an image of real numbers."""
+    if image.dtype.kind != "c":
+        raise QtpDataError(
+            f"{image.name!r} is not complex", expected="complex64 or complex128", found=str(image.dtype), code="I11"
+        )
+
+
+def name_complex(out: xr.DataArray, name: str, *, like: xr.DataArray) -> xr.DataArray:
+    """Name a complex image, which has no row in the variable table."""
+    out = out.rename(name)
+    out.attrs = {"units": "1", "long_name": f"complex {name}", **provenance(like)}
+    return out

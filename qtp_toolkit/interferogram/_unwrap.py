@@ -1,0 +1,99 @@
+"""From wrapped to unwrapped phase."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, require
+from qtp_toolkit.interferogram.kernels import spectral
+
+METHODS = ("least_squares", "snaphu")
+
+
+def unwrap(
+    interferogram: xr.DataArray,
+    coherence: xr.DataArray | None = None,
+    *,
+    method: str = "least_squares",
+    looks: float = 57.0,
+) -> xr.DataArray:
+    """Unwrap an interferogram.
+
+    Parameters
+    ----------
+    interferogram : xarray.DataArray
+        Complex, or wrapped phase in rad; dims ``y, x``.
+    coherence : xarray.DataArray, optional
+        0..1, same grid: weight of the pixels. SNAPHU needs it.
+    method : {"least_squares", "snaphu"}
+        Weighted least squares of the wrapped gradients, made congruent: quick, and good where fringes are clear and
+        the area is in one piece. SNAPHU is the network-flow program of the paper (Chen and Zebker 2001): the
+        optional package ``snaphu``, free for non-commercial use.
+    looks : float
+        Effective number of looks, for SNAPHU.
+
+    Returns
+    -------
+    xarray.DataArray
+        rad, float32, dims ``y, x``; differs from the wrapped phase by whole cycles. NaN where the input is NaN. A
+        multiple of 2 pi is arbitrary: set a reference. Lazy if the input is lazy; ``y`` and ``x`` must then be one
+        chunk.
+
+    Raises
+    ------
+    QtpDataError
+        For an unknown method, or SNAPHU without its package or without coherence.
+    """
+    require(interferogram, dims=(Y, X))
+    if method not in METHODS:
+        raise QtpDataError("unknown unwrapping method", expected=f"one of {METHODS}", found=repr(method))
+    wrapped = interferogram
+    if interferogram.dtype.kind == "c":
+        wrapped = np.arctan2(interferogram.imag, interferogram.real)
+    else:
+        require(interferogram, units="rad")
+    if coherence is not None:
+        require(coherence, dims=(Y, X), between=(0.0, 1.0 + 1e-3), name="coherence")
+    weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
+    kernel = _unwrap_block if method == "least_squares" else _snaphu(coherence)
+    out = xr.apply_ufunc(
+        kernel,
+        wrapped,
+        weight,
+        input_core_dims=[[Y, X]] * 2,
+        output_core_dims=[[Y, X]],
+        vectorize=True,
+        kwargs={} if method == "least_squares" else {"looks": looks},
+        dask="parallelized",
+        output_dtypes=[np.float32],
+        keep_attrs=True,
+    )
+    return describe(out.transpose(*interferogram.dims), "phase", like=interferogram)
+
+
+def _unwrap_block(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    phase = np.where(np.isfinite(values), values, np.nan)
+    return spectral.unwrap_least_squares(phase, np.nan_to_num(weight)).astype(np.float32)
+
+
+def _snaphu(coherence: xr.DataArray | None):
+    """SNAPHU as a function of arrays, or an error that says how to get it."""
+    try:
+        import snaphu  # noqa: PLC0415  optional
+    except ImportError:
+        raise QtpDataError(
+            "the package 'snaphu' is not installed",
+            hint="Install qtp-toolkit[unwrap], or use method='least_squares'.",
+        ) from None
+    if coherence is None:
+        raise QtpDataError("SNAPHU needs the coherence", hint="Pass it as the second array.")
+
+    def run(values: np.ndarray, weight: np.ndarray, *, looks: float) -> np.ndarray:
+        hole = ~np.isfinite(values)
+        image = np.where(hole, 0, np.exp(1j * values)).astype(np.complex64)
+        gamma = np.where(hole, 0, np.nan_to_num(weight)).clip(0, 1).astype(np.float32)
+        unwrapped, _ = snaphu.unwrap(image, gamma, nlooks=looks, cost="smooth", init="mcf")
+        return np.where(hole, np.nan, unwrapped).astype(np.float32)
+
+    return run

@@ -1,0 +1,1 @@
+"""Filtering and unwrapping on plain arrays."""

@@ -1,0 +1,1 @@
+"""The L1 inversion on plain arrays: elimination order, Laplacian, lanes of pixels, reweighting."""

@@ -1,0 +1,326 @@
+"""Robust inversion of a pair network, 32 pixels side by side (Numba, compiled on first use).
+
+Iteratively reweighted least squares: every solve of ``kernels.laplacian`` starts from the residuals that the last one
+left, with weights that they set. The number of solves is fixed and the same for all pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from qtp_toolkit.inversion.kernels.elimination import Plan
+from qtp_toolkit.inversion.kernels.lanes import (
+    LANES,
+    choose,
+    larger,
+    load,
+    load_at,
+    lower,
+    magnitude,
+    smaller,
+    spread,
+    store,
+    store_at,
+)
+from qtp_toolkit.inversion.kernels.laplacian import Work, invert_factor, link, make_work, scale_variance, solve
+from qtp_toolkit.kernels._jit import exact
+
+SLAB = 128 * LANES
+"""Pixels that are brought into contiguous memory at a time, where they are not."""
+
+
+class Rules(NamedTuple):
+    """How pairs are weighted: see the parameters of :func:`invert_network`.
+
+    Solve number k has the weights ``base / clip(abs(residual), low[k], high[k])``, least squares for 1 and 1, and goes
+    ``pace[k]`` times as far as they say.
+    """
+
+    table: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    pace: np.ndarray
+    snap: bool
+    snap_table: np.ndarray
+    deviation: bool
+
+
+class Result(NamedTuple):
+    """What :func:`invert_network` returns; ``rows`` holds series, deviation and 7 rows of scratch in one array."""
+
+    rows: np.ndarray
+    series: np.ndarray
+    deviation: np.ndarray
+    temporal_coherence: np.ndarray
+    valid: np.ndarray
+    cut: np.ndarray
+    groups: np.ndarray
+    overruled: np.ndarray
+    last_step: np.ndarray
+
+
+class _Out(NamedTuple):
+    """What the kernel writes: dates by pixels (deviation: no rows if not wanted), and one row for each summary."""
+
+    series: np.ndarray
+    deviation: np.ndarray
+    summary: np.ndarray
+
+
+def invert_network(
+    phase: np.ndarray,
+    coherence: np.ndarray | None,
+    plan: Plan,
+    *,
+    table: np.ndarray,
+    epsilons: np.ndarray,
+    relaxation: float = 1.0,
+    snap_table: np.ndarray | None = None,
+    deviation: bool = False,
+) -> Result:
+    """Turn the pairs of each pixel into phases at the dates.
+
+    Parameters
+    ----------
+    phase : (pair, pixel) array
+        rad; not finite where missing. Float32 is solved in float32, everything else in float64. Read in place where the
+        pixels of a pair stand side by side, else copied by slabs.
+    coherence : (pair, pixel) array or None
+        0..1; a pair is missing where it is not finite or not above 0. None: 1.
+    plan : Plan
+    table : (n,) array
+        Weight of a pair at coherence 0, 1/(n-1), ..., 1; interpolated linearly. Two entries are the fastest.
+    epsilons : (k,) array
+        The reweightings: weight / max(abs(residual), epsilon), rad, one after the other. Empty: least squares.
+    relaxation : float
+        From 1 to below 2: the last reweighting but one, and every second before it, goes that many times as far as its
+        weighted least-squares solution. 1: none does.
+    snap_table : (n,) array, optional
+        If given, whole cycles are taken out of the residuals at the end, and one more least-squares solve is done
+        with these weights.
+    deviation : bool
+        Also find the standard deviation of each phase; costs about one and a half more solves.
+
+    Returns
+    -------
+    Result
+        ``series`` (date, pixel) in rad: zero at the ground date, NaN where a date is not connected to it through
+        valid pairs, all NaN if no date is. ``deviation`` (date, pixel) in rad, without rows if not wanted.
+        Per pixel: ``temporal_coherence`` float32; ``valid``, number of valid pairs; ``cut``, number of dates without
+        connection to the ground; ``groups``, number of groups of dates that valid pairs connect; ``overruled``, number
+        of valid pairs whose residual after the reweightings is beyond half a cycle; ``last_step``, largest change of a
+        date by the last reweighting, rad.
+    """
+    dtype = np.float32 if phase.dtype == np.float32 else np.float64
+    n_pixels, n_dates = phase.shape[1], len(plan.order)
+    rules = _rules(table, epsilons, relaxation, snap_table, deviation=deviation, dtype=dtype)
+    work = make_work(plan, dtype, covariance=deviation)
+    rows, out = _empty(n_dates, n_pixels, rules, dtype)
+    arrays = [phase] if coherence is None else [phase, coherence]
+    whole = n_pixels - n_pixels % LANES
+    if all(_in_place(a, dtype) for a in arrays):
+        _run([_full_rows(a) for a in arrays], whole, plan, rules, work, out)
+    else:
+        for begin in range(0, whole, SLAB):
+            part = slice(begin, min(begin + SLAB, whole))
+            _run_copy([a[:, part] for a in arrays], plan, rules, work, _Out(*(a[:, part] for a in out)))
+    if whole < n_pixels:
+        _run_copy([a[:, whole:] for a in arrays], plan, rules, work, _Out(*(a[:, whole:] for a in out)))
+    real, imaginary, valid, cut, groups, overruled, last_step = out.summary
+    with np.errstate(invalid="ignore", divide="ignore"):
+        agreement = (np.hypot(real, imaginary) / valid).astype(np.float32)
+    counts = (values.astype(np.int32) for values in (valid, cut, groups, overruled))
+    return Result(rows, out.series, out.deviation, agreement, *counts, last_step.copy())
+
+
+def _rules(table, epsilons, relaxation, snap_table, *, deviation, dtype) -> Rules:
+    eps = np.asarray(epsilons, dtype=np.float64)
+    low, high = np.concatenate([[1.0], eps]), np.concatenate([[1.0], np.full(len(eps), np.inf)])
+    pace = np.ones(1 + len(eps))
+    pace[len(eps) - 1 : 0 : -2] = relaxation
+    snap = snap_table is not None
+    tables = [np.asarray(t).astype(dtype) for t in (table, snap_table if snap else table)]
+    numbers = [values.astype(dtype) for values in (low, high, pace)]
+    return Rules(tables[0], *numbers, snap, tables[1], deviation)
+
+
+def _empty(n_dates: int, n_pixels: int, rules: Rules, dtype: type) -> tuple[np.ndarray, _Out]:
+    n = n_dates * (2 if rules.deviation else 1)
+    rows = np.empty((n + 7, n_pixels), dtype)
+    return rows, _Out(rows[:n_dates], rows[n_dates:n], rows[n:])
+
+
+def _in_place(a: np.ndarray, dtype: type) -> bool:
+    """Whether pixels stand side by side in memory, whatever lies between one pair and the next."""
+    size = a.dtype.itemsize
+    return a.dtype == dtype and a.strides[1] == size and a.strides[0] >= size and a.strides[0] % size == 0
+
+
+def _full_rows(a: np.ndarray) -> np.ndarray:
+    """Widen a view to the rows that it was cut from: C-ordered. Only its own columns may be read."""
+    return np.lib.stride_tricks.as_strided(a, (len(a), a.strides[0] // a.itemsize), a.strides, writeable=False)
+
+
+def _run_copy(arrays: list[np.ndarray], plan: Plan, rules: Rules, work: Work, out: _Out) -> None:
+    """Run on contiguous copies that are filled up with missing pixels to whole blocks."""
+    dtype, n_pixels = out.series.dtype, out.series.shape[1]
+    n_wide = -(-n_pixels // LANES) * LANES
+    wide = [np.full((len(a), n_wide), np.nan, dtype) for a in arrays]
+    for a, copy in zip(arrays, wide, strict=True):
+        copy[:, :n_pixels] = a
+    _, copies = _empty(len(plan.order), n_wide, rules, dtype)
+    _run(wide, n_wide, plan, rules, work, copies)
+    for mine, copy in zip(out, copies, strict=True):
+        mine[:] = copy[:, :n_pixels]
+
+
+def _run(arrays: list[np.ndarray], n_pixels: int, plan: Plan, rules: Rules, work: Work, out: _Out) -> None:  # noqa: PLR0917
+    coherence = arrays[1] if len(arrays) > 1 else np.empty((0, 0), arrays[0].dtype)
+    _solve_blocks(arrays[0], coherence, n_pixels, plan, rules, work, out)
+
+
+@exact
+def _solve_blocks(phase, coherence, n_pixels, plan, rules, work, out):  # noqa: PLR0917
+    last = len(rules.low) - 1
+    for begin in range(0, n_pixels, LANES):
+        _load(phase, coherence, begin, plan, work)
+        _look_up(rules.table, work)
+        for k in range(last + 1):
+            solve(plan, rules.low[k], rules.high[k], rules.pace[k], work)
+        _judge(begin, plan, work, out)
+        low, high = rules.low[last], rules.high[last]
+        if rules.snap:
+            _snap(work)
+            _look_up(rules.snap_table, work)
+            low, high = rules.low[0], rules.high[0]
+            solve(plan, low, high, rules.pace[0], work)
+        link(plan, work)
+        _agreement(begin, plan, work, out)
+        _store_phases(begin, plan, work.total, work.linked, out.series, out.summary)
+        if rules.deviation:
+            invert_factor(plan, work)
+            scale_variance(plan, low, high, work)
+            _store_phases(begin, plan, work.variance, work.linked, out.deviation, out.summary)
+
+
+@exact
+def _load(phase, coherence, begin, plan, work):
+    """Copy a block of pixels, pairs turned so that they run to the node that is removed later; begin at phase zero."""
+    zero, one, infinite = spread(phase, 0.0), spread(phase, 1.0), spread(phase, np.inf)
+    for v in range(len(plan.order)):
+        store(work.total, v, zero)
+    for p in range(len(plan.pair)):
+        observed, gamma = load_at(phase, plan.pair[p], begin), one
+        if len(coherence) > 0:
+            gamma = load_at(coherence, plan.pair[p], begin)
+            gamma = choose(gamma, zero, smaller(gamma, choose(infinite, gamma, one, zero)), zero)
+        finite = choose(infinite, magnitude(observed), one, zero)
+        store(work.gamma, p, choose(finite, zero, gamma, zero))
+        store(work.residual, p, choose(finite, zero, observed * spread(phase, plan.sign[p]), zero))
+
+
+@exact
+def _look_up(table, work):
+    """Weight of each pair from its coherence; zero where the pair is missing."""
+    gamma, base = work.gamma, work.base
+    zero, lowest, rise = spread(base, 0.0), spread(base, table[0]), spread(base, table[1] - table[0])
+    if len(table) > 2:
+        _interpolate(table, gamma, base)
+    for p in range(len(gamma)):
+        weight = load(base, p) if len(table) > 2 else lowest + rise * load(gamma, p)
+        store(base, p, choose(load(gamma, p), zero, weight, zero))
+
+
+@exact
+def _interpolate(table, gamma, base):
+    kind = table.dtype.type
+    scale, last = kind(len(table) - 1), len(table) - 2
+    for p in range(gamma.shape[0]):
+        for i in range(LANES):
+            position = gamma[p, i] * scale
+            k = min(int(position), last)
+            base[p, i] = table[k] + (table[k + 1] - table[k]) * (position - kind(k))
+
+
+@exact
+def _snap(work):
+    """Take whole cycles out of the residuals: unwrapping errors, once the estimate is close to the truth."""
+    residual = work.residual
+    cycle, half = spread(residual, 2 * math.pi), spread(residual, 0.5)
+    for p in range(len(residual)):
+        misfit = load(residual, p)
+        store(residual, p, misfit - cycle * lower(misfit / cycle + half))
+
+
+@exact
+def _judge(begin, plan, work, out):
+    """Count groups and overruled pairs, and measure what the last reweighting still changed.
+
+    The node of a group that is removed last passes nothing on: its pivot is zero. The ground has a group, too.
+    """
+    zero, one, half_cycle = spread(work.base, 0.0), spread(work.base, 1.0), spread(work.base, math.pi)
+    groups, overruled, change = one, zero, zero
+    for p in range(len(plan.pair)):
+        beyond = choose(magnitude(load(work.residual, p)), half_cycle, one, zero)
+        overruled = overruled + choose(load(work.base, p), zero, beyond, zero)
+    for v in range(len(plan.order) - 1):
+        change = larger(change, magnitude(load(work.step, v)))
+        groups = groups + choose(load(work.pivot, v), zero, zero, one)
+    store_at(out.summary, 4, begin, groups)
+    store_at(out.summary, 5, begin, overruled)
+    store_at(out.summary, 6, begin, change)
+
+
+@exact
+def _store_phases(begin, plan, values, linked, series, summary):  # noqa: PLR0917
+    """Write nodes as dates: NaN where they have no way to the ground, and everywhere if none but the ground has."""
+    zero, one, nan = spread(values, 0.0), spread(values, 1.0), spread(values, np.nan)
+    cut = spread(values, len(plan.order))
+    for v in range(len(plan.order)):
+        cut = cut - load(linked, v)
+    store_at(summary, 3, begin, cut)
+    some = choose(spread(values, len(plan.order) - 1.5), cut, one, zero)
+    for v in range(len(plan.order)):
+        store_at(series, plan.order[v], begin, choose(some * load(linked, v), zero, load(values, v), nan))
+
+
+@exact
+def _agreement(begin, plan, work, out):
+    """Sum exp(i residual) over the valid pairs, and count them.
+
+    Sine and cosine are series in the half angle, reduced to +-pi/2 (error below 1e-6).
+    """
+    residual, base = work.residual, work.base
+    zero, half, one, two, pi = (
+        spread(base, 0.0),
+        spread(base, 0.5),
+        spread(base, 1.0),
+        spread(base, 2.0),
+        spread(base, math.pi),
+    )
+    real, imaginary, valid = zero, zero, zero
+    for p in range(len(plan.pair)):
+        live = choose(load(base, p), zero, one, zero)
+        turns = load(residual, p) * spread(base, 0.5 / math.pi)
+        h = (turns - lower(turns + half)) * pi
+        sine, cosine = _sine_cosine(base, h)
+        real = real + live * (one - two * sine * sine)
+        imaginary = imaginary + live * two * sine * cosine * spread(base, plan.sign[p])
+        valid = valid + live
+    store_at(out.summary, 0, begin, real)
+    store_at(out.summary, 1, begin, imaginary)
+    store_at(out.summary, 2, begin, valid)
+
+
+@exact
+def _sine_cosine(like, h):
+    """Taylor series to the 11th and 10th power; ``like`` says the type of the numbers."""
+    u, one = h * h, spread(like, 1.0)
+    sine, cosine = one, one
+    for k in range(10, 0, -2):
+        sine = one - sine * u * spread(like, 1.0 / (k * (k + 1)))
+        cosine = one - cosine * u * spread(like, 1.0 / (k * (k - 1)))
+    return h * sine, cosine

@@ -1,0 +1,1 @@
+"""The indices of the deformation model and its least squares, on plain arrays."""

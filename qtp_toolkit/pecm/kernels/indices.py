@@ -1,0 +1,211 @@
+"""Linear and composite index of many pixels, and degree days of coarse pixels under fine ones (Numba, on first use).
+
+Arrays are (pixels, dates): a pixel's dates lie side by side in memory, as the innermost loops want them.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from qtp_toolkit.kernels._jit import fused
+
+SLAB = 2**19
+"""Values of one array that a pass holds in memory (4 MB)."""
+CLIPS = ("frozen", "printed", "none")
+"""Below zero, above zero (the letter of the text), or not at all."""
+
+
+def linear(
+    thaw: np.ndarray, freeze: np.ndarray, *, day: np.ndarray, cycle: np.ndarray, before: np.ndarray, year_days: float
+) -> np.ndarray:
+    """Linear index (..., T) of pixels with the given onsets (...).
+
+    Parameters
+    ----------
+    thaw, freeze : ndarray (...)
+        Day of year.
+    day, cycle, before : ndarray (T,)
+        Day of year of each date, years after the first, and length of the year before.
+    year_days : float
+        What the days of a thaw season are divided by (the letter of Eq. 3); 0 for the length of the season itself.
+    """
+    thaw, freeze = np.broadcast_arrays(thaw, freeze)
+    out = np.empty((thaw.size, len(day)))
+    flat = [np.ascontiguousarray(a, dtype=np.float64).ravel() for a in (thaw, freeze, day, cycle, before)]
+    _linear(*flat, float(year_days), out)
+    return out.reshape(*thaw.shape, len(day))
+
+
+@fused
+def _linear(thaw, freeze, day, cycle, before, year_days, out):  # noqa: PLR0917
+    for p in range(len(thaw)):
+        length = freeze[p] - thaw[p]
+        if not 0.0 < length <= 365.0:
+            out[p] = np.nan
+            continue
+        unit = year_days if year_days > 0.0 else length
+        for t in range(len(day)):
+            # Days since the thaw onset of this year, and since the one of the year before.
+            this, last = day[t] - thaw[p], day[t] + before[t] - thaw[p]
+            done = 1.0 if this > length else max(this, 0.0) / unit
+            open_ = 1.0 - last / unit if last < length and cycle[t] > 0.0 else 0.0
+            out[p, t] = max(cycle[t] + done - open_, 0.0)
+
+
+def composite(
+    at: np.ndarray,
+    af: np.ndarray,
+    ratio: np.ndarray,
+    closed: np.ndarray | None = None,
+    number: np.ndarray | None = None,
+    *,
+    clip: str,
+) -> np.ndarray:
+    """Composite index (..., T), in the type of the degree days.
+
+    Parameters
+    ----------
+    at, af : ndarray (..., T)
+        Degree days of thaw and of freeze.
+    ratio : ndarray (...)
+        Conductivity ratio; NaN where not positive.
+    closed : ndarray (..., C), optional
+        Ratio of each cycle.
+    number : ndarray (..., T), optional
+        Cycle of each date, from 1; the given ratio holds for any number outside 1..C.
+    clip : str
+        One of :data:`CLIPS`.
+    """
+    lead = np.broadcast_shapes(*(np.shape(a)[:-1] for a in (at, af, closed, number) if a is not None), np.shape(ratio))
+    dates = np.broadcast_shapes(at.shape[-1:], af.shape[-1:])[0]
+    out = np.empty((*(lead or (1,)), dates), dtype=np.result_type(at, af))
+    number, closed = (np.zeros(dates) if number is None else number), (np.empty(0) if closed is None else closed)
+    full = [np.broadcast_to(a, (*out.shape[:-1], np.shape(a)[-1])) for a in (at, af, number, closed)]
+    ratio = np.broadcast_to(ratio, out.shape[:-1])
+    step = max(1, SLAB // max(1, dates * int(np.prod(out.shape[1:-1]))))
+    for begin in range(0, len(out), step):
+        part = slice(begin, begin + step)
+        pixels = out[part].size // max(1, dates)
+        rows = [np.array(a[part], dtype=np.float64, order="C").reshape(pixels, a.shape[-1]) for a in full]
+        out[part] = composite_rows(*rows, ratio[part].ravel(), clip=clip).reshape(out[part].shape)
+    return out.reshape(*lead, dates)
+
+
+def composite_rows(
+    at: np.ndarray, af: np.ndarray, number: np.ndarray, closed: np.ndarray, ratio: np.ndarray, *, clip: str
+) -> np.ndarray:
+    """Composite index (P, T) of float64 arrays (P, T), (P, T), (P, T), (P, C), (P,)."""
+    table = np.column_stack([ratio, closed]).astype(np.float64)
+    roots = np.sqrt(np.where(table > 0, table, np.nan))
+    out = np.empty((len(at), max(at.shape[1], af.shape[1])))
+    _composite(at, af, number, roots, CLIPS.index(clip), out)
+    return out
+
+
+@fused
+def _composite(at, af, number, roots, clip, out):  # noqa: PLR0917
+    cycles = roots.shape[1] - 1
+    for p in range(len(out)):
+        for t in range(out.shape[1]):
+            n = number[p, t]
+            root = roots[p, int(n)] if 1.0 <= n <= cycles else roots[p, 0]
+            thawed, frozen = at[p, t], af[p, t]
+            # Sums that rounding has put just below zero are zero; NaN stays NaN.
+            thawed = 0.0 if thawed < 0.0 else thawed
+            frozen = 0.0 if frozen < 0.0 else frozen
+            value = math.sqrt(thawed) - root * math.sqrt(frozen)
+            if (clip == 0 and value < 0.0) or (clip == 1 and value > 0.0):
+                value = 0.0
+            out[p, t] = value
+
+
+def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
+    at: np.ndarray,
+    af: np.ndarray,
+    number: np.ndarray,
+    row: np.ndarray,
+    column: np.ndarray,
+    ratio: np.ndarray,
+    closed: np.ndarray,
+    *,
+    clip: str,
+) -> np.ndarray:
+    """Composite index (..., T) of fine pixels from the degree days of coarse ones, a few rows at a time.
+
+    Parameters
+    ----------
+    at, af, number : ndarray (..., sy, sx, T)
+        Degree days and cycles of the coarse grid; leading axes of length 1 are dropped.
+    row, column : ndarray (...)
+        Position of each fine pixel on the coarse grid, 0 at the first center; NaN outside.
+    ratio, closed : ndarray (...), (..., C)
+        Of the fine pixels.
+    clip : str
+        One of :data:`CLIPS`.
+    """
+    coarse = [a.reshape(a.shape[-3:]) for a in (at, af, number)]
+    row, column, ratio = np.broadcast_arrays(row, column, ratio)
+    closed = np.broadcast_to(closed, (*row.shape, closed.shape[-1]))
+    dates = coarse[0].shape[-1]
+    out = np.empty((*row.shape, dates), dtype=np.result_type(at, af))
+    on = np.isfinite(row) & np.isfinite(column)
+    if not on.any():
+        out[:] = np.nan
+        return out
+    cut = tuple(slice(int(np.floor(a[on].min())), int(np.ceil(a[on].max())) + 1) for a in (row, column))
+    coarse = [np.array(a[cut], dtype=np.float64, order="C") for a in coarse]
+    row, column = (np.where(on, a - part.start, np.nan) for a, part in zip((row, column), cut, strict=True))
+    step = max(1, SLAB // max(1, dates * int(np.prod(row.shape[1:]))))
+    for begin in range(0, len(row), step):
+        part = slice(begin, begin + step)
+        where = np.array([row[part].ravel(), column[part].ravel()])
+        sums = np.empty((2, where.shape[1], dates))
+        cycle = np.empty(sums.shape[1:])
+        _bilinear(coarse[0], where, sums[0])
+        _bilinear(coarse[1], where, sums[1])
+        _nearest(coarse[2], where, cycle)
+        own = closed[part].reshape(where.shape[1], closed.shape[-1])
+        out[part] = composite_rows(*sums, cycle, own, ratio[part].ravel(), clip=clip).reshape(out[part].shape)
+    return out
+
+
+@fused
+def _bilinear(values, where, out):
+    """Dates of (sy, sx, T) at positions (2, P); missing neighbors carry no weight, a missing middle gives NaN."""
+    rows, columns, dates = values.shape
+    for p in range(where.shape[1]):
+        if not (np.isfinite(where[0, p]) and np.isfinite(where[1, p])):
+            out[p] = np.nan
+            continue
+        i, j = int(where[0, p]), int(where[1, p])
+        below, right = min(i + 1, rows - 1), min(j + 1, columns - 1)
+        down, across = where[0, p] - i, where[1, p] - j
+        a, b, c, d = (1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across
+        gaps = False
+        for t in range(dates):
+            value = (
+                a * values[i, j, t] + b * values[i, right, t] + c * values[below, j, t] + d * values[below, right, t]
+            )
+            out[p, t] = value
+            gaps |= not np.isfinite(value)
+        if gaps:
+            middle = (below if down >= 0.5 else i, right if across >= 0.5 else j)
+            for t in range(dates):
+                total, weight = 0.0, 0.0
+                for share, r, s in ((a, i, j), (b, i, right), (c, below, j), (d, below, right)):
+                    if np.isfinite(values[r, s, t]):
+                        total += share * values[r, s, t]
+                        weight += share
+                known = np.isfinite(values[middle[0], middle[1], t])
+                out[p, t] = total / weight if known and weight > 0.0 else np.nan
+
+
+@fused
+def _nearest(values, where, out):
+    for p in range(where.shape[1]):
+        if np.isfinite(where[0, p]) and np.isfinite(where[1, p]):
+            out[p] = values[int(where[0, p] + 0.5), int(where[1, p] + 0.5)]
+        else:
+            out[p] = 0.0

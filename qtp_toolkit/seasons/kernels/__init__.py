@@ -1,0 +1,1 @@
+"""Onsets and degree days on plain arrays."""

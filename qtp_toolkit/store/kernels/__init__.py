@@ -1,0 +1,1 @@
+"""Values of a tile on plain arrays: integers, limits, means."""

@@ -1,0 +1,1 @@
+"""Motion of the embedded scene on plain arrays."""

@@ -1,0 +1,49 @@
+"""How well a line describes amplitude against thickness."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import (
+    QtpDataError,
+)
+
+
+def scores(x: xr.DataArray | np.ndarray, y: xr.DataArray | np.ndarray) -> dict[str, float]:
+    """Straight line ``y = slope x + intercept`` by least squares, and how well it holds.
+
+    Parameters
+    ----------
+    x, y : array-like (n,)
+        Pairs with a NaN are dropped.
+
+    Returns
+    -------
+    dict
+        ``slope``, ``intercept``, ``r2`` (squared correlation), ``rmse`` (of the residuals, divided by n) and
+        ``rmse_unbiased`` (divided by n - 2) in the unit of y, and ``n``. NaN with fewer than three pairs or constant x.
+
+    Notes
+    -----
+    The paper does not say which of the two errors its Fig. 13 quotes.
+    """
+    x, y = np.asarray(x, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()
+    if x.shape != y.shape:
+        raise QtpDataError("x and y differ in length", expected=x.size, found=y.size)
+    keep = np.isfinite(x) & np.isfinite(y)
+    x, y, n = x[keep], y[keep], int(keep.sum())
+    if n < 3 or np.ptp(x) == 0:
+        return dict.fromkeys(("slope", "intercept", "r2", "rmse", "rmse_unbiased"), float("nan")) | {"n": n}
+    dx, dy = x - x.mean(), y - y.mean()
+    slope = float(dx @ dy / (dx @ dx))
+    residual = dy - slope * dx
+    squares, total = float(residual @ residual), float(dy @ dy)
+    return {
+        "slope": slope,
+        "intercept": float(y.mean() - slope * x.mean()),
+        "r2": 1.0 - squares / total if total > 0 else float("nan"),
+        "rmse": float(np.sqrt(squares / n)),
+        "rmse_unbiased": float(np.sqrt(squares / (n - 2))),
+        "n": n,
+    }

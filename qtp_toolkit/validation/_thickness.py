@@ -1,0 +1,182 @@
+"""Active layer thickness: from temperatures, by Stefan, and calibrated by water content (Eq. 8)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import (
+    DEPTH,
+    ICE_DENSITY,
+    LATENT_HEAT_OF_FUSION,
+    SECONDS_PER_DAY,
+    TIME,
+    WATER_DENSITY,
+    QtpDataError,
+    describe,
+    require,
+)
+from qtp_toolkit.validation.kernels import fronts
+
+
+def alt_from_temperature(soil_temperature: xr.DataArray, *, years: Literal["max", "each"] = "max") -> xr.DataArray:
+    """Active layer thickness: the deepest reach of the 0 degC isotherm, linear between sensors.
+
+    Parameters
+    ----------
+    soil_temperature : xarray.DataArray
+        (time, ..., depth) daily means, degC; coordinate ``depth`` in m, downwards.
+    years : {"max", "each"}
+        Deepest of the whole series, or of every calendar year (dim ``thaw_year``).
+
+    Returns
+    -------
+    xarray.DataArray
+        ``active_layer_thickness`` (...), m. 0 where the ground never thaws at the top sensor; NaN without data, and on
+        days when even the deepest sensor is above 0 degC: the thaw front then lies below the profile. Lazy if the input
+        is lazy.
+
+    Notes
+    -----
+    The front is the deepest change from warm above to cold below among the sensors with data, so that the downward
+    freezing of autumn, which traps thawed ground under a frozen crust, does not lift it.
+    """
+    require(soil_temperature, dims=(TIME, DEPTH), units="degC")
+    depth = soil_temperature[DEPTH]
+    if not (np.diff(depth.values) > 0).all():
+        raise QtpDataError("depth must increase downwards", found=depth.values.tolist(), hint="Sort by depth.")
+    daily = xr.apply_ufunc(
+        fronts.thaw_front,
+        soil_temperature,
+        depth.drop_vars(DEPTH),
+        input_core_dims=[[DEPTH], [DEPTH]],
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.float64],
+    )
+    # A day below the profile (inf) makes the maximum unknown, not merely one day missing.
+    deepest = daily.max(TIME) if years == "max" else daily.groupby(f"{TIME}.year").max().rename(year="thaw_year")
+    out = deepest.where(np.isfinite(deepest))
+    return describe(out, "active_layer_thickness", like=soil_temperature)
+
+
+def stefan_alt(
+    addt: xr.DataArray,
+    conductivity_thawed: xr.DataArray,
+    water_content: xr.DataArray,
+    *,
+    surface_factor: float = 1.0,
+) -> xr.DataArray:
+    r"""Thaw depth by Stefan's solution.
+
+    .. math:: Z = \sqrt{2 \kappa_t n A_t \, 86400 / (\rho_w \theta L_f)}
+
+    Parameters
+    ----------
+    addt : xarray.DataArray
+        (...) degree days of the thaw season, degC d.
+    conductivity_thawed : xarray.DataArray
+        (...) W m-1 K-1.
+    water_content : xarray.DataArray
+        (...) volumetric content of water that changes phase, 0..1.
+    surface_factor : float
+        n factor: ground surface over the temperature behind ``addt``.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``active_layer_thickness`` (...), m; NaN where the water content is not positive. Lazy if an input is lazy.
+
+    Notes
+    -----
+    Ignores heat stored in the ground and moved by water, so it overestimates where the layer below is cold.
+    """
+    require(addt, units="degC d", between=(0.0, np.inf))
+    require(conductivity_thawed, units="W m-1 K-1", between=(0.0, np.inf))
+    require(water_content, between=(0.0, 1.0))
+    water = water_content.where(water_content > 0)
+    heat = WATER_DENSITY * water * LATENT_HEAT_OF_FUSION
+    out = np.sqrt(2.0 * conductivity_thawed * surface_factor * addt * SECONDS_PER_DAY / heat)
+    return describe(out, "active_layer_thickness", like=addt)
+
+
+def mean_water_content(water_content: xr.DataArray, active_layer_thickness: xr.DataArray) -> xr.DataArray:
+    r"""Depth-weighted mean water content of the active layer, ``sum(theta_i dz_i) / sum(dz_i)`` over [0, ALT].
+
+    Parameters
+    ----------
+    water_content : xarray.DataArray
+        (..., depth) volumetric, 0..1; coordinate ``depth`` in m, downwards. Each sensor stands for the ground from
+        halfway to the one above (the surface for the first) to halfway to the one below (all below for the last).
+    active_layer_thickness : xarray.DataArray
+        (...) m.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``mean_water_content`` (...), 0..1; layers without data carry no weight. Lazy if an input is lazy.
+    """
+    require(water_content, dims=(DEPTH,), between=(0.0, 1.0))
+    require(active_layer_thickness, units="m")
+    depth = water_content[DEPTH].values.astype(float)
+    if not (np.diff(depth) > 0).all():
+        raise QtpDataError("depth must increase downwards", found=depth.tolist(), hint="Sort by depth.")
+    middle = (depth[1:] + depth[:-1]) / 2
+    top, bottom = (xr.DataArray(edge, dims=DEPTH) for edge in (np.r_[0.0, middle], np.r_[middle, np.inf]))
+    inside = (np.minimum(bottom, active_layer_thickness) - top).clip(min=0.0)
+    theta = water_content.drop_vars(DEPTH)
+    thickness = inside.where(theta.notnull())
+    total = thickness.sum(DEPTH)
+    out = (theta * thickness).sum(DEPTH) / total.where(total > 0)
+    return describe(out, "mean_water_content", like=water_content)
+
+
+def calibrate_alt(
+    active_layer_thickness: xr.DataArray, mean_water_content: xr.DataArray, *, reference: float = 0.3
+) -> xr.DataArray:
+    """Active layer thickness calibrated by its water: ``ALT * VWC / reference`` (Eq. 8).
+
+    Parameters
+    ----------
+    active_layer_thickness : xarray.DataArray
+        (...) m.
+    mean_water_content : xarray.DataArray
+        (...) volumetric, 0..1, as :func:`mean_water_content`.
+    reference : float
+        Water content at which nothing changes.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``alt_calibrated`` (...), m. Lazy if an input is lazy.
+    """
+    require(active_layer_thickness, units="m")
+    require(mean_water_content, between=(0.0, 1.0))
+    out = active_layer_thickness * mean_water_content / reference
+    return describe(out, "alt_calibrated", like=active_layer_thickness)
+
+
+def pore_water_settlement(active_layer_thickness: xr.DataArray, mean_water_content: xr.DataArray) -> xr.DataArray:
+    """Settlement when the pore ice of the active layer turns to water: an upper bound of the seasonal amplitude.
+
+    ``ALT * VWC * (rho_water - rho_ice) / rho_ice``: vertical, saturated, undrained.
+
+    Parameters
+    ----------
+    active_layer_thickness : xarray.DataArray
+        (...) m.
+    mean_water_content : xarray.DataArray
+        (...) volumetric, 0..1.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``seasonal_amplitude`` (...), mm, vertical. Lazy if an input is lazy.
+    """
+    require(active_layer_thickness, units="m")
+    require(mean_water_content, between=(0.0, 1.0))
+    out = 1000.0 * active_layer_thickness * mean_water_content * (WATER_DENSITY - ICE_DENSITY) / ICE_DENSITY
+    out = describe(out, "seasonal_amplitude", like=active_layer_thickness)
+    return out.assign_attrs(long_name="vertical pore-water settlement")

@@ -1,0 +1,1 @@
+"""Block averages on plain arrays."""

@@ -46,12 +46,6 @@ def real_data():
     return REAL_DATA
 
 
-@pytest.fixture(autouse=True)
-def _own_output(tmp_path, monkeypatch):
-    """Keep what tests write out of the working folder."""
-    monkeypatch.setenv("QTP_OUTPUT", str(tmp_path / "output"))
-
-
 @pytest.fixture(scope="session")
 def truth():
     """Truth of the tiny embedded scene."""

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +21,9 @@ from typing import Any
 
 import numba
 import platformdirs
+
+KEEP_DAYS = 30
+"""Machine code of other versions goes when it is older than this and a new version comes."""
 
 _OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
 _CONTRACT = {"contract", "nsz"}
@@ -66,9 +71,11 @@ def _compile(function: Callable, **options: Any) -> Any:
 def cache_folder() -> Path | None:
     """Folder of this very set of kernels, made if need be; None where nothing can be written."""
     for parent in _parents():
-        folder = parent / f"kernels-{_content()}"
+        folder = parent / f"qtp-kernels-{_content()}"
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not folder.is_dir():
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                _remove_old(parent)
             with tempfile.TemporaryFile(dir=folder):
                 pass
         except OSError:
@@ -76,6 +83,12 @@ def cache_folder() -> Path | None:
         if _private(folder):
             return folder
     return None
+
+
+def _remove_old(parent: Path) -> None:
+    for folder in parent.glob("qtp-kernels-*"):
+        if time.time() - folder.stat().st_mtime > KEEP_DAYS * 86400:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parents() -> Iterator[Path]:

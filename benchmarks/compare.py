@@ -1,0 +1,54 @@
+"""The toolkit of one checkout beside that of another, topic by topic and in turn: has a change cost speed?
+
+``python benchmarks/compare.py BEFORE AFTER [ROUNDS] [TOPIC ...]`` runs the benchmarks of both folders, each in a
+process of its own and without public packages, and prints a Markdown table of the best rates. A ratio below 1 is
+slower than before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TOPICS = ("inversions", "temperature", "decomposition", "detector", "storage")
+INGEST = (466, 128, 2778)
+"""Pairs, rows and columns of the rasters to ingest: a quarter of the usual ones."""
+
+CHILD = """
+import importlib, json, sys
+import numpy as np
+import peers
+peers.measure = lambda name, folder: "not compared"
+topic = importlib.import_module(sys.argv[1])
+options = {"size": tuple(json.loads(sys.argv[2]))} if sys.argv[1] == "storage" else {}
+rows = topic.rows(np.random.default_rng(2022), **options)
+print(json.dumps([[row["work"], row["unit"], float(row["toolkit"])] for row in rows]))
+"""
+
+
+def rates(checkout: Path, topic: str) -> dict[tuple[str, str], float]:
+    """Rate of the toolkit by work and unit, found by the checkout's own benchmark."""
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(checkout), str(checkout / "benchmarks")])}
+    command = [sys.executable, "-c", CHILD, topic, json.dumps(INGEST)]
+    told = subprocess.run(command, env=env, cwd=checkout / "benchmarks", capture_output=True, text=True, check=True)
+    return {(work, unit): rate for work, unit, rate in json.loads(told.stdout.splitlines()[-1])}
+
+
+def main(before: str, after: str, rounds: str = "2", *topics: str) -> None:
+    print("| work | unit | before | after | ratio |\n| --- | --- | ---: | ---: | ---: |")
+    for topic in topics or TOPICS:
+        best: list[dict[tuple[str, str], float]] = [{}, {}]
+        for _ in range(int(rounds)):
+            for found, checkout in zip(best, (before, after), strict=True):
+                for key, rate in rates(Path(checkout).resolve(), topic).items():
+                    found[key] = max(rate, found.get(key, 0.0))
+        for key in best[0].keys() & best[1].keys():
+            old, new = best[0][key], best[1][key]
+            print(f"| {key[0]} | {key[1]} | {old:,.4g} | {new:,.4g} | {new / old:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

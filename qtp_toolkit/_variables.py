@@ -57,10 +57,11 @@ VARIABLES: dict[str, Variable] = {
         "kg m-3", "soil bulk density", valid=(100.0, 2650.0), fault="S02", fills=(*USUAL_FILLS, 0.0)
     ),
     "sand": Variable("1", "sand mass fraction", valid=FRACTION, fault="S03"),
+    "clay": Variable("1", "clay mass fraction", valid=FRACTION, fault="S03"),
     "quartz": Variable("1", "quartz fraction of the soil solids", valid=FRACTION, fault="S03"),
-    "porosity": Variable("1", "soil porosity"),
+    "porosity": Variable("1", "soil porosity", valid=FRACTION, fault="S01"),
     "water_content": Variable("1", "volumetric water content of the active layer", valid=FRACTION, fault="S03"),
-    "saturation": Variable("1", "degree of saturation"),
+    "saturation": Variable("1", "degree of saturation", valid=FRACTION, fault="S04"),
     "conductivity_thawed": Variable("W m-1 K-1", "thermal conductivity of the thawed soil"),
     "conductivity_frozen": Variable("W m-1 K-1", "thermal conductivity of the frozen soil"),
     "conductivity_ratio": Variable("1", "ratio of frozen to thawed thermal conductivity"),

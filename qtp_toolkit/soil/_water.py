@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, describe
-from qtp_toolkit.soil._checks import check_state, note
+from qtp_toolkit.soil._checks import check_state
 
 
 def water_content_by_class(
@@ -69,7 +69,7 @@ def water_content_by_class(
     out = xr.apply_ufunc(
         _look_up, vegetation, kwargs={"values": values}, dask="parallelized", output_dtypes=[np.float32]
     )
-    return describe(out, "water_content", **note(vegetation))
+    return describe(out, "water_content", like=vegetation)
 
 
 def _classes(vegetation: xr.DataArray) -> dict[int, str]:

@@ -220,6 +220,20 @@ def coordinate(obj: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:
     return np.asarray(data.compute(scheduler="synchronous") if hasattr(data, "compute") else data)
 
 
+def decoded_times(da: xr.DataArray) -> np.ndarray:
+    """Values of the time axis; refuses one that was not decoded to dates (M24)."""
+    times = da[TIME].values
+    if not np.issubdtype(times.dtype, np.datetime64):
+        raise QtpDataError(
+            "time is not datetime64",
+            variable=str(da.name),
+            code="M24",
+            found=f"{times.dtype}, units {da[TIME].attrs.get('units')}",
+            hint="Decode the time axis when loading.",
+        )
+    return times
+
+
 def phase_to_displacement(phase: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> xr.DataArray:
     """Line-of-sight displacement (mm, positive toward the satellite) from phase (rad).
 

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, require
-from qtp_toolkit.lst.axis import provenance
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe, provenance, require
 
 RUNS = (1, 2, 3, 5, 8)
 """Lengths, in composites, of the gaps that clouds leave."""
@@ -44,7 +43,7 @@ def hold_out(lst: xr.DataArray, *, share: float = 0.2, run_lengths: Sequence[int
     QtpDataError
         If ``share`` is not between 0 and 1, or a run is longer than the series or shorter than 1.
     """
-    require(lst, dims=(TIME,), units="degC")
+    require(lst, dims=(TIME,), quantity="lst")
     runs = tuple(int(length) for length in run_lengths)
     if not 0.0 < share < 1.0:
         raise QtpDataError("share of hidden values", expected="between 0 and 1", found=share)
@@ -64,8 +63,7 @@ def hold_out(lst: xr.DataArray, *, share: float = 0.2, run_lengths: Sequence[int
         output_dtypes=[np.uint16],
         keep_attrs=False,
     ).transpose(*lst.dims)
-    gap = gap.assign_attrs(units="1", long_name="composites missing around a hidden value", **provenance(lst))
-    return xr.Dataset({"masked": lst.where(gap == 0), "gap": gap}, attrs=provenance(lst))
+    return xr.Dataset({"masked": lst.where(gap == 0), "gap": describe(gap, "gap", like=lst)}, attrs=provenance(lst))
 
 
 def gap_errors(
@@ -96,8 +94,8 @@ def gap_errors(
     QtpDataError
         If ``lengths`` do not increase.
     """
-    require(truth, dims=(TIME,), units="degC")
-    require(filled, dims=(TIME,), units="degC")
+    for da in (truth, filled):
+        require(da, dims=(TIME,), quantity="lst")
     lower = [1, *(int(length) + 1 for length in lengths)]
     if (np.diff(lower) <= 0).any():
         raise QtpDataError("classes of gap length", expected="increasing, from 1", found=tuple(lengths))
@@ -115,7 +113,7 @@ def _scores(error: xr.DataArray, use: xr.DataArray) -> xr.Dataset:
     n = known.sum()
     part = error.where(known, 0.0)
     number = n.where(n > 0)
-    units = {"units": "degC"}
+    units = {"units": VARIABLES["lst"].units}
     return xr.Dataset(
         {
             "rmse": np.sqrt((part**2).sum() / number).assign_attrs(units, long_name="root-mean-square error"),
@@ -142,7 +140,7 @@ def _hide(
     series : ndarray (...), int
         Number of each series: with ``seed`` it decides what is hidden, so that blocks do not matter.
     share : float
-        Share of the valid values to _hide.
+        Share of the valid values to hide.
     run_lengths : tuple of int
         Lengths of the runs; each hides about as many values as any other.
     seed : int

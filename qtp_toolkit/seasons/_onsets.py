@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require
-from qtp_toolkit.seasons._axis import day_index, days_covered, provenance
+from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, provenance, require
+from qtp_toolkit.kernels import reasons
+from qtp_toolkit.seasons._axis import day_index, days_covered
 from qtp_toolkit.seasons.kernels import onsets as kernels
 
 METHODS = ("smoothed", "consecutive", "cumulative")
@@ -87,11 +88,11 @@ def onsets(
     ----------
     Chen et al. 2022, Section 3.2.
     """
-    require(lst, dims=(TIME,), units="degC")
+    require(lst, dims=(TIME,), quantity="lst")
     if method not in METHODS:
         raise QtpDataError("unknown method", expected=METHODS, found=method)
     times, daily = days_covered(lst)
-    years, windows = _windows(times, min_days)
+    years, windows = _make_windows(times, min_days)
     options = {
         "daily": daily,
         "threshold": threshold_degC,
@@ -116,17 +117,15 @@ def onsets(
     thaw, freeze, crossings, reason = (
         da.drop_attrs(deep=False).assign_coords({THAW_YEAR: years}).transpose(THAW_YEAR, ...) for da in found
     )
-    note = provenance(lst)
-    out = _means(thaw, freeze, {**note, "method": method})
-    years_used = (out["thaw_onset"] + out["freeze_onset"]).count(THAW_YEAR).astype(np.uint8)
-    out["years"] = years_used.assign_attrs(units="1", long_name="years that enter the mean onsets")
-    out["crossings"] = crossings.max(THAW_YEAR).assign_attrs(units="1", long_name="upward crossings in a year, at most")
-    out["reason_of_year"] = describe(reason, "reason", **note).rename("reason_of_year")
-    out["reason"] = describe(_overall(reason), "reason", **note)
-    return out
+    out = _average_onsets(thaw, freeze, lst, method)
+    out["years"] = describe((thaw + freeze).count(THAW_YEAR).astype(np.uint8), "years", like=lst)
+    out["crossings"] = describe(crossings.max(THAW_YEAR), "crossings", like=lst)
+    out["reason_of_year"] = describe(reason, "reason", like=lst)
+    out["reason"] = describe(_summarize(reason), "reason", like=lst)
+    return xr.Dataset(out, attrs=provenance(lst))
 
 
-def _windows(times: pd.DatetimeIndex, min_days: int) -> tuple[np.ndarray, kernels.Years]:
+def _make_windows(times: pd.DatetimeIndex, min_days: int) -> tuple[np.ndarray, kernels.Years]:
     """Years of which a calendar window, or one from July to June, is long enough; and their windows."""
     years = np.arange(times[0].year - 1, times[-1].year + 1)
     edges = [np.clip(day_index(times, [*years, years[-1] + 1], month), 0, len(times)) for month in (1, 7)]
@@ -140,31 +139,24 @@ def _windows(times: pd.DatetimeIndex, min_days: int) -> tuple[np.ndarray, kernel
     return years[use], kernels.Years(day_index(times, years[use], 1), starts[:, use], stops[:, use])
 
 
-def _means(thaw: xr.DataArray, freeze: xr.DataArray, attrs: dict) -> xr.Dataset:
-    """Onsets of each year, their mean and spread over the years that have both."""
-    note = {key: attrs[key] for key in ("provenance_note",) if key in attrs}
-    out = {
-        "thaw_onset": describe(thaw, "thaw_onset", **attrs),
-        "freeze_onset": describe(freeze, "freeze_onset", **attrs),
-    }
-    for name, onset in (("thaw_onset", thaw), ("freeze_onset", freeze)):
-        mean = describe(onset.mean(THAW_YEAR), name, **attrs).rename(f"{name}_mean")
-        out[f"{name}_mean"] = mean.assign_attrs(long_name=f"mean {mean.attrs['long_name']}")
-        out[f"{name}_std"] = describe(_spread(onset), f"{name}_std", **note)
-    return xr.Dataset(out, attrs=note)
+def _average_onsets(
+    thaw: xr.DataArray, freeze: xr.DataArray, lst: xr.DataArray, method: str
+) -> dict[str, xr.DataArray]:
+    """Onsets of each year, their mean and their sample standard deviation."""
+    onsets = {"thaw_onset": thaw, "freeze_onset": freeze}
+    out = {name: describe(onset, name, like=lst, method=method) for name, onset in onsets.items()}
+    for name, onset in onsets.items():
+        mean, number = onset.mean(THAW_YEAR), np.isfinite(onset).sum(THAW_YEAR)
+        # Not ``std(ddof=1)``, which warns where there is only one year.
+        variance = ((onset - mean) ** 2).sum(THAW_YEAR) / (number - 1).where(number > 1)
+        out[f"{name}_mean"] = describe(mean, f"{name}_mean", like=lst, method=method)
+        out[f"{name}_std"] = describe(np.sqrt(variance), f"{name}_std", like=lst)
+    return out
 
 
-def _spread(onset: xr.DataArray) -> xr.DataArray:
-    """Sample standard deviation over the years; NaN with fewer than two, without a warning."""
-    number = np.isfinite(onset).sum(THAW_YEAR)
-    squares = ((onset - onset.mean(THAW_YEAR)) ** 2).sum(THAW_YEAR)
-    return np.sqrt(squares / (number - 1).where(number > 1))
-
-
-def _overall(reason: xr.DataArray) -> xr.DataArray:
-    """0 if any year is valid, else what prevented it: never thaws before never freezes before missing data."""
-    order = (0, 1, 2, 4, 5)
-    out = xr.full_like(reason.isel({THAW_YEAR: 0}, drop=True), 5)
-    for code in reversed(order):
+def _summarize(reason: xr.DataArray) -> xr.DataArray:
+    """OK if any year is, else what prevented it: never thaws before never freezes before missing data."""
+    out = xr.full_like(reason.isel({THAW_YEAR: 0}, drop=True), reasons.NO_TEMPERATURE)
+    for code in (reasons.TOO_FEW, reasons.NEVER_FREEZES, reasons.NEVER_THAWS, reasons.OK):
         out = xr.where((reason == code).any(THAW_YEAR), np.uint8(code), out)
     return out.astype(np.uint8)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qtp_toolkit.kernels import reasons
 from qtp_toolkit.kernels.daily import interpolate
 from qtp_toolkit.kernels.harmonic import design_matrix
 
@@ -30,7 +31,7 @@ class Years(NamedTuple):
     """(2, k) Day after the last."""
 
 
-class Daily(NamedTuple):
+class Interpolation(NamedTuple):
     """How daily values follow from composites, see :func:`qtp_toolkit.kernels.daily.interpolate`."""
 
     left: np.ndarray
@@ -46,7 +47,7 @@ def smooth_onsets(
     threshold: float,
     min_days: int,
     run: int,
-    daily: Daily | None = None,
+    daily: Interpolation | None = None,
 ) -> tuple[np.ndarray, ...]:
     """Crossings of the harmonic curve of each year on either side of its warm season.
 
@@ -69,7 +70,7 @@ def smooth_onsets(
         Valid days that a window must have.
     run : int
         A thaw or freeze season shorter than this many days is none.
-    daily : Daily, optional
+    daily : Interpolation, optional
 
     Returns
     -------
@@ -78,7 +79,7 @@ def smooth_onsets(
     crossings : ndarray (..., k), uint8
         Number of upward crossings in one period: more than 1 means that the onset is ambiguous.
     reason : ndarray (..., k), uint8
-        0 ok, 1 never thaws, 2 never freezes, 4 too few days, 5 no value.
+        OK, NEVER_THAWS, NEVER_FREEZES, TOO_FEW or NO_TEMPERATURE of :mod:`qtp_toolkit.kernels.reasons`.
     """
     from qtp_toolkit.seasons.kernels import onset_rules  # noqa: PLC0415  (numba)
 
@@ -95,7 +96,9 @@ def smooth_onsets(
     def find(series: np.ndarray, part: slice) -> tuple[np.ndarray, ...]:
         width = part.stop - part.start
         found = [fit(series, part, min_days) for fit in fits[0]] if possible[0] else []
-        south = _warm_in_january(found) if possible.all() else np.full(width, possible[1])
+        south = np.full(width, possible[1])
+        if possible.all():  # warmest nearer to 1 January than to 1 July: sign of the mean annual cosine
+            south = np.nansum([coefficients[1] for coefficients, _ in found], axis=0) > 0.0
         out = _empty(width, len(years.january))
         for kind, columns in enumerate((np.flatnonzero(~south), np.flatnonzero(south))):
             if not columns.size:
@@ -112,7 +115,7 @@ def smooth_onsets(
                     to[columns, k] = what
         return out
 
-    return _per_block(values, len(years.january), find)
+    return _join_blocks(values, len(years.january), find)
 
 
 def rule_onsets(
@@ -124,7 +127,7 @@ def rule_onsets(
     min_days: int,
     run: int,
     period: float,
-    daily: Daily | None = None,
+    daily: Interpolation | None = None,
 ) -> tuple[np.ndarray, ...]:
     """Onsets by ``run`` consecutive days, or by the extrema of the running sum; as :func:`smooth_onsets`.
 
@@ -142,13 +145,13 @@ def rule_onsets(
     def find(series: np.ndarray, part: slice) -> tuple[np.ndarray, ...]:
         block = series[:, part].T if daily is None else interpolate(series[:, part].T, *daily)
         block = np.ascontiguousarray(block, dtype=float)
-        south = onset_rules.southern(block, annual) if possible.all() else np.full(len(block), possible[1])
+        south = onset_rules.is_southern(block, annual) if possible.all() else np.full(len(block), possible[1])
         windows = tuple(np.ascontiguousarray(edge[south.astype(int)]) for edge in (years.starts, years.stops))
         out = onset_rules.Onsets(*_empty(len(block), len(years.january)))
-        onset_rules.rule_onsets(block, windows, cumulative, rule, out)
+        onset_rules.search_years(block, windows, cumulative, rule, out)
         return (1.0 + out.thaw - years.january, 1.0 + out.freeze - years.january, out.crossings, out.reason)
 
-    return _per_block(values, len(years.january), find)
+    return _join_blocks(values, len(years.january), find)
 
 
 def _empty(*shape: int) -> tuple[np.ndarray, ...]:
@@ -156,7 +159,7 @@ def _empty(*shape: int) -> tuple[np.ndarray, ...]:
     return np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
 
 
-def _per_block(
+def _join_blocks(
     values: np.ndarray, count: int, find: Callable[[np.ndarray, slice], tuple[np.ndarray, ...]]
 ) -> tuple[np.ndarray, ...]:
     """Put together to (..., count) what ``find`` returns (m, count) for some columns of the series at a time.
@@ -179,16 +182,11 @@ def _per_block(
     return tuple(array.T.reshape(*lead, count) for array in out)
 
 
-def _warm_in_january(found: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Whether series are warmest nearer to 1 January than to 1 July: sign of the mean annual cosine."""
-    return np.nansum([coefficients[1] for coefficients, _ in found], axis=0) > 0.0
-
-
 class _Fit:
     """Least-squares fit of the harmonics to one window of days, prepared once for all series."""
 
     def __init__(
-        self, january: int, start: int, stop: int, daily: Daily | None, *, period: float, harmonics: int
+        self, january: int, start: int, stop: int, daily: Interpolation | None, *, period: float, harmonics: int
     ) -> None:
         self.design = design_matrix(np.arange(start, stop) - january + 1.0, period=period, harmonics=harmonics)
         self.whole = self.design.T @ self.design
@@ -198,13 +196,13 @@ class _Fit:
             if daily is not None:
                 left = daily.left[start:stop]
                 self.rows = slice(int(left.min()), int(left.max()) + 2)
-                self.daily = Daily(left - self.rows.start, daily.weight[start:stop])
+                self.daily = Interpolation(left - self.rows.start, daily.weight[start:stop])
                 # Identity in, weights of the composites out.
                 projector = projector @ interpolate(np.eye(self.rows.stop - self.rows.start), *self.daily).T
             self.projector = np.ascontiguousarray(projector)
 
     def __call__(self, series: np.ndarray, part: slice, min_days: int) -> tuple[np.ndarray, np.ndarray]:
-        """Coefficients (p, m), NaN where there are too few days; and the reason (m,), 0, 4 or 5."""
+        """Coefficients (p, m), NaN where there are too few days; and the reason (m,)."""
         from qtp_toolkit.seasons.kernels import year_fit  # noqa: PLC0415  (numba)
 
         coefficients = np.empty((self.design.shape[1], part.stop - part.start))
@@ -221,5 +219,6 @@ class _Fit:
             found, valid = np.empty((len(coefficients), gaps.size)), np.empty(gaps.size, dtype=np.int64)
             year_fit.masked_fit(holes, self.design, self.whole, need, (found, valid))
             coefficients[:, gaps] = found
-            reason[gaps] = np.where(np.isfinite(found[0]), 0, np.where(valid > 0, 4, 5))
+            why = np.where(valid > 0, reasons.TOO_FEW, reasons.NO_TEMPERATURE)
+            reason[gaps] = np.where(np.isfinite(found[0]), reasons.OK, why)
         return coefficients, reason

@@ -78,6 +78,9 @@ VARIABLES: dict[str, Variable] = {
     "conductivity_thawed": Variable("W m-1 K-1", "thermal conductivity of the thawed soil"),
     "conductivity_frozen": Variable("W m-1 K-1", "thermal conductivity of the frozen soil"),
     "conductivity_ratio": Variable("1", "ratio of frozen to thawed thermal conductivity"),
+    "ratio_adjusted": Variable("1", "conductivity ratio adjusted to close the cycle"),
+    "cycles_adjusted": Variable("1", "cycles whose conductivity ratio is adjusted"),
+    "adjusted_ratio": Variable("1", "mean conductivity ratio of the adjusted cycles"),
     # interferograms
     "phase": Variable("rad", "unwrapped interferometric phase"),
     "wrapped_phase": Variable("rad", "wrapped interferometric phase"),
@@ -107,6 +110,11 @@ VARIABLES: dict[str, Variable] = {
     "seasonal_coefficient": Variable("mm degC-0.5 d-0.5", "seasonal deformation coefficient"),
     "intercept": Variable("mm", "intercept of the deformation model"),
     "rms": Variable("mm", "root-mean-square residual of the deformation model"),
+    "bic": Variable("1", "Bayesian information criterion, lower is better"),
+    "cv_rms": Variable("mm", "root-mean-square residual of calendar years left out of the fit"),
+    "best_bic": Variable("1", "number of the model with the lowest BIC, -1 for none"),
+    "best_cv": Variable("1", "number of the model with the lowest cross-validated residual, -1 for none"),
+    "bic_excess": Variable("1", "mean BIC above the best model of each pixel"),
     "reason": Variable("1", "reason code, 0 where valid"),
     # environment
     "elevation": Variable("m", "elevation", "surface_altitude", valid=(-500.0, 9000.0)),

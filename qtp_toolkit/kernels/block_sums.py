@@ -35,7 +35,7 @@ def clean(y, columns, weights):
 
 
 @fused
-def _load(source, begin, target):
+def load_lanes(source, begin, target):
     """Copy up to ``LANES`` neighbors; what the end of the row lacks is left as it is."""
     for i in range(min(LANES, len(source) - begin)):
         target[i] = source[begin + i]
@@ -58,10 +58,10 @@ def accumulate(y, columns, weights, cells, normal, right, moments):  # noqa: PLR
         vectors[:] = 0.0
         plain[:] = 0.0
         for t in range(number):
-            _load(y[t], begin, value)
-            _load(weights[t], begin, weight)
+            load_lanes(y[t], begin, value)
+            load_lanes(weights[t], begin, weight)
             for k in range(size):
-                _load(columns[k, t], begin, values[k])
+                load_lanes(columns[k, t], begin, values[k])
             c = cells[t]
             _add(values, value, weight, work, products[c], vectors[c], plain[c])
         for c in range(n_cells):
@@ -100,14 +100,14 @@ def misfit(y, columns, weights, beta, squares):
     for begin in range(0, pixels, LANES):
         total[:] = 0.0
         for k in range(size):
-            _load(beta[k], begin, factors[k])
+            load_lanes(beta[k], begin, factors[k])
         for t in range(number):
-            _load(y[t], begin, residual)
+            load_lanes(y[t], begin, residual)
             for k in range(size):
-                _load(columns[k, t], begin, other)
+                load_lanes(columns[k, t], begin, other)
                 for i in range(LANES):
                     residual[i] -= factors[k, i] * other[i]
-            _load(weights[t], begin, other)
+            load_lanes(weights[t], begin, other)
             for i in range(LANES):
                 total[i] += other[i] * residual[i] * residual[i]
         for i in range(min(LANES, pixels - begin)):
@@ -186,38 +186,3 @@ def _substitute(matrix, vector, width):
                 vector[j, i] -= matrix[k, j, i] * vector[k, i]
         for i in range(width):
             vector[j, i] *= matrix[j, j, i]
-
-
-@fused
-def survey(y, linear, composite, years, seen, indexed, thaws, peak):  # noqa: PLR0917
-    """Say whether each pixel has y, both indices, and a second one that is not 0; mean yearly maximum of it, (P,)."""
-    n_years, pixels = years.max() + 1, y.shape[1]
-    highest, found = np.empty((n_years, LANES)), np.empty((3, LANES))
-    first, second = np.zeros(LANES), np.zeros(LANES)
-    for begin in range(0, pixels, LANES):
-        highest[:] = 0.0
-        found[:] = 0.0
-        for t in range(y.shape[0]):
-            _load(y[t], begin, first)
-            for i in range(LANES):
-                found[0, i] = 1.0 if abs(first[i]) < np.inf else found[0, i]
-        for t in range(composite.shape[0]):
-            _load(linear[t], begin, first)
-            _load(composite[t], begin, second)
-            _note(first, second, found, highest[years[t]])
-        for i in range(min(LANES, pixels - begin)):
-            seen[begin + i], indexed[begin + i], thaws[begin + i] = found[0, i] > 0, found[1, i] > 0, found[2, i] > 0
-            number, total = 0, 0.0
-            for year in range(n_years):
-                number += highest[year, i] > 0.0
-                total += highest[year, i]
-            peak[begin + i] = total / number if number > 0 else np.nan
-
-
-@fused
-def _note(linear, composite, found, highest):
-    for i in range(LANES):
-        known = abs(composite[i]) < np.inf
-        found[1, i] = 1.0 if known and abs(linear[i]) < np.inf else found[1, i]
-        found[2, i] = 1.0 if known and composite[i] != 0.0 else found[2, i]
-        highest[i] = composite[i] if composite[i] > highest[i] else highest[i]

@@ -9,7 +9,6 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import (
-    DAYS_PER_YEAR,
     PAIR,
     REFERENCE,
     SECONDARY,
@@ -19,13 +18,10 @@ from qtp_toolkit.conventions import (
     describe,
     require,
 )
-from qtp_toolkit.pecm._run import described, one_of, provenance, run, same_dates, spread
+from qtp_toolkit.kernels import reasons
+from qtp_toolkit.pecm._run import choose_spread, elapsed_years, one_of, run, same_dates, to_dataset
 from qtp_toolkit.pecm.kernels import decompose
 
-RESULTS = (
-    "linear_rate", "seasonal_amplitude", "linear_rate_std", "seasonal_amplitude_std", "seasonal_coefficient",
-    "intercept", "rms", "reason",
-)  # fmt: skip
 INTERCEPTS = ("estimate", "reference", "none")
 BLOCKS = ("reference", "both")
 
@@ -50,7 +46,7 @@ def forward(deformation: xr.Dataset, linear: xr.DataArray, composite: xr.DataArr
     require(composite, dims=(TIME,))
     rate, coefficient = deformation["linear_rate"], deformation["seasonal_coefficient"]
     out = rate * linear + coefficient * composite + deformation.get("intercept", 0.0)
-    return describe(out.transpose(TIME, ...), "displacement", **provenance(rate))
+    return describe(out.transpose(TIME, ...), "displacement", like=rate)
 
 
 def fit(
@@ -128,7 +124,7 @@ def fit(
     Chen et al. 2022, Eq. 2 and 7.
     """
     one_of("intercept", intercept, INTERCEPTS)
-    require(displacement, dims=(TIME,), units="mm")
+    require(displacement, dims=(TIME,), quantity="displacement")
     stamps = same_dates(displacement, linear, composite)
     years = stamps.year.to_numpy()
     layers = run(
@@ -136,14 +132,14 @@ def fit(
         [(a, TIME) for a in (displacement, linear, composite, weights)],
         layers=decompose.LAYERS,
         intercept=intercept == "estimate",
-        spread=spread(uncertainty, years, draws=draws, seed=seed),
+        spread=choose_spread(uncertainty, years, draws=draws, seed=seed),
         reference=_position(stamps, reference_date) if intercept == "reference" else None,
         years=years - years.min(),
         min_count=min_dates,
         max_condition=max_condition,
     )
     model = {"intercept_option": intercept, "uncertainty": uncertainty}
-    return _results(layers, peak_index, upstream_reason, **model, **provenance(displacement))
+    return _assemble(layers, peak_index, upstream_reason, displacement, **model)
 
 
 def fit_pairs(
@@ -201,7 +197,7 @@ def fit_pairs(
     The paper inverts for a time series first (Section 3.7); this is the one-step alternative.
     """
     one_of("blocks", blocks, BLOCKS)
-    require(displacement, dims=(PAIR,), units="mm")
+    require(displacement, dims=(PAIR,), quantity="displacement")
     first, second = _ends(displacement)
     stamps = same_dates(composite, linear)
     positions = tuple(_positions(stamps, ends) for ends in (first, second))
@@ -213,12 +209,12 @@ def fit_pairs(
         intercept=False,
         pairs=positions,
         years=(stamps.year - stamps.year.min()).to_numpy(),
-        spread=spread(uncertainty, *years[: 2 if blocks == "both" else 1], draws=draws, seed=seed),
+        spread=choose_spread(uncertainty, *years[: 2 if blocks == "both" else 1], draws=draws, seed=seed),
         min_count=min_dates,
         max_condition=max_condition,
     )
     model = {"uncertainty": uncertainty} if uncertainty == "formal" else {"uncertainty": uncertainty, "blocks": blocks}
-    return _results(layers, peak_index, upstream_reason, **model, **provenance(displacement))
+    return _assemble(layers, peak_index, upstream_reason, displacement, **model)
 
 
 def sinusoid(
@@ -239,7 +235,7 @@ def sinusoid(
         (...): ``linear_rate``, ``seasonal_amplitude`` (mm, peak to trough: ``2 hypot(a, b)``, to compare with
         :func:`fit`), their formal ``_std``, ``rms``, ``reason``. Lazy if the input is lazy.
     """
-    require(displacement, dims=(TIME,), units="mm")
+    require(displacement, dims=(TIME,), quantity="displacement")
     layers = run(
         decompose.sinusoid,
         [(displacement, TIME), (weights, TIME)],
@@ -248,12 +244,7 @@ def sinusoid(
         min_count=min_dates,
         max_condition=max_condition,
     )
-    return described(layers, uncertainty="formal", model="sinusoid", **provenance(displacement))
-
-
-def elapsed_years(stamps: pd.DatetimeIndex) -> np.ndarray:
-    """Years since the first date."""
-    return (stamps - stamps[0]).to_numpy() / np.timedelta64(1, "D") / DAYS_PER_YEAR
+    return to_dataset(layers, displacement, uncertainty="formal", model="sinusoid")
 
 
 def _position(stamps: pd.DatetimeIndex, date: Any) -> int:
@@ -282,13 +273,21 @@ def _positions(stamps: pd.DatetimeIndex, ends: pd.DatetimeIndex) -> np.ndarray:
     return found
 
 
-def _results(layer: dict[str, Any], peak_index: Any, upstream_reason: Any, **attrs: Any) -> xr.Dataset:
+def _assemble(
+    layer: dict[str, Any], peak_index: Any, upstream_reason: Any, displacement: xr.DataArray, **attrs: Any
+) -> xr.Dataset:
     """Results of :func:`fit` from the layers of the kernel."""
-    peak = layer["peak"] if peak_index is None else peak_index
-    layer["seasonal_amplitude"] = abs(layer["seasonal_coefficient"]) * peak
-    layer["seasonal_amplitude_std"] = layer["coefficient_std"] * peak
+    peak, reason = layer["peak"] if peak_index is None else peak_index, layer["reason"]
+    out = {
+        "linear_rate": layer["rate"],
+        "seasonal_amplitude": abs(layer["coefficient"]) * peak,
+        "linear_rate_std": layer["rate_std"],
+        "seasonal_amplitude_std": layer["coefficient_std"] * peak,
+        "seasonal_coefficient": layer["coefficient"],
+        "intercept": layer["intercept"],
+        "rms": layer["rms"],
+    }
     if upstream_reason is not None:
-        layer["reason"] = layer["reason"].where(upstream_reason == 0, upstream_reason)
-    valid = layer["reason"] == 0
-    keep = {name: layer[name] if name == "reason" else layer[name].where(valid) for name in RESULTS}
-    return described(keep, **attrs)
+        reason = reason.where(upstream_reason == reasons.OK, upstream_reason)
+    valid = {name: da.where(reason == reasons.OK) for name, da in out.items()}
+    return to_dataset(valid | {"reason": reason}, displacement, **attrs)

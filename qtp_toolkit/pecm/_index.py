@@ -9,10 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require
-from qtp_toolkit.pecm._run import one_of, provenance
+from qtp_toolkit.pecm._run import one_of
 
-DEGREE_DAYS = "degC d"
-DAY_OF_YEAR = "day of year"
 FORMS = ("thaw_normalized", "printed", "calendar")
 CLOSINGS = ("adjust", "none")
 CLIPS = ("frozen", "printed", "none")
@@ -60,9 +58,11 @@ def linear_index(
     ----------
     Chen et al. 2022, Eq. 3.
     """
+    from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
+
     one_of("form of the linear index", form, FORMS)
     for onset in (thaw_onset, freeze_onset):
-        require(onset, units=DAY_OF_YEAR)
+        require(onset, quantity="thaw_onset")
     stamps = pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]"))
     first = int(stamps[0].year) if first_year is None else first_year
     year = stamps.year.to_numpy()
@@ -71,7 +71,7 @@ def linear_index(
         kernel, axes = _calendar, {"elapsed": year - first + (day - 1.0) / _days_in(year)}
     else:
         axes = {"day": day, "cycle": year - first, "before": _days_in(year - 1)}
-        kernel, axes["year_days"] = _counted, DAYS_PER_YEAR if form == "printed" else 0.0
+        kernel, axes["year_days"] = kernels.linear, DAYS_PER_YEAR if form == "printed" else 0.0
     out = xr.apply_ufunc(
         kernel,
         thaw_onset,
@@ -84,7 +84,7 @@ def linear_index(
         dask_gufunc_kwargs={"output_sizes": {TIME: len(stamps)}},
     )
     out = out.assign_coords({TIME: stamps}).transpose(TIME, ...)
-    return describe(out, "linear_index", **provenance(thaw_onset), form=form)
+    return describe(out, "linear_index", like=thaw_onset, form=form)
 
 
 def composite_index(
@@ -138,35 +138,31 @@ def composite_index(
     ----------
     Chen et al. 2022, Eq. 4 and the text below it.
     """
+    from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
+
     for sums in (addt, addf):
-        require(sums, dims=(TIME,), units=DEGREE_DAYS, between=(ROUNDING, np.inf))
+        require(sums, dims=(TIME,), quantity="addt", between=(ROUNDING, np.inf))
     one_of("way to close a cycle", close, CLOSINGS)
     one_of("clip", clip, CLIPS)
     given = (addt_end, addf_end, permafrost_year)
     if any(a is None for a in given) and not all(a is None for a in given):
         raise QtpDataError("To close the cycles give addt_end, addf_end and permafrost_year together")
-    options = {
-        "kwargs": {"clip": clip},
-        "keep_attrs": True,
-        "dask": "parallelized",
-        "output_dtypes": [np.result_type(addt.dtype, addf.dtype)],
-    }
-    if close == "none" or addt_end is None:
-        out = xr.apply_ufunc(_composite, addt, addf, conductivity_ratio, **options)
-    else:
+    arrays, cores = [addt, addf, conductivity_ratio], {}
+    if close == "adjust" and addt_end is not None:
         closed = closing_ratio(addt_end, addf_end, conductivity_ratio).conductivity_ratio
-        out = xr.apply_ufunc(
-            _composite_by_cycle,
-            addt,
-            addf,
-            conductivity_ratio,
-            closed,
-            permafrost_year,
-            input_core_dims=[[TIME], [TIME], [], [THAW_YEAR], [TIME]],
-            output_core_dims=[[TIME]],
-            **options,
-        )
-    return describe(out.transpose(TIME, ...), "composite_index", **provenance(addt), clip=clip)
+        arrays += [closed, permafrost_year]
+        cores["input_core_dims"] = [[TIME], [TIME], [], [THAW_YEAR], [TIME]]
+        cores["output_core_dims"] = [[TIME]]
+    out = xr.apply_ufunc(
+        kernels.composite,
+        *arrays,
+        kwargs={"clip": clip},
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.result_type(addt.dtype, addf.dtype)],
+        **cores,
+    )
+    return describe(out.transpose(TIME, ...), "composite_index", like=addt, clip=clip)
 
 
 def closing_ratio(
@@ -191,7 +187,7 @@ def closing_ratio(
         bool ``ratio_adjusted``. Lazy if the inputs are lazy.
     """
     for sums in (addt_end, addf_end):
-        require(sums, dims=(THAW_YEAR,), units=DEGREE_DAYS, between=(ROUNDING, np.inf))
+        require(sums, dims=(THAW_YEAR,), quantity="addt_end", between=(ROUNDING, np.inf))
     ratio, adjusted = xr.apply_ufunc(
         _close,
         addt_end,
@@ -202,12 +198,10 @@ def closing_ratio(
         dask="parallelized",
         output_dtypes=[np.float64, bool],
     )
-    flag = {"long_name": "conductivity ratio adjusted to close the cycle", "units": "1"}
-    note = provenance(addt_end)
-    ratio = describe(ratio.transpose(THAW_YEAR, ...), "conductivity_ratio", **note)
-    adjusted = adjusted.transpose(THAW_YEAR, ...).rename("ratio_adjusted")
-    adjusted.attrs = {**flag, **note}
-    return xr.Dataset({"conductivity_ratio": ratio, "ratio_adjusted": adjusted})
+    layers = {"conductivity_ratio": ratio, "ratio_adjusted": adjusted}
+    return xr.Dataset(
+        {name: describe(da.transpose(THAW_YEAR, ...), name, like=addt_end) for name, da in layers.items()}
+    )
 
 
 def amplitude_factor(addt_end: xr.DataArray) -> xr.DataArray:
@@ -229,11 +223,9 @@ def amplitude_factor(addt_end: xr.DataArray) -> xr.DataArray:
     -----
     The paper does not define its amplitude; ours is peak to trough, ``|d| * mean(max I)`` (T6).
     """
-    require(addt_end, dims=(THAW_YEAR,), units=DEGREE_DAYS, between=(0.0, np.inf))
+    require(addt_end, dims=(THAW_YEAR,), quantity="addt_end", between=(0.0, np.inf))
     out = np.sqrt(addt_end).mean(THAW_YEAR)
-    return describe(out, "composite_index", **provenance(addt_end)).assign_attrs(
-        long_name="mean annual maximum of the composite index"
-    )
+    return describe(out, "composite_index", like=addt_end, long_name="mean annual maximum of the composite index")
 
 
 def yearly_amplitude(seasonal_coefficient: xr.DataArray, addt_end: xr.DataArray) -> xr.DataArray:
@@ -251,10 +243,10 @@ def yearly_amplitude(seasonal_coefficient: xr.DataArray, addt_end: xr.DataArray)
     xarray.DataArray
         ``seasonal_amplitude`` (thaw_year, ...), mm, peak to trough. Lazy if the inputs are lazy.
     """
-    require(seasonal_coefficient, units="mm degC-0.5 d-0.5")
-    require(addt_end, dims=(THAW_YEAR,), units=DEGREE_DAYS)
+    require(seasonal_coefficient, quantity="seasonal_coefficient")
+    require(addt_end, dims=(THAW_YEAR,), quantity="addt_end")
     out = abs(seasonal_coefficient) * np.sqrt(addt_end)
-    return describe(out.transpose(THAW_YEAR, ...), "seasonal_amplitude", **provenance(seasonal_coefficient))
+    return describe(out.transpose(THAW_YEAR, ...), "seasonal_amplitude", like=seasonal_coefficient)
 
 
 def _days_in(year: np.ndarray) -> np.ndarray:
@@ -265,25 +257,6 @@ def _days_in(year: np.ndarray) -> np.ndarray:
 def _calendar(thaw, freeze, *, elapsed):
     length = (np.asarray(freeze) - thaw)[..., None]
     return np.where((length > 0) & (length <= 365.0), elapsed, np.nan)
-
-
-def _counted(thaw, freeze, **axes):
-    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
-
-    return index_rows.linear(thaw, freeze, **axes)
-
-
-def _composite(at, af, ratio, *, clip):
-    """Compute every value by itself; the dates may lie along any axis."""
-    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
-
-    return index_rows.composite(at[..., None], af[..., None], np.asarray(ratio), clip=clip)[..., 0]
-
-
-def _composite_by_cycle(at, af, ratio, closed, number, *, clip):
-    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
-
-    return index_rows.composite(at, af, np.asarray(ratio), closed, number, clip=clip)
 
 
 def _close(at_end, af_end, ratio):

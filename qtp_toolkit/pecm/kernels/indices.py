@@ -10,9 +10,8 @@ import math
 import numpy as np
 
 from qtp_toolkit.kernels._jit import fused
+from qtp_toolkit.pecm.kernels.slabs import slabs
 
-SLAB = 2**19
-"""Values of one array that a pass holds in memory (4 MB)."""
 CLIPS = ("frozen", "printed", "none")
 """Below zero, above zero (the letter of the text), or not at all."""
 
@@ -68,7 +67,8 @@ def composite(
     Parameters
     ----------
     at, af : ndarray (..., T)
-        Degree days of thaw and of freeze.
+        Degree days of thaw and of freeze. Without ``closed`` every value is worked on by itself, so that the dates
+        may lie along any axis.
     ratio : ndarray (...)
         Conductivity ratio; NaN where not positive.
     closed : ndarray (..., C), optional
@@ -78,39 +78,33 @@ def composite(
     clip : str
         One of :data:`CLIPS`.
     """
-    lead = np.broadcast_shapes(*(np.shape(a)[:-1] for a in (at, af, closed, number) if a is not None), np.shape(ratio))
-    dates = np.broadcast_shapes(at.shape[-1:], af.shape[-1:])[0]
+    if closed is None:
+        return composite(at[..., None], af[..., None], ratio, np.empty(0), np.zeros(1), clip=clip)[..., 0]
+    arrays = at, af, number, closed, np.asarray(ratio)[..., None]
+    lead, dates = np.broadcast_shapes(*(a.shape[:-1] for a in arrays)), at.shape[-1]
     out = np.empty((*(lead or (1,)), dates), dtype=np.result_type(at, af))
-    number, closed = (np.zeros(dates) if number is None else number), (np.empty(0) if closed is None else closed)
-    full = [np.broadcast_to(a, (*out.shape[:-1], np.shape(a)[-1])) for a in (at, af, number, closed)]
-    ratio = np.broadcast_to(ratio, out.shape[:-1])
-    step = max(1, SLAB // max(1, dates * int(np.prod(out.shape[1:-1]))))
-    for begin in range(0, len(out), step):
-        part = slice(begin, begin + step)
-        pixels = out[part].size // max(1, dates)
-        rows = [np.array(a[part], dtype=np.float64, order="C").reshape(pixels, a.shape[-1]) for a in full]
-        out[part] = composite_rows(*rows, ratio[part].ravel(), clip=clip).reshape(out[part].shape)
+    full = [np.broadcast_to(a, (*out.shape[:-1], a.shape[-1])) for a in arrays]
+    for part in slabs(out.shape[:-1], dates):
+        pixels = math.prod(out[part].shape[:-1])
+        rows = (np.array(a[part], dtype=np.float64, order="C").reshape(pixels, a.shape[-1]) for a in full)
+        index = np.empty((pixels, dates))
+        _composite(*rows, CLIPS.index(clip), index)
+        out[part] = index.reshape(out[part].shape)
     return out.reshape(*lead, dates)
 
 
-def composite_rows(
-    at: np.ndarray, af: np.ndarray, number: np.ndarray, closed: np.ndarray, ratio: np.ndarray, *, clip: str
-) -> np.ndarray:
-    """Composite index (P, T) of float64 arrays (P, T), (P, T), (P, T), (P, C), (P,)."""
-    table = np.column_stack([ratio, closed]).astype(np.float64)
-    roots = np.sqrt(np.where(table > 0, table, np.nan))
-    out = np.empty((len(at), max(at.shape[1], af.shape[1])))
-    _composite(at, af, number, roots, CLIPS.index(clip), out)
-    return out
-
-
 @fused
-def _composite(at, af, number, roots, clip, out):  # noqa: PLR0917
-    cycles = roots.shape[1] - 1
+def _composite(at, af, number, closed, ratio, clip, out):  # noqa: PLR0917
+    """Fill ``out`` (P, T) from (P, T), (P, T), (P, T), (P, C), (P, 1)."""
+    cycles = closed.shape[1]
+    roots = np.empty(cycles + 1)
     for p in range(len(out)):
+        for n in range(cycles + 1):
+            own = closed[p, n - 1] if n > 0 else ratio[p, 0]
+            roots[n] = math.sqrt(own) if own > 0.0 else np.nan
         for t in range(out.shape[1]):
             n = number[p, t]
-            root = roots[p, int(n)] if 1.0 <= n <= cycles else roots[p, 0]
+            root = roots[int(n)] if 1.0 <= n <= cycles else roots[0]
             thawed, frozen = at[p, t], af[p, t]
             # Sums that rounding has put just below zero are zero; NaN stays NaN.
             thawed = 0.0 if thawed < 0.0 else thawed
@@ -157,17 +151,15 @@ def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
     cut = tuple(slice(int(np.floor(a[on].min())), int(np.ceil(a[on].max())) + 1) for a in (row, column))
     coarse = [np.array(a[cut], dtype=np.float64, order="C") for a in coarse]
     row, column = (np.where(on, a - part.start, np.nan) for a, part in zip((row, column), cut, strict=True))
-    step = max(1, SLAB // max(1, dates * int(np.prod(row.shape[1:]))))
-    for begin in range(0, len(row), step):
-        part = slice(begin, begin + step)
+    for part in slabs(row.shape, dates):
         where = np.array([row[part].ravel(), column[part].ravel()])
-        sums = np.empty((2, where.shape[1], dates))
-        cycle = np.empty(sums.shape[1:])
-        _bilinear(coarse[0], where, sums[0])
-        _bilinear(coarse[1], where, sums[1])
+        thawed, frozen, cycle, index = np.empty((4, where.shape[1], dates))
+        _bilinear(coarse[0], where, thawed)
+        _bilinear(coarse[1], where, frozen)
         _nearest(coarse[2], where, cycle)
-        own = closed[part].reshape(where.shape[1], closed.shape[-1])
-        out[part] = composite_rows(*sums, cycle, own, ratio[part].ravel(), clip=clip).reshape(out[part].shape)
+        ratios = (np.array(a[part], dtype=np.float64, order="C").reshape(where.shape[1], -1) for a in (closed, ratio))
+        _composite(thawed, frozen, cycle, *ratios, CLIPS.index(clip), index)
+        out[part] = index.reshape(out[part].shape)
     return out
 
 

@@ -11,7 +11,7 @@ W m-1 K-1; density in kg m-3; active layer thickness in m; fractions 0..1.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -196,6 +196,13 @@ def require(
             )
 
 
+def require_option(what: str, value: object, allowed: Iterable[object]) -> None:
+    """Refuse an option outside its list."""
+    allowed = list(allowed)
+    if value not in allowed:
+        raise QtpDataError(f"unknown {what}", expected=", ".join(map(str, allowed)), found=repr(value))
+
+
 def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
     """Whether any array of ``obj`` is backed by dask; coordinates do not count."""
     arrays = obj.data_vars.values() if isinstance(obj, xr.Dataset) else [obj]
@@ -232,6 +239,20 @@ def decoded_times(da: xr.DataArray) -> np.ndarray:
             hint="Decode the time axis when loading.",
         )
     return times
+
+
+def require_covered(wanted: np.ndarray, outside: np.ndarray, times: np.ndarray) -> None:
+    """Refuse dates ``wanted`` (n,) of which ``outside`` (n,) is True: the temperature covers ``times`` only (M28)."""
+    if outside.any():
+        days, (first, *_, last) = (a.astype("datetime64[D]").astype(str) for a in (wanted[outside], times))
+        raise QtpDataError(
+            f"{len(days)} dates lie outside the temperature series",
+            where=days[:5].tolist(),
+            expected=f"{first} to {last}",
+            found=f"{min(days)} to {max(days)}",
+            hint="Extend the series or drop these dates.",
+            code="M28",
+        )
 
 
 def phase_to_displacement(phase: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> xr.DataArray:

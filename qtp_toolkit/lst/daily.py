@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import STATION, TIME, QtpDataError, describe, require
+from qtp_toolkit.conventions import STATION, TIME, QtpDataError, describe, require, require_covered, require_option
 from qtp_toolkit.kernels import daily as kernels
 from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start
 from qtp_toolkit.lst.kernels import regression
@@ -102,8 +102,7 @@ def _check_overpasses(lst: xr.Dataset, used: list[str]) -> list[str]:
 
 def _choose_overpasses(overpasses: str | Sequence[str]) -> list[str]:
     if isinstance(overpasses, str):
-        if overpasses not in SATELLITES:
-            raise QtpDataError("unknown choice of overpasses", expected=[*SATELLITES, *OVERPASSES], found=overpasses)
+        require_option("choice of overpasses", overpasses, SATELLITES)
         return list(SATELLITES[overpasses])
     return list(overpasses)
 
@@ -283,16 +282,7 @@ def at_dates(lst: xr.DataArray, dates: xr.DataArray | Sequence[np.datetime64]) -
 def _interpolate(lst: xr.DataArray, wanted: np.ndarray, *, reach: float) -> xr.DataArray:
     origin = lst[TIME].values[0]
     left, weight = kernels.interpolation_weights(days_since_start(lst), as_days(wanted, origin), reach=reach)
-    if np.isnan(weight).any():
-        outside = [str(day)[:10] for day in wanted[np.isnan(weight)]]
-        raise QtpDataError(
-            f"{len(outside)} dates lie outside the temperature series",
-            where=outside[:5],
-            expected=f"{str(origin)[:10]} to {str(lst[TIME].values[-1])[:10]}",
-            found=f"{min(outside)} to {max(outside)}",
-            hint="Extend the series or drop these dates.",
-            code="M28",
-        )
+    require_covered(wanted, np.isnan(weight), lst[TIME].values)
     out = _move_to(wanted, kernels.interpolate, lst, lst.dtype, left=left, weight=weight)
     return describe(out, "lst", like=lst, **{key: lst.attrs[key] for key in lst.attrs.keys() & {"daily_mean"}})
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, VARIABLES, QtpDataError, describe, require
+from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, VARIABLES, QtpDataError, describe, require, require_option
 from qtp_toolkit.lst.axis import days_since_start, temperatures
 from qtp_toolkit.lst.kernels.basis import Basis, make_basis
 
@@ -92,10 +92,8 @@ def fill_gaps(
     Chen et al. (2022), Section 3.1; Roerink et al. (2000), International Journal of Remote Sensing 21 (HANTS); Eilers
     (2003), Analytical Chemistry 75 (Whittaker smoother).
     """
-    if reject not in SIDES:
-        raise QtpDataError("unknown side of rejection", expected=sorted(SIDES), found=reject)
-    if method not in METHODS:
-        raise QtpDataError("unknown method of gap fill", expected=METHODS, found=method)
+    require_option("side of rejection", reject, SIDES)
+    require_option("method of gap fill", method, METHODS)
     if harmonics < (1 if method == "harmonic" else 0):
         raise QtpDataError("too few harmonics", expected="1 or more, or 0 with the Whittaker smoother", found=harmonics)
     terms = {"harmonics": harmonics, "interannual": interannual, "period": period_days}

@@ -156,11 +156,14 @@ def _hide(
     for k, (row, number) in enumerate(zip(values.reshape(-1, n), series.reshape(-1), strict=True)):
         rng = np.random.default_rng([seed, int(number)])
         valid = np.isfinite(row)
-        gap[k] = _gap_lengths(valid, _runs(valid, round(share * valid.sum()), lengths, chance, rng))
+        gone = _choose_runs(valid, round(share * valid.sum()), lengths, chance, rng)
+        # Stretches of the same kind, numbered: a gap grows by the values that were missing before.
+        stretch = np.cumsum(np.diff(~valid | gone, prepend=False))
+        gap[k] = np.where(gone, np.bincount(stretch)[stretch], 0)
     return gap.reshape(values.shape)
 
 
-def _runs(
+def _choose_runs(
     valid: np.ndarray, wanted: int, lengths: np.ndarray, chance: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Hide ``wanted`` values in runs that do not touch one another."""
@@ -179,13 +182,3 @@ def _runs(
         hidden[start:stop] = True
         left -= length
     return hidden
-
-
-def _gap_lengths(valid: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Length of the run of missing and hidden values at every hidden one."""
-    gone = np.concatenate([[False], ~valid | hidden, [False]])
-    first, last = np.flatnonzero(gone[1:] & ~gone[:-1]), np.flatnonzero(gone[:-1] & ~gone[1:])
-    out = np.zeros(valid.size, dtype=np.uint16)
-    for begin, end in zip(first, last, strict=True):
-        out[begin:end] = end - begin
-    return np.where(hidden, out, 0).astype(np.uint16)

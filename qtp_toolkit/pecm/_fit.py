@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -17,9 +16,10 @@ from qtp_toolkit.conventions import (
     coordinate,
     describe,
     require,
+    require_option,
 )
 from qtp_toolkit.kernels import reasons
-from qtp_toolkit.pecm._run import choose_spread, elapsed_years, one_of, run, same_dates, to_dataset
+from qtp_toolkit.pecm._run import choose_spread, elapsed_years, run, same_dates, to_dataset
 from qtp_toolkit.pecm.kernels import decompose
 
 INTERCEPTS = ("estimate", "reference", "none")
@@ -123,7 +123,7 @@ def fit(
     ----------
     Chen et al. 2022, Eq. 2 and 7.
     """
-    one_of("intercept", intercept, INTERCEPTS)
+    require_option("intercept", intercept, INTERCEPTS)
     require(displacement, dims=(TIME,), quantity="displacement")
     stamps = same_dates(displacement, linear, composite)
     years = stamps.year.to_numpy()
@@ -133,7 +133,7 @@ def fit(
         layers=decompose.LAYERS,
         intercept=intercept == "estimate",
         spread=choose_spread(uncertainty, years, draws=draws, seed=seed),
-        reference=_position(stamps, reference_date) if intercept == "reference" else None,
+        reference=_find_position(stamps, reference_date) if intercept == "reference" else None,
         years=years - years.min(),
         min_count=min_dates,
         max_condition=max_condition,
@@ -196,12 +196,14 @@ def fit_pairs(
     ----------
     The paper inverts for a time series first (Section 3.7); this is the one-step alternative.
     """
-    one_of("blocks", blocks, BLOCKS)
+    require_option("blocks", blocks, BLOCKS)
     require(displacement, dims=(PAIR,), quantity="displacement")
-    first, second = _ends(displacement)
-    stamps = same_dates(composite, linear)
-    positions = tuple(_positions(stamps, ends) for ends in (first, second))
-    years = [first.year.to_numpy(), second.year.to_numpy()]
+    ends, stamps = _find_ends(displacement), same_dates(composite, linear)
+    positions = tuple(stamps.get_indexer(end) for end in ends)
+    for end, found in zip(ends, positions, strict=True):
+        if (found < 0).any():
+            raise QtpDataError("An index lacks dates of the pairs", found=f"{end[found < 0][0].date()} missing")
+    years = [end.year.to_numpy() for end in ends]
     layers = run(
         decompose.two_indices,
         [(displacement, PAIR), (linear, TIME), (composite, TIME), (weights, PAIR)],
@@ -247,14 +249,14 @@ def sinusoid(
     return to_dataset(layers, displacement, uncertainty="formal", model="sinusoid")
 
 
-def _position(stamps: pd.DatetimeIndex, date: Any) -> int:
+def _find_position(stamps: pd.DatetimeIndex, date: Any) -> int:
     if date is None or pd.Timestamp(date) not in stamps:
         hint = "Give reference_date, one of the dates of displacement."
         raise QtpDataError('intercept="reference" needs a reference date', found=date, hint=hint)
     return int(stamps.get_loc(pd.Timestamp(date)))
 
 
-def _ends(displacement: xr.DataArray) -> list[pd.DatetimeIndex]:
+def _find_ends(displacement: xr.DataArray) -> list[pd.DatetimeIndex]:
     for name in (REFERENCE, SECONDARY):
         if name not in displacement.coords:
             raise QtpDataError(f"Interferograms lack the coordinate {name!r}", expected="dates on dim pair")
@@ -264,13 +266,6 @@ def _ends(displacement: xr.DataArray) -> list[pd.DatetimeIndex]:
         found = " to ".join(str(end[twice][0].date()) for end in ends)
         raise QtpDataError("Interferograms repeat a pair", found=found, code="P12", hint="Keep one of them.")
     return ends
-
-
-def _positions(stamps: pd.DatetimeIndex, ends: pd.DatetimeIndex) -> np.ndarray:
-    found = stamps.get_indexer(ends)
-    if (found < 0).any():
-        raise QtpDataError("An index lacks dates of the pairs", found=f"{ends[found < 0][0].date()} missing")
-    return found
 
 
 def _assemble(

@@ -20,10 +20,10 @@ from qtp_toolkit.conventions import (
     many_blocks,
     provenance,
     require,
+    require_option,
 )
 from qtp_toolkit.kernels import reasons
 from qtp_toolkit.pecm._index import CLIPS, CLOSINGS, amplitude_factor, closing_ratio, linear_index
-from qtp_toolkit.pecm._run import one_of
 
 ONSETS = ("thaw_onset_mean", "freeze_onset_mean")
 ENDS = ("addt_end", "addf_end")
@@ -83,8 +83,8 @@ def indices(
     """
     from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
 
-    one_of("way to close a cycle", close, CLOSINGS)
-    one_of("clip", clip, CLIPS)
+    require_option("way to close a cycle", close, CLOSINGS)
+    require_option("clip", clip, CLIPS)
     template = _choose_template(conductivity_ratio, like)
     lazy = is_lazy(seasons) or is_lazy(template)
     coarse = _select_coarse(seasons, dates, lazy=lazy)

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require
-from qtp_toolkit.pecm._run import one_of
+from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require, require_option
 
 FORMS = ("thaw_normalized", "printed", "calendar")
 CLOSINGS = ("adjust", "none")
@@ -60,7 +59,7 @@ def linear_index(
     """
     from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
 
-    one_of("form of the linear index", form, FORMS)
+    require_option("form of the linear index", form, FORMS)
     for onset in (thaw_onset, freeze_onset):
         require(onset, quantity="thaw_onset")
     stamps = pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]"))
@@ -142,8 +141,8 @@ def composite_index(
 
     for sums in (addt, addf):
         require(sums, dims=(TIME,), quantity="addt", between=(ROUNDING, np.inf))
-    one_of("way to close a cycle", close, CLOSINGS)
-    one_of("clip", clip, CLIPS)
+    require_option("way to close a cycle", close, CLOSINGS)
+    require_option("clip", clip, CLIPS)
     given = (addt_end, addf_end, permafrost_year)
     if any(a is None for a in given) and not all(a is None for a in given):
         raise QtpDataError("To close the cycles give addt_end, addf_end and permafrost_year together")

@@ -9,17 +9,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, QtpDataError, describe, provenance, require
+from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, QtpDataError, describe, provenance, require, require_option
 from qtp_toolkit.kernels import lstsq
 from qtp_toolkit.pecm.kernels import decompose
 
 UNCERTAINTIES = ("year_block", "bootstrap", "formal")
-
-
-def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
-    """Refuse an option outside its list."""
-    if value not in allowed:
-        raise QtpDataError(f"Unknown {name}", expected=", ".join(allowed), found=repr(value))
 
 
 def same_dates(displacement: xr.DataArray, *others: xr.DataArray) -> pd.DatetimeIndex:
@@ -51,7 +45,7 @@ def elapsed_years(stamps: pd.DatetimeIndex) -> np.ndarray:
 
 def choose_spread(kind: str, *years: np.ndarray, draws: int = 200, seed: int = 0) -> decompose.Spread:
     """How to find the uncertainty, from the calendar year (or the two years) of every observation."""
-    one_of("uncertainty", kind, UNCERTAINTIES)
+    require_option("uncertainty", kind, UNCERTAINTIES)
     if kind == "formal":
         return decompose.Spread()
     found = len(np.unique(np.concatenate(years)))

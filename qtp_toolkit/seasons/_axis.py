@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, decoded_times
+from qtp_toolkit.conventions import QtpDataError, decoded_times, require_covered
 from qtp_toolkit.kernels import daily
 from qtp_toolkit.seasons.kernels.onsets import Interpolation
 
@@ -49,14 +49,7 @@ def locate_days(times: pd.DatetimeIndex, wanted: pd.DatetimeIndex) -> np.ndarray
     """Index of each wanted date; refuses dates outside the series."""
     days = np.asarray((wanted - times[0].floor("D")).days)
     outside = (days < 0) | (days >= len(times))
-    if outside.any():
-        raise QtpDataError(
-            f"{outside.sum()} dates lie outside the temperature series",
-            code="M28",
-            where=[str(day.date()) for day in wanted[outside][:5]],
-            expected=f"{times[0].date()} to {times[-1].date()}",
-            hint="Extend the series or drop these dates.",
-        )
+    require_covered(wanted.values, outside, times.values)
     return days
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, describe, provenance, require
+from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, describe, provenance, require, require_option
 from qtp_toolkit.seasons._axis import daily_axis, day_index, locate_days
 
 SUMS = ("addt", "addf", "permafrost_year", "addt_end", "addf_end")
@@ -123,8 +123,7 @@ def annual_degree_days(
     ``max_missing=366, min_days=1`` follows them to the printed digit.
     """
     require(lst_daily, dims=(TIME,), quantity="lst")
-    if freezing_year not in {"calendar", "july"}:
-        raise QtpDataError("unknown freezing year", expected=["calendar", "july"], found=freezing_year)
+    require_option("freezing year", freezing_year, ("calendar", "july"))
     times = daily_axis(lst_daily)
     years = np.arange(times[0].year, times[-1].year + 1)
     limits = {"max_missing": max_missing, "min_days": min_days}

@@ -6,7 +6,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, provenance, require
+from qtp_toolkit.conventions import (
+    DAYS_PER_YEAR,
+    THAW_YEAR,
+    TIME,
+    QtpDataError,
+    describe,
+    provenance,
+    require,
+    require_option,
+)
 from qtp_toolkit.kernels import reasons
 from qtp_toolkit.seasons._axis import day_index, days_covered
 from qtp_toolkit.seasons.kernels import onsets as kernels
@@ -89,8 +98,7 @@ def onsets(
     Chen et al. 2022, Section 3.2.
     """
     require(lst, dims=(TIME,), quantity="lst")
-    if method not in METHODS:
-        raise QtpDataError("unknown method", expected=METHODS, found=method)
+    require_option("method", method, METHODS)
     times, daily = days_covered(lst)
     years, windows = _make_windows(times, min_days)
     options = {

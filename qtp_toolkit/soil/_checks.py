@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import xarray as xr
 
-from qtp_toolkit.conventions import VARIABLES, QtpDataError, is_lazy, require
+from qtp_toolkit.conventions import VARIABLES, is_lazy, require
+
+STATES = ("thawed", "frozen")
 
 
 def hold(
@@ -29,9 +31,3 @@ def hold(
         hint = "A fill value that was not masked?" if da.min() < 0 else guess
     require(da, quantity=quantity, between=(low, high), code=code or VARIABLES[quantity].fault, hint=hint)
     return da
-
-
-def check_state(state: str) -> None:
-    """Refuse a state that is neither thawed nor frozen."""
-    if state not in {"thawed", "frozen"}:
-        raise QtpDataError("unknown state", expected=["thawed", "frozen"], found=state)

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, require
-from qtp_toolkit.soil._checks import check_state, hold
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, require, require_option
+from qtp_toolkit.soil._checks import STATES, hold
 from qtp_toolkit.soil._contents import PARTICLE_DENSITY, hold_density, pores
 
 SCHEMES = ("johansen", "clm", "balland_arp")
@@ -95,9 +95,8 @@ def thermal_conductivity(
     ----------
     Chen et al. 2022, Section 3.3 and Eq. 1.
     """
-    check_state(state)
-    if scheme not in SCHEMES:
-        raise QtpDataError("unknown scheme", expected=list(SCHEMES), found=scheme)
+    require_option("state", state, STATES)
+    require_option("scheme", scheme, SCHEMES)
     if not 0.0 <= unfrozen_water <= 1.0:
         raise QtpDataError("unfrozen water is not a fraction", expected="0 to 1", found=unfrozen_water)
     grains, wet = hold(quartz, "quartz"), hold(saturation, "saturation")
@@ -195,8 +194,7 @@ def _kersten(
     if isinstance(texture, xr.DataArray):
         fine, coarse = (_kersten(wet, sand, state=state, scheme=scheme, texture=t) for t in ("fine", "coarse"))
         return coarse.where(texture, fine)
-    if texture not in {"fine", "coarse"}:
-        raise QtpDataError("unknown texture", expected=["fine", "coarse", "an array, True where coarse"], found=texture)
+    require_option("texture, which is no array either", texture, ("fine", "coarse"))
     slope, limit = (1.0, 0.1) if texture == "fine" else (0.7, 0.05)
     # The logarithm only sees saturations above the limit: no warning at 0, and NaN stays NaN.
     above = slope * np.log10(wet.where(~(wet <= limit), 1.0)) + 1.0

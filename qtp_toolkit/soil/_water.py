@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe
-from qtp_toolkit.soil._checks import check_state
+from qtp_toolkit.conventions import QtpDataError, describe, require_option
+from qtp_toolkit.soil._checks import STATES
 
 
 def water_content_by_class(
@@ -43,7 +43,7 @@ def water_content_by_class(
     table is the user's (data catalog, ``settings.water_content``). A map of classes must reach this grid by the nearest
     pixel; a map of floating-point numbers is refused, because interpolation makes classes that nobody mapped.
     """
-    check_state(state)
+    require_option("state", state, STATES)
     if not np.issubdtype(vegetation.dtype, np.integer):
         raise QtpDataError(
             "the vegetation classes are not integers",

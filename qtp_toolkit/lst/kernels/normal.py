@@ -18,7 +18,7 @@ NEXT, COMMON = 4, 8
 """Columns of a node's rows where those of the next node, and the common ones, begin."""
 
 
-class Work(NamedTuple):
+class Scratch(NamedTuple):
     """Scratch of one series.
 
     ``moment`` and ``right`` (segment, ...): sums over the values that take part. ``panel`` (3 nodes, ...): rows of the
@@ -40,12 +40,12 @@ class Work(NamedTuple):
 
 
 @reordered
-def make_work(basis):
+def make_scratch(basis):
     """Scratch that fits ``basis``."""
     segments, width = basis.full.shape
     columns, unknowns = basis.columns, len(basis.penalty)
     width_of_base = (columns + 4) // 4 * 4
-    return Work(
+    return Scratch(
         np.zeros((segments, width)),
         np.zeros((segments, columns + 3)),
         np.zeros(width),

@@ -14,7 +14,7 @@ from qtp_toolkit.kernels._jit import bare, reordered
 from qtp_toolkit.lst.kernels import normal
 
 
-class Rules(NamedTuple):
+class Rejection(NamedTuple):
     """Rejection: ``side`` 1 drops low values, -1 high ones, 0 none; ``need`` values always stay."""
 
     side: float
@@ -50,13 +50,14 @@ def fit_block(block, size, basis, rules, work):
 
 @bare
 def _fit(value, weight, curve, basis, rules, work):  # noqa: PLR0917
-    fits = 0
-    count = _count(weight)
+    fits, count = 0, 0
+    for t in range(weight.size):
+        count += weight[t] > 0.0
     if count < rules.need:
         curve[:] = np.nan
         return fits
-    _moments(weight, basis, work)
-    _right_side(value, basis, work.right)
+    _sum_moments(weight, basis, work)
+    _sum_right_side(value, basis, work.right)
     while True:
         fits += 1
         normal.assemble(basis, work, count)
@@ -72,15 +73,7 @@ def _fit(value, weight, curve, basis, rules, work):  # noqa: PLR0917
 
 
 @bare
-def _count(weight):
-    total = 0.0
-    for t in range(weight.size):
-        total += weight[t]
-    return int(total)
-
-
-@bare
-def _moments(weight, basis, work):
+def _sum_moments(weight, basis, work):
     """Moments of all dates, less those that are missing."""
     moment, index, missing = work.moment, work.index, 0
     for s in range(moment.shape[0]):
@@ -98,7 +91,7 @@ def _moments(weight, basis, work):
 
 
 @bare
-def _right_side(value, basis, right):
+def _sum_right_side(value, basis, right):
     """Sum over the dates of each segment value * wave and value * ramp * (1, cos, sin)."""
     columns = basis.columns
     for s in range(len(right)):

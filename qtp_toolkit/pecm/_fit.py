@@ -125,7 +125,12 @@ def fit(
     """
     require_option("intercept", intercept, INTERCEPTS)
     require(displacement, dims=(TIME,), quantity="displacement")
-    stamps = same_dates(displacement, linear, composite)
+    stamps, reference = same_dates(displacement, linear, composite), None
+    if intercept == "reference":
+        reference = int(stamps.get_indexer([pd.Timestamp(reference_date)])[0])
+        if reference < 0:
+            hint = "Give reference_date, one of the dates of displacement."
+            raise QtpDataError('intercept="reference" needs a reference date', found=reference_date, hint=hint)
     years = stamps.year.to_numpy()
     layers = run(
         decompose.two_indices,
@@ -133,7 +138,7 @@ def fit(
         layers=decompose.LAYERS,
         intercept=intercept == "estimate",
         spread=choose_spread(uncertainty, years, draws=draws, seed=seed),
-        reference=_find_position(stamps, reference_date) if intercept == "reference" else None,
+        reference=reference,
         years=years - years.min(),
         min_count=min_dates,
         max_condition=max_condition,
@@ -247,13 +252,6 @@ def sinusoid(
         max_condition=max_condition,
     )
     return to_dataset(layers, displacement, uncertainty="formal", model="sinusoid")
-
-
-def _find_position(stamps: pd.DatetimeIndex, date: Any) -> int:
-    if date is None or pd.Timestamp(date) not in stamps:
-        hint = "Give reference_date, one of the dates of displacement."
-        raise QtpDataError('intercept="reference" needs a reference date', found=date, hint=hint)
-    return int(stamps.get_loc(pd.Timestamp(date)))
 
 
 def _find_ends(displacement: xr.DataArray) -> list[pd.DatetimeIndex]:

@@ -101,23 +101,17 @@ def onsets(
     require_option("method", method, METHODS)
     times, daily = days_covered(lst)
     years, windows = _make_windows(times, min_days)
-    options = {
-        "daily": daily,
-        "threshold": threshold_degC,
-        "min_days": min_days,
-        "run": run_days,
-        "period": period_days,
-    }
+    rule = kernels.Rule(float(threshold_degC), float(period_days), run_days, min_days)
     if method == "smoothed":
-        kernel, options["harmonics"] = kernels.smooth_onsets, harmonics
+        kernel, option = kernels.smooth_onsets, {"harmonics": harmonics}
     else:
-        kernel, options["cumulative"] = kernels.rule_onsets, method == "cumulative"
+        kernel, option = kernels.rule_onsets, {"cumulative": method == "cumulative"}
     found = xr.apply_ufunc(
         kernel,
         lst,
         input_core_dims=[[TIME]],
         output_core_dims=[[THAW_YEAR]] * 4,
-        kwargs={"years": windows, **options},
+        kwargs={"years": windows, "rule": rule, "daily": daily, **option},
         dask="parallelized",
         output_dtypes=[float, float, np.uint8, np.uint8],
         dask_gufunc_kwargs={"output_sizes": {THAW_YEAR: len(years)}},

@@ -13,19 +13,6 @@ REACH = 274
 """Days that are searched on either side of the warmest day: three quarters of a year."""
 
 
-class Rule(NamedTuple):
-    """What counts as a season."""
-
-    threshold: float
-    """Freezing point."""
-    period: float
-    """Length of the year in days."""
-    run: int
-    """A season shorter than this many days is none."""
-    min_days: int
-    """Valid days that a year must have."""
-
-
 class Onsets(NamedTuple):
     """What is written, for m series."""
 

@@ -31,6 +31,19 @@ class Years(NamedTuple):
     """(2, k) Day after the last."""
 
 
+class Rule(NamedTuple):
+    """What counts as a season."""
+
+    threshold: float
+    """Freezing point."""
+    period: float
+    """Length of the year in days."""
+    run: int
+    """A season shorter than this many days is none."""
+    min_days: int
+    """Valid days that a year must have."""
+
+
 class Interpolation(NamedTuple):
     """How daily values follow from composites, see :func:`qtp_toolkit.kernels.daily.interpolate`."""
 
@@ -39,15 +52,7 @@ class Interpolation(NamedTuple):
 
 
 def smooth_onsets(
-    values: np.ndarray,
-    years: Years,
-    *,
-    period: float,
-    harmonics: int,
-    threshold: float,
-    min_days: int,
-    run: int,
-    daily: Interpolation | None = None,
+    values: np.ndarray, years: Years, rule: Rule, *, harmonics: int, daily: Interpolation | None = None
 ) -> tuple[np.ndarray, ...]:
     """Crossings of the harmonic curve of each year on either side of its warm season.
 
@@ -61,15 +66,8 @@ def smooth_onsets(
         Daily values, or composites with ``daily``; NaN where missing.
     years : Years
         Of days, in either case.
-    period : float
-        Base period in days.
+    rule : Rule
     harmonics : int
-    threshold : float
-        Freezing point in the unit of ``values``.
-    min_days : int
-        Valid days that a window must have.
-    run : int
-        A thaw or freeze season shorter than this many days is none.
     daily : Interpolation, optional
 
     Returns
@@ -83,19 +81,18 @@ def smooth_onsets(
     """
     from qtp_toolkit.seasons.kernels import onset_rules  # noqa: PLC0415  (numba)
 
-    options = {"period": period, "harmonics": harmonics}
-    n = int(np.ceil(period))
+    options = {"period": rule.period, "harmonics": harmonics}
+    n = int(np.ceil(rule.period))
     tables = [design_matrix(first + np.arange(-n, 2 * n + 1), **options) for first in FIRST_DAY]
     fits = [
         [_Fit(*window, daily, **options) for window in zip(years.january, *ends, strict=True)]
         for ends in zip(years.starts, years.stops, strict=True)
     ]
-    rule = onset_rules.Rule(float(threshold), float(period), run, min_days)
-    possible = (years.stops - years.starts >= min_days).any(axis=1)
+    possible = (years.stops - years.starts >= rule.min_days).any(axis=1)
 
     def find(series: np.ndarray, part: slice) -> tuple[np.ndarray, ...]:
         width = part.stop - part.start
-        found = [fit(series, part, min_days) for fit in fits[0]] if possible[0] else []
+        found = [fit(series, part, rule.min_days) for fit in fits[0]] if possible[0] else []
         south = np.full(width, possible[1])
         if possible.all():  # warmest nearer to 1 January than to 1 July: sign of the mean annual cosine
             south = np.nansum([coefficients[1] for coefficients, _ in found], axis=0) > 0.0
@@ -105,7 +102,7 @@ def smooth_onsets(
                 continue
             if kind:
                 few = np.ascontiguousarray(series[:, part][:, columns])
-                found = [fit(few, slice(0, columns.size), min_days) for fit in fits[1]]
+                found = [fit(few, slice(0, columns.size), rule.min_days) for fit in fits[1]]
             elif columns.size < width:
                 found = [(np.ascontiguousarray(c[:, columns]), why[columns]) for c, why in found]
             for k, (coefficients, why) in enumerate(found):
@@ -119,17 +116,9 @@ def smooth_onsets(
 
 
 def rule_onsets(
-    values: np.ndarray,
-    years: Years,
-    *,
-    cumulative: bool,
-    threshold: float,
-    min_days: int,
-    run: int,
-    period: float,
-    daily: Interpolation | None = None,
+    values: np.ndarray, years: Years, rule: Rule, *, cumulative: bool, daily: Interpolation | None = None
 ) -> tuple[np.ndarray, ...]:
-    """Onsets by ``run`` consecutive days, or by the extrema of the running sum; as :func:`smooth_onsets`.
+    """Onsets by ``rule.run`` consecutive days, or by the extrema of the running sum; as :func:`smooth_onsets`.
 
     The search goes from the coldest day to the warmest day of the window, and on to the next coldest day, past the
     ends of the window into the years beside it; past the ends of the series the window itself is repeated. The onset
@@ -138,9 +127,8 @@ def rule_onsets(
     from qtp_toolkit.seasons.kernels import onset_rules  # noqa: PLC0415  (numba)
 
     days = values.shape[-1] if daily is None else len(daily.left)
-    annual = np.cos(2.0 * np.pi * (np.arange(days) - years.january[0]) / period)
-    possible = (years.stops - years.starts >= min_days).any(axis=1)
-    rule = onset_rules.Rule(float(threshold), float(period), run, min_days)
+    annual = np.cos(2.0 * np.pi * (np.arange(days) - years.january[0]) / rule.period)
+    possible = (years.stops - years.starts >= rule.min_days).any(axis=1)
 
     def find(series: np.ndarray, part: slice) -> tuple[np.ndarray, ...]:
         block = series[:, part].T if daily is None else interpolate(series[:, part].T, *daily)

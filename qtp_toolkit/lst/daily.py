@@ -63,6 +63,14 @@ def daily_mean(
     The form is that of Zou et al. (2014), cited in Section 3.1. Their coefficients are not printed there and none are
     made up here: fit them to stations, or enter them in the catalog. The bias of equal weights was computed with a
     model of the diurnal cycle.
+
+    Examples
+    --------
+    >>> pair = {"terra_day": 6.0, "terra_night": -10.0}
+    >>> lst = xr.Dataset({name: ("time", [value], {"units": "degC"}) for name, value in pair.items()})
+    >>> mean = daily_mean(lst, coefficients={"intercept": 1.0, "terra_day": 0.4, "terra_night": 0.5})
+    >>> round(mean.item(), 3)
+    -1.6
     """
     if "lst" in lst and coefficients is None:
         require(lst["lst"], dims=(TIME,), quantity="lst")
@@ -148,6 +156,16 @@ def fit_daily_mean(
     -----
     Rows of one station, and of one summer, resemble each other: only scores with whole stations left out tell what to
     expect at a place without one.
+
+    Examples
+    --------
+    >>> values = np.random.default_rng(0).normal(-10.0, 3.0, (20, 4))
+    >>> axes = {"time": pd.date_range("2016-01-01", periods=20, freq="8D")}
+    >>> night = xr.DataArray(values, axes, ("time", "station"), attrs={"units": "degC"})
+    >>> ground = (1.0 + 0.8 * night).assign_attrs(units="degC")
+    >>> fit = fit_daily_mean(xr.Dataset({"terra_night": night}), ground, overpasses=["terra_night"])
+    >>> fit["coefficient"].values.round(3)
+    array([1. , 0.8])
     """
     used = _check_overpasses(lst, _choose_overpasses(overpasses))
     arrays = [*(lst[name] for name in used), surface_temperature]
@@ -208,6 +226,13 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     -------
     xarray.DataArray
         Dim ``time`` = ``centers``, name, units and other dims of ``daily``; lazy if ``daily`` is lazy.
+
+    Examples
+    --------
+    >>> daily = xr.DataArray(np.arange(16.0), {"time": pd.date_range("2016-01-01", periods=16)}, "time")
+    >>> centers = xr.DataArray(pd.to_datetime(["2016-01-04T12", "2016-01-12T12"]), dims="time")
+    >>> to_composites(daily, centers).values
+    array([ 3.5, 11.5])
     """
     require(daily, dims=(TIME,))
     owner = kernels.composite_owner(days_since_start(daily), as_days(centers.values, daily[TIME].values[0]))
@@ -237,6 +262,13 @@ def to_daily(lst: xr.DataArray, *, max_gap_days: float = 40.0) -> xr.DataArray:
     ------
     QtpDataError
         If composites are missing from the time axis for longer than ``max_gap_days``: lists where.
+
+    Examples
+    --------
+    >>> centers = pd.to_datetime(["2016-01-04T12", "2016-01-12T12"])
+    >>> lst = xr.DataArray([-8.0, -4.0], {"time": centers}, "time", attrs={"units": "degC"})
+    >>> to_daily(lst).sel(time="2016-01-08").item()  # 3.5 of 8 days after the first center
+    -6.25
     """
     require(lst, dims=(TIME,), quantity="lst")
     steps, times = np.diff(days_since_start(lst)), pd.DatetimeIndex(lst[TIME].values)

@@ -91,6 +91,15 @@ def fill_gaps(
     ----------
     Chen et al. (2022), Section 3.1; Roerink et al. (2000), International Journal of Remote Sensing 21 (HANTS); Eilers
     (2003), Analytical Chemistry 75 (Whittaker smoother).
+
+    Examples
+    --------
+    >>> times = pd.date_range("2014-01-04T12", periods=46, freq="8D")
+    >>> wave = -4.0 - 12.0 * np.cos(2 * np.pi * 8 * np.arange(46) / 365.25)
+    >>> seen = np.where(np.arange(46) == 20, np.nan, wave)
+    >>> filled = fill_gaps(xr.DataArray(seen, {"time": times}, "time", attrs={"units": "degC"}))
+    >>> filled.values[20].round(3).item(), wave[20].round(3).item()
+    (7.103, 7.103)
     """
     require_option("side of rejection", reject, SIDES)
     require_option("method of gap fill", method, METHODS)

@@ -42,6 +42,12 @@ def hold_out(lst: xr.DataArray, *, share: float = 0.2, run_lengths: Sequence[int
     ------
     QtpDataError
         If ``share`` is not between 0 and 1, or a run is longer than the series or shorter than 1.
+
+    Examples
+    --------
+    >>> lst = xr.DataArray(np.zeros(100), dims="time", attrs={"units": "degC"})
+    >>> int((hold_out(lst, share=0.2)["gap"] > 0).sum())
+    20
     """
     require(lst, dims=(TIME,), quantity="lst")
     runs = tuple(int(length) for length in run_lengths)
@@ -93,6 +99,14 @@ def gap_errors(
     ------
     QtpDataError
         If ``lengths`` do not increase.
+
+    Examples
+    --------
+    >>> lst = xr.DataArray(np.zeros(100), dims="time", attrs={"units": "degC"})
+    >>> hidden = hold_out(lst, share=0.2)
+    >>> errors = gap_errors(lst, hidden["masked"].fillna(0.5), hidden["gap"])
+    >>> errors["bias"].values[-1].item(), errors["n"].values[-1].item()
+    (0.5, 20)
     """
     for da in (truth, filled):
         require(da, dims=(TIME,), quantity="lst")

@@ -44,6 +44,12 @@ def decode_qc(qc: xr.DataArray) -> xr.Dataset:
     ------
     QtpDataError
         If ``qc`` is not uint8.
+
+    Examples
+    --------
+    >>> qc = xr.DataArray(np.array([0b00000000, 0b10000001], "u1"), dims="time")
+    >>> decode_qc(qc)["lst_error"].values.tolist()  # bits 6 and 7 of the second are 2: at most 3 K
+    [1.0, 3.0]
     """
     return xr.Dataset({name: describe(_look_up(qc, table), name, like=qc) for name, table in QC_TABLE.items()})
 
@@ -111,6 +117,13 @@ def mask_quality(
     -----
     UserWarning
         If the nights of a satellite are warmer than its days (medians; in memory only): the two are swapped.
+
+    Examples
+    --------
+    >>> lst = xr.Dataset({"terra_day": ("time", [-9.0, -8.0, 99.0], {"units": "degC"})})
+    >>> lst["qc_terra_day"] = "time", np.array([0, 0b10000001, 0], "u1")
+    >>> mask_quality(lst)["terra_day"].values  # an error of up to 3 K, and out of range
+    array([-9., nan, nan])
     """
     accepted = np.isin(QC_TABLE["mandatory"], [flag for flag in mandatory if flag in (0, 1)])
     accepted &= np.isin(QC_TABLE["data_quality"], list(data_quality))
@@ -172,6 +185,13 @@ def quality_report(raw: xr.Dataset, masked: xr.Dataset) -> xr.Dataset:
     Notes
     -----
     ``total = missing + rejected + kept``; ``rejected`` includes ``out_of_range``.
+
+    Examples
+    --------
+    >>> raw = xr.Dataset({"terra_day": ("time", [-9.0, np.nan, 99.0, -7.0], {"units": "degC"})})
+    >>> report = quality_report(raw, mask_quality(raw)).to_dataframe()
+    >>> report.loc["terra_day", ["total", "missing", "rejected", "kept"]].tolist()
+    [4, 1, 1, 2]
     """
     names = temperatures(masked)
     means = {name: masked[name].mean(dtype=float) for name in names}

@@ -48,6 +48,13 @@ def candidates(composite: xr.DataArray, thaw_onset: xr.DataArray, freeze_onset: 
     -------
     dict of str to Model
         Lazy if the inputs are lazy. Add models of your own, or take some away.
+
+    Examples
+    --------
+    >>> composite = xr.DataArray(np.zeros(3), {"time": pd.date_range("2015", periods=3, freq="YS")}, "time")
+    >>> thaw, freeze = (xr.DataArray(day, attrs={"units": "day of year"}) for day in (130.0, 280.0))
+    >>> list(candidates(composite, thaw, freeze))[:4]
+    ['index', 'printed L', 'calendar L', 'index + steady']
     """
     require(composite, dims=(TIME,))
     dates = composite[TIME]
@@ -110,6 +117,15 @@ def compare(
     References
     ----------
     Not in the paper, which fits one model.
+
+    Examples
+    --------
+    >>> years = xr.DataArray(np.arange(36) / 12, {"time": pd.date_range("2015", periods=36, freq="MS")}, "time")
+    >>> wave = np.sin(2 * np.pi * years)
+    >>> moved = (2.0 * wave - years).assign_attrs(units="mm")
+    >>> out = compare(moved, {"line": Model((years,)), "line and wave": Model((years, wave))})
+    >>> out["model"].values[out["best_cv"].item()].item()
+    'line and wave'
     """
     require(displacement, dims=(TIME,), quantity="displacement")
     if not models:
@@ -161,6 +177,14 @@ def summary(comparison: xr.Dataset) -> xr.Dataset:
         (model,): ``parameters``; ``rms`` and ``cv_rms``, mm, root-mean-square over the pixels that every model could
         fit; ``bic_excess``, mean BIC above that of each pixel's best model; ``best_bic_share``, ``best_cv_share``,
         share of the pixels where the model is the best. Lazy if the input is lazy; ``.to_dataframe()`` is the table.
+
+    Examples
+    --------
+    >>> years = xr.DataArray(np.arange(36) / 12, {"time": pd.date_range("2015", periods=36, freq="MS")}, "time")
+    >>> moved = (np.sin(2 * np.pi * years) - years).assign_attrs(units="mm")
+    >>> out = compare(moved, {"line": Model((years,)), "constant": Model(())})
+    >>> summary(out)["best_cv_share"].values
+    array([1., 0.])
     """
     space = [dim for dim in comparison["rms"].dims if dim != MODEL]
     sound = np.isfinite(comparison["cv_rms"] + comparison["bic"]).all(MODEL)

@@ -41,6 +41,13 @@ def forward(deformation: xr.Dataset, linear: xr.DataArray, composite: xr.DataArr
     xarray.DataArray
         ``displacement`` (time, ...) in mm, positive toward the satellite; NaN where a parameter or an index is. Lazy if
         an input is lazy.
+
+    Examples
+    --------
+    >>> deformation = xr.Dataset({"linear_rate": -5.0, "seasonal_coefficient": -0.5, "intercept": 3.0})
+    >>> linear, composite = xr.DataArray([0.0, 1.0], dims="time"), xr.DataArray([0.0, 20.0], dims="time")
+    >>> forward(deformation, linear, composite).values
+    array([  3., -12.])
     """
     require(linear, dims=(TIME,))
     require(composite, dims=(TIME,))
@@ -122,6 +129,14 @@ def fit(
     References
     ----------
     Chen et al. 2022, Eq. 2 and 7.
+
+    Examples
+    --------
+    >>> years = xr.DataArray(np.arange(36) / 12, {"time": pd.date_range("2015", periods=36, freq="MS")}, "time")
+    >>> composite = 20.0 * abs(np.sin(np.pi * years))
+    >>> out = fit((-5.0 * years - 0.5 * composite + 3.0).assign_attrs(units="mm"), years, composite)
+    >>> round(out["linear_rate"].item(), 6), round(out["seasonal_amplitude"].item(), 6)
+    (-5.0, 10.0)
     """
     require_option("intercept", intercept, INTERCEPTS)
     require(displacement, dims=(TIME,), quantity="displacement")
@@ -241,6 +256,15 @@ def sinusoid(
     xarray.Dataset
         (...): ``linear_rate``, ``seasonal_amplitude`` (mm, peak to trough: ``2 hypot(a, b)``, to compare with
         :func:`fit`), their formal ``_std``, ``rms``, ``reason``. Lazy if the input is lazy.
+
+    Examples
+    --------
+    >>> dates = pd.date_range("2015-01-01", periods=36, freq="30D")
+    >>> years = np.arange(36) * 30 / 365.25
+    >>> moved = 4.0 * np.cos(2 * np.pi * years) - 3.0 * years
+    >>> out = sinusoid(xr.DataArray(moved, {"time": dates}, "time", attrs={"units": "mm"}))
+    >>> round(out["linear_rate"].item(), 6), round(out["seasonal_amplitude"].item(), 6)
+    (-3.0, 8.0)
     """
     require(displacement, dims=(TIME,), quantity="displacement")
     layers = run(

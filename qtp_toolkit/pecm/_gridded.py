@@ -80,6 +80,19 @@ def indices(
     ------
     QtpDataError
         A variable or a date that ``seasons`` lacks, a ratio on another grid than ``like``, arrays without CRS.
+
+    Examples
+    --------
+    >>> flat = xr.DataArray(np.ones((2, 2)), {"y": [1500.0, 500.0], "x": [500.0, 1500.0]}, ("y", "x"))
+    >>> sums = flat.assign_attrs(units="degC d")
+    >>> day, year = sums.expand_dims(time=pd.to_datetime(["2016-08-01"])), sums.expand_dims(thaw_year=[2016])
+    >>> seasons = xr.Dataset({"addt": 400 * day, "addf": 0 * day, "addt_end": 900 * year, "addf_end": 900 * year})
+    >>> seasons["permafrost_year"] = day.astype(int).drop_attrs()
+    >>> for name, value in (("thaw_onset_mean", 120.0), ("freeze_onset_mean", 280.0)):
+    ...     seasons[name] = (value * flat).assign_attrs(units="day of year")
+    >>> out = indices(seasons.rio.write_crs(32646), 1.2, like=flat.rio.write_crs(32646))
+    >>> out["composite_index"].values.max().item(), out["peak_index"].values.max().item()
+    (20.0, 30.0)
     """
     from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
 

@@ -56,6 +56,12 @@ def linear_index(
     References
     ----------
     Chen et al. 2022, Eq. 3.
+
+    Examples
+    --------
+    >>> thaw, freeze = (xr.DataArray(day, attrs={"units": "day of year"}) for day in (100.0, 200.0))
+    >>> linear_index(pd.to_datetime(["2015-05-30", "2015-12-01"]), thaw, freeze).values  # 30 May is day 150
+    array([0.5, 1. ])
     """
     from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
 
@@ -136,6 +142,13 @@ def composite_index(
     References
     ----------
     Chen et al. 2022, Eq. 4 and the text below it.
+
+    Examples
+    --------
+    >>> addt = xr.DataArray([400.0, 900.0], dims="time", attrs={"units": "degC d"})
+    >>> addf = xr.DataArray([0.0, 100.0], dims="time", attrs={"units": "degC d"})
+    >>> composite_index(addt, addf, 1.44).values  # 30 - 1.2 * 10 in autumn
+    array([20., 18.])
     """
     from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
 
@@ -241,6 +254,13 @@ def yearly_amplitude(seasonal_coefficient: xr.DataArray, addt_end: xr.DataArray)
     -------
     xarray.DataArray
         ``seasonal_amplitude`` (thaw_year, ...), mm, peak to trough. Lazy if the inputs are lazy.
+
+    Examples
+    --------
+    >>> coefficient = xr.DataArray(-0.5, attrs={"units": "mm degC-0.5 d-0.5"})
+    >>> addt_end = xr.DataArray([900.0, 1600.0], {"thaw_year": [2015, 2016]}, "thaw_year", attrs={"units": "degC d"})
+    >>> yearly_amplitude(coefficient, addt_end).values
+    array([15., 20.])
     """
     require(seasonal_coefficient, quantity="seasonal_coefficient")
     require(addt_end, dims=(THAW_YEAR,), quantity="addt_end")

@@ -54,6 +54,15 @@ def degree_days(
     -----
     The summation windows are not printed in the paper; these make the sums agree with the continuous integrals. The
     onset is a day of year, so in leap years it falls one date earlier after February.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2015-01-01", "2016-12-31")
+    >>> warm = (days.day_of_year >= 121) & (days.day_of_year <= 273)
+    >>> lst = xr.DataArray(np.where(warm, 2.0, -1.0), {"time": days}, "time", attrs={"units": "degC"})
+    >>> thaw, freeze = (xr.DataArray(day, attrs={"units": "day of year"}) for day in (121.0, 273.0))
+    >>> degree_days(lst, thaw, freeze, dates=["2015-05-10"])["addt"].item()  # 1 to 10 May
+    20.0
     """
     from qtp_toolkit.seasons.kernels import degree_days as kernels  # noqa: PLC0415  (compiles)
 
@@ -121,6 +130,13 @@ def annual_degree_days(
     Other than :func:`degree_days` this ignores onsets: a frost in summer counts as frost. Published station tables
     of the plateau sum whatever days a year has, without scaling for gaps, and divide by 365 in leap years, too:
     ``max_missing=366, min_days=1`` follows them to the printed digit.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2015-01-01", "2015-12-31")
+    >>> lst = xr.DataArray(np.full(365, -2.0), {"time": days}, "time", attrs={"units": "degC"})
+    >>> annual_degree_days(lst)["ddf"].values
+    array([730.])
     """
     require(lst_daily, dims=(TIME,), quantity="lst")
     require_option("freezing year", freezing_year, ("calendar", "july"))
@@ -176,6 +192,12 @@ def mean_annual_temperature(ddt: xr.DataArray, ddf: xr.DataArray, *, days: float
     ------
     QtpDataError
         If a unit is not degC d, or an index in memory is negative.
+
+    Examples
+    --------
+    >>> ddt, ddf = (xr.DataArray(value, attrs={"units": "degC d"}) for value in (365.0, 1460.0))
+    >>> mean_annual_temperature(ddt, ddf).item()
+    -3.0
     """
     for index in (ddt, ddf):
         require(index, quantity="ddt", between=(0.0, np.inf))

@@ -96,6 +96,14 @@ def onsets(
     References
     ----------
     Chen et al. 2022, Section 3.2.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2015-01-01", "2016-12-31")
+    >>> wave = -3.0 - 10.0 * np.cos(2 * np.pi * (days.day_of_year - 20) / 365.25)
+    >>> out = onsets(xr.DataArray(wave, {"time": days}, "time", attrs={"units": "degC"}))
+    >>> round(out["thaw_onset_mean"].item())  # 20 + arccos(-0.3) / (2 pi) * 365.25
+    129
     """
     require(lst, dims=(TIME,), quantity="lst")
     require_option("method", method, METHODS)

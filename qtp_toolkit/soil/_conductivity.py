@@ -94,6 +94,15 @@ def thermal_conductivity(
     References
     ----------
     Chen et al. 2022, Section 3.3 and Eq. 1.
+
+    Examples
+    --------
+    >>> density = xr.DataArray(1350.0, attrs={"units": "kg m-3"})
+    >>> quartz, wet = (xr.DataArray(value, attrs={"units": "1"}) for value in (0.5, 0.6))
+    >>> round(thermal_conductivity(density, quartz, wet).item(), 3)
+    1.202
+    >>> round(thermal_conductivity(density, quartz, wet, state="frozen").item(), 3)
+    1.832
     """
     require_option("state", state, STATES)
     require_option("scheme", scheme, SCHEMES)
@@ -144,6 +153,12 @@ def conductivity_ratio(
     UserWarning
         If the median of the frozen conductivity is below that of the thawed one (in memory only): the two are
         swapped, or most of the soil is dry.
+
+    Examples
+    --------
+    >>> frozen, thawed = (xr.DataArray(value, attrs={"units": "W m-1 K-1"}) for value in (1.8, 1.2))
+    >>> round(conductivity_ratio(frozen, thawed).item(), 3)
+    1.5
     """
     require(frozen, quantity="conductivity_frozen")
     require(thawed, quantity="conductivity_thawed")

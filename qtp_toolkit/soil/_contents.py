@@ -49,6 +49,11 @@ def porosity(bulk_density: xr.DataArray, *, particle_density: float = PARTICLE_D
     Notes
     -----
     Lazy input cannot be looked at here: its values out of range become NaN when they are computed.
+
+    Examples
+    --------
+    >>> porosity(xr.DataArray(1350.0, attrs={"units": "kg m-3"})).item()
+    0.5
     """
     return describe(pores(hold_density(bulk_density), particle_density), "porosity", like=bulk_density)
 
@@ -97,6 +102,12 @@ def saturation(water_content: xr.DataArray, porosity: xr.DataArray) -> xr.DataAr
     ------
     QtpDataError
         If values in memory are not fractions (43 for 43 %). Lazy ones become NaN when they are computed.
+
+    Examples
+    --------
+    >>> water, pores = (xr.DataArray(value, attrs={"units": "1"}) for value in (0.2, 0.5))
+    >>> saturation(water, pores).item()
+    0.4
     """
     water, room = hold(water_content, "water_content", code="S04"), hold(porosity, "porosity")
     ratio = water / room.where(room > 0)
@@ -123,6 +134,11 @@ def quartz_from_sand(sand: xr.DataArray, *, share: float = 1.0) -> xr.DataArray:
     ------
     QtpDataError
         If values in memory are not fractions, or ``share`` is not one. Lazy values become NaN when they are computed.
+
+    Examples
+    --------
+    >>> quartz_from_sand(xr.DataArray(0.4, attrs={"units": "1"}), share=0.5).item()
+    0.2
     """
     if not 0.0 <= share <= 1.0:
         raise QtpDataError("share of quartz is not a fraction", expected="0 to 1", found=share)

@@ -42,6 +42,14 @@ def water_content_by_class(
     The paper takes soil water "by using vegetation type and soil information" and does not print the numbers: the
     table is the user's (data catalog, ``settings.water_content``). A map of classes must reach this grid by the nearest
     pixel; a map of floating-point numbers is refused, because interpolation makes classes that nobody mapped.
+
+    Examples
+    --------
+    >>> classes = {1: "meadow", 2: "steppe", 3: "water"}
+    >>> vegetation = xr.DataArray([1, 2, 3], dims="x", attrs={"classes": classes})
+    >>> table = {"meadow": {"thawed": 0.35, "frozen": 0.3}, "steppe": 0.2}
+    >>> water_content_by_class(vegetation, table, state="frozen").values
+    array([0.3, 0.2, nan], dtype=float32)
     """
     require_option("state", state, STATES)
     if not np.issubdtype(vegetation.dtype, np.integer):

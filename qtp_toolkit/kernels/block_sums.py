@@ -54,6 +54,7 @@ def accumulate(y, columns, weights, cells, normal, right, moments):  # noqa: PLR
     values, value, weight, work = np.zeros((size, LANES)), np.zeros(LANES), np.zeros(LANES), np.empty(LANES)
     for begin in range(0, pixels, LANES):
         width = min(LANES, pixels - begin)
+        # The sums of a few pixels stay in the cache over all dates and are written out once.
         products[:] = 0.0
         vectors[:] = 0.0
         plain[:] = 0.0
@@ -72,6 +73,7 @@ def accumulate(y, columns, weights, cells, normal, right, moments):  # noqa: PLR
                     right[c, a, begin + i] = vectors[c, a, i]
                     for b in range(a + 1):
                         normal[c, a, b, begin + i] = products[c, a, b, i]
+                        # Both triangles: whole matrices are read elsewhere.
                         normal[c, b, a, begin + i] = products[c, a, b, i]
 
 
@@ -87,6 +89,7 @@ def _add(values, value, weight, work, products, vectors, plain):  # noqa: PLR091
             work[i] = weight[i] * values[a, i]
         for i in range(LANES):
             vectors[a, i] += work[i] * value[i]
+        # Row after row: the innermost loop runs over neighbors in memory, without a branch.
         for b in range(a + 1):
             for i in range(LANES):
                 products[a, b, i] += work[i] * values[b, i]
@@ -109,6 +112,7 @@ def misfit(y, columns, weights, beta, squares):
                     residual[i] -= factors[k, i] * other[i]
             load_lanes(weights[t], begin, other)
             for i in range(LANES):
+                # Whole lanes are computed; what lies beyond the last pixel is not written.
                 total[i] += other[i] * residual[i] * residual[i]
         for i in range(min(LANES, pixels - begin)):
             squares[begin + i] = total[i]
@@ -138,6 +142,7 @@ def _combine(normal, right, factors, begin, width, matrix, vector):  # noqa: PLR
     vector[:] = 0.0
     for c in range(normal.shape[0]):
         f = factors[c]
+        # What is left out, or was not drawn, costs nothing.
         if f != 0.0:
             for a in range(vector.shape[0]):
                 for i in range(width):
@@ -155,6 +160,7 @@ def _factor(matrix, lost, width):
     lost[:] = 0.0
     for j in range(size):
         for i in range(width):
+            # A share of the diagonal as it was, so that units do not matter.
             scale[i] = SMALLEST_PIVOT * matrix[j, j, i]
         for k in range(j):
             for row in range(j, size):
@@ -162,8 +168,10 @@ def _factor(matrix, lost, width):
                     matrix[row, j, i] -= matrix[row, k, i] * matrix[j, k, i]
         for i in range(width):
             sound = matrix[j, j, i] > scale[i]
+            # A singular pixel goes on with zeros: neighbors that part would cost all their speed.
             lost[i] = lost[i] if sound else 1.0
             scale[i] = 1.0 / math.sqrt(matrix[j, j, i]) if sound else 0.0
+            # Inverted: the solutions below multiply instead of dividing.
             matrix[j, j, i] = scale[i]
         for row in range(j + 1, size):
             for i in range(width):

@@ -307,6 +307,7 @@ def at_dates(lst: xr.DataArray, dates: xr.DataArray | Sequence[np.datetime64]) -
         period.
     """
     require(lst, dims=(TIME,), quantity="lst")
+    # Daily or composites: what is half a step beyond the ends still belongs to the outer value.
     half_a_step = 0.5 * float(np.median(np.diff(days_since_start(lst))))
     return _interpolate(lst, np.asarray(dates, dtype="datetime64[ns]"), reach=half_a_step)
 

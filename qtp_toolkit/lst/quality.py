@@ -125,6 +125,7 @@ def mask_quality(
     >>> mask_quality(lst)["terra_day"].values  # an error of up to 3 K, and out of range
     array([-9., nan, nan])
     """
+    # One answer for each of 256 bytes: a look-up a value instead of shifts and comparisons.
     accepted = np.isin(QC_TABLE["mandatory"], [flag for flag in mandatory if flag in (0, 1)])
     accepted &= np.isin(QC_TABLE["data_quality"], list(data_quality))
     accepted &= QC_TABLE["lst_error"] <= max_error_K
@@ -138,6 +139,7 @@ def mask_quality(
         da = lst[name]
         qc = lst.get(f"qc_{name}")
         good = True if qc is None else _look_up(qc, accepted)
+        # Fill values carry good quality in places (M07), so the byte alone is not enough.
         within = (da >= valid_range[0]) & (da <= valid_range[1])
         told = {"quality_rule": rule if qc is not None else "no quality byte", "valid_range": list(valid_range)}
         if not (is_lazy(da) or (qc is not None and is_lazy(qc))):

@@ -130,6 +130,7 @@ def compare(
     require(displacement, dims=(TIME,), quantity="displacement")
     if not models:
         raise QtpDataError("There are no models to compare", hint="Start from pecm.candidates.")
+    # Models share columns: each is summed once, and told apart by identity, not by value.
     pool = {id(column): column for model in models.values() for column in model.columns}
     years = same_dates(displacement, *pool.values()).year.to_numpy()
     blocks = lstsq.Blocks.of(years)
@@ -187,6 +188,7 @@ def summary(comparison: xr.Dataset) -> xr.Dataset:
     array([1., 0.])
     """
     space = [dim for dim in comparison["rms"].dims if dim != MODEL]
+    # A model that fails on the difficult pixels must not look better for it.
     sound = np.isfinite(comparison["cv_rms"] + comparison["bic"]).all(MODEL)
     out = {name: np.sqrt((comparison[name].where(sound) ** 2).mean(space)) for name in ("rms", "cv_rms")}
     out = {name: da.assign_attrs(comparison[name].attrs) for name, da in out.items()}

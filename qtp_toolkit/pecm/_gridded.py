@@ -106,6 +106,7 @@ def indices(
         coarse[TIME], fine["thaw_onset_mean"], fine["freeze_onset_mean"], form=form, first_year=first_year
     )
     closed = closing_ratio(fine["addt_end"], fine["addf_end"], conductivity_ratio)
+    # No cycle to look up leaves the ratio that was given.
     cycles = closed["conductivity_ratio"].isel({THAW_YEAR: slice(None if close == "adjust" else 0)})
     source = list(_SOURCE.values())
     composite = xr.apply_ufunc(
@@ -180,6 +181,7 @@ def _match_to_fine(coarse: xr.Dataset, template: Any) -> dict[str, xr.DataArray]
     """Onsets, sums at the end of seasons, and the position on the coarse grid, of every fine pixel, in one go."""
     rows, columns = (xr.DataArray(np.arange(coarse.sizes[dim], dtype=float), dims=dim) for dim in (Y, X))
     flat = xr.zeros_like(coarse[ONSETS[0]], dtype=float)
+    # Positions go through the same resampling as values: one search for the place of every fine pixel.
     parts = [(flat + at).transpose(Y, X) for at in (rows, columns)]
     parts += [coarse[name].transpose(Y, X) for name in ONSETS]
     years = coarse[THAW_YEAR].values

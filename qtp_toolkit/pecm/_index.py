@@ -71,6 +71,7 @@ def linear_index(
     stamps = pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]"))
     first = int(stamps[0].year) if first_year is None else first_year
     year = stamps.year.to_numpy()
+    # Fractions of a day count: thaw onsets are averages, not dates.
     day = stamps.day_of_year.to_numpy() + (stamps - stamps.normalize()).to_numpy() / np.timedelta64(1, "D")
     if form == "calendar":
         kernel, axes = _calendar, {"elapsed": year - first + (day - 1.0) / _days_in(year)}
@@ -279,6 +280,7 @@ def _calendar(thaw, freeze, *, elapsed):
 
 
 def _close(at_end, af_end, ratio):
+    # Zeros bring the ratio to the shape of the cycles.
     ratio = np.where(np.asarray(ratio) > 0, ratio, np.nan) + np.zeros_like(at_end)
     open_end = np.sqrt(np.maximum(at_end, 0.0)) - np.sqrt(ratio) * np.sqrt(np.maximum(af_end, 0.0)) > 0
     freezes = np.where(af_end > 0, af_end, np.nan)

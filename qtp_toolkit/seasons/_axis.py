@@ -38,6 +38,7 @@ def days_covered(lst: xr.DataArray) -> tuple[pd.DatetimeIndex, Interpolation | N
     """Days of a daily series; or the days that composites cover, and how they follow from them."""
     times = decoded_times(lst)
     steps = np.diff(times) / np.timedelta64(1, "D")
+    # A step of two days or more is a composite; days that are missing in a daily series stay an error.
     if not (steps.size and (steps >= 2.0).all() and (steps <= MAX_GAP).all()):
         return daily_axis(lst), None
     days = daily.daily_stamps(times)

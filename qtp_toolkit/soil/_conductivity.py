@@ -168,6 +168,7 @@ def conductivity_ratio(
     told = {}
     if not is_lazy(ratio):
         told["out_of_range"] = int((both & ~good).sum())
+        # Where both are known, or the comparison is between different soils.
         medians = [float(da.where(both).median()) if both.any() else 0.0 for da in (frozen, thawed)]
         if medians[0] < medians[1]:
             text = (
@@ -180,6 +181,7 @@ def conductivity_ratio(
 
 def _solids(grains: xr.DataArray, clay: xr.DataArray | None, scheme: str) -> xr.DataArray:
     if scheme != "clm":
+        # NaN times 0 is NaN: unknown grains stay unknown.
         others = (0.0 * grains + OTHER_MINERALS).where(~(grains <= 0.2), OTHER_MINERALS_POOR)
         return QUARTZ**grains * others ** (1.0 - grains)
     if clay is None:

@@ -63,6 +63,7 @@ def pores(bulk_density: xr.DataArray, particle_density: float) -> xr.DataArray:
     if particle_density < 100:
         raise QtpDataError("particle density is not in kg m-3", expected="about 2700", found=particle_density)
     share = 1.0 - bulk_density / particle_density
+    # Denser than its solids: an unknown soil, not one without pores.
     return share.where(share > 0)
 
 

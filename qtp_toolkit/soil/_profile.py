@@ -44,6 +44,7 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     if not (share > 0).any():
         raise QtpDataError("no layer lies above the depth", expected=f"a top above {to_m} m", found=top)
     thickness = xr.DataArray(share, dims=DEPTH)
+    # Layers that are NaN get no weight instead of making the mean NaN.
     weight = thickness.where(np.isfinite(profile), 0.0)
     total = weight.sum(DEPTH)
     mean = (profile.fillna(0.0) * weight).sum(DEPTH) / total.where(total > 0)

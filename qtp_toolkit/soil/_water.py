@@ -99,6 +99,7 @@ def _water(entry: Mapping[str, float] | float, state: str) -> float:
 
 
 def _look_up(codes: np.ndarray, values: Mapping[int, float]) -> np.ndarray:
+    # Codes may be sparse or negative: no table to look them up in.
     out = np.full(codes.shape, np.nan, dtype=np.float32)
     for code, value in values.items():
         out[codes == code] = value

@@ -74,6 +74,7 @@ def fill(
 @reordered
 def _fill(cube, outputs, days, basis, smoother, rules, climatology, max_gap):  # noqa: PLR0917
     filled, replaced, gap, reason = outputs
+    # Made once: the fit is compiled without the means to allocate.
     block, work = robust.make_block(BLOCK, basis.ramp.size), make_scratch(basis)
     for begin in range(0, replaced.size, BLOCK):
         count = min(BLOCK, replaced.size - begin)
@@ -102,6 +103,7 @@ def _load(cube, begin, count, real, value, weight):  # noqa: PLR0917
             source = cube[row, column : column + part, t]
             values, weights = value[done : done + part, real[t]], weight[done : done + part, real[t]]
             for i in range(part):
+                # False for NaN and infinite values, without a branch.
                 known = source[i] - source[i] == 0.0
                 values[i] = source[i] if known else 0.0
                 weights[i] = 1.0 if known else 0.0
@@ -128,11 +130,13 @@ def _smooth_rest(value, weight, curve, real, smoother, rules, work, n):  # noqa:
     count, start = 0, curve.copy()
     for i in range(n):
         count += weight[real[i]] > 0.0
+    # A curve of NaN or infinity: the fit of the waves has failed.
     if count < rules.need or not abs(curve[0]) < np.inf:
         return
     while True:
         for i in range(n):
             known[i] = weight[real[i]]
+            # Anew each time: the smoother overwrites what it is given. In long gaps its pull leads back to the waves.
             rest[i] = value[real[i]] - start[real[i]]
         whittaker.smooth(rest, known, smoother, out, lower, further)
         for i in range(n):
@@ -149,6 +153,7 @@ def _finish(value, weight, curve, days, real, rules, max_gap, index):  # noqa: P
     n, kept = real.size, 0
     bottom, top = np.inf, -np.inf
     for i in range(n):
+        # A list without a branch: the entry is overwritten until it is one that stays.
         index[kept] = i
         kept += weight[real[i]] > 0.0
         own = curve[real[i]]
@@ -161,15 +166,18 @@ def _finish(value, weight, curve, days, real, rules, max_gap, index):  # noqa: P
         low, high = own if own < low else low, own if own > high else high
         longest, last = step if step > longest else longest, days[i]
     longest = max(longest, days[n - 1] - last)
+    # Clouds hide whole seasons: where waves see nothing they may swing beyond anything that was seen.
     room, reason = 0.5 * (high - low) + 1.0, reasons.OK
     if kept == 0:
         reason = reasons.NO_TEMPERATURE
     elif kept < rules.need:
         reason = reasons.TOO_FEW
+    # Written so that NaN and infinity run away, too.
     elif not (top <= high + room and bottom >= low - room):
         reason = reasons.ILL_CONDITIONED
     if reason != reasons.OK:
         for t in range(curve.size):
+            # Never 0 degC, which would enter the degree days.
             curve[t] = np.nan
     elif longest > max_gap:
         reason = reasons.LONG_GAP

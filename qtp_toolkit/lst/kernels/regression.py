@@ -39,10 +39,12 @@ def cross_validated(
         return np.full(p, np.nan), np.full(p, np.nan), np.array([np.nan] * 8 + [float(n)]), by_group
     beta = np.linalg.lstsq(design, y, rcond=None)[0]
     residual = design @ beta - y
+    # A pseudo-inverse, as lstsq takes it: overpasses that say the same are no error.
     std = np.sqrt(np.diag(np.linalg.pinv(design.T @ design)) * (residual @ residual) / (n - p))
     left_out = np.full(n, np.nan)
     for label in np.unique(group):
         out = group == label
+        # Too few rows elsewhere: not predicted, not scored.
         if (~out).sum() > p:
             left_out[out] = design[out] @ np.linalg.lstsq(design[~out], y[~out], rcond=None)[0] - y[out]
             by_group[:, label] = left_out[out].mean(), np.sqrt(np.mean(left_out[out] ** 2))

@@ -60,6 +60,7 @@ def _fit(value, weight, curve, basis, rules, work):  # noqa: PLR0917
     _sum_right_side(value, basis, work.right)
     while True:
         fits += 1
+        # Only what was dropped is taken out of the sums, not all that stays added up again.
         normal.assemble(basis, work, count)
         if not normal.solve(work.panel, work.base, work.inverse, work.answer):
             curve[:] = np.inf
@@ -81,6 +82,7 @@ def _sum_moments(weight, basis, work):
             moment[s, k] = basis.full[s, k]
     for i in range(basis.real.size):
         t = basis.real[i]
+        # A list without a branch: the entry is overwritten until it is one that is missing.
         index[missing] = t
         missing += weight[t] == 0.0
     for i in range(missing):
@@ -102,6 +104,7 @@ def _sum_right_side(value, basis, right):
             first, second = basis.waves[2 * h + 1, begin:end], basis.waves[2 * h + 2, begin:end]
             cosine, sine = 0.0, 0.0
             for t in range(own.size):
+                # Missing values are 0 and need no weight.
                 cosine += own[t] * first[t]
                 sine += own[t] * second[t]
             right[s, 2 * h + 1], right[s, 2 * h + 2] = cosine, sine
@@ -141,6 +144,7 @@ def _evaluate(basis, answer, curve):
         begin, end = basis.bounds[s], basis.bounds[s + 1]
         out, ramp = curve[begin:end], basis.ramp[begin:end]
         first, second = basis.waves[1, begin:end], basis.waves[2, begin:end]
+        # Within a segment the drifts are straight lines of the ramp: no branch, no look-up of a node.
         mean, cosine, sine = common[0], common[1], common[2]
         mean_slope, cosine_slope, sine_slope = 0.0, 0.0, 0.0
         if nodes > 0:
@@ -150,6 +154,7 @@ def _evaluate(basis, answer, curve):
         for t in range(out.size):
             drift = mean_slope + cosine_slope * first[t] + sine_slope * second[t]
             out[t] = mean + cosine * first[t] + sine * second[t] + ramp[t] * drift
+        # Higher harmonics are the same in all years.
         for h in range(1, columns // 2):
             cosine, sine = common[2 * h + 1], common[2 * h + 2]
             first, second = basis.waves[2 * h + 1, begin:end], basis.waves[2 * h + 2, begin:end]
@@ -169,10 +174,12 @@ def reject(value, weight, curve, rules, count, work):  # noqa: PLR0917
         return 0
     beyond = 0
     for t in range(misfit.size):
+        # Positive on the side that is dropped, 0 where there is no value.
         misfit[t] = rules.side * weight[t] * (curve[t] - value[t])
         beyond += misfit[t] > rules.tolerance
     if beyond == 0:
         return 0
+    # Not all beyond the tolerance at once: the worst bend the curve, and some that look bad beside it are good.
     half = 0.5 * _largest(misfit)
     found = 0
     for t in range(misfit.size):
@@ -192,6 +199,7 @@ def _largest(misfit):
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     for t in range(0, misfit.size, 4):
         part = misfit[t : t + 4]
+        # A single running maximum would wait for itself at every step.
         a, b = part[0] if part[0] > a else a, part[1] if part[1] > b else b
         c, d = part[2] if part[2] > c else c, part[3] if part[3] > d else d
     return max(a, b, c, d)
@@ -202,6 +210,7 @@ def _worst_first(misfit, index, found, budget):
     """Bring the ``budget`` worst of the ``found`` dates to the front; the earlier date first where equal."""
     for i in range(budget):
         best = i
+        # As far as the budget reaches, which is a few values; a full sort is not needed.
         for j in range(i + 1, found):
             gain = misfit[index[j]] - misfit[index[best]]
             if gain > 0.0 or (gain == 0.0 and index[j] < index[best]):

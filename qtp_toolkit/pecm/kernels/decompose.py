@@ -42,6 +42,7 @@ def by_slabs(*arrays: np.ndarray, kernel: Callable[..., np.ndarray], layers: int
     full = [np.broadcast_to(a, (*(shape or (1,)), a.shape[-1])) for a in arrays]
     out = np.empty((*full[0].shape[:-1], layers))
     for part in slabs(out.shape[:-1], max(a.shape[-1] for a in arrays)):
+        # Time first, pixels last: neighbors in memory are worked on together.
         moved = [np.moveaxis(a[part], -1, 0) for a in full]
         found = kernel(*(np.array(a, dtype=np.float64, order="C").reshape(len(a), -1) for a in moved), **options)
         out[part] = np.moveaxis(found.reshape(layers, *out[part].shape[:-1]), 0, -1)
@@ -94,6 +95,7 @@ def two_indices(
     columns, at_reference = [linear, composite], np.zeros(y.shape[1])
     if reference is not None:
         at_reference = y[reference].copy()
+        # Both sides relative to one date: c drops out, but a date without value takes the pixel with it.
         y, columns = y - y[reference], [c - c[reference] for c in columns]
     if pairs is not None:
         columns = [c[pairs[1]] - c[pairs[0]] for c in columns]
@@ -103,7 +105,9 @@ def two_indices(
     rate, coefficient = answer.coefficients[:2]
     constant = answer.coefficients[2] if intercept else at_reference
     if reference is not None:
+        # Back to displacement as given, so that the model can be drawn over it.
         constant = at_reference - rate * linear[reference] - coefficient * composite[reference]
+    # From the weakest reason to the strongest, each over those before it.
     reason = np.where(answer.condition <= max_condition, reasons.OK, reasons.ILL_CONDITIONED)
     reason = np.where(thaws, reason, reasons.NEVER_THAWS)
     reason = np.where(answer.count < min_count, reasons.TOO_FEW, reason)
@@ -122,6 +126,7 @@ def sinusoid(
     answer = lstsq.solve(y, [t, np.sin(2 * np.pi * t), np.cos(2 * np.pi * t), np.ones_like(t)], weights=weights)
     _, a, b, _ = answer.coefficients
     size, c = np.hypot(a, b), answer.covariance
+    # Amplitude and phase are not linear in a and b: error propagation to first order.
     variance = (a**2 * c[1, 1] + b**2 * c[2, 2] + 2 * a * b * c[1, 2]) / np.where(size > 0, size, np.nan) ** 2
     reason = np.where(answer.condition <= max_condition, reasons.OK, reasons.ILL_CONDITIONED)
     reason = np.where(answer.count < min_count, reasons.TOO_FEW, reason)
@@ -130,6 +135,7 @@ def sinusoid(
 
 
 def _root(variance: np.ndarray) -> np.ndarray:
+    # Rounding may leave the variance of an exact fit just below zero.
     return np.sqrt(np.maximum(variance, 0.0))
 
 

@@ -41,6 +41,7 @@ def linear(
 def _linear(thaw, freeze, day, cycle, before, year_days, out):  # noqa: PLR0917
     for p in range(len(thaw)):
         length = freeze[p] - thaw[p]
+        # NaN is refused here, too.
         if not 0.0 < length <= 365.0:
             out[p] = np.nan
             continue
@@ -48,7 +49,9 @@ def _linear(thaw, freeze, day, cycle, before, year_days, out):  # noqa: PLR0917
         for t in range(len(day)):
             # Days since the thaw onset of this year, and since the one of the year before.
             this, last = day[t] - thaw[p], day[t] + before[t] - thaw[p]
+            # By the letter of Eq. 3 the quotient ends below 1: the index jumps at the freeze onset (T2).
             done = 1.0 if this > length else max(this, 0.0) / unit
+            # The ground may freeze after 31 December: until then the year before is not complete.
             open_ = 1.0 - last / unit if last < length and cycle[t] > 0.0 else 0.0
             out[p, t] = max(cycle[t] + done - open_, 0.0)
 
@@ -101,6 +104,7 @@ def _composite(at, af, number, closed, ratio, clip, out):  # noqa: PLR0917
     for p in range(len(out)):
         for n in range(cycles + 1):
             own = closed[p, n - 1] if n > 0 else ratio[p, 0]
+            # Once a pixel, not once a date.
             roots[n] = math.sqrt(own) if own > 0.0 else np.nan
         for t in range(out.shape[1]):
             n = number[p, t]
@@ -148,6 +152,7 @@ def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
     if not on.any():
         out[:] = np.nan
         return out
+    # Only the coarse pixels under this block are copied, not the whole scene.
     cut = tuple(slice(int(np.floor(a[on].min())), int(np.ceil(a[on].max())) + 1) for a in (row, column))
     coarse = [np.array(a[cut], dtype=np.float64, order="C") for a in coarse]
     row, column = (np.where(on, a - part.start, np.nan) for a, part in zip((row, column), cut, strict=True))
@@ -181,6 +186,7 @@ def _bilinear(values, where, out):
                 a * values[i, j, t] + b * values[i, right, t] + c * values[below, j, t] + d * values[below, right, t]
             )
             out[p, t] = value
+            # The quick sum shows what is missing; few pixels need the slow one below.
             gaps |= not np.isfinite(value)
         if gaps:
             middle = (below if down >= 0.5 else i, right if across >= 0.5 else j)
@@ -190,6 +196,7 @@ def _bilinear(values, where, out):
                     if np.isfinite(values[r, s, t]):
                         total += share * values[r, s, t]
                         weight += share
+                # As in grid.match: neighbors do not stand in for the nearest pixel itself.
                 known = np.isfinite(values[middle[0], middle[1], t])
                 out[p, t] = total / weight if known and weight > 0.0 else np.nan
 
@@ -200,4 +207,5 @@ def _nearest(values, where, out):
         if np.isfinite(where[0, p]) and np.isfinite(where[1, p]):
             out[p] = values[int(where[0, p] + 0.5), int(where[1, p] + 0.5)]
         else:
+            # No cycle: the ratio that was given holds.
             out[p] = 0.0

@@ -20,6 +20,7 @@ def inspect_pixels(y, linear, composite, years, seen, indexed, thaws, peak):  # 
         for t in range(y.shape[0]):
             load_lanes(y[t], begin, first)
             for i in range(LANES):
+                # False for NaN and infinity, and no branch.
                 found[0, i] = 1.0 if abs(first[i]) < np.inf else found[0, i]
         for t in range(composite.shape[0]):
             load_lanes(linear[t], begin, first)
@@ -29,6 +30,7 @@ def inspect_pixels(y, linear, composite, years, seen, indexed, thaws, peak):  # 
             seen[begin + i], indexed[begin + i], thaws[begin + i] = found[0, i] > 0, found[1, i] > 0, found[2, i] > 0
             number, total = 0, 0.0
             for year in range(n_years):
+                # A year without thaw, or without dates in summer, says nothing about the peak.
                 number += highest[year, i] > 0.0
                 total += highest[year, i]
             peak[begin + i] = total / number if number > 0 else np.nan

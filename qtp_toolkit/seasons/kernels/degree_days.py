@@ -125,7 +125,9 @@ def yearly_sums(values: np.ndarray, starts: np.ndarray, stops: np.ndarray, max_m
     for part, block in column_blocks(values):
         for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
             window = block[start:stop]
+            # ``abs``, not a minus: a year without frost gives 0, not -0.
             up, down = np.maximum(window, 0.0).sum(axis=0), np.abs(np.minimum(window, 0.0).sum(axis=0))
+            # NaN spreads through the quick sums; only series with gaps are looked at again.
             gaps = np.flatnonzero(np.isnan(up))
             if gaps.size:
                 holes = window[:, gaps]
@@ -155,7 +157,9 @@ def _scan(block, thaw, freeze, axis, out):
         _add_up(block, begin, width, sums)
         for i in range(width):
             at = begin + i
+            # False for NaN: such a series keeps NaN, and year 0.
             if thaw[at] < freeze[at] < thaw[at] + 365.0:
+                # First day at or after the onset; day of year 1 has index 0.
                 season = int(np.ceil(thaw[at])) - 1, int(np.ceil(freeze[at])) - 1
                 _write_ends(sums[:, :, i], season, axis, out, at)
                 _write_days(sums[:, :, i], season, axis, out, at)
@@ -179,6 +183,7 @@ def _add_up(block, begin, width, sums):
 @exact
 def _sum_since_onset(sums, start, turn, day):
     """ADDT and ADDF on ``day`` of the cycle that starts at ``start`` and turns to freezing after ``turn``."""
+    # A day that is missing anywhere since the onset makes the sum unknown, not smaller (M25).
     if start < 0 or start > day or day >= sums.shape[1] - 1 or sums[2, day + 1] != sums[2, start]:
         return np.nan, np.nan
     last = min(day, turn)
@@ -191,6 +196,7 @@ def _write_ends(sums, season, axis, out, at):
     for c in range(axis.new_year.size - 1):
         start, last = first + axis.new_year[c], turn + axis.new_year[c]
         out.addt_end[at, c] = _sum_since_onset(sums, start, last, last)[0]
+        # Freezing ends on the day before the next thaw onset.
         out.addf_end[at, c] = _sum_since_onset(sums, start, last, first + axis.new_year[c + 1] - 1)[1]
 
 
@@ -200,6 +206,7 @@ def _write_days(sums, season, axis, out, at):
     new_year, c = axis.new_year, 0
     for k in range(axis.wanted.size):
         day = axis.wanted[k]
+        # Dates need not be in order.
         if day < first + new_year[c]:
             c = 0
         while c < new_year.size - 2 and day >= first + new_year[c + 1]:

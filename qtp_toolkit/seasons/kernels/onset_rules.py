@@ -48,17 +48,22 @@ def harmonic_crossings(coefficients, table, first, rule, out):
             continue
         for k in range(p):
             c[k] = coefficients[k, i]
+        # Crossings of the threshold become crossings of zero.
         c[0] -= rule.threshold
         rises, falls, up, down = _count_crossings(c, table, n, first, rule.period)
         out.crossings[i] = min(rises, 255)
         if rises == 0 or falls == 0:
+            # A curve that never crosses zero has the sign of its mean.
             out.reason[i] = reasons.NEVER_FREEZES if c[0] >= 0.0 else reasons.NEVER_THAWS
             continue
+        # Warm spells before or after: the season is the one around the warmest day.
         if rises > 1 or falls > 1:
             up, down = _cross_around_peak(c, table, n, first)
         else:
+            # The curve is periodic: the first freeze of the window ends the season that began before it.
             if down < up:
                 down += rule.period
+            # A season whose middle lies beyond the window is that of the year before, one period on.
             if up + down >= 2.0 * (first + rule.period):
                 up -= rule.period
                 down -= rule.period
@@ -91,6 +96,7 @@ def _count_crossings(c, table, n, first, period):
     """
     frequency, bend = 2.0 * np.pi / period, 0.0
     for k in range(1, (c.size + 1) // 2):
+        # No curve of these waves bends more than with all of them bent at once.
         bend += (k * frequency) ** 2 * np.sqrt(c[2 * k - 1] ** 2 + c[2 * k] ** 2)
     inverse = 1.0 / bend if bend > 0.0 else 0.0
     rises, falls, up, down = 0, 0, np.nan, np.nan
@@ -100,10 +106,12 @@ def _count_crossings(c, table, n, first, period):
         skip = n - j
         if bend > 0.0:
             away = slope if here >= 0.0 else -slope
+            # Root of |here| + away x - bend x^2 / 2: the curve cannot come down to zero earlier.
             skip = min(skip, max(1, int(inverse * (away + np.sqrt(away * away + 2.0 * bend * abs(here))))))
         there, slope = _evaluate_with_slope(c, table, n + j + skip, frequency)
         if (here >= 0.0) != (there >= 0.0):
             where = first + j + skip * here / (here - there)
+            # The period is no whole number of days: what crosses beyond it has been seen at its beginning.
             if where < first + period and there >= 0.0:
                 rises, up = rises + 1, where
             elif where < first + period:
@@ -132,6 +140,7 @@ def _cross_around_peak(c, table, n, first):
             peak, most = j, value
     up, down = np.nan, np.nan
     here = most
+    # Not further than a period, where the same peak comes again.
     for j in range(peak - 1, peak - n, -1):
         there = _evaluate(c, table, j)
         if there < 0.0:
@@ -173,16 +182,19 @@ def search_years(block, windows, cumulative, rule, out):
             start, stop = starts[i, k], stops[i, k]
             length = stop - start
             valid = length - np.isnan(block[i, start:stop]).sum()
+            # Gaps, or a window that the series covers in part only.
             if valid < rule.min_days or length < rule.min_days:
                 out.reason[i, k] = reasons.TOO_FEW if valid else reasons.NO_TEMPERATURE
                 continue
             for j in range(length + 2 * REACH):
                 t = start - REACH + j
+                # Past the ends of the series the year itself is repeated.
                 if t < 0:
                     t += length
                 elif t >= n:
                     t -= length
                 value = block[i, min(max(t, 0), n - 1)] - rule.threshold
+                # A missing day is on neither side: nothing to a sum, an end to a run.
                 series[j] = 0.0 if np.isnan(value) else value
             up, down, rises, why = _search_year(series, length, cumulative, rule.run)
             out.crossings[i, k], out.reason[i, k] = min(rises, 255), why
@@ -208,6 +220,7 @@ def is_southern(block, annual):
 @fused
 def _search_year(series, length, cumulative, run):
     peak = REACH + np.argmax(series[REACH : REACH + length])
+    # The season lies between the coldest days on either side of the warmest one, not between the ends of the year.
     coldest = peak - REACH + np.argmin(series[peak - REACH : peak + 1])
     next_coldest = peak + np.argmin(series[peak : peak + REACH])
     rises = _count_rises(series, length, 1 if cumulative else run)
@@ -253,6 +266,7 @@ def _count_rises(series, length, run):
     for j in range(REACH, REACH + length):
         if series[j] > 0.0:
             since, count = (j if count == 0 else since), count + 1
+            # A spell that began before the window is one of the year before.
             rises += count == run and since > REACH
         else:
             count = 0

@@ -83,6 +83,7 @@ def smooth_onsets(
 
     options = {"period": rule.period, "harmonics": harmonics}
     n = int(np.ceil(rule.period))
+    # A year more on either side: onsets may lie outside the window.
     tables = [design_matrix(first + np.arange(-n, 2 * n + 1), **options) for first in FIRST_DAY]
     fits = [
         [_Fit(*window, daily, **options) for window in zip(years.january, *ends, strict=True)]
@@ -103,6 +104,7 @@ def smooth_onsets(
             if kind:
                 few = np.ascontiguousarray(series[:, part][:, columns])
                 found = [fit(few, slice(0, columns.size), rule.min_days) for fit in fits[1]]
+            # Rare: a scene lies in one hemisphere, and nothing is copied.
             elif columns.size < width:
                 found = [(np.ascontiguousarray(c[:, columns]), why[columns]) for c, why in found]
             for k, (coefficients, why) in enumerate(found):
@@ -158,6 +160,7 @@ def _join_blocks(
     size = int(np.prod(lead))
     out = _empty(count, size)
     series = values.reshape(size, values.shape[-1]).T
+    # Time first is how labelled arrays arrive: read in place; anything else is copied block by block.
     in_order = series.flags.c_contiguous and series.dtype in {np.dtype("f4"), np.dtype("f8")}
     for begin in range(0, size, BLOCK):
         part = slice(begin, min(begin + BLOCK, size))
@@ -180,6 +183,7 @@ class _Fit:
         self.whole = self.design.T @ self.design
         self.daily, self.rows, self.projector = None, slice(int(start), int(stop)), None
         if stop > start:
+            # A series without gaps needs no normal equations: its fit is one product.
             projector = np.linalg.pinv(self.design)
             if daily is not None:
                 left = daily.left[start:stop]
@@ -196,6 +200,7 @@ class _Fit:
         coefficients = np.empty((self.design.shape[1], part.stop - part.start))
         reason = np.zeros(coefficients.shape[1], dtype=np.uint8)
         need = max(min_days, len(coefficients))
+        # Nobody has enough days: the fit below only finds out who has any.
         if len(self.design) < need:
             gaps = np.arange(reason.size)
         else:

@@ -11,7 +11,7 @@ W m-1 K-1; density in kg m-3; active layer thickness in m; fractions 0..1.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -136,9 +136,12 @@ def require(
     da: xr.DataArray,
     *,
     dims: tuple[str, ...] = (),
+    quantity: str | None = None,
     units: str | None = None,
     between: tuple[float, float] | None = None,
     name: str | None = None,
+    code: str | None = None,
+    hint: str = "Check unit, scale factor and fill value of the source.",
 ) -> None:
     """Refuse an input that lacks dims, has the wrong unit, or (when in memory) lies outside a physical range.
 
@@ -147,18 +150,24 @@ def require(
     da : xarray.DataArray
     dims : tuple of str
         Dims that must be present (others may be).
+    quantity : str, optional
+        A key of :data:`VARIABLES`, whose unit and physical range hold where ``units`` and ``between`` are not given.
     units : str, optional
         The ``units`` attribute that the array must carry.
     between : (float, float), optional
         Closed physical range. Checked only on arrays that are already in memory: laziness is kept.
     name : str, optional
         How the error calls the array; by default its own name.
+    code, hint : str, optional
+        Fault of docs/faults.md and advice of the error if the array leaves its range.
 
     Raises
     ------
     QtpDataError
         Naming the array, what was expected, what was found and what to do.
     """
+    if quantity is not None:
+        units, between = units or VARIABLES[quantity].units, between or VARIABLES[quantity].valid
     label = repr(name or da.name or "array")
     missing = [dim for dim in dims if dim not in da.dims]
     if missing:
@@ -180,10 +189,18 @@ def require(
         if outside.any():
             raise QtpDataError(
                 f"{label} leaves its physical range",
-                expected=f"{between[0]:g} to {between[1]:g} {da.attrs.get('units', '')}".rstrip(),
+                expected=f"{between[0]:g} to {between[1]:g} {da.attrs.get('units', '')}".removesuffix(" 1").rstrip(),
                 found=f"{np.nanmin(values):g} to {np.nanmax(values):g}, {outside.mean():.1%} of values outside",
-                hint="Check unit, scale factor and fill value of the source.",
+                code=code,
+                hint=hint,
             )
+
+
+def require_option(what: str, value: object, allowed: Iterable[object]) -> None:
+    """Refuse an option outside its list."""
+    allowed = list(allowed)
+    if value not in allowed:
+        raise QtpDataError(f"unknown {what}", expected=", ".join(map(str, allowed)), found=repr(value))
 
 
 def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
@@ -208,6 +225,34 @@ def coordinate(obj: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:
     """
     data = obj[name].data
     return np.asarray(data.compute(scheduler="synchronous") if hasattr(data, "compute") else data)
+
+
+def decoded_times(da: xr.DataArray) -> np.ndarray:
+    """Values of the time axis; refuses one that was not decoded to dates (M24)."""
+    times = da[TIME].values
+    if not np.issubdtype(times.dtype, np.datetime64):
+        raise QtpDataError(
+            "time is not datetime64",
+            variable=str(da.name),
+            code="M24",
+            found=f"{times.dtype}, units {da[TIME].attrs.get('units')}",
+            hint="Decode the time axis when loading.",
+        )
+    return times
+
+
+def require_covered(wanted: np.ndarray, outside: np.ndarray, times: np.ndarray) -> None:
+    """Refuse dates ``wanted`` (n,) of which ``outside`` (n,) is True: the temperature covers ``times`` only (M28)."""
+    if outside.any():
+        days, (first, *_, last) = (a.astype("datetime64[D]").astype(str) for a in (wanted[outside], times))
+        raise QtpDataError(
+            f"{len(days)} dates lie outside the temperature series",
+            where=days[:5].tolist(),
+            expected=f"{first} to {last}",
+            found=f"{min(days)} to {max(days)}",
+            hint="Extend the series or drop these dates.",
+            code="M28",
+        )
 
 
 def phase_to_displacement(phase: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> xr.DataArray:

@@ -15,11 +15,14 @@ from qtp_toolkit.conventions import (
     VARIABLES,
     MissingSourceError,
     QtpDataError,
+    decoded_times,
     describe,
     displacement_to_phase,
     is_lazy,
     phase_to_displacement,
     require,
+    require_covered,
+    require_option,
     to_vertical,
 )
 
@@ -67,6 +70,31 @@ class TestErrors:
         porosity = series([43.1], "1", "porosity")
         with pytest.raises(QtpDataError, match=r"expected: 0 to 1.*43\.1 to 43\.1, 100\.0% of values outside"):
             require(porosity, between=(0.0, 1.0))
+
+    def test_a_quantity_brings_its_unit_and_its_range(self):
+        with pytest.raises(QtpDataError, match=r"expected: '1'; found: 'percent'"):
+            require(series([43.1], "percent", "porosity"), quantity="porosity")
+        with pytest.raises(QtpDataError, match=r"expected: 0 to 1; .*Per cent\?") as found:
+            require(series([43.1], "1", "porosity"), quantity="porosity", code="S01", hint="Per cent?")
+        assert found.value.code == "S01"
+        require(series([43.1], "1", "porosity"), quantity="porosity", between=(0.0, 100.0))
+
+    def test_an_option_outside_its_list(self):
+        require_option("method", "nearest", {"nearest": 0, "mode": 1})
+        with pytest.raises(QtpDataError, match="unknown method; expected: nearest, mode; found: 'cubic'"):
+            require_option("method", "cubic", ("nearest", "mode"))
+
+    def test_dates_beyond_the_temperature_and_times_that_are_no_dates(self):
+        times = np.arange("2016-01-01", "2016-02-01", dtype="datetime64[D]").astype("datetime64[ns]")
+        wanted = times[[0, 30]] + np.timedelta64(1, "D")
+        require_covered(wanted, wanted > np.datetime64("2016-03-01"), times)
+        words = r"1 dates .*where: \['2016-02-01'\]; expected: 2016-01-01 to 2016-01-31"
+        with pytest.raises(QtpDataError, match=words) as found:
+            require_covered(wanted, wanted > times[-1], times)
+        assert found.value.code == "M28"
+        with pytest.raises(QtpDataError, match="datetime64") as found:
+            decoded_times(xr.DataArray([0.0], {"time": [1]}, "time"))
+        assert found.value.code == "M24"
 
     def test_wavelength_in_centimeters(self):
         with pytest.raises(QtpDataError, match="not in meters"):

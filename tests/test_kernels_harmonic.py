@@ -48,8 +48,8 @@ def fit(series, days=DAYS, *, side=1, tolerance=3.0, spare=5, **terms):
     block = robust.make_block(len(series), basis.ramp.size)
     block.weight[:, basis.real] = np.isfinite(series)
     block.value[:, basis.real] = np.nan_to_num(series)
-    rules = robust.Rules(float(side), float(tolerance), len(basis.penalty) + spare)
-    robust.fit_block(block, len(series), basis, rules, normal.make_work(basis))
+    rules = robust.Rejection(float(side), float(tolerance), len(basis.penalty) + spare)
+    robust.fit_block(block, len(series), basis, rules, normal.make_scratch(basis))
     return block.curve[:, basis.real], block.weight[:, basis.real] > 0, block.fits
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from qtp_toolkit.kernels import lstsq
 from qtp_toolkit.pecm.kernels import decompose
+from qtp_toolkit.pecm.kernels import slabs as slicing
 
 
 def design(rng, pixels=12, n=40, k=3):
@@ -137,7 +138,7 @@ def test_slabs_do_not_change_a_number(rng, monkeypatch):
     options = {"intercept": True, "spread": spread, "years": np.repeat([0, 1, 2], 10), "min_count": 5}
     options |= {"kernel": decompose.two_indices, "layers": len(decompose.LAYERS), "max_condition": 1e4}
     whole = decompose.by_slabs(*arrays, **options)
-    monkeypatch.setattr(decompose, "SLAB", 200)
+    monkeypatch.setattr(slicing, "SLAB", 200)
     np.testing.assert_allclose(decompose.by_slabs(*arrays, **options), whole, rtol=1e-12)
     assert whole.shape == (7, 5, len(decompose.LAYERS))
 

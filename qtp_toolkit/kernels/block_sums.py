@@ -35,7 +35,7 @@ def clean(y, columns, weights):
 
 
 @fused
-def _load(source, begin, target):
+def load_lanes(source, begin, target):
     """Copy up to ``LANES`` neighbors; what the end of the row lacks is left as it is."""
     for i in range(min(LANES, len(source) - begin)):
         target[i] = source[begin + i]
@@ -54,14 +54,15 @@ def accumulate(y, columns, weights, cells, normal, right, moments):  # noqa: PLR
     values, value, weight, work = np.zeros((size, LANES)), np.zeros(LANES), np.zeros(LANES), np.empty(LANES)
     for begin in range(0, pixels, LANES):
         width = min(LANES, pixels - begin)
+        # The sums of a few pixels stay in the cache over all dates and are written out once.
         products[:] = 0.0
         vectors[:] = 0.0
         plain[:] = 0.0
         for t in range(number):
-            _load(y[t], begin, value)
-            _load(weights[t], begin, weight)
+            load_lanes(y[t], begin, value)
+            load_lanes(weights[t], begin, weight)
             for k in range(size):
-                _load(columns[k, t], begin, values[k])
+                load_lanes(columns[k, t], begin, values[k])
             c = cells[t]
             _add(values, value, weight, work, products[c], vectors[c], plain[c])
         for c in range(n_cells):
@@ -72,6 +73,7 @@ def accumulate(y, columns, weights, cells, normal, right, moments):  # noqa: PLR
                     right[c, a, begin + i] = vectors[c, a, i]
                     for b in range(a + 1):
                         normal[c, a, b, begin + i] = products[c, a, b, i]
+                        # Both triangles: whole matrices are read elsewhere.
                         normal[c, b, a, begin + i] = products[c, a, b, i]
 
 
@@ -87,6 +89,7 @@ def _add(values, value, weight, work, products, vectors, plain):  # noqa: PLR091
             work[i] = weight[i] * values[a, i]
         for i in range(LANES):
             vectors[a, i] += work[i] * value[i]
+        # Row after row: the innermost loop runs over neighbors in memory, without a branch.
         for b in range(a + 1):
             for i in range(LANES):
                 products[a, b, i] += work[i] * values[b, i]
@@ -100,15 +103,16 @@ def misfit(y, columns, weights, beta, squares):
     for begin in range(0, pixels, LANES):
         total[:] = 0.0
         for k in range(size):
-            _load(beta[k], begin, factors[k])
+            load_lanes(beta[k], begin, factors[k])
         for t in range(number):
-            _load(y[t], begin, residual)
+            load_lanes(y[t], begin, residual)
             for k in range(size):
-                _load(columns[k, t], begin, other)
+                load_lanes(columns[k, t], begin, other)
                 for i in range(LANES):
                     residual[i] -= factors[k, i] * other[i]
-            _load(weights[t], begin, other)
+            load_lanes(weights[t], begin, other)
             for i in range(LANES):
+                # Whole lanes are computed; what lies beyond the last pixel is not written.
                 total[i] += other[i] * residual[i] * residual[i]
         for i in range(min(LANES, pixels - begin)):
             squares[begin + i] = total[i]
@@ -138,6 +142,7 @@ def _combine(normal, right, factors, begin, width, matrix, vector):  # noqa: PLR
     vector[:] = 0.0
     for c in range(normal.shape[0]):
         f = factors[c]
+        # What is left out, or was not drawn, costs nothing.
         if f != 0.0:
             for a in range(vector.shape[0]):
                 for i in range(width):
@@ -155,6 +160,7 @@ def _factor(matrix, lost, width):
     lost[:] = 0.0
     for j in range(size):
         for i in range(width):
+            # A share of the diagonal as it was, so that units do not matter.
             scale[i] = SMALLEST_PIVOT * matrix[j, j, i]
         for k in range(j):
             for row in range(j, size):
@@ -162,8 +168,10 @@ def _factor(matrix, lost, width):
                     matrix[row, j, i] -= matrix[row, k, i] * matrix[j, k, i]
         for i in range(width):
             sound = matrix[j, j, i] > scale[i]
+            # A singular pixel goes on with zeros: neighbors that part would cost all their speed.
             lost[i] = lost[i] if sound else 1.0
             scale[i] = 1.0 / math.sqrt(matrix[j, j, i]) if sound else 0.0
+            # Inverted: the solutions below multiply instead of dividing.
             matrix[j, j, i] = scale[i]
         for row in range(j + 1, size):
             for i in range(width):
@@ -186,38 +194,3 @@ def _substitute(matrix, vector, width):
                 vector[j, i] -= matrix[k, j, i] * vector[k, i]
         for i in range(width):
             vector[j, i] *= matrix[j, j, i]
-
-
-@fused
-def survey(y, linear, composite, years, seen, indexed, thaws, peak):  # noqa: PLR0917
-    """Say whether each pixel has y, both indices, and a second one that is not 0; mean yearly maximum of it, (P,)."""
-    n_years, pixels = years.max() + 1, y.shape[1]
-    highest, found = np.empty((n_years, LANES)), np.empty((3, LANES))
-    first, second = np.zeros(LANES), np.zeros(LANES)
-    for begin in range(0, pixels, LANES):
-        highest[:] = 0.0
-        found[:] = 0.0
-        for t in range(y.shape[0]):
-            _load(y[t], begin, first)
-            for i in range(LANES):
-                found[0, i] = 1.0 if abs(first[i]) < np.inf else found[0, i]
-        for t in range(composite.shape[0]):
-            _load(linear[t], begin, first)
-            _load(composite[t], begin, second)
-            _note(first, second, found, highest[years[t]])
-        for i in range(min(LANES, pixels - begin)):
-            seen[begin + i], indexed[begin + i], thaws[begin + i] = found[0, i] > 0, found[1, i] > 0, found[2, i] > 0
-            number, total = 0, 0.0
-            for year in range(n_years):
-                number += highest[year, i] > 0.0
-                total += highest[year, i]
-            peak[begin + i] = total / number if number > 0 else np.nan
-
-
-@fused
-def _note(linear, composite, found, highest):
-    for i in range(LANES):
-        known = abs(composite[i]) < np.inf
-        found[1, i] = 1.0 if known and abs(linear[i]) < np.inf else found[1, i]
-        found[2, i] = 1.0 if known and composite[i] != 0.0 else found[2, i]
-        highest[i] = composite[i] if composite[i] > highest[i] else highest[i]

@@ -30,11 +30,13 @@ def interpolate(values: np.ndarray, left: np.ndarray, weight: np.ndarray) -> np.
     lead, n = values.shape[:-1], values.shape[-1]
     series = values.reshape(int(np.prod(lead)), n).T
     out = np.empty((len(left), series.shape[1]), dtype=values.dtype)
+    # In the type of the values: a float64 scalar would make every product float64.
     steps = list(zip(left.tolist(), weight.astype(values.dtype), strict=True))
     for begin in range(0, series.shape[1], MAPS):
         part = slice(begin, begin + MAPS)
         block, segment = np.ascontiguousarray(series[:, part]), -1
         for day, (i, share) in enumerate(steps):
+            # The days of a segment share its rise.
             if i != segment:
                 rise, segment = block[i + 1] - block[i], i
             np.multiply(rise, share, out=out[day, part])
@@ -78,9 +80,12 @@ def daily_stamps(times: np.ndarray) -> np.ndarray:
         From the first day of the first composite to the last day of the last one: half a composite, 3.5 days, beyond
         the outer centers, but not beyond the calendar year.
     """
+    # Daily stamps of a composite lie up to 3.5 days on either side of its center.
     half, day = np.timedelta64(84, "h"), np.timedelta64(1, "D")
     first, last = (times[0] - half).astype("datetime64[D]"), (times[-1] + half).astype("datetime64[D]")
+    # The cast cuts to the day: up again, or the day before the composite is made, too.
     first += day if first < times[0] - half else 0 * day
+    # Composites begin anew on 1 January: the last of a year is short and ends with it (M20).
     first = max(first, times[0].astype("datetime64[Y]").astype("datetime64[D]"))
     last = min(last, (times[-1].astype("datetime64[Y]") + 1).astype("datetime64[D]") - day)
     return np.arange(first, last + day)
@@ -129,6 +134,7 @@ def window_mean(values: np.ndarray, owner: np.ndarray, count: int, min_valid: in
     -------
     ndarray (..., count), float64
     """
+    # A product with zeros and ones; NaN would spread through it, so valid days are counted apart.
     member = (owner[:, None] == np.arange(count)).astype(float)
     valid = np.isfinite(values)
     total = np.where(valid, values, 0.0).astype(float) @ member

@@ -28,6 +28,7 @@ class Blocks(NamedTuple):
     def of(cls, *labels: np.ndarray) -> Blocks:
         """Blocks from one label an observation, or from two: such an observation belongs to both its blocks."""
         names, codes = np.unique(np.stack(labels), return_inverse=True)
+        # Observations that touch the same blocks share a cell.
         pairs, cells = np.unique(codes.reshape(len(labels), -1), axis=1, return_inverse=True)
         member = np.zeros((pairs.shape[1], len(names)))
         for code in pairs:
@@ -87,6 +88,7 @@ def solve(
     from qtp_toolkit.kernels import block_sums  # noqa: PLC0415  (compiles)
 
     design = [np.broadcast_to(column, y.shape) for column in columns]
+    # Copies: they are cleaned in place.
     work = (
         np.array(y, dtype=np.float64, order="C"),
         np.array(design, dtype=np.float64, order="C"),
@@ -98,6 +100,7 @@ def solve(
     inverse, condition = invert(added.normal.sum(axis=0))
     beta = np.einsum("ijp,jp->ip", inverse, added.right.sum(axis=0))
     squares = np.zeros(y.shape[1])
+    # A second look at the data: y'y less what is explained would cancel where the fit is good.
     block_sums.misfit(*work, beta, squares)
     freedom = total[2] - len(columns)
     variance = np.where(freedom > 0, squares / np.where(freedom > 0, freedom, 1), np.nan)
@@ -134,6 +137,7 @@ def invert(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     size = len(matrix)
     length = np.sqrt(np.stack([matrix[k, k] for k in range(size)]))
     scale = np.where(length > 0, 1.0 / np.where(length > 0, length, 1.0), 0.0)
+    # Columns of unit length: L is of order 1 and I of order 30, and the condition must not say so.
     unit = matrix * scale[:, None] * scale[None, :]
     work = unit.copy()
     out = np.zeros_like(work)
@@ -147,6 +151,7 @@ def invert(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         work[k] /= pivot
         out[k] /= pivot
         for i in range(size):
+            # No exchange of rows: positive definite matrices need none, and all pixels take the same steps.
             if i != k:
                 factor = work[i, k].copy()
                 work[i] -= factor * work[k]
@@ -164,7 +169,9 @@ def blocks_used(added: Sums, blocks: Blocks) -> np.ndarray:
 def jackknife(solution: Solution, blocks: Blocks) -> np.ndarray:
     """Estimate the covariance (K, K, P) from answers without each block; NaN with fewer than three blocks."""
     used = blocks_used(solution.sums, blocks)
+    # Weight 0 for every cell that touches the block, 1 for all others.
     shift = replicate(solution.sums, 1.0 - blocks.member.T) - solution.coefficients
+    # Blocks without observations shift nothing, and do not count.
     factor = np.where(used > 2, (used - 1) / np.where(used > 2, used, 1), np.nan)
     return factor * np.einsum("rip,rjp->ijp", shift, shift)
 
@@ -177,17 +184,20 @@ def bootstrap(solution: Solution, blocks: Blocks, *, draws: int, seed: int) -> n
     """
     n_blocks = blocks.member.shape[1]
     counts = np.random.default_rng(seed).multinomial(n_blocks, [1.0 / n_blocks] * n_blocks, size=draws)
+    # A pair between two years counts as often as both were drawn: the product of their numbers.
     factors = np.prod(counts[:, None, :] ** blocks.member, axis=2)
     answers = np.sort(np.ascontiguousarray(np.moveaxis(replicate(solution.sums, factors), 0, -1)), axis=-1)  # NaN last
     solved = np.isfinite(answers[0]).sum(axis=-1)
     ends = []
     for share in (1.0 - ONE_SIGMA, ONE_SIGMA):
+        # A quantile by hand: singular draws are NaN, sorted last, and left out.
         position = share * np.maximum(solved - 1, 0)
         low = np.floor(position).astype(np.intp)
         high = np.minimum(low + 1, np.maximum(solved - 1, 0))
         below, above = (np.take_along_axis(answers, row[None, :, None], axis=-1)[..., 0] for row in (low, high))
         ends.append(below + (position - low) * (above - below))
     used = blocks_used(solution.sums, blocks)
+    # With answers to less than half the draws the spread would be that of the harmless ones.
     enough = (used > 2) & (solved > draws // 2)
     widening = np.sqrt(used / np.where(enough, used - 1, 1))
     return np.where(enough, widening * (ends[1] - ends[0]) / 2.0, np.nan)
@@ -195,5 +205,6 @@ def bootstrap(solution: Solution, blocks: Blocks, *, draws: int, seed: int) -> n
 
 def student(blocks: np.ndarray) -> np.ndarray:
     """Factor that makes one sigma hold 68 % although the spread itself is estimated from few blocks."""
+    # Entry b has b - 1 degrees of freedom.
     table = np.array([np.nan, np.nan, *stdtrit(np.arange(1, max(int(blocks.max(initial=0)), 2)), ONE_SIGMA)])
     return table[blocks.astype(np.intp)]

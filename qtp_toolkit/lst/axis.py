@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, require
+from qtp_toolkit.conventions import TIME, QtpDataError, decoded_times, require
 
 OVERPASSES = ("terra_day", "terra_night", "aqua_day", "aqua_night")
 """The four MODIS overpasses, local solar time about 10:30, 22:30, 13:30 and 01:30."""
@@ -17,20 +17,13 @@ def temperatures(lst: xr.Dataset) -> list[str]:
     if not names:
         raise QtpDataError("no temperature variable", expected=[*OVERPASSES, "lst"], found=list(lst.data_vars))
     for name in names:
-        require(lst[name], dims=(TIME,), units="degC")
+        require(lst[name], dims=(TIME,), quantity=name)
     return names
 
 
 def days_since_start(da: xr.DataArray) -> np.ndarray:
     """Time axis in days since its first value; refuses what is not increasing datetimes."""
-    times = da[TIME].values
-    if not np.issubdtype(times.dtype, np.datetime64):
-        raise QtpDataError(
-            "time is not datetime64",
-            variable=str(da.name),
-            found=f"{times.dtype}, units {da[TIME].attrs.get('units')}",
-            hint="Decode the time axis when loading.",
-        )
+    times = decoded_times(da)
     days = as_days(times, times[0])
     if len(days) < 2 or (np.diff(days) <= 0).any():
         bad = [str(t)[:10] for t in times[1:][np.diff(days) <= 0][:5]]
@@ -48,9 +41,3 @@ def days_since_start(da: xr.DataArray) -> np.ndarray:
 def as_days(times: np.ndarray, origin: np.datetime64) -> np.ndarray:
     """Express times in days since ``origin``."""
     return (np.asarray(times, dtype="datetime64[ns]") - origin.astype("datetime64[ns]")) / np.timedelta64(1, "D")
-
-
-def provenance(*objects: xr.DataArray | xr.Dataset) -> dict[str, str]:
-    """Note of a synthetic source, to be handed on to results."""
-    notes = [obj.attrs["provenance_note"] for obj in objects if "provenance_note" in obj.attrs]
-    return {"provenance_note": notes[0]} if notes else {}

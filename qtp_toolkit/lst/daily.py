@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import STATION, TIME, QtpDataError, describe, require
-from qtp_toolkit.kernels import daily as kernel
-from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start, provenance
+from qtp_toolkit.conventions import STATION, TIME, QtpDataError, describe, require, require_covered, require_option
+from qtp_toolkit.kernels import daily as kernels
+from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start
 from qtp_toolkit.lst.kernels import regression
 
 SATELLITES = {"all": OVERPASSES, "terra": OVERPASSES[:2], "aqua": OVERPASSES[2:]}
@@ -19,10 +20,8 @@ SATELLITES = {"all": OVERPASSES, "terra": OVERPASSES[:2], "aqua": OVERPASSES[2:]
 WARM_BIAS = "equal weights: 2.7 (summer) to 3.4 K (winter) too warm for four overpasses; give coefficients"
 UNKNOWN_BIAS = "equal weights of {}: biased by an unknown amount that changes with the season; give coefficients"
 
-SCORES = {
-    "rmse": "degC", "rmse_cross_validated": "degC", "mae": "degC", "mae_cross_validated": "degC",
-    "bias_cross_validated": "degC", "bias_equal_weights": "degC", "r2": "1", "r2_cross_validated": "1", "n": "1",
-}  # fmt: skip
+_ERRORS = ("rmse", "rmse_cross_validated", "mae", "mae_cross_validated", "bias_cross_validated", "bias_equal_weights")
+SCORES = dict.fromkeys(_ERRORS, "degC") | dict.fromkeys(("r2", "r2_cross_validated", "n"), "1")
 """Scores of a fit, in the order of the kernel, and their units."""
 
 
@@ -64,17 +63,35 @@ def daily_mean(
     The form is that of Zou et al. (2014), cited in Section 3.1. Their coefficients are not printed there and none are
     made up here: fit them to stations, or enter them in the catalog. The bias of equal weights was computed with a
     model of the diurnal cycle.
+
+    Examples
+    --------
+    >>> pair = {"terra_day": 6.0, "terra_night": -10.0}
+    >>> lst = xr.Dataset({name: ("time", [value], {"units": "degC"}) for name, value in pair.items()})
+    >>> mean = daily_mean(lst, coefficients={"intercept": 1.0, "terra_day": 0.4, "terra_night": 0.5})
+    >>> round(mean.item(), 3)
+    -1.6
     """
     if "lst" in lst and coefficients is None:
-        require(lst["lst"], dims=(TIME,), units="degC")
-        return describe(lst["lst"], "lst", **provenance(lst), daily_mean="given")
-    table, method = _equal_weights(overpasses) if coefficients is None else _coefficients(coefficients)
-    used = _present(lst, [name for name in table if name != "intercept"])
+        require(lst["lst"], dims=(TIME,), quantity="lst")
+        return describe(lst["lst"], "lst", like=lst, daily_mean="given")
+    if coefficients is None:
+        names = _choose_overpasses(overpasses)
+        table = {name: 1.0 / len(names) for name in names}
+        method = WARM_BIAS if set(names) == set(OVERPASSES) else UNKNOWN_BIAS.format(", ".join(names))
+    else:
+        fitted = isinstance(coefficients, xr.Dataset)
+        table = coefficients["coefficient"].to_series().to_dict() if fitted else coefficients
+        unknown = sorted(set(table) - {"intercept", *OVERPASSES})
+        if unknown:
+            raise QtpDataError("unknown terms", expected=["intercept", *OVERPASSES], found=unknown)
+        method = "regression on the overpasses"
+    used = _check_overpasses(lst, [name for name in table if name != "intercept"])
     total = sum(lst[name] * np.float32(table[name]) for name in used) + np.float32(table.get("intercept", 0.0))
-    return describe(total, "lst", **provenance(lst), daily_mean=method, overpasses=" ".join(used))
+    return describe(total, "lst", like=lst, daily_mean=method, overpasses=" ".join(used))
 
 
-def _present(lst: xr.Dataset, used: list[str]) -> list[str]:
+def _check_overpasses(lst: xr.Dataset, used: list[str]) -> list[str]:
     """Check that all of ``used`` is there and in degC; in the order of :data:`OVERPASSES`."""
     present = [name for name in OVERPASSES if name in lst]
     missing = [name for name in used if name not in present]
@@ -87,31 +104,15 @@ def _present(lst: xr.Dataset, used: list[str]) -> list[str]:
             hint="Give coefficients fitted to the overpasses at hand (fit_daily_mean), or choose: overpasses='terra'.",
         )
     for name in used:
-        require(lst[name], dims=(TIME,), units="degC")
+        require(lst[name], dims=(TIME,), quantity=name)
     return [name for name in OVERPASSES if name in used]
 
 
-def _chosen(overpasses: str | Sequence[str]) -> list[str]:
+def _choose_overpasses(overpasses: str | Sequence[str]) -> list[str]:
     if isinstance(overpasses, str):
-        if overpasses not in SATELLITES:
-            raise QtpDataError("unknown choice of overpasses", expected=[*SATELLITES, *OVERPASSES], found=overpasses)
+        require_option("choice of overpasses", overpasses, SATELLITES)
         return list(SATELLITES[overpasses])
     return list(overpasses)
-
-
-def _equal_weights(overpasses: str | Sequence[str]) -> tuple[dict[str, float], str]:
-    names = _chosen(overpasses)
-    method = WARM_BIAS if set(names) == set(OVERPASSES) else UNKNOWN_BIAS.format(", ".join(names))
-    return {name: 1.0 / len(names) for name in names}, method
-
-
-def _coefficients(given: Mapping[str, float] | xr.Dataset) -> tuple[dict[str, float], str]:
-    if isinstance(given, xr.Dataset):
-        given = given["coefficient"].to_series().to_dict()
-    unknown = sorted(set(given) - {"intercept", *OVERPASSES})
-    if unknown:
-        raise QtpDataError("unknown terms", expected=["intercept", *OVERPASSES], found=unknown)
-    return {key: float(value) for key, value in given.items()}, "regression on the overpasses"
 
 
 def fit_daily_mean(
@@ -155,12 +156,22 @@ def fit_daily_mean(
     -----
     Rows of one station, and of one summer, resemble each other: only scores with whole stations left out tell what to
     expect at a place without one.
+
+    Examples
+    --------
+    >>> values = np.random.default_rng(0).normal(-10.0, 3.0, (20, 4))
+    >>> axes = {"time": pd.date_range("2016-01-01", periods=20, freq="8D")}
+    >>> night = xr.DataArray(values, axes, ("time", "station"), attrs={"units": "degC"})
+    >>> ground = (1.0 + 0.8 * night).assign_attrs(units="degC")
+    >>> fit = fit_daily_mean(xr.Dataset({"terra_night": night}), ground, overpasses=["terra_night"])
+    >>> fit["coefficient"].values.round(3)
+    array([1. , 0.8])
     """
-    used = _present(lst, _chosen(overpasses))
+    used = _check_overpasses(lst, _choose_overpasses(overpasses))
     arrays = [*(lst[name] for name in used), surface_temperature]
     for array in arrays:
-        require(array, dims=(TIME, STATION), units="degC")
-    label, names, told = _folds(arrays[0], folds)
+        require(array, dims=(TIME, STATION), quantity="lst")
+    label, names, told = _make_folds(arrays[0], folds)
     shape = (arrays[0].sizes[TIME], arrays[0].sizes[STATION])
     coefficient, spread, scores, by_fold = xr.apply_ufunc(
         regression.cross_validated,
@@ -179,11 +190,11 @@ def fit_daily_mean(
     for i, (name, units) in enumerate(SCORES.items()):
         out[name] = scores.isel(score=i).assign_attrs(units=units)
     for i, name in enumerate(("fold_bias", "fold_rmse")):
-        out[name] = by_fold.isel(fold_score=i).assign_coords(fold=names).assign_attrs(units="degC")
+        out[name] = by_fold.isel(fold_score=i).assign_coords(fold=names).assign_attrs(units=SCORES["rmse"])
     return out.assign_attrs(cross_validation=told)
 
 
-def _folds(predictors: xr.DataArray, folds: str | int | None) -> tuple[np.ndarray, list, str]:
+def _make_folds(predictors: xr.DataArray, folds: str | int | None) -> tuple[np.ndarray, list, str]:
     """Find the fold of every row (to be broadcast to time, station), the names of the folds, and what to call it."""
     stations = predictors.sizes[STATION]
     by = folds if folds is not None else (STATION if stations >= 3 else "year")
@@ -215,21 +226,18 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     -------
     xarray.DataArray
         Dim ``time`` = ``centers``, name, units and other dims of ``daily``; lazy if ``daily`` is lazy.
+
+    Examples
+    --------
+    >>> daily = xr.DataArray(np.arange(16.0), {"time": pd.date_range("2016-01-01", periods=16)}, "time")
+    >>> centers = xr.DataArray(pd.to_datetime(["2016-01-04T12", "2016-01-12T12"]), dims="time")
+    >>> to_composites(daily, centers).values
+    array([ 3.5, 11.5])
     """
     require(daily, dims=(TIME,))
-    have, want = days_since_start(daily), as_days(centers.values, daily[TIME].values[0])
-    owner = kernel.composite_owner(have, want)
-    out = xr.apply_ufunc(
-        kernel.window_mean,
-        daily,
-        input_core_dims=[[TIME]],
-        output_core_dims=[["_center"]],
-        kwargs={"owner": owner, "count": len(want), "min_valid": min_days},
-        dask="parallelized",
-        output_dtypes=[float],
-        dask_gufunc_kwargs={"output_sizes": {"_center": len(want)}},
-    )
-    out = out.rename(_center=TIME).assign_coords({TIME: np.asarray(centers.values)}).transpose(*daily.dims)
+    owner = kernels.composite_owner(days_since_start(daily), as_days(centers.values, daily[TIME].values[0]))
+    options = {"owner": owner, "count": centers.size, "min_valid": min_days}
+    out = _move_to(np.asarray(centers.values), kernels.window_mean, daily, float, **options)
     return out.rename(daily.name).assign_attrs(daily.attrs)
 
 
@@ -254,8 +262,15 @@ def to_daily(lst: xr.DataArray, *, max_gap_days: float = 40.0) -> xr.DataArray:
     ------
     QtpDataError
         If composites are missing from the time axis for longer than ``max_gap_days``: lists where.
+
+    Examples
+    --------
+    >>> centers = pd.to_datetime(["2016-01-04T12", "2016-01-12T12"])
+    >>> lst = xr.DataArray([-8.0, -4.0], {"time": centers}, "time", attrs={"units": "degC"})
+    >>> to_daily(lst).sel(time="2016-01-08").item()  # 3.5 of 8 days after the first center
+    -6.25
     """
-    require(lst, dims=(TIME,), units="degC")
+    require(lst, dims=(TIME,), quantity="lst")
     steps, times = np.diff(days_since_start(lst)), pd.DatetimeIndex(lst[TIME].values)
     if (steps > max_gap_days).any():
         where = [f"{times[i]:%Y-%m-%d} to {times[i + 1]:%Y-%m-%d}" for i in np.flatnonzero(steps > max_gap_days)]
@@ -266,8 +281,8 @@ def to_daily(lst: xr.DataArray, *, max_gap_days: float = 40.0) -> xr.DataArray:
             expected=f"at most {max_gap_days:g} d apart",
             hint="Add the granules, or raise max_gap_days.",
         )
-    stamps = kernel.daily_stamps(times.values)
-    return _interpolate(lst, stamps.astype("datetime64[ns]"), reach=kernel.REACH)
+    stamps = kernels.daily_stamps(times.values)
+    return _interpolate(lst, stamps.astype("datetime64[ns]"), reach=kernels.REACH)
 
 
 def at_dates(lst: xr.DataArray, dates: xr.DataArray | Sequence[np.datetime64]) -> xr.DataArray:
@@ -291,34 +306,32 @@ def at_dates(lst: xr.DataArray, dates: xr.DataArray | Sequence[np.datetime64]) -
         If a date lies more than half a day (daily) or half a composite outside the series: names the dates and the
         period.
     """
-    require(lst, dims=(TIME,), units="degC")
-    return _interpolate(lst, np.asarray(dates, dtype="datetime64[ns]"), reach=None)
+    require(lst, dims=(TIME,), quantity="lst")
+    # Daily or composites: what is half a step beyond the ends still belongs to the outer value.
+    half_a_step = 0.5 * float(np.median(np.diff(days_since_start(lst))))
+    return _interpolate(lst, np.asarray(dates, dtype="datetime64[ns]"), reach=half_a_step)
 
 
-def _interpolate(lst: xr.DataArray, wanted: np.ndarray, *, reach: float | None) -> xr.DataArray:
-    have, origin = days_since_start(lst), lst[TIME].values[0]
-    want = as_days(wanted, origin)
-    reach = 0.5 * float(np.median(np.diff(have))) if reach is None else reach
-    left, weight = kernel.interpolation_weights(have, want, reach=reach)
-    if np.isnan(weight).any():
-        outside = [str(day)[:10] for day in wanted[np.isnan(weight)]]
-        raise QtpDataError(
-            f"{len(outside)} dates lie outside the temperature series",
-            where=outside[:5],
-            expected=f"{str(origin)[:10]} to {str(lst[TIME].values[-1])[:10]}",
-            found=f"{min(outside)} to {max(outside)}",
-            hint="Extend the series or drop these dates.",
-            code="M28",
-        )
+def _interpolate(lst: xr.DataArray, wanted: np.ndarray, *, reach: float) -> xr.DataArray:
+    origin = lst[TIME].values[0]
+    left, weight = kernels.interpolation_weights(days_since_start(lst), as_days(wanted, origin), reach=reach)
+    require_covered(wanted, np.isnan(weight), lst[TIME].values)
+    out = _move_to(wanted, kernels.interpolate, lst, lst.dtype, left=left, weight=weight)
+    return describe(out, "lst", like=lst, **{key: lst.attrs[key] for key in lst.attrs.keys() & {"daily_mean"}})
+
+
+def _move_to(
+    times: np.ndarray, kernel: Callable[..., np.ndarray], da: xr.DataArray, dtype: Any, **options: Any
+) -> xr.DataArray:
+    """Series on other times, by a kernel (..., n) -> (..., times); dims in the order of ``da``."""
     out = xr.apply_ufunc(
-        kernel.interpolate,
-        lst,
+        kernel,
+        da,
         input_core_dims=[[TIME]],
-        output_core_dims=[["_wanted"]],
-        kwargs={"left": left, "weight": weight},
+        output_core_dims=[["_moved"]],
+        kwargs=options,
         dask="parallelized",
-        output_dtypes=[lst.dtype],
-        dask_gufunc_kwargs={"output_sizes": {"_wanted": len(want)}},
+        output_dtypes=[dtype],
+        dask_gufunc_kwargs={"output_sizes": {"_moved": len(times)}},
     )
-    out = out.rename(_wanted=TIME).assign_coords({TIME: wanted.astype("datetime64[ns]")}).transpose(*lst.dims)
-    return describe(out, "lst", **provenance(lst), **{k: lst.attrs[k] for k in ("daily_mean",) if k in lst.attrs})
+    return out.rename(_moved=TIME).assign_coords({TIME: times}).transpose(*da.dims)

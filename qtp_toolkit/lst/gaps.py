@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, VARIABLES, QtpDataError, describe, require
-from qtp_toolkit.lst.axis import days_since_start, provenance, temperatures
+from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, VARIABLES, QtpDataError, describe, require, require_option
+from qtp_toolkit.lst.axis import days_since_start, temperatures
 from qtp_toolkit.lst.kernels.basis import Basis, make_basis
 
 SIDES = {"low": 1, "high": -1, "none": 0}
@@ -91,14 +91,22 @@ def fill_gaps(
     ----------
     Chen et al. (2022), Section 3.1; Roerink et al. (2000), International Journal of Remote Sensing 21 (HANTS); Eilers
     (2003), Analytical Chemistry 75 (Whittaker smoother).
+
+    Examples
+    --------
+    >>> times = pd.date_range("2014-01-04T12", periods=46, freq="8D")
+    >>> wave = -4.0 - 12.0 * np.cos(2 * np.pi * 8 * np.arange(46) / 365.25)
+    >>> seen = np.where(np.arange(46) == 20, np.nan, wave)
+    >>> filled = fill_gaps(xr.DataArray(seen, {"time": times}, "time", attrs={"units": "degC"}))
+    >>> filled.values[20].round(3).item(), wave[20].round(3).item()
+    (7.103, 7.103)
     """
-    if reject not in SIDES:
-        raise QtpDataError("unknown side of rejection", expected=sorted(SIDES), found=reject)
-    if method not in METHODS:
-        raise QtpDataError("unknown method of gap fill", expected=METHODS, found=method)
+    require_option("side of rejection", reject, SIDES)
+    require_option("method of gap fill", method, METHODS)
     if harmonics < (1 if method == "harmonic" else 0):
         raise QtpDataError("too few harmonics", expected="1 or more, or 0 with the Whittaker smoother", found=harmonics)
     terms = {"harmonics": harmonics, "interannual": interannual, "period": period_days}
+    smoother = {"strength": smoothing, "pull": pull, "on": method == "whittaker"}
     rules = {
         "side": SIDES[reject],
         "tolerance": tolerance_K,
@@ -106,62 +114,52 @@ def fill_gaps(
         "spare": spare,
         "min_valid": min_valid,
     }
-    smoother = {"strength": smoothing, "pull": pull, "on": method == "whittaker"}
     if isinstance(lst, xr.DataArray):
-        return _fill_one(lst, terms, rules, smoother)[0]
+        return _fill_one(lst, terms, smoother, **rules)[0]
     out, reasons = {}, []
     for name in temperatures(lst):
-        filled, replaced, gap, reason = _fill_one(lst[name], terms, rules, smoother)
+        filled, replaced, gap, reason = _fill_one(lst[name], terms, smoother, **rules)
         out[name] = filled
-        counted = {"units": "1", "long_name": "number of replaced composites"}
-        longest = {"units": "d", "long_name": "longest time between kept composites"}
-        out[f"{name}_replaced"] = replaced.drop_attrs(deep=False).assign_attrs(**counted, **provenance(lst[name]))
-        out[f"{name}_max_gap"] = gap.drop_attrs(deep=False).assign_attrs(**longest, **provenance(lst[name]))
+        out[f"{name}_replaced"] = describe(replaced, "replaced", like=lst[name])
+        out[f"{name}_max_gap"] = describe(gap, "max_gap", like=lst[name])
         reasons.append(reason)
     worst = xr.concat(reasons, "variable").max("variable") if len(reasons) > 1 else reasons[0]
-    out["reason"] = describe(worst, "reason", **provenance(lst, *(lst[name] for name in temperatures(lst))))
+    out["reason"] = describe(worst, "reason", like=lst)
     return xr.Dataset(out, attrs=lst.attrs)
 
 
-def _fill_one(da: xr.DataArray, terms: dict, rules: dict, smoother: dict) -> tuple[xr.DataArray, ...]:
-    require(da, dims=(TIME,), units="degC")
-    filled, replaced, gap, reason = xr.apply_ufunc(
-        _kernel,
+def _fill_one(
+    da: xr.DataArray, terms: dict, smoother: dict, *, spare: int, min_valid: int, **rules: float
+) -> tuple[xr.DataArray, ...]:
+    from qtp_toolkit.lst.kernels import gaps, whittaker  # noqa: PLC0415  (compiles)
+
+    require(da, dims=(TIME,), quantity="lst")
+    days = days_since_start(da)
+    basis = _prepare_basis(days, **terms)
+    unknowns = basis.columns + 3 * basis.nodes if terms["harmonics"] else 1
+    options = {
+        "days": days,
+        "basis": basis,
+        "smoother": whittaker.make_smoother(days, **smoother),
+        "climatology": terms["harmonics"] > 0,
+        "need": max(unknowns + spare, min_valid),
+    }
+    filled, *told = xr.apply_ufunc(
+        gaps.fill,
         da,
         input_core_dims=[[TIME]],
         output_core_dims=[[TIME], [], [], []],
-        kwargs={"days": days_since_start(da), "terms": terms, "rules": rules, "smoother": smoother},
+        kwargs=options | rules,
         dask="parallelized",
         output_dtypes=[da.dtype, np.uint16, np.float32, np.uint8],
     )
-    filled = filled.transpose(*da.dims)
-    name = str(da.name)
-    filled = describe(filled, name if name in VARIABLES else "lst", **provenance(da)).rename(da.name or "lst")
-    return filled, replaced, gap, reason
+    name = str(da.name) if da.name in VARIABLES else "lst"
+    return describe(filled.transpose(*da.dims), name, like=da).rename(da.name or "lst"), *told
 
 
-def _kernel(
-    values: np.ndarray, *, days: np.ndarray, terms: dict, rules: dict, smoother: dict
-) -> tuple[np.ndarray, ...]:
-    from qtp_toolkit.lst.kernels import gaps, whittaker  # noqa: PLC0415  (compiles)
-
-    basis = _basis(days, **terms)
-    unknowns = basis.columns + 3 * basis.nodes if terms["harmonics"] else 1
-    rules = dict(rules)
-    need = max(unknowns + rules.pop("spare"), rules.pop("min_valid"))
-    return gaps.fill(
-        values,
-        days,
-        basis,
-        whittaker.make_smoother(days, **smoother),
-        climatology=terms["harmonics"] > 0,
-        need=need,
-        **rules,
-    )
-
-
-def _basis(days: np.ndarray, *, harmonics: int, interannual: float | None, period: float) -> Basis:
+def _prepare_basis(days: np.ndarray, *, harmonics: int, interannual: float | None, period: float) -> Basis:
     span = days[-1] - days[0]
+    # Within a year and a half a drift cannot be told from the harmonics.
     drifts = interannual is not None and span > 1.5 * period
     return make_basis(
         days,

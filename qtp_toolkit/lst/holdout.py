@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, require
-from qtp_toolkit.lst.axis import provenance
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe, provenance, require
 
 RUNS = (1, 2, 3, 5, 8)
 """Lengths, in composites, of the gaps that clouds leave."""
@@ -43,8 +42,14 @@ def hold_out(lst: xr.DataArray, *, share: float = 0.2, run_lengths: Sequence[int
     ------
     QtpDataError
         If ``share`` is not between 0 and 1, or a run is longer than the series or shorter than 1.
+
+    Examples
+    --------
+    >>> lst = xr.DataArray(np.zeros(100), dims="time", attrs={"units": "degC"})
+    >>> int((hold_out(lst, share=0.2)["gap"] > 0).sum())
+    20
     """
-    require(lst, dims=(TIME,), units="degC")
+    require(lst, dims=(TIME,), quantity="lst")
     runs = tuple(int(length) for length in run_lengths)
     if not 0.0 < share < 1.0:
         raise QtpDataError("share of hidden values", expected="between 0 and 1", found=share)
@@ -64,8 +69,7 @@ def hold_out(lst: xr.DataArray, *, share: float = 0.2, run_lengths: Sequence[int
         output_dtypes=[np.uint16],
         keep_attrs=False,
     ).transpose(*lst.dims)
-    gap = gap.assign_attrs(units="1", long_name="composites missing around a hidden value", **provenance(lst))
-    return xr.Dataset({"masked": lst.where(gap == 0), "gap": gap}, attrs=provenance(lst))
+    return xr.Dataset({"masked": lst.where(gap == 0), "gap": describe(gap, "gap", like=lst)}, attrs=provenance(lst))
 
 
 def gap_errors(
@@ -95,9 +99,17 @@ def gap_errors(
     ------
     QtpDataError
         If ``lengths`` do not increase.
+
+    Examples
+    --------
+    >>> lst = xr.DataArray(np.zeros(100), dims="time", attrs={"units": "degC"})
+    >>> hidden = hold_out(lst, share=0.2)
+    >>> errors = gap_errors(lst, hidden["masked"].fillna(0.5), hidden["gap"])
+    >>> errors["bias"].values[-1].item(), errors["n"].values[-1].item()
+    (0.5, 20)
     """
-    require(truth, dims=(TIME,), units="degC")
-    require(filled, dims=(TIME,), units="degC")
+    for da in (truth, filled):
+        require(da, dims=(TIME,), quantity="lst")
     lower = [1, *(int(length) + 1 for length in lengths)]
     if (np.diff(lower) <= 0).any():
         raise QtpDataError("classes of gap length", expected="increasing, from 1", found=tuple(lengths))
@@ -115,7 +127,7 @@ def _scores(error: xr.DataArray, use: xr.DataArray) -> xr.Dataset:
     n = known.sum()
     part = error.where(known, 0.0)
     number = n.where(n > 0)
-    units = {"units": "degC"}
+    units = {"units": VARIABLES["lst"].units}
     return xr.Dataset(
         {
             "rmse": np.sqrt((part**2).sum() / number).assign_attrs(units, long_name="root-mean-square error"),
@@ -142,7 +154,7 @@ def _hide(
     series : ndarray (...), int
         Number of each series: with ``seed`` it decides what is hidden, so that blocks do not matter.
     share : float
-        Share of the valid values to _hide.
+        Share of the valid values to hide.
     run_lengths : tuple of int
         Lengths of the runs; each hides about as many values as any other.
     seed : int
@@ -158,11 +170,14 @@ def _hide(
     for k, (row, number) in enumerate(zip(values.reshape(-1, n), series.reshape(-1), strict=True)):
         rng = np.random.default_rng([seed, int(number)])
         valid = np.isfinite(row)
-        gap[k] = _gap_lengths(valid, _runs(valid, round(share * valid.sum()), lengths, chance, rng))
+        gone = _choose_runs(valid, round(share * valid.sum()), lengths, chance, rng)
+        # Stretches of the same kind, numbered: a gap grows by the values that were missing before.
+        stretch = np.cumsum(np.diff(~valid | gone, prepend=False))
+        gap[k] = np.where(gone, np.bincount(stretch)[stretch], 0)
     return gap.reshape(values.shape)
 
 
-def _runs(
+def _choose_runs(
     valid: np.ndarray, wanted: int, lengths: np.ndarray, chance: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """Hide ``wanted`` values in runs that do not touch one another."""
@@ -181,13 +196,3 @@ def _runs(
         hidden[start:stop] = True
         left -= length
     return hidden
-
-
-def _gap_lengths(valid: np.ndarray, hidden: np.ndarray) -> np.ndarray:
-    """Length of the run of missing and hidden values at every hidden one."""
-    gone = np.concatenate([[False], ~valid | hidden, [False]])
-    first, last = np.flatnonzero(gone[1:] & ~gone[:-1]), np.flatnonzero(gone[:-1] & ~gone[1:])
-    out = np.zeros(valid.size, dtype=np.uint16)
-    for begin, end in zip(first, last, strict=True):
-        out[begin:end] = end - begin
-    return np.where(hidden, out, 0).astype(np.uint16)

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, describe, is_lazy
-from qtp_toolkit.lst.axis import provenance, temperatures
+from qtp_toolkit.lst.axis import temperatures
 
 # Value of the four bit fields of a QC byte, in the units of the product documentation.
 QC_EMISSIVITY = (0.01, 0.02, 0.04, np.inf)
@@ -20,12 +20,6 @@ QC_TABLE = {
     "data_quality": (_QC_BYTES >> 2) & 3,
     "emissivity_error": np.array(QC_EMISSIVITY, dtype="f4")[(_QC_BYTES >> 4) & 3],
     "lst_error": np.array(QC_LST_ERROR, dtype="f4")[(_QC_BYTES >> 6) & 3],
-}
-_QC_ATTRS = {
-    "mandatory": {"long_name": "0 good, 1 other quality, 2 not produced (cloud), 3 not produced (other)", "units": "1"},
-    "data_quality": {"long_name": "0 good, 1 other quality, 2 and 3 not assigned", "units": "1"},
-    "emissivity_error": {"long_name": "upper bound of the emissivity error", "units": "1"},
-    "lst_error": {"long_name": "upper bound of the temperature error", "units": "K"},
 }
 
 
@@ -50,7 +44,18 @@ def decode_qc(qc: xr.DataArray) -> xr.Dataset:
     ------
     QtpDataError
         If ``qc`` is not uint8.
+
+    Examples
+    --------
+    >>> qc = xr.DataArray(np.array([0b00000000, 0b10000001], "u1"), dims="time")
+    >>> decode_qc(qc)["lst_error"].values.tolist()  # bits 6 and 7 of the second are 2: at most 3 K
+    [1.0, 3.0]
     """
+    return xr.Dataset({name: describe(_look_up(qc, table), name, like=qc) for name, table in QC_TABLE.items()})
+
+
+def _look_up(qc: xr.DataArray, table: np.ndarray) -> xr.DataArray:
+    """Answer (256,) to each quality byte; lazy if the input is lazy."""
     if qc.dtype != np.uint8:
         raise QtpDataError(
             "the quality byte is not uint8",
@@ -60,14 +65,10 @@ def decode_qc(qc: xr.DataArray) -> xr.Dataset:
             code="M14",
             hint="Read it without masking and without a fill value of 0: 0 means good.",
         )
-    fields = {
-        name: xr.apply_ufunc(_look_up, qc, kwargs={"table": table}, dask="parallelized", output_dtypes=[table.dtype])
-        for name, table in QC_TABLE.items()
-    }
-    return xr.Dataset({name: field.rename(name).assign_attrs(_QC_ATTRS[name]) for name, field in fields.items()})
+    return xr.apply_ufunc(_take, qc, kwargs={"table": table}, dask="parallelized", output_dtypes=[table.dtype])
 
 
-def _look_up(values: np.ndarray, table: np.ndarray) -> np.ndarray:
+def _take(values: np.ndarray, table: np.ndarray) -> np.ndarray:
     return table[values]
 
 
@@ -116,7 +117,15 @@ def mask_quality(
     -----
     UserWarning
         If the nights of a satellite are warmer than its days (medians; in memory only): the two are swapped.
+
+    Examples
+    --------
+    >>> lst = xr.Dataset({"terra_day": ("time", [-9.0, -8.0, 99.0], {"units": "degC"})})
+    >>> lst["qc_terra_day"] = "time", np.array([0, 0b10000001, 0], "u1")
+    >>> mask_quality(lst)["terra_day"].values  # an error of up to 3 K, and out of range
+    array([-9., nan, nan])
     """
+    # One answer for each of 256 bytes: a look-up a value instead of shifts and comparisons.
     accepted = np.isin(QC_TABLE["mandatory"], [flag for flag in mandatory if flag in (0, 1)])
     accepted &= np.isin(QC_TABLE["data_quality"], list(data_quality))
     accepted &= QC_TABLE["lst_error"] <= max_error_K
@@ -129,25 +138,19 @@ def mask_quality(
     for name in temperatures(lst):
         da = lst[name]
         qc = lst.get(f"qc_{name}")
-        good = True if qc is None else _accept(qc, accepted)
+        good = True if qc is None else _look_up(qc, accepted)
+        # Fill values carry good quality in places (M07), so the byte alone is not enough.
         within = (da >= valid_range[0]) & (da <= valid_range[1])
         told = {"quality_rule": rule if qc is not None else "no quality byte", "valid_range": list(valid_range)}
         if not (is_lazy(da) or (qc is not None and is_lazy(qc))):
-            told |= _counts(da, within, good)
-        out[name] = describe(da.where(within & good), name, **provenance(lst, da), **told)
+            present = np.isfinite(da)
+            passed = present & good
+            told["quality_missing"] = int((~present).sum())
+            told["quality_rejected"] = int((present & ~passed).sum())
+            told["quality_out_of_range"] = int((passed & ~within).sum())
+        out[name] = describe(da.where(within & good), name, like=(lst, da), **told)
     _warn_if_swapped(out)
     return xr.Dataset(out, attrs=lst.attrs)
-
-
-def _counts(da: xr.DataArray, within: xr.DataArray, good: xr.DataArray | bool) -> dict[str, int]:
-    """How many values were missing, rejected by the byte, and (of those that pass it) out of range."""
-    present = np.isfinite(da)
-    passed = present & good
-    return {
-        "quality_missing": int((~present).sum()),
-        "quality_rejected": int((present & ~passed).sum()),
-        "quality_out_of_range": int((passed & ~within).sum()),
-    }
 
 
 def _warn_if_swapped(masked: dict[str, xr.DataArray]) -> None:
@@ -162,26 +165,6 @@ def _warn_if_swapped(masked: dict[str, xr.DataArray]) -> None:
                 "Are day and night swapped? (M22)"
             )
             warnings.warn(text, UserWarning, stacklevel=3)
-
-
-def _accept(qc: xr.DataArray, accepted: np.ndarray) -> xr.DataArray:
-    """Whether each quality byte is accepted: one look-up in a table of 256 answers.
-
-    Parameters
-    ----------
-    qc : xarray.DataArray
-        uint8, any dims.
-    accepted : ndarray (256,), bool
-        Answer for each value of the byte.
-
-    Returns
-    -------
-    xarray.DataArray
-        bool, same dims, lazy if the input is lazy.
-    """
-    if qc.dtype != np.uint8:
-        return _accept(decode_qc(qc), accepted)  # raises with the reason
-    return xr.apply_ufunc(_look_up, qc, kwargs={"table": accepted}, dask="parallelized", output_dtypes=[bool])
 
 
 def quality_report(raw: xr.Dataset, masked: xr.Dataset) -> xr.Dataset:
@@ -204,35 +187,34 @@ def quality_report(raw: xr.Dataset, masked: xr.Dataset) -> xr.Dataset:
     Notes
     -----
     ``total = missing + rejected + kept``; ``rejected`` includes ``out_of_range``.
+
+    Examples
+    --------
+    >>> raw = xr.Dataset({"terra_day": ("time", [-9.0, np.nan, 99.0, -7.0], {"units": "degC"})})
+    >>> report = quality_report(raw, mask_quality(raw)).to_dataframe()
+    >>> report.loc["terra_day", ["total", "missing", "rejected", "kept"]].tolist()
+    [4, 1, 1, 2]
     """
     names = temperatures(masked)
-    table = {key: [] for key in ("total", "missing", "not_produced", "out_of_range", "rejected", "kept")}
+    means = {name: masked[name].mean(dtype=float) for name in names}
+    rows = []
     for name in names:
-        before, after = np.isfinite(raw[name]), np.isfinite(masked[name])
+        before, kept = np.isfinite(raw[name]), np.isfinite(masked[name]).sum()
         low, high = masked[name].attrs.get("valid_range", (-np.inf, np.inf))
         qc = raw.get(f"qc_{name}")
-        outside = before & ((raw[name] < low) | (raw[name] > high))
-        kept = after.sum()
-        table["total"].append(xr.DataArray(before.size))
-        table["missing"].append((~before).sum())
-        table["not_produced"].append(xr.DataArray(0) if qc is None else _accept(qc, QC_TABLE["mandatory"] > 1).sum())
-        table["out_of_range"].append(outside.sum())
-        table["rejected"].append(before.sum() - kept)
-        table["kept"].append(kept)
-    out = {key: xr.concat([_bare(da) for da in column], "variable") for key, column in table.items()}
-    means = {name: _bare(masked[name].mean(dtype=float)) for name in names}
-    out["kept_share"] = out["kept"] / out["total"]
-    out["mean"] = xr.concat(means.values(), "variable")
-    out["swapped"] = xr.concat([_swapped(name, means) for name in names], "variable")
-    return xr.Dataset({key: da.rename(key) for key, da in out.items()}, coords={"variable": names})
-
-
-def _bare(da: xr.DataArray) -> xr.DataArray:
-    return da.reset_coords(drop=True).drop_attrs()
-
-
-def _swapped(name: str, means: dict[str, xr.DataArray]) -> xr.DataArray:
-    satellite = name.partition("_")[0]
-    if {f"{satellite}_day", f"{satellite}_night"} <= set(means):
-        return means[f"{satellite}_night"] > means[f"{satellite}_day"]
-    return xr.DataArray(data=False)
+        satellite = name.partition("_")[0]
+        night, day = means.get(f"{satellite}_night", -np.inf), means.get(f"{satellite}_day", np.inf)
+        row = {
+            "total": before.size,
+            "missing": (~before).sum(),
+            "not_produced": 0 if qc is None else _look_up(qc, QC_TABLE["mandatory"] > 1).sum(),
+            "out_of_range": (before & ((raw[name] < low) | (raw[name] > high))).sum(),
+            "rejected": before.sum() - kept,
+            "kept": kept,
+            "kept_share": kept / before.size,
+            "mean": means[name],
+            "swapped": night > day,
+        }
+        rows.append({key: xr.DataArray(value).reset_coords(drop=True).drop_attrs() for key, value in row.items()})
+    table = {key: xr.concat([row[key] for row in rows], "variable").rename(key) for key in rows[0]}
+    return xr.Dataset(table, coords={"variable": names})

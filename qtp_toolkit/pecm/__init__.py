@@ -7,13 +7,7 @@ index I that follows the thaw front down and the freeze front after it. Both com
 from qtp_toolkit.pecm._compare import Model, candidates, compare, summary
 from qtp_toolkit.pecm._fit import fit, fit_pairs, forward, sinusoid
 from qtp_toolkit.pecm._gridded import indices
-from qtp_toolkit.pecm._index import (
-    amplitude_factor,
-    closing_ratio,
-    composite_index,
-    linear_index,
-    yearly_amplitude,
-)
+from qtp_toolkit.pecm._index import amplitude_factor, closing_ratio, composite_index, linear_index, yearly_amplitude
 
 __all__ = [
     "Model",

@@ -9,19 +9,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, QtpDataError, is_lazy, require
+from qtp_toolkit.conventions import TIME, QtpDataError, describe, is_lazy, provenance, require
 from qtp_toolkit.kernels import lstsq
 from qtp_toolkit.pecm._index import FORMS, linear_index
-from qtp_toolkit.pecm._run import provenance, run, same_dates
+from qtp_toolkit.pecm._run import elapsed_years, run, same_dates
 
 MODEL = "model"
-_ATTRS = {
-    "rms": {"units": "mm", "long_name": "root-mean-square residual"},
-    "bic": {"units": "1", "long_name": "Bayesian information criterion, lower is better"},
-    "cv_rms": {"units": "mm", "long_name": "root-mean-square residual of calendar years left out of the fit"},
-    "best_bic": {"units": "1", "long_name": "number of the model with the lowest BIC, -1 for none"},
-    "best_cv": {"units": "1", "long_name": "number of the model with the lowest cross-validated residual, -1 for none"},
-}
+SCORES = ("rms", "bic", "cv_rms")
+RESIDUAL = "root-mean-square residual"
+SMALLEST_RMS = 1e-9
+"""mm: an exact fit has no logarithm."""
 
 
 class Model(NamedTuple):
@@ -51,12 +48,18 @@ def candidates(composite: xr.DataArray, thaw_onset: xr.DataArray, freeze_onset: 
     -------
     dict of str to Model
         Lazy if the inputs are lazy. Add models of your own, or take some away.
+
+    Examples
+    --------
+    >>> composite = xr.DataArray(np.zeros(3), {"time": pd.date_range("2015", periods=3, freq="YS")}, "time")
+    >>> thaw, freeze = (xr.DataArray(day, attrs={"units": "day of year"}) for day in (130.0, 280.0))
+    >>> list(candidates(composite, thaw, freeze))[:4]
+    ['index', 'printed L', 'calendar L', 'index + steady']
     """
     require(composite, dims=(TIME,))
     dates = composite[TIME]
     normalized, printed, calendar = (linear_index(dates, thaw_onset, freeze_onset, form=form) for form in FORMS)
-    stamps = pd.DatetimeIndex(dates.values)
-    years = (stamps - stamps[0]).to_numpy() / np.timedelta64(1, "D") / DAYS_PER_YEAR
+    years = elapsed_years(pd.DatetimeIndex(dates.values))
     steady, *waves = (
         xr.DataArray(curve, {TIME: dates.values}, (TIME,))
         for curve in (years, *(f(2 * np.pi * k * years) for k in (1, 2) for f in (np.sin, np.cos)))
@@ -114,10 +117,20 @@ def compare(
     References
     ----------
     Not in the paper, which fits one model.
+
+    Examples
+    --------
+    >>> years = xr.DataArray(np.arange(36) / 12, {"time": pd.date_range("2015", periods=36, freq="MS")}, "time")
+    >>> wave = np.sin(2 * np.pi * years)
+    >>> moved = (2.0 * wave - years).assign_attrs(units="mm")
+    >>> out = compare(moved, {"line": Model((years,)), "line and wave": Model((years, wave))})
+    >>> out["model"].values[out["best_cv"].item()].item()
+    'line and wave'
     """
-    require(displacement, dims=(TIME,), units="mm")
+    require(displacement, dims=(TIME,), quantity="displacement")
     if not models:
         raise QtpDataError("There are no models to compare", hint="Start from pecm.candidates.")
+    # Models share columns: each is summed once, and told apart by identity, not by value.
     pool = {id(column): column for model in models.values() for column in model.columns}
     years = same_dates(displacement, *pool.values()).year.to_numpy()
     blocks = lstsq.Blocks.of(years)
@@ -133,7 +146,7 @@ def compare(
     shared = np.array([*(pool[key].values for key in common), np.ones(len(years))])
     names = [f"{kind} of {name}" for name in models for kind in SCORES]
     layers = run(
-        score,
+        score_models,
         [(a, TIME) for a in (displacement, *(pool[key] for key in own), weights)],
         layers=names,
         shared=shared,
@@ -144,12 +157,11 @@ def compare(
     )
     axis = xr.IndexVariable(MODEL, list(models))
     out = {kind: xr.concat([layers[f"{kind} of {name}"] for name in models], axis) for kind in SCORES}
-    out |= {f"best_{kind}": _best(out[name]) for kind, name in (("bic", "bic"), ("cv", "cv_rms"))}
-    note = provenance(displacement)
-    for name, da in out.items():
-        out[name] = da.rename(name)
-        out[name].attrs = {**_ATTRS[name], **note}
-    return xr.Dataset(out, attrs=note).assign(parameters=(MODEL, [len(pick) for pick in picks]))
+    out |= {"best_bic": _find_best(out["bic"]), "best_cv": _find_best(out["cv_rms"])}
+    out = {name: describe(da, name, like=displacement) for name, da in out.items()}
+    out["rms"].attrs["long_name"] = RESIDUAL
+    marks = provenance(displacement)
+    return xr.Dataset(out, attrs=marks).assign(parameters=(MODEL, [len(pick) for pick in picks]))
 
 
 def summary(comparison: xr.Dataset) -> xr.Dataset:
@@ -166,46 +178,37 @@ def summary(comparison: xr.Dataset) -> xr.Dataset:
         (model,): ``parameters``; ``rms`` and ``cv_rms``, mm, root-mean-square over the pixels that every model could
         fit; ``bic_excess``, mean BIC above that of each pixel's best model; ``best_bic_share``, ``best_cv_share``,
         share of the pixels where the model is the best. Lazy if the input is lazy; ``.to_dataframe()`` is the table.
+
+    Examples
+    --------
+    >>> years = xr.DataArray(np.arange(36) / 12, {"time": pd.date_range("2015", periods=36, freq="MS")}, "time")
+    >>> moved = (np.sin(2 * np.pi * years) - years).assign_attrs(units="mm")
+    >>> out = compare(moved, {"line": Model((years,)), "constant": Model(())})
+    >>> summary(out)["best_cv_share"].values
+    array([1., 0.])
     """
     space = [dim for dim in comparison["rms"].dims if dim != MODEL]
+    # A model that fails on the difficult pixels must not look better for it.
     sound = np.isfinite(comparison["cv_rms"] + comparison["bic"]).all(MODEL)
-    out = {
-        name: np.sqrt((comparison[name].where(sound) ** 2).mean(space)).assign_attrs(_ATTRS[name])
-        for name in ("rms", "cv_rms")
-    }
+    out = {name: np.sqrt((comparison[name].where(sound) ** 2).mean(space)) for name in ("rms", "cv_rms")}
+    out = {name: da.assign_attrs(comparison[name].attrs) for name, da in out.items()}
     bic = comparison["bic"].where(sound)
-    excess = (bic - bic.min(MODEL)).mean(space)
-    out["bic_excess"] = excess.assign_attrs(units="1", long_name="mean BIC above the best model of each pixel")
+    out["bic_excess"] = describe((bic - bic.min(MODEL)).mean(space), "bic_excess", like=comparison)
     numbers = xr.DataArray(np.arange(comparison.sizes[MODEL]), {MODEL: comparison[MODEL]}, (MODEL,))
     for name in ("best_bic", "best_cv"):
         share = (comparison[name] == numbers).where(comparison[name] >= 0).mean(space)
-        out[f"{name}_share"] = share.assign_attrs(
-            units="1", long_name=_ATTRS[name]["long_name"].replace("number", "share")
-        )
+        long_name = comparison[name].attrs["long_name"].replace("number", "share")
+        out[f"{name}_share"] = describe(share, name, like=comparison, long_name=long_name)
     return comparison[["parameters"]].assign(out).reset_coords(drop=True)
 
 
-def _best(score: xr.DataArray) -> xr.DataArray:
-    return xr.apply_ufunc(
-        _lowest,
-        score.chunk({MODEL: -1}) if score.chunks is not None else score,
-        input_core_dims=[[MODEL]],
-        keep_attrs=True,
-        dask="parallelized",
-        output_dtypes=[np.int8],
-    )
-
-
-def _lowest(score: np.ndarray) -> np.ndarray:
+def _find_best(score: xr.DataArray) -> xr.DataArray:
+    """Find the number of the model with the lowest score, the first of equal ones; -1 where none has any."""
     known = np.isfinite(score)
-    return np.where(known.any(axis=-1), np.where(known, score, np.inf).argmin(axis=-1), -1).astype(np.int8)
+    return xr.where(known.any(MODEL), score.where(known, np.inf).argmin(MODEL), -1).astype(np.int8)
 
 
-SCORES = ("rms", "bic", "cv_rms")
-SMALLEST_RMS = 1e-9
-
-
-def score(
+def score_models(
     y: np.ndarray,
     *arrays: np.ndarray,
     shared: np.ndarray,
@@ -253,11 +256,11 @@ def score(
     added = lstsq.sums(y, columns, weights, blocks.cells)
     count = added.moments[:, 2].sum(axis=0)
     factors = np.vstack([np.ones(len(added.normal)), 1.0 - np.eye(len(added.normal))])
-    found = [_model(added, np.array(model), factors, count) for model in models]
+    found = [_score_one(added, np.array(model), factors, count) for model in models]
     return np.where(count >= min_count, np.concatenate(found), np.nan)
 
 
-def _model(added: lstsq.Sums, pick: np.ndarray, factors: np.ndarray, count: np.ndarray) -> np.ndarray:
+def _score_one(added: lstsq.Sums, pick: np.ndarray, factors: np.ndarray, count: np.ndarray) -> np.ndarray:
     part = lstsq.Sums(
         np.ascontiguousarray(added.normal[:, pick][:, :, pick]),
         np.ascontiguousarray(added.right[:, pick]),

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import (
-    DAYS_PER_YEAR,
     PAIR,
     REFERENCE,
     SECONDARY,
@@ -18,14 +16,12 @@ from qtp_toolkit.conventions import (
     coordinate,
     describe,
     require,
+    require_option,
 )
-from qtp_toolkit.pecm._run import described, one_of, provenance, run, same_dates, spread
+from qtp_toolkit.kernels import reasons
+from qtp_toolkit.pecm._run import choose_spread, elapsed_years, run, same_dates, to_dataset
 from qtp_toolkit.pecm.kernels import decompose
 
-RESULTS = (
-    "linear_rate", "seasonal_amplitude", "linear_rate_std", "seasonal_amplitude_std", "seasonal_coefficient",
-    "intercept", "rms", "reason",
-)  # fmt: skip
 INTERCEPTS = ("estimate", "reference", "none")
 BLOCKS = ("reference", "both")
 
@@ -45,12 +41,19 @@ def forward(deformation: xr.Dataset, linear: xr.DataArray, composite: xr.DataArr
     xarray.DataArray
         ``displacement`` (time, ...) in mm, positive toward the satellite; NaN where a parameter or an index is. Lazy if
         an input is lazy.
+
+    Examples
+    --------
+    >>> deformation = xr.Dataset({"linear_rate": -5.0, "seasonal_coefficient": -0.5, "intercept": 3.0})
+    >>> linear, composite = xr.DataArray([0.0, 1.0], dims="time"), xr.DataArray([0.0, 20.0], dims="time")
+    >>> forward(deformation, linear, composite).values
+    array([  3., -12.])
     """
     require(linear, dims=(TIME,))
     require(composite, dims=(TIME,))
     rate, coefficient = deformation["linear_rate"], deformation["seasonal_coefficient"]
     out = rate * linear + coefficient * composite + deformation.get("intercept", 0.0)
-    return describe(out.transpose(TIME, ...), "displacement", **provenance(rate))
+    return describe(out.transpose(TIME, ...), "displacement", like=rate)
 
 
 def fit(
@@ -126,24 +129,37 @@ def fit(
     References
     ----------
     Chen et al. 2022, Eq. 2 and 7.
+
+    Examples
+    --------
+    >>> years = xr.DataArray(np.arange(36) / 12, {"time": pd.date_range("2015", periods=36, freq="MS")}, "time")
+    >>> composite = 20.0 * abs(np.sin(np.pi * years))
+    >>> out = fit((-5.0 * years - 0.5 * composite + 3.0).assign_attrs(units="mm"), years, composite)
+    >>> round(out["linear_rate"].item(), 6), round(out["seasonal_amplitude"].item(), 6)
+    (-5.0, 10.0)
     """
-    one_of("intercept", intercept, INTERCEPTS)
-    require(displacement, dims=(TIME,), units="mm")
-    stamps = same_dates(displacement, linear, composite)
+    require_option("intercept", intercept, INTERCEPTS)
+    require(displacement, dims=(TIME,), quantity="displacement")
+    stamps, reference = same_dates(displacement, linear, composite), None
+    if intercept == "reference":
+        reference = int(stamps.get_indexer([pd.Timestamp(reference_date)])[0])
+        if reference < 0:
+            hint = "Give reference_date, one of the dates of displacement."
+            raise QtpDataError('intercept="reference" needs a reference date', found=reference_date, hint=hint)
     years = stamps.year.to_numpy()
     layers = run(
         decompose.two_indices,
         [(a, TIME) for a in (displacement, linear, composite, weights)],
         layers=decompose.LAYERS,
         intercept=intercept == "estimate",
-        spread=spread(uncertainty, years, draws=draws, seed=seed),
-        reference=_position(stamps, reference_date) if intercept == "reference" else None,
+        spread=choose_spread(uncertainty, years, draws=draws, seed=seed),
+        reference=reference,
         years=years - years.min(),
         min_count=min_dates,
         max_condition=max_condition,
     )
     model = {"intercept_option": intercept, "uncertainty": uncertainty}
-    return _results(layers, peak_index, upstream_reason, **model, **provenance(displacement))
+    return _assemble(layers, peak_index, upstream_reason, displacement, **model)
 
 
 def fit_pairs(
@@ -200,12 +216,14 @@ def fit_pairs(
     ----------
     The paper inverts for a time series first (Section 3.7); this is the one-step alternative.
     """
-    one_of("blocks", blocks, BLOCKS)
-    require(displacement, dims=(PAIR,), units="mm")
-    first, second = _ends(displacement)
-    stamps = same_dates(composite, linear)
-    positions = tuple(_positions(stamps, ends) for ends in (first, second))
-    years = [first.year.to_numpy(), second.year.to_numpy()]
+    require_option("blocks", blocks, BLOCKS)
+    require(displacement, dims=(PAIR,), quantity="displacement")
+    ends, stamps = _find_ends(displacement), same_dates(composite, linear)
+    positions = tuple(stamps.get_indexer(end) for end in ends)
+    for end, found in zip(ends, positions, strict=True):
+        if (found < 0).any():
+            raise QtpDataError("An index lacks dates of the pairs", found=f"{end[found < 0][0].date()} missing")
+    years = [end.year.to_numpy() for end in ends]
     layers = run(
         decompose.two_indices,
         [(displacement, PAIR), (linear, TIME), (composite, TIME), (weights, PAIR)],
@@ -213,12 +231,12 @@ def fit_pairs(
         intercept=False,
         pairs=positions,
         years=(stamps.year - stamps.year.min()).to_numpy(),
-        spread=spread(uncertainty, *years[: 2 if blocks == "both" else 1], draws=draws, seed=seed),
+        spread=choose_spread(uncertainty, *years[: 2 if blocks == "both" else 1], draws=draws, seed=seed),
         min_count=min_dates,
         max_condition=max_condition,
     )
     model = {"uncertainty": uncertainty} if uncertainty == "formal" else {"uncertainty": uncertainty, "blocks": blocks}
-    return _results(layers, peak_index, upstream_reason, **model, **provenance(displacement))
+    return _assemble(layers, peak_index, upstream_reason, displacement, **model)
 
 
 def sinusoid(
@@ -238,8 +256,17 @@ def sinusoid(
     xarray.Dataset
         (...): ``linear_rate``, ``seasonal_amplitude`` (mm, peak to trough: ``2 hypot(a, b)``, to compare with
         :func:`fit`), their formal ``_std``, ``rms``, ``reason``. Lazy if the input is lazy.
+
+    Examples
+    --------
+    >>> dates = pd.date_range("2015-01-01", periods=36, freq="30D")
+    >>> years = np.arange(36) * 30 / 365.25
+    >>> moved = 4.0 * np.cos(2 * np.pi * years) - 3.0 * years
+    >>> out = sinusoid(xr.DataArray(moved, {"time": dates}, "time", attrs={"units": "mm"}))
+    >>> round(out["linear_rate"].item(), 6), round(out["seasonal_amplitude"].item(), 6)
+    (-3.0, 8.0)
     """
-    require(displacement, dims=(TIME,), units="mm")
+    require(displacement, dims=(TIME,), quantity="displacement")
     layers = run(
         decompose.sinusoid,
         [(displacement, TIME), (weights, TIME)],
@@ -248,22 +275,10 @@ def sinusoid(
         min_count=min_dates,
         max_condition=max_condition,
     )
-    return described(layers, uncertainty="formal", model="sinusoid", **provenance(displacement))
+    return to_dataset(layers, displacement, uncertainty="formal", model="sinusoid")
 
 
-def elapsed_years(stamps: pd.DatetimeIndex) -> np.ndarray:
-    """Years since the first date."""
-    return (stamps - stamps[0]).to_numpy() / np.timedelta64(1, "D") / DAYS_PER_YEAR
-
-
-def _position(stamps: pd.DatetimeIndex, date: Any) -> int:
-    if date is None or pd.Timestamp(date) not in stamps:
-        hint = "Give reference_date, one of the dates of displacement."
-        raise QtpDataError('intercept="reference" needs a reference date', found=date, hint=hint)
-    return int(stamps.get_loc(pd.Timestamp(date)))
-
-
-def _ends(displacement: xr.DataArray) -> list[pd.DatetimeIndex]:
+def _find_ends(displacement: xr.DataArray) -> list[pd.DatetimeIndex]:
     for name in (REFERENCE, SECONDARY):
         if name not in displacement.coords:
             raise QtpDataError(f"Interferograms lack the coordinate {name!r}", expected="dates on dim pair")
@@ -275,20 +290,21 @@ def _ends(displacement: xr.DataArray) -> list[pd.DatetimeIndex]:
     return ends
 
 
-def _positions(stamps: pd.DatetimeIndex, ends: pd.DatetimeIndex) -> np.ndarray:
-    found = stamps.get_indexer(ends)
-    if (found < 0).any():
-        raise QtpDataError("An index lacks dates of the pairs", found=f"{ends[found < 0][0].date()} missing")
-    return found
-
-
-def _results(layer: dict[str, Any], peak_index: Any, upstream_reason: Any, **attrs: Any) -> xr.Dataset:
+def _assemble(
+    layer: dict[str, Any], peak_index: Any, upstream_reason: Any, displacement: xr.DataArray, **attrs: Any
+) -> xr.Dataset:
     """Results of :func:`fit` from the layers of the kernel."""
-    peak = layer["peak"] if peak_index is None else peak_index
-    layer["seasonal_amplitude"] = abs(layer["seasonal_coefficient"]) * peak
-    layer["seasonal_amplitude_std"] = layer["coefficient_std"] * peak
+    peak, reason = layer["peak"] if peak_index is None else peak_index, layer["reason"]
+    out = {
+        "linear_rate": layer["rate"],
+        "seasonal_amplitude": abs(layer["coefficient"]) * peak,
+        "linear_rate_std": layer["rate_std"],
+        "seasonal_amplitude_std": layer["coefficient_std"] * peak,
+        "seasonal_coefficient": layer["coefficient"],
+        "intercept": layer["intercept"],
+        "rms": layer["rms"],
+    }
     if upstream_reason is not None:
-        layer["reason"] = layer["reason"].where(upstream_reason == 0, upstream_reason)
-    valid = layer["reason"] == 0
-    keep = {name: layer[name] if name == "reason" else layer[name].where(valid) for name in RESULTS}
-    return described(keep, **attrs)
+        reason = reason.where(upstream_reason == reasons.OK, upstream_reason)
+    valid = {name: da.where(reason == reasons.OK) for name, da in out.items()}
+    return to_dataset(valid | {"reason": reason}, displacement, **attrs)

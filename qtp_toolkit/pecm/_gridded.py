@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, Literal
 
 import numpy as np
@@ -10,14 +9,25 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit import grid
-from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, X, Y, describe, is_lazy, require
-from qtp_toolkit.pecm._index import CLIPS, CLOSINGS, DEGREE_DAYS, amplitude_factor, closing_ratio, linear_index
-from qtp_toolkit.pecm._run import one_of, provenance
+from qtp_toolkit.conventions import (
+    THAW_YEAR,
+    TIME,
+    QtpDataError,
+    X,
+    Y,
+    describe,
+    is_lazy,
+    many_blocks,
+    provenance,
+    require,
+    require_option,
+)
+from qtp_toolkit.kernels import reasons
+from qtp_toolkit.pecm._index import CLIPS, CLOSINGS, amplitude_factor, closing_ratio, linear_index
 
 ONSETS = ("thaw_onset_mean", "freeze_onset_mean")
 ENDS = ("addt_end", "addf_end")
 DAILY = ("addt", "addf", "permafrost_year")
-NO_TEMPERATURE = 5
 _SOURCE = {Y: "_source_y", X: "_source_x"}
 
 
@@ -70,32 +80,73 @@ def indices(
     ------
     QtpDataError
         A variable or a date that ``seasons`` lacks, a ratio on another grid than ``like``, arrays without CRS.
+
+    Examples
+    --------
+    >>> flat = xr.DataArray(np.ones((2, 2)), {"y": [1500.0, 500.0], "x": [500.0, 1500.0]}, ("y", "x"))
+    >>> sums = flat.assign_attrs(units="degC d")
+    >>> day, year = sums.expand_dims(time=pd.to_datetime(["2016-08-01"])), sums.expand_dims(thaw_year=[2016])
+    >>> seasons = xr.Dataset({"addt": 400 * day, "addf": 0 * day, "addt_end": 900 * year, "addf_end": 900 * year})
+    >>> seasons["permafrost_year"] = day.astype(int).drop_attrs()
+    >>> for name, value in (("thaw_onset_mean", 120.0), ("freeze_onset_mean", 280.0)):
+    ...     seasons[name] = (value * flat).assign_attrs(units="day of year")
+    >>> out = indices(seasons.rio.write_crs(32646), 1.2, like=flat.rio.write_crs(32646))
+    >>> out["composite_index"].values.max().item(), out["peak_index"].values.max().item()
+    (20.0, 30.0)
     """
-    one_of("way to close a cycle", close, CLOSINGS)
-    one_of("clip", clip, CLIPS)
-    template = _template(conductivity_ratio, like)
+    from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
+
+    require_option("way to close a cycle", close, CLOSINGS)
+    require_option("clip", clip, CLIPS)
+    template = _choose_template(conductivity_ratio, like)
     lazy = is_lazy(seasons) or is_lazy(template)
-    coarse = _coarse(seasons, dates, lazy=lazy)
-    fine = _matched(coarse, template)
+    coarse = _select_coarse(seasons, dates, lazy=lazy)
+    fine = _match_to_fine(coarse, template)
     linear = linear_index(
         coarse[TIME], fine["thaw_onset_mean"], fine["freeze_onset_mean"], form=form, first_year=first_year
     )
     closed = closing_ratio(fine["addt_end"], fine["addf_end"], conductivity_ratio)
+    # No cycle to look up leaves the ratio that was given.
     cycles = closed["conductivity_ratio"].isel({THAW_YEAR: slice(None if close == "adjust" else 0)})
-    composite = _composite(coarse, fine, conductivity_ratio, cycles, clip=clip)
-    note = provenance(coarse["addt"])
+    source = list(_SOURCE.values())
+    composite = xr.apply_ufunc(
+        kernels.composite_under,
+        *(_strip(coarse[name]) for name in DAILY),
+        fine["row"],
+        fine["column"],
+        conductivity_ratio,
+        cycles.drop_vars(THAW_YEAR),
+        input_core_dims=[[*source, TIME]] * 3 + [[], [], [], [THAW_YEAR]],
+        output_core_dims=[[TIME]],
+        kwargs={"clip": clip},
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.result_type(coarse["addt"].dtype, coarse["addf"].dtype)],
+    )
+    composite = composite.assign_coords({TIME: coarse[TIME].values}).transpose(TIME, Y, X)
+    like = coarse["addt"]
     layers = {
         "linear_index": linear,
-        "composite_index": describe(composite, "composite_index", **note, clip=clip),
+        "composite_index": describe(composite, "composite_index", like=like, clip=clip),
         "peak_index": amplitude_factor(fine["addt_end"]),
-        **_adjustments(closed, note),
+        **_count_adjustments(closed, like),
     }
     if "reason" in coarse:
-        layers["reason"] = describe(_picked(coarse["reason"], fine), "reason", **note)
-    return xr.Dataset({name: da.drop_vars(THAW_YEAR, errors="ignore") for name, da in layers.items()}, attrs=note)
+        nearest = xr.apply_ufunc(
+            _take_nearest,
+            _strip(coarse["reason"]),
+            fine["row"],
+            fine["column"],
+            input_core_dims=[source, [], []],
+            dask="parallelized",
+            output_dtypes=[np.uint8],
+        )
+        layers["reason"] = describe(nearest, "reason", like=like)
+    layers = {name: da.drop_vars(THAW_YEAR, errors="ignore") for name, da in layers.items()}
+    return xr.Dataset(layers, attrs=provenance(like))
 
 
-def _template(ratio: xr.DataArray | float, like: Any) -> Any:
+def _choose_template(ratio: xr.DataArray | float, like: Any) -> Any:
     if like is None and not isinstance(ratio, xr.DataArray):
         raise QtpDataError("A single conductivity ratio has no grid", hint="Give like=, anything on the fine grid.")
     if like is None or not isinstance(ratio, xr.DataArray):
@@ -107,7 +158,7 @@ def _template(ratio: xr.DataArray | float, like: Any) -> Any:
     return like
 
 
-def _coarse(seasons: xr.Dataset, dates: Any, *, lazy: bool) -> xr.Dataset:
+def _select_coarse(seasons: xr.Dataset, dates: Any, *, lazy: bool) -> xr.Dataset:
     """Variables that are needed, at the wanted dates, each in one chunk if lazy."""
     missing = [name for name in (*DAILY, *ENDS, *ONSETS) if name not in seasons]
     if missing:
@@ -122,23 +173,22 @@ def _coarse(seasons: xr.Dataset, dates: Any, *, lazy: bool) -> xr.Dataset:
             raise QtpDataError(f"seasons lacks {len(absent)} dates", where=str(absent[0].date()), hint=hint)
         coarse = coarse.sel({TIME: wanted})
     for name in ("addt", "addf"):
-        require(coarse[name], dims=(TIME, Y, X), units=DEGREE_DAYS)
+        require(coarse[name], dims=(TIME, Y, X), quantity="addt")
     return coarse.chunk(dict.fromkeys(coarse.dims, -1)) if lazy else coarse
 
 
-def _matched(coarse: xr.Dataset, template: Any) -> dict[str, xr.DataArray]:
+def _match_to_fine(coarse: xr.Dataset, template: Any) -> dict[str, xr.DataArray]:
     """Onsets, sums at the end of seasons, and the position on the coarse grid, of every fine pixel, in one go."""
     rows, columns = (xr.DataArray(np.arange(coarse.sizes[dim], dtype=float), dims=dim) for dim in (Y, X))
     flat = xr.zeros_like(coarse[ONSETS[0]], dtype=float)
+    # Positions go through the same resampling as values: one search for the place of every fine pixel.
     parts = [(flat + at).transpose(Y, X) for at in (rows, columns)]
     parts += [coarse[name].transpose(Y, X) for name in ONSETS]
     years = coarse[THAW_YEAR].values
     parts += [coarse[name].isel({THAW_YEAR: i}, drop=True).transpose(Y, X) for name in ENDS for i in range(len(years))]
     stack = xr.concat([part.astype(float).drop_attrs() for part in parts], "band", coords="minimal", compat="override")
     stack = stack.chunk(band=-1) if is_lazy(stack) else stack
-    with warnings.catch_warnings():
-        # A coarse array in one chunk under a fine grid in many is what is wanted here.
-        warnings.filterwarnings("ignore", message="Increasing number of chunks")
+    with many_blocks():
         fine = grid.match(stack.rio.write_crs(coarse.rio.crs), template)
     out = dict(zip(("row", "column", *ONSETS), (fine.isel(band=i) for i in range(4)), strict=True))
     for k, name in enumerate(ENDS):
@@ -149,39 +199,7 @@ def _matched(coarse: xr.Dataset, template: Any) -> dict[str, xr.DataArray]:
     return out
 
 
-def _composite(coarse: xr.Dataset, fine: dict, ratio: Any, cycles: xr.DataArray, *, clip: str) -> xr.DataArray:
-    source = [*_SOURCE.values(), TIME]
-    out = xr.apply_ufunc(
-        _under,
-        *(_plain(coarse[name]) for name in DAILY),
-        fine["row"],
-        fine["column"],
-        ratio,
-        cycles.drop_vars(THAW_YEAR),
-        input_core_dims=[source] * 3 + [[], [], [], [THAW_YEAR]],
-        output_core_dims=[[TIME]],
-        kwargs={"clip": clip},
-        keep_attrs=True,
-        dask="parallelized",
-        output_dtypes=[np.result_type(coarse["addt"].dtype, coarse["addf"].dtype)],
-    )
-    return out.assign_coords({TIME: coarse[TIME].values}).transpose(TIME, Y, X)
-
-
-def _picked(reason: xr.DataArray, fine: dict) -> xr.DataArray:
-    return xr.apply_ufunc(
-        _pick,
-        _plain(reason),
-        fine["row"],
-        fine["column"],
-        input_core_dims=[list(_SOURCE.values()), [], []],
-        keep_attrs=True,
-        dask="parallelized",
-        output_dtypes=[np.uint8],
-    )
-
-
-def _plain(da: xr.DataArray) -> xr.DataArray:
+def _strip(da: xr.DataArray) -> xr.DataArray:
     """Coarse array under dim names of its own, without coordinates."""
     return (
         da.rename({dim: name for dim, name in _SOURCE.items() if dim in da.dims})
@@ -190,25 +208,17 @@ def _plain(da: xr.DataArray) -> xr.DataArray:
     )
 
 
-def _adjustments(closed: xr.Dataset, note: dict) -> dict[str, xr.DataArray]:
+def _count_adjustments(closed: xr.Dataset, like: xr.DataArray) -> dict[str, xr.DataArray]:
     """How many cycles were closed, and with what ratio."""
     flag = closed["ratio_adjusted"] & np.isfinite(closed["conductivity_ratio"])
-    count = flag.sum(THAW_YEAR).astype(np.uint8).rename("cycles_adjusted")
-    count.attrs = {"units": "1", "long_name": "cycles whose conductivity ratio is adjusted", **note}
+    count = flag.sum(THAW_YEAR).astype(np.uint8)
     mean = closed["conductivity_ratio"].where(flag, 0.0).sum(THAW_YEAR) / count.where(count > 0)
-    mean = describe(mean, "conductivity_ratio", **note).rename("adjusted_ratio")
-    mean.attrs["long_name"] = "mean conductivity ratio of the adjusted cycles"
-    return {"cycles_adjusted": count, "adjusted_ratio": mean}
+    layers = {"cycles_adjusted": count, "adjusted_ratio": mean}
+    return {name: describe(da, name, like=like) for name, da in layers.items()}
 
 
-def _under(*arrays, clip):
-    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
-
-    return index_rows.composite_under(*arrays, clip=clip)
-
-
-def _pick(reason, row, column):
+def _take_nearest(reason: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     reason = reason.reshape(reason.shape[-2:])
     on = np.isfinite(row) & np.isfinite(column)
     at = tuple(np.floor(np.where(on, position, 0.0) + 0.5).astype(np.intp) for position in (row, column))
-    return np.where(on, reason[at], NO_TEMPERATURE).astype(np.uint8)
+    return np.where(on, reason[at], reasons.NO_TEMPERATURE).astype(np.uint8)

@@ -8,11 +8,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require
-from qtp_toolkit.pecm._run import one_of, provenance
+from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require, require_option
 
-DEGREE_DAYS = "degC d"
-DAY_OF_YEAR = "day of year"
 FORMS = ("thaw_normalized", "printed", "calendar")
 CLOSINGS = ("adjust", "none")
 CLIPS = ("frozen", "printed", "none")
@@ -59,19 +56,28 @@ def linear_index(
     References
     ----------
     Chen et al. 2022, Eq. 3.
+
+    Examples
+    --------
+    >>> thaw, freeze = (xr.DataArray(day, attrs={"units": "day of year"}) for day in (100.0, 200.0))
+    >>> linear_index(pd.to_datetime(["2015-05-30", "2015-12-01"]), thaw, freeze).values  # 30 May is day 150
+    array([0.5, 1. ])
     """
-    one_of("form of the linear index", form, FORMS)
+    from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
+
+    require_option("form of the linear index", form, FORMS)
     for onset in (thaw_onset, freeze_onset):
-        require(onset, units=DAY_OF_YEAR)
+        require(onset, quantity="thaw_onset")
     stamps = pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]"))
     first = int(stamps[0].year) if first_year is None else first_year
     year = stamps.year.to_numpy()
+    # Fractions of a day count: thaw onsets are averages, not dates.
     day = stamps.day_of_year.to_numpy() + (stamps - stamps.normalize()).to_numpy() / np.timedelta64(1, "D")
     if form == "calendar":
         kernel, axes = _calendar, {"elapsed": year - first + (day - 1.0) / _days_in(year)}
     else:
         axes = {"day": day, "cycle": year - first, "before": _days_in(year - 1)}
-        kernel, axes["year_days"] = _counted, DAYS_PER_YEAR if form == "printed" else 0.0
+        kernel, axes["year_days"] = kernels.linear, DAYS_PER_YEAR if form == "printed" else 0.0
     out = xr.apply_ufunc(
         kernel,
         thaw_onset,
@@ -84,7 +90,7 @@ def linear_index(
         dask_gufunc_kwargs={"output_sizes": {TIME: len(stamps)}},
     )
     out = out.assign_coords({TIME: stamps}).transpose(TIME, ...)
-    return describe(out, "linear_index", **provenance(thaw_onset), form=form)
+    return describe(out, "linear_index", like=thaw_onset, form=form)
 
 
 def composite_index(
@@ -137,36 +143,39 @@ def composite_index(
     References
     ----------
     Chen et al. 2022, Eq. 4 and the text below it.
+
+    Examples
+    --------
+    >>> addt = xr.DataArray([400.0, 900.0], dims="time", attrs={"units": "degC d"})
+    >>> addf = xr.DataArray([0.0, 100.0], dims="time", attrs={"units": "degC d"})
+    >>> composite_index(addt, addf, 1.44).values  # 30 - 1.2 * 10 in autumn
+    array([20., 18.])
     """
+    from qtp_toolkit.pecm.kernels import indices as kernels  # noqa: PLC0415  (compiles)
+
     for sums in (addt, addf):
-        require(sums, dims=(TIME,), units=DEGREE_DAYS, between=(ROUNDING, np.inf))
-    one_of("way to close a cycle", close, CLOSINGS)
-    one_of("clip", clip, CLIPS)
+        require(sums, dims=(TIME,), quantity="addt", between=(ROUNDING, np.inf))
+    require_option("way to close a cycle", close, CLOSINGS)
+    require_option("clip", clip, CLIPS)
     given = (addt_end, addf_end, permafrost_year)
     if any(a is None for a in given) and not all(a is None for a in given):
         raise QtpDataError("To close the cycles give addt_end, addf_end and permafrost_year together")
-    options = {
-        "kwargs": {"clip": clip},
-        "keep_attrs": True,
-        "dask": "parallelized",
-        "output_dtypes": [np.result_type(addt.dtype, addf.dtype)],
-    }
-    if close == "none" or addt_end is None:
-        out = xr.apply_ufunc(_composite, addt, addf, conductivity_ratio, **options)
-    else:
+    arrays, cores = [addt, addf, conductivity_ratio], {}
+    if close == "adjust" and addt_end is not None:
         closed = closing_ratio(addt_end, addf_end, conductivity_ratio).conductivity_ratio
-        out = xr.apply_ufunc(
-            _composite_by_cycle,
-            addt,
-            addf,
-            conductivity_ratio,
-            closed,
-            permafrost_year,
-            input_core_dims=[[TIME], [TIME], [], [THAW_YEAR], [TIME]],
-            output_core_dims=[[TIME]],
-            **options,
-        )
-    return describe(out.transpose(TIME, ...), "composite_index", **provenance(addt), clip=clip)
+        arrays += [closed, permafrost_year]
+        cores["input_core_dims"] = [[TIME], [TIME], [], [THAW_YEAR], [TIME]]
+        cores["output_core_dims"] = [[TIME]]
+    out = xr.apply_ufunc(
+        kernels.composite,
+        *arrays,
+        kwargs={"clip": clip},
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.result_type(addt.dtype, addf.dtype)],
+        **cores,
+    )
+    return describe(out.transpose(TIME, ...), "composite_index", like=addt, clip=clip)
 
 
 def closing_ratio(
@@ -191,7 +200,7 @@ def closing_ratio(
         bool ``ratio_adjusted``. Lazy if the inputs are lazy.
     """
     for sums in (addt_end, addf_end):
-        require(sums, dims=(THAW_YEAR,), units=DEGREE_DAYS, between=(ROUNDING, np.inf))
+        require(sums, dims=(THAW_YEAR,), quantity="addt_end", between=(ROUNDING, np.inf))
     ratio, adjusted = xr.apply_ufunc(
         _close,
         addt_end,
@@ -202,12 +211,10 @@ def closing_ratio(
         dask="parallelized",
         output_dtypes=[np.float64, bool],
     )
-    flag = {"long_name": "conductivity ratio adjusted to close the cycle", "units": "1"}
-    note = provenance(addt_end)
-    ratio = describe(ratio.transpose(THAW_YEAR, ...), "conductivity_ratio", **note)
-    adjusted = adjusted.transpose(THAW_YEAR, ...).rename("ratio_adjusted")
-    adjusted.attrs = {**flag, **note}
-    return xr.Dataset({"conductivity_ratio": ratio, "ratio_adjusted": adjusted})
+    layers = {"conductivity_ratio": ratio, "ratio_adjusted": adjusted}
+    return xr.Dataset(
+        {name: describe(da.transpose(THAW_YEAR, ...), name, like=addt_end) for name, da in layers.items()}
+    )
 
 
 def amplitude_factor(addt_end: xr.DataArray) -> xr.DataArray:
@@ -229,11 +236,9 @@ def amplitude_factor(addt_end: xr.DataArray) -> xr.DataArray:
     -----
     The paper does not define its amplitude; ours is peak to trough, ``|d| * mean(max I)`` (T6).
     """
-    require(addt_end, dims=(THAW_YEAR,), units=DEGREE_DAYS, between=(0.0, np.inf))
+    require(addt_end, dims=(THAW_YEAR,), quantity="addt_end", between=(0.0, np.inf))
     out = np.sqrt(addt_end).mean(THAW_YEAR)
-    return describe(out, "composite_index", **provenance(addt_end)).assign_attrs(
-        long_name="mean annual maximum of the composite index"
-    )
+    return describe(out, "composite_index", like=addt_end, long_name="mean annual maximum of the composite index")
 
 
 def yearly_amplitude(seasonal_coefficient: xr.DataArray, addt_end: xr.DataArray) -> xr.DataArray:
@@ -250,11 +255,18 @@ def yearly_amplitude(seasonal_coefficient: xr.DataArray, addt_end: xr.DataArray)
     -------
     xarray.DataArray
         ``seasonal_amplitude`` (thaw_year, ...), mm, peak to trough. Lazy if the inputs are lazy.
+
+    Examples
+    --------
+    >>> coefficient = xr.DataArray(-0.5, attrs={"units": "mm degC-0.5 d-0.5"})
+    >>> addt_end = xr.DataArray([900.0, 1600.0], {"thaw_year": [2015, 2016]}, "thaw_year", attrs={"units": "degC d"})
+    >>> yearly_amplitude(coefficient, addt_end).values
+    array([15., 20.])
     """
-    require(seasonal_coefficient, units="mm degC-0.5 d-0.5")
-    require(addt_end, dims=(THAW_YEAR,), units=DEGREE_DAYS)
+    require(seasonal_coefficient, quantity="seasonal_coefficient")
+    require(addt_end, dims=(THAW_YEAR,), quantity="addt_end")
     out = abs(seasonal_coefficient) * np.sqrt(addt_end)
-    return describe(out.transpose(THAW_YEAR, ...), "seasonal_amplitude", **provenance(seasonal_coefficient))
+    return describe(out.transpose(THAW_YEAR, ...), "seasonal_amplitude", like=seasonal_coefficient)
 
 
 def _days_in(year: np.ndarray) -> np.ndarray:
@@ -267,26 +279,8 @@ def _calendar(thaw, freeze, *, elapsed):
     return np.where((length > 0) & (length <= 365.0), elapsed, np.nan)
 
 
-def _counted(thaw, freeze, **axes):
-    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
-
-    return index_rows.linear(thaw, freeze, **axes)
-
-
-def _composite(at, af, ratio, *, clip):
-    """Compute every value by itself; the dates may lie along any axis."""
-    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
-
-    return index_rows.composite(at[..., None], af[..., None], np.asarray(ratio), clip=clip)[..., 0]
-
-
-def _composite_by_cycle(at, af, ratio, closed, number, *, clip):
-    from qtp_toolkit.pecm.kernels import indices as index_rows  # noqa: PLC0415  (compiles)
-
-    return index_rows.composite(at, af, np.asarray(ratio), closed, number, clip=clip)
-
-
 def _close(at_end, af_end, ratio):
+    # Zeros bring the ratio to the shape of the cycles.
     ratio = np.where(np.asarray(ratio) > 0, ratio, np.nan) + np.zeros_like(at_end)
     open_end = np.sqrt(np.maximum(at_end, 0.0)) - np.sqrt(ratio) * np.sqrt(np.maximum(af_end, 0.0)) > 0
     freezes = np.where(af_end > 0, af_end, np.nan)

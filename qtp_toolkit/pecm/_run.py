@@ -9,17 +9,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, describe, require
+from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, QtpDataError, describe, provenance, require, require_option
 from qtp_toolkit.kernels import lstsq
 from qtp_toolkit.pecm.kernels import decompose
 
 UNCERTAINTIES = ("year_block", "bootstrap", "formal")
-
-
-def one_of(name: str, value: str, allowed: Sequence[str]) -> None:
-    """Refuse an option outside its list."""
-    if value not in allowed:
-        raise QtpDataError(f"Unknown {name}", expected=", ".join(allowed), found=repr(value))
 
 
 def same_dates(displacement: xr.DataArray, *others: xr.DataArray) -> pd.DatetimeIndex:
@@ -44,9 +38,14 @@ def same_dates(displacement: xr.DataArray, *others: xr.DataArray) -> pd.Datetime
     return stamps
 
 
-def spread(kind: str, *years: np.ndarray, draws: int = 200, seed: int = 0) -> decompose.Spread:
+def elapsed_years(stamps: pd.DatetimeIndex) -> np.ndarray:
+    """Years since the first date."""
+    return (stamps - stamps[0]).to_numpy() / np.timedelta64(1, "D") / DAYS_PER_YEAR
+
+
+def choose_spread(kind: str, *years: np.ndarray, draws: int = 200, seed: int = 0) -> decompose.Spread:
     """How to find the uncertainty, from the calendar year (or the two years) of every observation."""
-    one_of("uncertainty", kind, UNCERTAINTIES)
+    require_option("uncertainty", kind, UNCERTAINTIES)
     if kind == "formal":
         return decompose.Spread()
     found = len(np.unique(np.concatenate(years)))
@@ -64,10 +63,12 @@ def run(
     **options: Any,
 ) -> dict[str, xr.DataArray]:
     """Apply a kernel of (n, pixels) arrays over the named dim of each array; its layers by name."""
-    given = [(bare(a, dim), dim) for a, dim in arrays if a is not None]
+    given = [(da, dim) for da, dim in arrays if da is not None]
+    # Coordinates of a dim that is summed over need not agree between inputs, nor need labels that hang on others.
+    bare = [da.drop_vars({*da.coords} - ({*da.dims, "spatial_ref"} - {dim})) for da, dim in given]
     stacked = xr.apply_ufunc(
         decompose.by_slabs,
-        *[a for a, _ in given],
+        *bare,
         input_core_dims=[[dim] for _, dim in given],
         output_core_dims=[["layer"]],
         join="exact",
@@ -80,19 +81,8 @@ def run(
     return {name: stacked.isel(layer=i) for i, name in enumerate(layers)}
 
 
-def bare(da: xr.DataArray, core: str) -> xr.DataArray:
-    """Array without coordinates that hang on it, those of ``core`` included: they need not agree between inputs."""
-    keep = {*da.dims, "spatial_ref"} - {core}
-    return da.drop_vars([name for name in da.coords if name not in keep])
-
-
-def described(layers: dict[str, xr.DataArray], **attrs: Any) -> xr.Dataset:
-    """Dataset of named layers with units, ``attrs`` on the whole."""
-    note = {key: attrs[key] for key in ("provenance_note",) if key in attrs}
+def to_dataset(layers: dict[str, xr.DataArray], like: xr.DataArray, **attrs: Any) -> xr.Dataset:
+    """Layers by name with their units, ``attrs`` on the whole; provenance of ``like`` on both."""
     layers["reason"] = layers["reason"].astype(np.uint8)
-    return xr.Dataset({name: describe(da, name, **note) for name, da in layers.items()}, attrs=attrs)
-
-
-def provenance(da: xr.DataArray) -> dict[str, object]:
-    """Attributes that travel with everything made from an array."""
-    return {key: da.attrs[key] for key in ("provenance_note",) if key in da.attrs}
+    described = {name: describe(da, name, like=like) for name, da in layers.items()}
+    return xr.Dataset(described, attrs=attrs | provenance(like))

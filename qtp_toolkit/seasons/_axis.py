@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError
+from qtp_toolkit.conventions import QtpDataError, decoded_times, require_covered
 from qtp_toolkit.kernels import daily
-from qtp_toolkit.seasons.kernels.onsets import Daily
+from qtp_toolkit.seasons.kernels.onsets import Interpolation
 
 MAX_GAP = 40.0
 """Days between composites that are bridged."""
@@ -18,16 +18,7 @@ MAX_GAP = 40.0
 
 def daily_axis(lst: xr.DataArray) -> pd.DatetimeIndex:
     """Days of a series that has a value every day; refuses any other."""
-    values = lst[TIME].values
-    if not np.issubdtype(values.dtype, np.datetime64):
-        raise QtpDataError(
-            "time is not datetime64",
-            variable=str(lst.name),
-            code="M24",
-            found=f"{values.dtype}, units {lst[TIME].attrs.get('units')}",
-            hint="Decode the time axis when loading.",
-        )
-    times = pd.DatetimeIndex(values)
+    times = pd.DatetimeIndex(decoded_times(lst))
     steps = np.diff(times.values) / np.timedelta64(1, "D")
     if (steps != 1).any():
         where = [str(times[i + 1].date()) for i in np.flatnonzero(steps != 1)[:5]]
@@ -43,37 +34,26 @@ def daily_axis(lst: xr.DataArray) -> pd.DatetimeIndex:
     return times.floor("D")
 
 
-def days_covered(lst: xr.DataArray) -> tuple[pd.DatetimeIndex, Daily | None]:
+def days_covered(lst: xr.DataArray) -> tuple[pd.DatetimeIndex, Interpolation | None]:
     """Days of a daily series; or the days that composites cover, and how they follow from them."""
-    times = lst[TIME].values
-    steps = np.diff(times) / np.timedelta64(1, "D") if np.issubdtype(times.dtype, np.datetime64) else np.ones(1)
+    times = decoded_times(lst)
+    steps = np.diff(times) / np.timedelta64(1, "D")
+    # A step of two days or more is a composite; days that are missing in a daily series stay an error.
     if not (steps.size and (steps >= 2.0).all() and (steps <= MAX_GAP).all()):
         return daily_axis(lst), None
     days = daily.daily_stamps(times)
     have, want = ((stamps - times[0]) / np.timedelta64(1, "D") for stamps in (times, days))
-    return pd.DatetimeIndex(days), Daily(*daily.interpolation_weights(have, want, reach=daily.REACH))
+    return pd.DatetimeIndex(days), Interpolation(*daily.interpolation_weights(have, want, reach=daily.REACH))
 
 
-def days_of(times: pd.DatetimeIndex, wanted: pd.DatetimeIndex) -> np.ndarray:
+def locate_days(times: pd.DatetimeIndex, wanted: pd.DatetimeIndex) -> np.ndarray:
     """Index of each wanted date; refuses dates outside the series."""
     days = np.asarray((wanted - times[0].floor("D")).days)
     outside = (days < 0) | (days >= len(times))
-    if outside.any():
-        raise QtpDataError(
-            f"{outside.sum()} dates lie outside the temperature series",
-            code="M28",
-            where=[str(day.date()) for day in wanted[outside][:5]],
-            expected=f"{times[0].date()} to {times[-1].date()}",
-            hint="Extend the series or drop these dates.",
-        )
+    require_covered(wanted.values, outside, times.values)
     return days
 
 
 def day_index(times: pd.DatetimeIndex, years: Iterable[int], month: int) -> np.ndarray:
     """Index of the first day of ``month`` of every year; outside the series below 0 or above its length."""
     return np.array([(pd.Timestamp(int(year), month, 1) - times[0]).days for year in years])
-
-
-def provenance(lst: xr.DataArray) -> dict[str, str]:
-    """Note of a synthetic source, to be handed on to results."""
-    return {key: lst.attrs[key] for key in ("provenance_note",) if key in lst.attrs}

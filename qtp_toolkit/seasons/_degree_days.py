@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, describe, require
-from qtp_toolkit.seasons._axis import daily_axis, day_index, days_of, provenance
+from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, describe, provenance, require, require_option
+from qtp_toolkit.seasons._axis import daily_axis, day_index, locate_days
+
+SUMS = ("addt", "addf", "permafrost_year", "addt_end", "addf_end")
 
 
 def degree_days(
@@ -52,22 +54,31 @@ def degree_days(
     -----
     The summation windows are not printed in the paper; these make the sums agree with the continuous integrals. The
     onset is a day of year, so in leap years it falls one date earlier after February.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2015-01-01", "2016-12-31")
+    >>> warm = (days.day_of_year >= 121) & (days.day_of_year <= 273)
+    >>> lst = xr.DataArray(np.where(warm, 2.0, -1.0), {"time": days}, "time", attrs={"units": "degC"})
+    >>> thaw, freeze = (xr.DataArray(day, attrs={"units": "day of year"}) for day in (121.0, 273.0))
+    >>> degree_days(lst, thaw, freeze, dates=["2015-05-10"])["addt"].item()  # 1 to 10 May
+    20.0
     """
     from qtp_toolkit.seasons.kernels import degree_days as kernels  # noqa: PLC0415  (compiles)
 
-    require(lst_daily, dims=(TIME,), units="degC")
+    require(lst_daily, dims=(TIME,), quantity="lst")
     for onset in (thaw_onset, freeze_onset):
-        require(onset, units="day of year")
+        require(onset, quantity="thaw_onset")
         if THAW_YEAR in onset.dims:
             raise QtpDataError(
                 "onsets of single years given", variable=str(onset.name), hint="Give the mean over the years."
             )
     times = daily_axis(lst_daily)
     wanted = times if dates is None else pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]")).floor("D")
-    days = days_of(times, wanted)
+    days = locate_days(times, wanted)
     years = np.arange(times[0].year, times[-1].year + 1)
     new_year = day_index(times, [*years, years[-1] + 1], 1)
-    addt, addf, number, addt_end, addf_end = xr.apply_ufunc(
+    found = xr.apply_ufunc(
         kernels.degree_days,
         lst_daily,
         thaw_onset,
@@ -81,17 +92,10 @@ def degree_days(
         output_dtypes=[float, float, np.int16, float, float],
         dask_gufunc_kwargs={"output_sizes": {"_day": len(days), THAW_YEAR: len(years)}},
     )
-    note = provenance(lst_daily)
-    out = {name: da.rename(_day=TIME) for name, da in (("addt", addt), ("addf", addf), ("permafrost_year", number))}
-    lead = [dim for dim in addt.dims if dim != "_day"]
-    out = {name: describe(da.transpose(TIME, *lead), name, **note) for name, da in out.items()}
-    for name, da, season in (("addt", addt_end, "thaw"), ("addf", addf_end, "freeze")):
-        end = describe(da.transpose(THAW_YEAR, *lead), name, **note)
-        out[f"{name}_end"] = end.rename(f"{name}_end").assign_attrs(
-            long_name=f"degree days of the whole {season} season"
-        )
+    sums = {name: describe(da, name, like=lst_daily) for name, da in zip(SUMS, found, strict=True)}
+    out = xr.Dataset(sums, attrs=provenance(lst_daily)).rename(_day=TIME).transpose(TIME, THAW_YEAR, ...)
     stamps = np.asarray(wanted.values if dates is None else dates, dtype="datetime64[ns]")
-    return xr.Dataset(out, attrs=note).assign_coords({TIME: stamps, THAW_YEAR: years})
+    return out.assign_coords({TIME: stamps, THAW_YEAR: years})
 
 
 def annual_degree_days(
@@ -126,21 +130,27 @@ def annual_degree_days(
     Other than :func:`degree_days` this ignores onsets: a frost in summer counts as frost. Published station tables
     of the plateau sum whatever days a year has, without scaling for gaps, and divide by 365 in leap years, too:
     ``max_missing=366, min_days=1`` follows them to the printed digit.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2015-01-01", "2015-12-31")
+    >>> lst = xr.DataArray(np.full(365, -2.0), {"time": days}, "time", attrs={"units": "degC"})
+    >>> annual_degree_days(lst)["ddf"].values
+    array([730.])
     """
-    require(lst_daily, dims=(TIME,), units="degC")
-    if freezing_year not in {"calendar", "july"}:
-        raise QtpDataError("unknown freezing year", expected=["calendar", "july"], found=freezing_year)
+    require(lst_daily, dims=(TIME,), quantity="lst")
+    require_option("freezing year", freezing_year, ("calendar", "july"))
     times = daily_axis(lst_daily)
     years = np.arange(times[0].year, times[-1].year + 1)
     limits = {"max_missing": max_missing, "min_days": min_days}
-    ddt, ddf = _yearly(lst_daily, times, years, 1, **limits)
+    ddt, ddf = _sum_by_year(lst_daily, times, years, 1, **limits)
     if freezing_year == "july":
-        ddf = _yearly(lst_daily, times, years, 7, **limits)[1]
-    note = provenance(lst_daily)
-    return xr.Dataset({"ddt": describe(ddt, "ddt", **note), "ddf": describe(ddf, "ddf", **note)}, attrs=note)
+        ddf = _sum_by_year(lst_daily, times, years, 7, **limits)[1]
+    sums = {name: describe(da, name, like=lst_daily) for name, da in (("ddt", ddt), ("ddf", ddf))}
+    return xr.Dataset(sums, attrs=provenance(lst_daily))
 
 
-def _yearly(
+def _sum_by_year(
     lst: xr.DataArray, times: pd.DatetimeIndex, years: np.ndarray, month: int, *, max_missing: int, min_days: int
 ) -> tuple[xr.DataArray, xr.DataArray]:
     from qtp_toolkit.seasons.kernels import degree_days as kernels  # noqa: PLC0415  (compiles)
@@ -158,8 +168,7 @@ def _yearly(
         dask_gufunc_kwargs={"output_sizes": {"year": len(years)}},
     )
     long_enough = xr.DataArray(stops - starts >= min_days, dims="year")
-    lead = [dim for dim in lst.dims if dim != TIME]
-    thawing, freezing = (da.where(long_enough).assign_coords(year=years).transpose("year", *lead) for da in both)
+    thawing, freezing = (da.where(long_enough).assign_coords(year=years).transpose("year", ...) for da in both)
     return thawing, freezing
 
 
@@ -183,7 +192,13 @@ def mean_annual_temperature(ddt: xr.DataArray, ddf: xr.DataArray, *, days: float
     ------
     QtpDataError
         If a unit is not degC d, or an index in memory is negative.
+
+    Examples
+    --------
+    >>> ddt, ddf = (xr.DataArray(value, attrs={"units": "degC d"}) for value in (365.0, 1460.0))
+    >>> mean_annual_temperature(ddt, ddf).item()
+    -3.0
     """
     for index in (ddt, ddf):
-        require(index, units="degC d", between=(0.0, np.inf))
-    return describe((ddt - ddf) / days, "mean_annual_temperature", **provenance(ddt))
+        require(index, quantity="ddt", between=(0.0, np.inf))
+    return describe((ddt - ddf) / days, "mean_annual_temperature", like=ddt)

@@ -6,8 +6,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require
-from qtp_toolkit.seasons._axis import day_index, days_covered, provenance
+from qtp_toolkit.conventions import (
+    DAYS_PER_YEAR,
+    THAW_YEAR,
+    TIME,
+    QtpDataError,
+    describe,
+    provenance,
+    require,
+    require_option,
+)
+from qtp_toolkit.kernels import reasons
+from qtp_toolkit.seasons._axis import day_index, days_covered
 from qtp_toolkit.seasons.kernels import onsets as kernels
 
 METHODS = ("smoothed", "consecutive", "cumulative")
@@ -86,29 +96,30 @@ def onsets(
     References
     ----------
     Chen et al. 2022, Section 3.2.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2015-01-01", "2016-12-31")
+    >>> wave = -3.0 - 10.0 * np.cos(2 * np.pi * (days.day_of_year - 20) / 365.25)
+    >>> out = onsets(xr.DataArray(wave, {"time": days}, "time", attrs={"units": "degC"}))
+    >>> round(out["thaw_onset_mean"].item())  # 20 + arccos(-0.3) / (2 pi) * 365.25
+    129
     """
-    require(lst, dims=(TIME,), units="degC")
-    if method not in METHODS:
-        raise QtpDataError("unknown method", expected=METHODS, found=method)
+    require(lst, dims=(TIME,), quantity="lst")
+    require_option("method", method, METHODS)
     times, daily = days_covered(lst)
-    years, windows = _windows(times, min_days)
-    options = {
-        "daily": daily,
-        "threshold": threshold_degC,
-        "min_days": min_days,
-        "run": run_days,
-        "period": period_days,
-    }
+    years, windows = _make_windows(times, min_days)
+    rule = kernels.Rule(float(threshold_degC), float(period_days), run_days, min_days)
     if method == "smoothed":
-        kernel, options["harmonics"] = kernels.smooth_onsets, harmonics
+        kernel, option = kernels.smooth_onsets, {"harmonics": harmonics}
     else:
-        kernel, options["cumulative"] = kernels.rule_onsets, method == "cumulative"
+        kernel, option = kernels.rule_onsets, {"cumulative": method == "cumulative"}
     found = xr.apply_ufunc(
         kernel,
         lst,
         input_core_dims=[[TIME]],
         output_core_dims=[[THAW_YEAR]] * 4,
-        kwargs={"years": windows, **options},
+        kwargs={"years": windows, "rule": rule, "daily": daily, **option},
         dask="parallelized",
         output_dtypes=[float, float, np.uint8, np.uint8],
         dask_gufunc_kwargs={"output_sizes": {THAW_YEAR: len(years)}},
@@ -116,17 +127,15 @@ def onsets(
     thaw, freeze, crossings, reason = (
         da.drop_attrs(deep=False).assign_coords({THAW_YEAR: years}).transpose(THAW_YEAR, ...) for da in found
     )
-    note = provenance(lst)
-    out = _means(thaw, freeze, {**note, "method": method})
-    years_used = (out["thaw_onset"] + out["freeze_onset"]).count(THAW_YEAR).astype(np.uint8)
-    out["years"] = years_used.assign_attrs(units="1", long_name="years that enter the mean onsets")
-    out["crossings"] = crossings.max(THAW_YEAR).assign_attrs(units="1", long_name="upward crossings in a year, at most")
-    out["reason_of_year"] = describe(reason, "reason", **note).rename("reason_of_year")
-    out["reason"] = describe(_overall(reason), "reason", **note)
-    return out
+    out = _average_onsets(thaw, freeze, lst, method)
+    out["years"] = describe((thaw + freeze).count(THAW_YEAR).astype(np.uint8), "years", like=lst)
+    out["crossings"] = describe(crossings.max(THAW_YEAR), "crossings", like=lst)
+    out["reason_of_year"] = describe(reason, "reason", like=lst)
+    out["reason"] = describe(_summarize(reason), "reason", like=lst)
+    return xr.Dataset(out, attrs=provenance(lst))
 
 
-def _windows(times: pd.DatetimeIndex, min_days: int) -> tuple[np.ndarray, kernels.Years]:
+def _make_windows(times: pd.DatetimeIndex, min_days: int) -> tuple[np.ndarray, kernels.Years]:
     """Years of which a calendar window, or one from July to June, is long enough; and their windows."""
     years = np.arange(times[0].year - 1, times[-1].year + 1)
     edges = [np.clip(day_index(times, [*years, years[-1] + 1], month), 0, len(times)) for month in (1, 7)]
@@ -140,31 +149,24 @@ def _windows(times: pd.DatetimeIndex, min_days: int) -> tuple[np.ndarray, kernel
     return years[use], kernels.Years(day_index(times, years[use], 1), starts[:, use], stops[:, use])
 
 
-def _means(thaw: xr.DataArray, freeze: xr.DataArray, attrs: dict) -> xr.Dataset:
-    """Onsets of each year, their mean and spread over the years that have both."""
-    note = {key: attrs[key] for key in ("provenance_note",) if key in attrs}
-    out = {
-        "thaw_onset": describe(thaw, "thaw_onset", **attrs),
-        "freeze_onset": describe(freeze, "freeze_onset", **attrs),
-    }
-    for name, onset in (("thaw_onset", thaw), ("freeze_onset", freeze)):
-        mean = describe(onset.mean(THAW_YEAR), name, **attrs).rename(f"{name}_mean")
-        out[f"{name}_mean"] = mean.assign_attrs(long_name=f"mean {mean.attrs['long_name']}")
-        out[f"{name}_std"] = describe(_spread(onset), f"{name}_std", **note)
-    return xr.Dataset(out, attrs=note)
+def _average_onsets(
+    thaw: xr.DataArray, freeze: xr.DataArray, lst: xr.DataArray, method: str
+) -> dict[str, xr.DataArray]:
+    """Onsets of each year, their mean and their sample standard deviation."""
+    onsets = {"thaw_onset": thaw, "freeze_onset": freeze}
+    out = {name: describe(onset, name, like=lst, method=method) for name, onset in onsets.items()}
+    for name, onset in onsets.items():
+        mean, number = onset.mean(THAW_YEAR), np.isfinite(onset).sum(THAW_YEAR)
+        # Not ``std(ddof=1)``, which warns where there is only one year.
+        variance = ((onset - mean) ** 2).sum(THAW_YEAR) / (number - 1).where(number > 1)
+        out[f"{name}_mean"] = describe(mean, f"{name}_mean", like=lst, method=method)
+        out[f"{name}_std"] = describe(np.sqrt(variance), f"{name}_std", like=lst)
+    return out
 
 
-def _spread(onset: xr.DataArray) -> xr.DataArray:
-    """Sample standard deviation over the years; NaN with fewer than two, without a warning."""
-    number = np.isfinite(onset).sum(THAW_YEAR)
-    squares = ((onset - onset.mean(THAW_YEAR)) ** 2).sum(THAW_YEAR)
-    return np.sqrt(squares / (number - 1).where(number > 1))
-
-
-def _overall(reason: xr.DataArray) -> xr.DataArray:
-    """0 if any year is valid, else what prevented it: never thaws before never freezes before missing data."""
-    order = (0, 1, 2, 4, 5)
-    out = xr.full_like(reason.isel({THAW_YEAR: 0}, drop=True), 5)
-    for code in reversed(order):
+def _summarize(reason: xr.DataArray) -> xr.DataArray:
+    """OK if any year is, else what prevented it: never thaws before never freezes before missing data."""
+    out = xr.full_like(reason.isel({THAW_YEAR: 0}, drop=True), reasons.NO_TEMPERATURE)
+    for code in (reasons.TOO_FEW, reasons.NEVER_FREEZES, reasons.NEVER_THAWS, reasons.OK):
         out = xr.where((reason == code).any(THAW_YEAR), np.uint8(code), out)
     return out.astype(np.uint8)

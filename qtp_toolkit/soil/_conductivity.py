@@ -7,9 +7,9 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, require
-from qtp_toolkit.soil._checks import check_state, fraction, note
-from qtp_toolkit.soil._contents import PARTICLE_DENSITY, dense, pores
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, require, require_option
+from qtp_toolkit.soil._checks import STATES, hold
+from qtp_toolkit.soil._contents import PARTICLE_DENSITY, hold_density, pores
 
 SCHEMES = ("johansen", "clm", "balland_arp")
 
@@ -94,16 +94,24 @@ def thermal_conductivity(
     References
     ----------
     Chen et al. 2022, Section 3.3 and Eq. 1.
+
+    Examples
+    --------
+    >>> density = xr.DataArray(1350.0, attrs={"units": "kg m-3"})
+    >>> quartz, wet = (xr.DataArray(value, attrs={"units": "1"}) for value in (0.5, 0.6))
+    >>> round(thermal_conductivity(density, quartz, wet).item(), 3)
+    1.202
+    >>> round(thermal_conductivity(density, quartz, wet, state="frozen").item(), 3)
+    1.832
     """
-    check_state(state)
-    if scheme not in SCHEMES:
-        raise QtpDataError("unknown scheme", expected=list(SCHEMES), found=scheme)
+    require_option("state", state, STATES)
+    require_option("scheme", scheme, SCHEMES)
     if not 0.0 <= unfrozen_water <= 1.0:
         raise QtpDataError("unfrozen water is not a fraction", expected="0 to 1", found=unfrozen_water)
-    grains, wet = fraction(quartz, "S03"), fraction(saturation, "S04")
-    density = dense(bulk_density)
+    grains, wet = hold(quartz, "quartz"), hold(saturation, "saturation")
+    density = hold_density(bulk_density)
     n = pores(density, particle_density)
-    solid = _solids(grains, clay) if scheme == "clm" else _from_quartz(grains)
+    solid = _solids(grains, clay, scheme)
     dry = _dry(density, solid, particle_density, scheme)
     if state == "thawed":
         saturated = solid ** (1.0 - n) * WATER**n
@@ -114,7 +122,7 @@ def thermal_conductivity(
     moist = (saturated - dry) * kersten + dry
     # Where saturation or the grains are unknown the conductivity is unknown, not dry.
     kappa = moist.where(wet > DRY_LIMIT[scheme], dry.where(np.isfinite(wet) & np.isfinite(solid)))
-    return describe(kappa, f"conductivity_{state}", **note(bulk_density, quartz, saturation), scheme=scheme)
+    return describe(kappa, f"conductivity_{state}", like=(bulk_density, quartz, saturation), scheme=scheme)
 
 
 def conductivity_ratio(
@@ -145,15 +153,22 @@ def conductivity_ratio(
     UserWarning
         If the median of the frozen conductivity is below that of the thawed one (in memory only): the two are
         swapped, or most of the soil is dry.
+
+    Examples
+    --------
+    >>> frozen, thawed = (xr.DataArray(value, attrs={"units": "W m-1 K-1"}) for value in (1.8, 1.2))
+    >>> round(conductivity_ratio(frozen, thawed).item(), 3)
+    1.5
     """
-    require(frozen, units="W m-1 K-1")
-    require(thawed, units="W m-1 K-1")
+    require(frozen, quantity="conductivity_frozen")
+    require(thawed, quantity="conductivity_thawed")
     both = np.isfinite(frozen) & np.isfinite(thawed)
     ratio = frozen.where(frozen > 0) / thawed.where(thawed > 0)
     good = (ratio >= valid_range[0]) & (ratio <= valid_range[1])
     told = {}
     if not is_lazy(ratio):
         told["out_of_range"] = int((both & ~good).sum())
+        # Where both are known, or the comparison is between different soils.
         medians = [float(da.where(both).median()) if both.any() else 0.0 for da in (frozen, thawed)]
         if medians[0] < medians[1]:
             text = (
@@ -161,20 +176,19 @@ def conductivity_ratio(
                 f"({medians[1]:.3g}): swapped, or very dry soil? (S09)"
             )
             warnings.warn(text, UserWarning, stacklevel=2)
-    return describe(ratio.where(good), "conductivity_ratio", **note(frozen, thawed), **told)
+    return describe(ratio.where(good), "conductivity_ratio", like=(frozen, thawed), **told)
 
 
-def _from_quartz(quartz: xr.DataArray) -> xr.DataArray:
-    others = (0.0 * quartz + OTHER_MINERALS).where(~(quartz <= 0.2), OTHER_MINERALS_POOR)
-    return QUARTZ**quartz * others ** (1.0 - quartz)
-
-
-def _solids(sand: xr.DataArray, clay: xr.DataArray | None) -> xr.DataArray:
+def _solids(grains: xr.DataArray, clay: xr.DataArray | None, scheme: str) -> xr.DataArray:
+    if scheme != "clm":
+        # NaN times 0 is NaN: unknown grains stay unknown.
+        others = (0.0 * grains + OTHER_MINERALS).where(~(grains <= 0.2), OTHER_MINERALS_POOR)
+        return QUARTZ**grains * others ** (1.0 - grains)
     if clay is None:
         raise QtpDataError("clay is missing", expected="the clay fraction with scheme='clm'")
-    share = fraction(clay, "S03")
-    total = sand + share
-    return (SAND * sand + CLAY * share) / total.where(total > 0)
+    share = hold(clay, "clay")
+    total = grains + share
+    return (SAND * grains + CLAY * share) / total.where(total > 0)
 
 
 def _dry(density: xr.DataArray, solid: xr.DataArray, particle_density: float, scheme: str) -> xr.DataArray:
@@ -192,16 +206,13 @@ def _kersten(
         return wet
     if scheme == "balland_arp":
         return wet ** ((1.0 - 0.24 * sand) / 2.0) * ((1.0 + np.exp(-18.1 * wet)) ** -3.0 - ((1.0 - wet) / 2.0) ** 3.0)
-    return _kersten_thawed(wet, "fine" if scheme == "clm" else texture)
-
-
-def _kersten_thawed(saturation: xr.DataArray, texture: str | xr.DataArray) -> xr.DataArray:
+    if scheme == "clm":
+        texture = "fine"
     if isinstance(texture, xr.DataArray):
-        fine, coarse = _kersten_thawed(saturation, "fine"), _kersten_thawed(saturation, "coarse")
+        fine, coarse = (_kersten(wet, sand, state=state, scheme=scheme, texture=t) for t in ("fine", "coarse"))
         return coarse.where(texture, fine)
-    if texture not in {"fine", "coarse"}:
-        raise QtpDataError("unknown texture", expected=["fine", "coarse", "an array, True where coarse"], found=texture)
+    require_option("texture, which is no array either", texture, ("fine", "coarse"))
     slope, limit = (1.0, 0.1) if texture == "fine" else (0.7, 0.05)
     # The logarithm only sees saturations above the limit: no warning at 0, and NaN stays NaN.
-    wet = slope * np.log10(saturation.where(~(saturation <= limit), 1.0)) + 1.0
-    return wet.where(~(saturation <= limit), 0.0)
+    above = slope * np.log10(wet.where(~(wet <= limit), 1.0)) + 1.0
+    return above.where(~(wet <= limit), 0.0)

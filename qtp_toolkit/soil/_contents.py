@@ -8,13 +8,13 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, describe, is_lazy
-from qtp_toolkit.soil._checks import fraction, note, within
+from qtp_toolkit.soil._checks import hold
 
 PARTICLE_DENSITY = 2700.0
 """Density of the soil solids in kg m-3; 2650 is also in use."""
 
 DENSITY_RANGE = (50.0, 2700.0)
-"""kg m-3, from peat to rock without a pore."""
+"""kg m-3, from peat to rock without a pore: wider than what the median of a map may be (the variable table)."""
 
 LIGHT = 250.0
 """kg m-3: a map of which half is lighter than this is peat, or not in kg m-3."""
@@ -49,8 +49,13 @@ def porosity(bulk_density: xr.DataArray, *, particle_density: float = PARTICLE_D
     Notes
     -----
     Lazy input cannot be looked at here: its values out of range become NaN when they are computed.
+
+    Examples
+    --------
+    >>> porosity(xr.DataArray(1350.0, attrs={"units": "kg m-3"})).item()
+    0.5
     """
-    return describe(pores(dense(bulk_density), particle_density), "porosity", **note(bulk_density))
+    return describe(pores(hold_density(bulk_density), particle_density), "porosity", like=bulk_density)
 
 
 def pores(bulk_density: xr.DataArray, particle_density: float) -> xr.DataArray:
@@ -58,16 +63,16 @@ def pores(bulk_density: xr.DataArray, particle_density: float) -> xr.DataArray:
     if particle_density < 100:
         raise QtpDataError("particle density is not in kg m-3", expected="about 2700", found=particle_density)
     share = 1.0 - bulk_density / particle_density
+    # Denser than its solids: an unknown soil, not one without pores.
     return share.where(share > 0)
 
 
-def dense(bulk_density: xr.DataArray) -> xr.DataArray:
-    """Check a bulk density and return it, see :func:`porosity`."""
-    out = within(
+def hold_density(bulk_density: xr.DataArray) -> xr.DataArray:
+    """Hold a bulk density to its range, see :func:`porosity`."""
+    out = hold(
         bulk_density,
-        "kg m-3",
-        DENSITY_RANGE,
-        code="S02",
+        "bulk_density",
+        limits=DENSITY_RANGE,
         hint="g cm-3? Multiply by 1000; cg cm-3 (SoilGrids 2.0): by 10. Mask 0 and other fill values.",
     )
     if not is_lazy(out) and np.isfinite(out).any() and float(out.median()) < LIGHT:
@@ -98,11 +103,17 @@ def saturation(water_content: xr.DataArray, porosity: xr.DataArray) -> xr.DataAr
     ------
     QtpDataError
         If values in memory are not fractions (43 for 43 %). Lazy ones become NaN when they are computed.
+
+    Examples
+    --------
+    >>> water, pores = (xr.DataArray(value, attrs={"units": "1"}) for value in (0.2, 0.5))
+    >>> saturation(water, pores).item()
+    0.4
     """
-    water, room = fraction(water_content, "S04"), fraction(porosity, "S01")
+    water, room = hold(water_content, "water_content", code="S04"), hold(porosity, "porosity")
     ratio = water / room.where(room > 0)
     told = {} if is_lazy(ratio) else {"clipped": int((ratio > 1.0).sum())}
-    return describe(ratio.clip(0.0, 1.0), "saturation", **note(water_content, porosity), **told)
+    return describe(ratio.clip(0.0, 1.0), "saturation", like=(water_content, porosity), **told)
 
 
 def quartz_from_sand(sand: xr.DataArray, *, share: float = 1.0) -> xr.DataArray:
@@ -124,7 +135,12 @@ def quartz_from_sand(sand: xr.DataArray, *, share: float = 1.0) -> xr.DataArray:
     ------
     QtpDataError
         If values in memory are not fractions, or ``share`` is not one. Lazy values become NaN when they are computed.
+
+    Examples
+    --------
+    >>> quartz_from_sand(xr.DataArray(0.4, attrs={"units": "1"}), share=0.5).item()
+    0.2
     """
     if not 0.0 <= share <= 1.0:
         raise QtpDataError("share of quartz is not a fraction", expected="0 to 1", found=share)
-    return describe(fraction(sand, "S03") * share, "quartz", **note(sand))
+    return describe(hold(sand, "sand") * share, "quartz", like=sand)

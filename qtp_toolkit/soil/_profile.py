@@ -28,6 +28,12 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     ------
     QtpDataError
         If the layer limits are missing or no layer lies above ``to_m``.
+
+    Examples
+    --------
+    >>> layers = {"depth_top": ("depth", [0.0, 0.5]), "depth_bottom": ("depth", [0.5, 2.0])}
+    >>> depth_mean(xr.DataArray([1000.0, 1400.0], layers, "depth"), to_m=1.0).item()
+    1200.0
     """
     require(profile, dims=(DEPTH,))
     missing = [name for name in ("depth_top", "depth_bottom") if name not in profile.coords]
@@ -38,6 +44,7 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     if not (share > 0).any():
         raise QtpDataError("no layer lies above the depth", expected=f"a top above {to_m} m", found=top)
     thickness = xr.DataArray(share, dims=DEPTH)
+    # Layers that are NaN get no weight instead of making the mean NaN.
     weight = thickness.where(np.isfinite(profile), 0.0)
     total = weight.sum(DEPTH)
     mean = (profile.fillna(0.0) * weight).sum(DEPTH) / total.where(total > 0)

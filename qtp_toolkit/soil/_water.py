@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe
-from qtp_toolkit.soil._checks import check_state, note
+from qtp_toolkit.conventions import QtpDataError, describe, require_option
+from qtp_toolkit.soil._checks import STATES
 
 
 def water_content_by_class(
@@ -42,8 +42,16 @@ def water_content_by_class(
     The paper takes soil water "by using vegetation type and soil information" and does not print the numbers: the
     table is the user's (data catalog, ``settings.water_content``). A map of classes must reach this grid by the nearest
     pixel; a map of floating-point numbers is refused, because interpolation makes classes that nobody mapped.
+
+    Examples
+    --------
+    >>> classes = {1: "meadow", 2: "steppe", 3: "water"}
+    >>> vegetation = xr.DataArray([1, 2, 3], dims="x", attrs={"classes": classes})
+    >>> table = {"meadow": {"thawed": 0.35, "frozen": 0.3}, "steppe": 0.2}
+    >>> water_content_by_class(vegetation, table, state="frozen").values
+    array([0.3, 0.2, nan], dtype=float32)
     """
-    check_state(state)
+    require_option("state", state, STATES)
     if not np.issubdtype(vegetation.dtype, np.integer):
         raise QtpDataError(
             "the vegetation classes are not integers",
@@ -69,7 +77,7 @@ def water_content_by_class(
     out = xr.apply_ufunc(
         _look_up, vegetation, kwargs={"values": values}, dask="parallelized", output_dtypes=[np.float32]
     )
-    return describe(out, "water_content", **note(vegetation))
+    return describe(out, "water_content", like=vegetation)
 
 
 def _classes(vegetation: xr.DataArray) -> dict[int, str]:
@@ -91,6 +99,7 @@ def _water(entry: Mapping[str, float] | float, state: str) -> float:
 
 
 def _look_up(codes: np.ndarray, values: Mapping[int, float]) -> np.ndarray:
+    # Codes may be sparse or negative: no table to look them up in.
     out = np.full(codes.shape, np.nan, dtype=np.float32)
     for code, value in values.items():
         out[codes == code] = value

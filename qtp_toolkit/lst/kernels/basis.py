@@ -82,17 +82,22 @@ def make_basis(
     if years:
         width = (days[-1] - days[0]) / years
         place = np.clip((days - days[0]) / width - 0.5, 0.0, years - 1.0)
+        # The last node ends a segment and begins none.
         segment = np.minimum(place.astype(np.int64), years - 2)
         ramp = place - segment
     date, real, bounds = _places(segment, max(years - 1, 1))
+    # Twice as many harmonics: the product of two waves has the sum of their frequencies.
     waves = design_matrix(days, period=period, harmonics=2 * harmonics)[date]
     ramp, segment = ramp[date], segment[date]
     table = waves
     if years:
+        # With a ramp: a node's three waves times all; with two ramps: times those of a node.
         table = np.hstack([table, ramp[:, None] * waves[:, : columns + 2], (ramp**2)[:, None] * waves[:, :5]])
+    # Whole vectors, without a remainder.
     table = np.pad(table, ((0, 0), (0, -table.shape[1] % PLACES)))
     table[np.setdiff1d(np.arange(len(date)), real)] = 0.0
     full = np.zeros((len(bounds) - 1, table.shape[1]))
+    # Not ``full[segment] += table``, which would add one date a segment.
     np.add.at(full, segment, table)
     damped = np.r_[0.0, np.full(columns - 1, float(damping))]
     return Basis(
@@ -113,6 +118,7 @@ def make_basis(
 def _places(segment: np.ndarray, segments: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Date at each place, place of each date, first place of each segment; a segment may be empty."""
     dates = [np.flatnonzero(segment == s) for s in range(segments)]
+    # Copies, not zeros: the curve is evaluated there, too, and has to be finite.
     filled = [np.r_[d, np.repeat(d[-1:], -len(d) % PLACES)] for d in dates]
     bounds = np.cumsum([0, *(len(d) for d in filled)])
     real = np.concatenate([start + np.arange(len(d)) for start, d in zip(bounds, dates, strict=False)])

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from qtp_toolkit.kernels import reasons
 from qtp_toolkit.kernels._jit import bare, reordered
 from qtp_toolkit.lst.kernels import robust, whittaker
 from qtp_toolkit.lst.kernels.basis import Basis
-from qtp_toolkit.lst.kernels.normal import make_work
-from qtp_toolkit.lst.kernels.robust import Rules
+from qtp_toolkit.lst.kernels.normal import make_scratch
+from qtp_toolkit.lst.kernels.robust import Rejection
 from qtp_toolkit.lst.kernels.whittaker import Smoother
 
 BLOCK = 32
 """Series that are brought into contiguous memory at a time (0.2 MB for six years of 8-day composites)."""
-
-RUNS_AWAY, TOO_FEW, NO_VALUE, LONG_GAP = 3, 4, 5, 8
 
 
 def fill(
@@ -44,7 +43,7 @@ def fill(
     climatology : bool
         Whether the waves are fitted at all.
     side, tolerance, need
-        Rejection: see :class:`qtp_toolkit.lst.kernels.robust.Rules`.
+        Rejection: see :class:`qtp_toolkit.lst.kernels.robust.Rejection`.
     max_gap : float
         Longest gap in days that is filled.
 
@@ -65,7 +64,7 @@ def fill(
     filled = np.empty((n, *cube.shape[:2]), dtype=values.dtype)
     size = cube.shape[0] * cube.shape[1]
     replaced, gap, reason = np.zeros(size, dtype=np.uint16), np.zeros(size, dtype=np.float32), np.zeros(size, np.uint8)
-    rules, days = Rules(float(side), float(tolerance), int(need)), np.asarray(days, dtype=float)
+    rules, days = Rejection(float(side), float(tolerance), int(need)), np.asarray(days, dtype=float)
     outputs = filled, replaced, gap, reason
     _fill(cube, outputs, days, basis, smoother, rules, climatology, float(max_gap))
     filled = np.moveaxis(filled, 0, -1).reshape(*lead, n)
@@ -75,28 +74,22 @@ def fill(
 @reordered
 def _fill(cube, outputs, days, basis, smoother, rules, climatology, max_gap):  # noqa: PLR0917
     filled, replaced, gap, reason = outputs
-    block, work = robust.make_block(BLOCK, basis.ramp.size), make_work(basis)
+    # Made once: the fit is compiled without the means to allocate.
+    block, work = robust.make_block(BLOCK, basis.ramp.size), make_scratch(basis)
     for begin in range(0, replaced.size, BLOCK):
         count = min(BLOCK, replaced.size - begin)
         _load(cube, begin, count, basis.real, block.value, block.weight)
-        fill_block(block, count, days, basis, smoother, rules, work, climatology)
+        if climatology:
+            robust.fit_block(block, count, basis, rules, work)
+        else:
+            block.curve[:] = 0.0
         for i in range(count):
             value, weight, curve = block.value[i], block.weight[i], block.curve[i]
+            if smoother.on:
+                _smooth_rest(value, weight, curve, basis.real, smoother, rules, work, days.size)
             found = _finish(value, weight, curve, days, basis.real, rules, max_gap, work.index)
             replaced[begin + i], gap[begin + i], reason[begin + i] = found
         _store(block.curve, begin, count, basis.real, filled)
-
-
-@reordered
-def fill_block(block, count, days, basis, smoother, rules, work, climatology):  # noqa: PLR0917
-    """Fit the curves of a block."""
-    if climatology:
-        robust.fit_block(block, count, basis, rules, work)
-    else:
-        block.curve[:] = 0.0
-    if smoother.on:
-        for i in range(count):
-            _smooth_rest(block.value[i], block.weight[i], block.curve[i], basis.real, smoother, rules, work, days.size)
 
 
 @bare
@@ -110,6 +103,7 @@ def _load(cube, begin, count, real, value, weight):  # noqa: PLR0917
             source = cube[row, column : column + part, t]
             values, weights = value[done : done + part, real[t]], weight[done : done + part, real[t]]
             for i in range(part):
+                # False for NaN and infinite values, without a branch.
                 known = source[i] - source[i] == 0.0
                 values[i] = source[i] if known else 0.0
                 weights[i] = 1.0 if known else 0.0
@@ -136,11 +130,13 @@ def _smooth_rest(value, weight, curve, real, smoother, rules, work, n):  # noqa:
     count, start = 0, curve.copy()
     for i in range(n):
         count += weight[real[i]] > 0.0
+    # A curve of NaN or infinity: the fit of the waves has failed.
     if count < rules.need or not abs(curve[0]) < np.inf:
         return
     while True:
         for i in range(n):
             known[i] = weight[real[i]]
+            # Anew each time: the smoother overwrites what it is given. In long gaps its pull leads back to the waves.
             rest[i] = value[real[i]] - start[real[i]]
         whittaker.smooth(rest, known, smoother, out, lower, further)
         for i in range(n):
@@ -157,6 +153,7 @@ def _finish(value, weight, curve, days, real, rules, max_gap, index):  # noqa: P
     n, kept = real.size, 0
     bottom, top = np.inf, -np.inf
     for i in range(n):
+        # A list without a branch: the entry is overwritten until it is one that stays.
         index[kept] = i
         kept += weight[real[i]] > 0.0
         own = curve[real[i]]
@@ -169,18 +166,21 @@ def _finish(value, weight, curve, days, real, rules, max_gap, index):  # noqa: P
         low, high = own if own < low else low, own if own > high else high
         longest, last = step if step > longest else longest, days[i]
     longest = max(longest, days[n - 1] - last)
-    room, reason = 0.5 * (high - low) + 1.0, 0
+    # Clouds hide whole seasons: where waves see nothing they may swing beyond anything that was seen.
+    room, reason = 0.5 * (high - low) + 1.0, reasons.OK
     if kept == 0:
-        reason = NO_VALUE
+        reason = reasons.NO_TEMPERATURE
     elif kept < rules.need:
-        reason = TOO_FEW
+        reason = reasons.TOO_FEW
+    # Written so that NaN and infinity run away, too.
     elif not (top <= high + room and bottom >= low - room):
-        reason = RUNS_AWAY
-    if reason > 0:
+        reason = reasons.ILL_CONDITIONED
+    if reason != reasons.OK:
         for t in range(curve.size):
+            # Never 0 degC, which would enter the degree days.
             curve[t] = np.nan
     elif longest > max_gap:
-        reason = LONG_GAP
+        reason = reasons.LONG_GAP
         _open_gaps(weight, curve, days, real, max_gap)
     return n - kept, longest, reason
 

@@ -18,7 +18,7 @@ NEXT, COMMON = 4, 8
 """Columns of a node's rows where those of the next node, and the common ones, begin."""
 
 
-class Work(NamedTuple):
+class Scratch(NamedTuple):
     """Scratch of one series.
 
     ``moment`` and ``right`` (segment, ...): sums over the values that take part. ``panel`` (3 nodes, ...): rows of the
@@ -40,12 +40,12 @@ class Work(NamedTuple):
 
 
 @reordered
-def make_work(basis):
+def make_scratch(basis):
     """Scratch that fits ``basis``."""
     segments, width = basis.full.shape
     columns, unknowns = basis.columns, len(basis.penalty)
     width_of_base = (columns + 4) // 4 * 4
-    return Work(
+    return Scratch(
         np.zeros((segments, width)),
         np.zeros((segments, columns + 3)),
         np.zeros(width),
@@ -70,6 +70,7 @@ def assemble(basis, work, count):
     for k in range(2 * columns - 1):
         total = 0.0
         for s in range(moment.shape[0]):
+            # The common columns see all segments alike.
             total += moment[s, k]
         sums[k] = total
     first, second, half, other = basis.first, basis.second, basis.half, basis.other
@@ -95,17 +96,21 @@ def _assemble_node(node, nodes, columns, moment, right, sums, panel):  # noqa: P
     """
     linear = 2 * columns - 1  # where the moments with one ramp begin, and those with two
     square = linear + columns + 2
+    # At the ends one of the two segments is missing: any will do, its share is 0.
     after, before = min(node, nodes - 2), max(node - 1, 0)
     has_after, has_before = 1.0 * (node < nodes - 1), 1.0 * (node > 0)
     for k in range(columns + 2):
+        # Node times common: 1 - ramp in the segment after the node, ramp in the one before.
         falling = moment[after, k] - moment[after, linear + k]
         sums[k] = has_after * falling + has_before * moment[before, linear + k]
     _rows_of_products(sums, panel, 3 * node, COMMON, columns)
     for k in range(5):
+        # Node times itself: the squares of these.
         falling = moment[after, k] - 2.0 * moment[after, linear + k] + moment[after, square + k]
         sums[k] = has_after * falling + has_before * moment[before, square + k]
     _rows_of_products(sums, panel, 3 * node, 0, 3)
     for k in range(5):
+        # Node times next node: ramp (1 - ramp) in the segment that both touch.
         sums[k] = has_after * (moment[after, linear + k] - moment[after, square + k])
     _rows_of_products(sums, panel, 3 * node, NEXT, 3)
     for p in range(3):
@@ -135,6 +140,7 @@ def solve(panel, base, inverse, answer):
         if not _eliminate(panel, i, i + 3, inverse, i):
             return False
         first, second, third = inverse[i], inverse[i + 1], inverse[i + 2]
+        # A node is joined to the next one and to the common columns only: all that its removal changes.
         for r in range(0 if i == drifts - 3 else 3):
             q = NEXT + r
             a, b, c = panel[i, q] * first, panel[i + 1, q] * second, panel[i + 2, q] * third
@@ -171,11 +177,13 @@ def _eliminate(matrix, start, end, inverse, at):
     """Eliminate rows ``start`` to ``end`` from each other; the diagonal begins in column 0 of row ``start``."""
     for i in range(start, end):
         p = i - start
+        # Also where it is NaN.
         if not matrix[i, p] > 0.0:
             return False
         inverse[at + p] = 1.0 / matrix[i, p]
         for j in range(i + 1, end):
             a = matrix[i, j - start] * inverse[at + p]
+            # From a multiple of four on: what that changes below the diagonal counts for nothing.
             for q in range((j - start) // 4 * 4, matrix.shape[1], 4):
                 t0, t1 = matrix[j, q] - a * matrix[i, q], matrix[j, q + 1] - a * matrix[i, q + 1]
                 t2, t3 = matrix[j, q + 2] - a * matrix[i, q + 2], matrix[j, q + 3] - a * matrix[i, q + 3]
@@ -190,6 +198,7 @@ def _substitute(panel, base, inverse, answer, columns, drifts):  # noqa: PLR0917
         for q in range(p + 1, columns):
             own -= base[p, q] * answer[drifts + q]
         answer[drifts + p] = own * inverse[drifts + p]
+    # From the last node back: three unknowns that know the next three and the common ones.
     for i in range(drifts - 3, -1, -3):
         a, b, c = panel[i, COMMON + columns], panel[i + 1, COMMON + columns], panel[i + 2, COMMON + columns]
         for q in range(columns):

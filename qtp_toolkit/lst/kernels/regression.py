@@ -39,35 +39,26 @@ def cross_validated(
         return np.full(p, np.nan), np.full(p, np.nan), np.array([np.nan] * 8 + [float(n)]), by_group
     beta = np.linalg.lstsq(design, y, rcond=None)[0]
     residual = design @ beta - y
+    # A pseudo-inverse, as lstsq takes it: overpasses that say the same are no error.
     std = np.sqrt(np.diag(np.linalg.pinv(design.T @ design)) * (residual @ residual) / (n - p))
     left_out = np.full(n, np.nan)
     for label in np.unique(group):
         out = group == label
+        # Too few rows elsewhere: not predicted, not scored.
         if (~out).sum() > p:
             left_out[out] = design[out] @ np.linalg.lstsq(design[~out], y[~out], rcond=None)[0] - y[out]
             by_group[:, label] = left_out[out].mean(), np.sqrt(np.mean(left_out[out] ** 2))
     tested = np.isfinite(left_out)
-    fit, cross = _errors(residual, y), _errors(left_out[tested], y[tested])
-    scores = [
-        fit["rmse"],
-        cross["rmse"],
-        fit["mae"],
-        cross["mae"],
-        cross["bias"],
-        np.mean(x.mean(axis=1) - y),
-        fit["r2"],
-        cross["r2"],
-        float(n),
-    ]
+    rmse, mae, _, r2 = _score(residual, y)
+    rmse_cross, mae_cross, bias_cross, r2_cross = _score(left_out[tested], y[tested])
+    equal_weights = np.mean(x.mean(axis=1) - y)
+    scores = [rmse, rmse_cross, mae, mae_cross, bias_cross, equal_weights, r2, r2_cross, float(n)]
     return beta, std, np.array(scores), by_group
 
 
-def _errors(error: np.ndarray, target: np.ndarray) -> dict[str, float]:
+def _score(error: np.ndarray, target: np.ndarray) -> tuple[float, float, float, float]:
+    """RMSE, mean absolute error, bias and R2."""
     if not error.size or np.ptp(target) == 0:
-        return dict.fromkeys(("rmse", "mae", "bias", "r2"), np.nan)
-    return {
-        "rmse": np.sqrt(np.mean(error**2)),
-        "mae": np.abs(error).mean(),
-        "bias": error.mean(),
-        "r2": 1.0 - np.mean(error**2) / np.var(target),
-    }
+        return np.nan, np.nan, np.nan, np.nan
+    square = np.mean(error**2)
+    return np.sqrt(square), np.abs(error).mean(), error.mean(), 1.0 - square / np.var(target)

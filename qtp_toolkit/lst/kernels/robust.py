@@ -14,7 +14,7 @@ from qtp_toolkit.kernels._jit import bare, reordered
 from qtp_toolkit.lst.kernels import normal
 
 
-class Rules(NamedTuple):
+class Rejection(NamedTuple):
     """Rejection: ``side`` 1 drops low values, -1 high ones, 0 none; ``need`` values always stay."""
 
     side: float
@@ -50,15 +50,17 @@ def fit_block(block, size, basis, rules, work):
 
 @bare
 def _fit(value, weight, curve, basis, rules, work):  # noqa: PLR0917
-    fits = 0
-    count = _count(weight)
+    fits, count = 0, 0
+    for t in range(weight.size):
+        count += weight[t] > 0.0
     if count < rules.need:
         curve[:] = np.nan
         return fits
-    _moments(weight, basis, work)
-    _right_side(value, basis, work.right)
+    _sum_moments(weight, basis, work)
+    _sum_right_side(value, basis, work.right)
     while True:
         fits += 1
+        # Only what was dropped is taken out of the sums, not all that stays added up again.
         normal.assemble(basis, work, count)
         if not normal.solve(work.panel, work.base, work.inverse, work.answer):
             curve[:] = np.inf
@@ -72,15 +74,7 @@ def _fit(value, weight, curve, basis, rules, work):  # noqa: PLR0917
 
 
 @bare
-def _count(weight):
-    total = 0.0
-    for t in range(weight.size):
-        total += weight[t]
-    return int(total)
-
-
-@bare
-def _moments(weight, basis, work):
+def _sum_moments(weight, basis, work):
     """Moments of all dates, less those that are missing."""
     moment, index, missing = work.moment, work.index, 0
     for s in range(moment.shape[0]):
@@ -88,6 +82,7 @@ def _moments(weight, basis, work):
             moment[s, k] = basis.full[s, k]
     for i in range(basis.real.size):
         t = basis.real[i]
+        # A list without a branch: the entry is overwritten until it is one that is missing.
         index[missing] = t
         missing += weight[t] == 0.0
     for i in range(missing):
@@ -98,7 +93,7 @@ def _moments(weight, basis, work):
 
 
 @bare
-def _right_side(value, basis, right):
+def _sum_right_side(value, basis, right):
     """Sum over the dates of each segment value * wave and value * ramp * (1, cos, sin)."""
     columns = basis.columns
     for s in range(len(right)):
@@ -109,6 +104,7 @@ def _right_side(value, basis, right):
             first, second = basis.waves[2 * h + 1, begin:end], basis.waves[2 * h + 2, begin:end]
             cosine, sine = 0.0, 0.0
             for t in range(own.size):
+                # Missing values are 0 and need no weight.
                 cosine += own[t] * first[t]
                 sine += own[t] * second[t]
             right[s, 2 * h + 1], right[s, 2 * h + 2] = cosine, sine
@@ -148,6 +144,7 @@ def _evaluate(basis, answer, curve):
         begin, end = basis.bounds[s], basis.bounds[s + 1]
         out, ramp = curve[begin:end], basis.ramp[begin:end]
         first, second = basis.waves[1, begin:end], basis.waves[2, begin:end]
+        # Within a segment the drifts are straight lines of the ramp: no branch, no look-up of a node.
         mean, cosine, sine = common[0], common[1], common[2]
         mean_slope, cosine_slope, sine_slope = 0.0, 0.0, 0.0
         if nodes > 0:
@@ -157,6 +154,7 @@ def _evaluate(basis, answer, curve):
         for t in range(out.size):
             drift = mean_slope + cosine_slope * first[t] + sine_slope * second[t]
             out[t] = mean + cosine * first[t] + sine * second[t] + ramp[t] * drift
+        # Higher harmonics are the same in all years.
         for h in range(1, columns // 2):
             cosine, sine = common[2 * h + 1], common[2 * h + 2]
             first, second = basis.waves[2 * h + 1, begin:end], basis.waves[2 * h + 2, begin:end]
@@ -176,10 +174,12 @@ def reject(value, weight, curve, rules, count, work):  # noqa: PLR0917
         return 0
     beyond = 0
     for t in range(misfit.size):
+        # Positive on the side that is dropped, 0 where there is no value.
         misfit[t] = rules.side * weight[t] * (curve[t] - value[t])
         beyond += misfit[t] > rules.tolerance
     if beyond == 0:
         return 0
+    # Not all beyond the tolerance at once: the worst bend the curve, and some that look bad beside it are good.
     half = 0.5 * _largest(misfit)
     found = 0
     for t in range(misfit.size):
@@ -199,6 +199,7 @@ def _largest(misfit):
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     for t in range(0, misfit.size, 4):
         part = misfit[t : t + 4]
+        # A single running maximum would wait for itself at every step.
         a, b = part[0] if part[0] > a else a, part[1] if part[1] > b else b
         c, d = part[2] if part[2] > c else c, part[3] if part[3] > d else d
     return max(a, b, c, d)
@@ -209,6 +210,7 @@ def _worst_first(misfit, index, found, budget):
     """Bring the ``budget`` worst of the ``found`` dates to the front; the earlier date first where equal."""
     for i in range(budget):
         best = i
+        # As far as the budget reaches, which is a few values; a full sort is not needed.
         for j in range(i + 1, found):
             gain = misfit[index[j]] - misfit[index[best]]
             if gain > 0.0 or (gain == 0.0 and index[j] < index[best]):

@@ -81,7 +81,9 @@ def smooth(value, weight, smoother, out, lower, further):  # noqa: PLR0917
         if i > 1:
             pivot -= further[i - 2] * further[i - 2] * two_above
             right -= further[i - 2] * out[i - 2]
+        # L D L^T: multipliers of the next two rows, and the right side on its way down.
         lower[i], further[i], out[i] = link / pivot, smoother.second[i] / pivot, right
+        # The values are no longer needed; D takes their place.
         value[i] = pivot
         two_above, above = above, pivot
     for i in range(n - 1, -1, -1):

@@ -7,14 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qtp_toolkit.kernels import lstsq
+from qtp_toolkit.kernels import lstsq, reasons
+from qtp_toolkit.pecm.kernels.slabs import slabs
 
-SLAB = 2**19
-"""Observations of one array that a pass holds in memory (4 MB)."""
-OK, NEVER_THAWS, ILL_CONDITIONED, TOO_FEW, NO_LST, NOT_CONNECTED, MASKED = 0, 1, 3, 4, 5, 6, 7
-LAYERS = (
-    "linear_rate", "linear_rate_std", "seasonal_coefficient", "coefficient_std", "intercept", "rms", "peak", "reason",
-)  # fmt: skip
+LAYERS = ("rate", "rate_std", "coefficient", "coefficient_std", "intercept", "rms", "peak", "reason")
 """Order of the first axis of :func:`two_indices`."""
 SINUSOID_LAYERS = ("linear_rate", "linear_rate_std", "seasonal_amplitude", "seasonal_amplitude_std", "rms", "reason")
 """Order of the first axis of :func:`sinusoid`."""
@@ -44,15 +40,11 @@ def by_slabs(*arrays: np.ndarray, kernel: Callable[..., np.ndarray], layers: int
     """Run a kernel, (n, pixels) ... -> (layers, pixels), over slabs of arrays (..., n): result (..., layers)."""
     shape = np.broadcast_shapes(*(a.shape[:-1] for a in arrays))
     full = [np.broadcast_to(a, (*(shape or (1,)), a.shape[-1])) for a in arrays]
-    rows = len(full[0])
     out = np.empty((*full[0].shape[:-1], layers))
-    longest = max(a.shape[-1] for a in arrays)
-    step = max(1, SLAB // max(1, longest * int(np.prod(shape[1:]))))
-    for begin in range(0, rows, step):
-        part = slice(begin, begin + step)
-        slabs = [np.moveaxis(a[part], -1, 0) for a in full]
-        slabs = [np.array(a, dtype=np.float64, order="C").reshape(len(a), -1) for a in slabs]
-        found = kernel(*slabs, **options)
+    for part in slabs(out.shape[:-1], max(a.shape[-1] for a in arrays)):
+        # Time first, pixels last: neighbors in memory are worked on together.
+        moved = [np.moveaxis(a[part], -1, 0) for a in full]
+        found = kernel(*(np.array(a, dtype=np.float64, order="C").reshape(len(a), -1) for a in moved), **options)
         out[part] = np.moveaxis(found.reshape(layers, *out[part].shape[:-1]), 0, -1)
     return out.reshape(*shape, layers)
 
@@ -96,13 +88,14 @@ def two_indices(
     ndarray (8, P)
         In the order of ``LAYERS``; all but the reason NaN where the reason is not 0.
     """
-    from qtp_toolkit.kernels import block_sums  # noqa: PLC0415  (compiles)
+    from qtp_toolkit.pecm.kernels.presence import inspect_pixels  # noqa: PLC0415  (compiles)
 
     seen, indexed, thaws, peak = (np.zeros(y.shape[1], dtype=kind) for kind in (bool, bool, bool, float))
-    block_sums.survey(y, linear, composite, years.astype(np.intp), seen, indexed, thaws, peak)
+    inspect_pixels(y, linear, composite, years.astype(np.intp), seen, indexed, thaws, peak)
     columns, at_reference = [linear, composite], np.zeros(y.shape[1])
     if reference is not None:
         at_reference = y[reference].copy()
+        # Both sides relative to one date: c drops out, but a date without value takes the pixel with it.
         y, columns = y - y[reference], [c - c[reference] for c in columns]
     if pairs is not None:
         columns = [c[pairs[1]] - c[pairs[0]] for c in columns]
@@ -112,13 +105,15 @@ def two_indices(
     rate, coefficient = answer.coefficients[:2]
     constant = answer.coefficients[2] if intercept else at_reference
     if reference is not None:
+        # Back to displacement as given, so that the model can be drawn over it.
         constant = at_reference - rate * linear[reference] - coefficient * composite[reference]
-    reason = np.where(answer.condition <= max_condition, OK, ILL_CONDITIONED)
-    reason = np.where(thaws, reason, NEVER_THAWS)
-    reason = np.where(answer.count < min_count, TOO_FEW, reason)
-    reason = np.where(np.isfinite(at_reference), reason, NOT_CONNECTED)
-    reason = np.where(indexed, reason, NO_LST)
-    reason = np.where(seen, reason, MASKED)
+    # From the weakest reason to the strongest, each over those before it.
+    reason = np.where(answer.condition <= max_condition, reasons.OK, reasons.ILL_CONDITIONED)
+    reason = np.where(thaws, reason, reasons.NEVER_THAWS)
+    reason = np.where(answer.count < min_count, reasons.TOO_FEW, reason)
+    reason = np.where(np.isfinite(at_reference), reason, reasons.NOT_CONNECTED)
+    reason = np.where(indexed, reason, reasons.NO_TEMPERATURE)
+    reason = np.where(seen, reason, reasons.MASKED)
     rate_std, coefficient_std = spread.of(answer)[:2]
     return _where_valid((rate, rate_std, coefficient, coefficient_std, constant, answer.rms, peak), reason)
 
@@ -131,17 +126,19 @@ def sinusoid(
     answer = lstsq.solve(y, [t, np.sin(2 * np.pi * t), np.cos(2 * np.pi * t), np.ones_like(t)], weights=weights)
     _, a, b, _ = answer.coefficients
     size, c = np.hypot(a, b), answer.covariance
+    # Amplitude and phase are not linear in a and b: error propagation to first order.
     variance = (a**2 * c[1, 1] + b**2 * c[2, 2] + 2 * a * b * c[1, 2]) / np.where(size > 0, size, np.nan) ** 2
-    reason = np.where(answer.condition <= max_condition, OK, ILL_CONDITIONED)
-    reason = np.where(answer.count < min_count, TOO_FEW, reason)
-    reason = np.where(np.isfinite(y).any(axis=0), reason, MASKED)
+    reason = np.where(answer.condition <= max_condition, reasons.OK, reasons.ILL_CONDITIONED)
+    reason = np.where(answer.count < min_count, reasons.TOO_FEW, reason)
+    reason = np.where(np.isfinite(y).any(axis=0), reason, reasons.MASKED)
     return _where_valid((answer.coefficients[0], _root(c[0, 0]), 2 * size, 2 * _root(variance), answer.rms), reason)
 
 
 def _root(variance: np.ndarray) -> np.ndarray:
+    # Rounding may leave the variance of an exact fit just below zero.
     return np.sqrt(np.maximum(variance, 0.0))
 
 
 def _where_valid(layers: tuple[np.ndarray, ...], reason: np.ndarray) -> np.ndarray:
-    valid = [np.where(reason == OK, layer, np.nan) for layer in layers]
+    valid = [np.where(reason == reasons.OK, layer, np.nan) for layer in layers]
     return np.stack([*valid, reason.astype(np.float64)])

@@ -10,9 +10,8 @@ import math
 import numpy as np
 
 from qtp_toolkit.kernels._jit import fused
+from qtp_toolkit.pecm.kernels.slabs import slabs
 
-SLAB = 2**19
-"""Values of one array that a pass holds in memory (4 MB)."""
 CLIPS = ("frozen", "printed", "none")
 """Below zero, above zero (the letter of the text), or not at all."""
 
@@ -42,6 +41,7 @@ def linear(
 def _linear(thaw, freeze, day, cycle, before, year_days, out):  # noqa: PLR0917
     for p in range(len(thaw)):
         length = freeze[p] - thaw[p]
+        # NaN is refused here, too.
         if not 0.0 < length <= 365.0:
             out[p] = np.nan
             continue
@@ -49,7 +49,9 @@ def _linear(thaw, freeze, day, cycle, before, year_days, out):  # noqa: PLR0917
         for t in range(len(day)):
             # Days since the thaw onset of this year, and since the one of the year before.
             this, last = day[t] - thaw[p], day[t] + before[t] - thaw[p]
+            # By the letter of Eq. 3 the quotient ends below 1: the index jumps at the freeze onset (T2).
             done = 1.0 if this > length else max(this, 0.0) / unit
+            # The ground may freeze after 31 December: until then the year before is not complete.
             open_ = 1.0 - last / unit if last < length and cycle[t] > 0.0 else 0.0
             out[p, t] = max(cycle[t] + done - open_, 0.0)
 
@@ -68,7 +70,8 @@ def composite(
     Parameters
     ----------
     at, af : ndarray (..., T)
-        Degree days of thaw and of freeze.
+        Degree days of thaw and of freeze. Without ``closed`` every value is worked on by itself, so that the dates
+        may lie along any axis.
     ratio : ndarray (...)
         Conductivity ratio; NaN where not positive.
     closed : ndarray (..., C), optional
@@ -78,39 +81,34 @@ def composite(
     clip : str
         One of :data:`CLIPS`.
     """
-    lead = np.broadcast_shapes(*(np.shape(a)[:-1] for a in (at, af, closed, number) if a is not None), np.shape(ratio))
-    dates = np.broadcast_shapes(at.shape[-1:], af.shape[-1:])[0]
+    if closed is None:
+        return composite(at[..., None], af[..., None], ratio, np.empty(0), np.zeros(1), clip=clip)[..., 0]
+    arrays = at, af, number, closed, np.asarray(ratio)[..., None]
+    lead, dates = np.broadcast_shapes(*(a.shape[:-1] for a in arrays)), at.shape[-1]
     out = np.empty((*(lead or (1,)), dates), dtype=np.result_type(at, af))
-    number, closed = (np.zeros(dates) if number is None else number), (np.empty(0) if closed is None else closed)
-    full = [np.broadcast_to(a, (*out.shape[:-1], np.shape(a)[-1])) for a in (at, af, number, closed)]
-    ratio = np.broadcast_to(ratio, out.shape[:-1])
-    step = max(1, SLAB // max(1, dates * int(np.prod(out.shape[1:-1]))))
-    for begin in range(0, len(out), step):
-        part = slice(begin, begin + step)
-        pixels = out[part].size // max(1, dates)
-        rows = [np.array(a[part], dtype=np.float64, order="C").reshape(pixels, a.shape[-1]) for a in full]
-        out[part] = composite_rows(*rows, ratio[part].ravel(), clip=clip).reshape(out[part].shape)
+    full = [np.broadcast_to(a, (*out.shape[:-1], a.shape[-1])) for a in arrays]
+    for part in slabs(out.shape[:-1], dates):
+        pixels = math.prod(out[part].shape[:-1])
+        rows = (np.array(a[part], dtype=np.float64, order="C").reshape(pixels, a.shape[-1]) for a in full)
+        index = np.empty((pixels, dates))
+        _composite(*rows, CLIPS.index(clip), index)
+        out[part] = index.reshape(out[part].shape)
     return out.reshape(*lead, dates)
 
 
-def composite_rows(
-    at: np.ndarray, af: np.ndarray, number: np.ndarray, closed: np.ndarray, ratio: np.ndarray, *, clip: str
-) -> np.ndarray:
-    """Composite index (P, T) of float64 arrays (P, T), (P, T), (P, T), (P, C), (P,)."""
-    table = np.column_stack([ratio, closed]).astype(np.float64)
-    roots = np.sqrt(np.where(table > 0, table, np.nan))
-    out = np.empty((len(at), max(at.shape[1], af.shape[1])))
-    _composite(at, af, number, roots, CLIPS.index(clip), out)
-    return out
-
-
 @fused
-def _composite(at, af, number, roots, clip, out):  # noqa: PLR0917
-    cycles = roots.shape[1] - 1
+def _composite(at, af, number, closed, ratio, clip, out):  # noqa: PLR0917
+    """Fill ``out`` (P, T) from (P, T), (P, T), (P, T), (P, C), (P, 1)."""
+    cycles = closed.shape[1]
+    roots = np.empty(cycles + 1)
     for p in range(len(out)):
+        for n in range(cycles + 1):
+            own = closed[p, n - 1] if n > 0 else ratio[p, 0]
+            # Once a pixel, not once a date.
+            roots[n] = math.sqrt(own) if own > 0.0 else np.nan
         for t in range(out.shape[1]):
             n = number[p, t]
-            root = roots[p, int(n)] if 1.0 <= n <= cycles else roots[p, 0]
+            root = roots[int(n)] if 1.0 <= n <= cycles else roots[0]
             thawed, frozen = at[p, t], af[p, t]
             # Sums that rounding has put just below zero are zero; NaN stays NaN.
             thawed = 0.0 if thawed < 0.0 else thawed
@@ -154,20 +152,19 @@ def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
     if not on.any():
         out[:] = np.nan
         return out
+    # Only the coarse pixels under this block are copied, not the whole scene.
     cut = tuple(slice(int(np.floor(a[on].min())), int(np.ceil(a[on].max())) + 1) for a in (row, column))
     coarse = [np.array(a[cut], dtype=np.float64, order="C") for a in coarse]
     row, column = (np.where(on, a - part.start, np.nan) for a, part in zip((row, column), cut, strict=True))
-    step = max(1, SLAB // max(1, dates * int(np.prod(row.shape[1:]))))
-    for begin in range(0, len(row), step):
-        part = slice(begin, begin + step)
+    for part in slabs(row.shape, dates):
         where = np.array([row[part].ravel(), column[part].ravel()])
-        sums = np.empty((2, where.shape[1], dates))
-        cycle = np.empty(sums.shape[1:])
-        _bilinear(coarse[0], where, sums[0])
-        _bilinear(coarse[1], where, sums[1])
+        thawed, frozen, cycle, index = np.empty((4, where.shape[1], dates))
+        _bilinear(coarse[0], where, thawed)
+        _bilinear(coarse[1], where, frozen)
         _nearest(coarse[2], where, cycle)
-        own = closed[part].reshape(where.shape[1], closed.shape[-1])
-        out[part] = composite_rows(*sums, cycle, own, ratio[part].ravel(), clip=clip).reshape(out[part].shape)
+        ratios = (np.array(a[part], dtype=np.float64, order="C").reshape(where.shape[1], -1) for a in (closed, ratio))
+        _composite(thawed, frozen, cycle, *ratios, CLIPS.index(clip), index)
+        out[part] = index.reshape(out[part].shape)
     return out
 
 
@@ -189,6 +186,7 @@ def _bilinear(values, where, out):
                 a * values[i, j, t] + b * values[i, right, t] + c * values[below, j, t] + d * values[below, right, t]
             )
             out[p, t] = value
+            # The quick sum shows what is missing; few pixels need the slow one below.
             gaps |= not np.isfinite(value)
         if gaps:
             middle = (below if down >= 0.5 else i, right if across >= 0.5 else j)
@@ -198,6 +196,7 @@ def _bilinear(values, where, out):
                     if np.isfinite(values[r, s, t]):
                         total += share * values[r, s, t]
                         weight += share
+                # As in grid.match: neighbors do not stand in for the nearest pixel itself.
                 known = np.isfinite(values[middle[0], middle[1], t])
                 out[p, t] = total / weight if known and weight > 0.0 else np.nan
 
@@ -208,4 +207,5 @@ def _nearest(values, where, out):
         if np.isfinite(where[0, p]) and np.isfinite(where[1, p]):
             out[p] = values[int(where[0, p] + 0.5), int(where[1, p] + 0.5)]
         else:
+            # No cycle: the ratio that was given holds.
             out[p] = 0.0

@@ -29,7 +29,7 @@ class Axis(NamedTuple):
     """(d,) int: days to return."""
 
 
-class Sums(NamedTuple):
+class DegreeDays(NamedTuple):
     """What is written, for m series."""
 
     addt: np.ndarray
@@ -92,19 +92,12 @@ def degree_days(
     lead = values.shape[:-1]
     size, k, d = int(np.prod(lead)), len(new_year) - 1, len(wanted)
     thaw, freeze = (np.broadcast_to(onset, lead).reshape(size).astype(float) for onset in (thaw, freeze))
-    kinds = {
-        "addt": (d, float),
-        "addf": (d, float),
-        "year": (d, np.int16),
-        "addt_end": (k, float),
-        "addf_end": (k, float),
-    }
-    out = Sums(**{name: np.empty((rows, size), kind) for name, (rows, kind) in kinds.items()})
+    kinds = (d, float), (d, float), (d, np.int16), (k, float), (k, float)
+    out = [np.empty((rows, size), kind) for rows, kind in kinds]
     axis = Axis(new_year.astype(np.int64), wanted.astype(np.int64))
     for part, block in column_blocks(values):
-        found = {name: np.full((block.shape[1], rows), np.nan) for name, (rows, _) in kinds.items()}
-        found["year"] = np.zeros((block.shape[1], d), dtype=np.int16)
-        found = Sums(**found)
+        m = block.shape[1]
+        found = DegreeDays(*(np.full((m, rows), np.nan if kind is float else 0, kind) for rows, kind in kinds))
         _scan(block, thaw[part].copy(), freeze[part].copy(), axis, found)
         for to, what in zip(out, found, strict=True):
             to[:, part] = what.T
@@ -132,7 +125,9 @@ def yearly_sums(values: np.ndarray, starts: np.ndarray, stops: np.ndarray, max_m
     for part, block in column_blocks(values):
         for i, (start, stop) in enumerate(zip(starts, stops, strict=True)):
             window = block[start:stop]
+            # ``abs``, not a minus: a year without frost gives 0, not -0.
             up, down = np.maximum(window, 0.0).sum(axis=0), np.abs(np.minimum(window, 0.0).sum(axis=0))
+            # NaN spreads through the quick sums; only series with gaps are looked at again.
             gaps = np.flatnonzero(np.isnan(up))
             if gaps.size:
                 holes = window[:, gaps]
@@ -153,23 +148,25 @@ def _scan(block, thaw, freeze, axis, out):
         Daily values, NaN where missing.
     thaw, freeze : ndarray (m,)
     axis : Axis
-    out : Sums
+    out : DegreeDays
     """
     n, m = block.shape
     sums = np.zeros((3, n + 1, WIDTH))
     for begin in range(0, m, WIDTH):
         width = min(WIDTH, m - begin)
-        _running_sums(block, begin, width, sums)
+        _add_up(block, begin, width, sums)
         for i in range(width):
             at = begin + i
+            # False for NaN: such a series keeps NaN, and year 0.
             if thaw[at] < freeze[at] < thaw[at] + 365.0:
+                # First day at or after the onset; day of year 1 has index 0.
                 season = int(np.ceil(thaw[at])) - 1, int(np.ceil(freeze[at])) - 1
-                _ends(sums[:, :, i], season, axis, out, at)
-                _days(sums[:, :, i], season, axis, out, at)
+                _write_ends(sums[:, :, i], season, axis, out, at)
+                _write_days(sums[:, :, i], season, axis, out, at)
 
 
 @exact
-def _running_sums(block, begin, width, sums):
+def _add_up(block, begin, width, sums):
     """Degrees above and below zero and missing days, up to each day."""
     for t in range(block.shape[0]):
         # Views of one row each: indices that start at 0 let the compiler work on several series at once.
@@ -184,8 +181,9 @@ def _running_sums(block, begin, width, sums):
 
 
 @exact
-def _since_onset(sums, start, turn, day):
+def _sum_since_onset(sums, start, turn, day):
     """ADDT and ADDF on ``day`` of the cycle that starts at ``start`` and turns to freezing after ``turn``."""
+    # A day that is missing anywhere since the onset makes the sum unknown, not smaller (M25).
     if start < 0 or start > day or day >= sums.shape[1] - 1 or sums[2, day + 1] != sums[2, start]:
         return np.nan, np.nan
     last = min(day, turn)
@@ -193,24 +191,26 @@ def _since_onset(sums, start, turn, day):
 
 
 @exact
-def _ends(sums, season, axis, out, at):
+def _write_ends(sums, season, axis, out, at):
     first, turn = season
     for c in range(axis.new_year.size - 1):
         start, last = first + axis.new_year[c], turn + axis.new_year[c]
-        out.addt_end[at, c] = _since_onset(sums, start, last, last)[0]
-        out.addf_end[at, c] = _since_onset(sums, start, last, first + axis.new_year[c + 1] - 1)[1]
+        out.addt_end[at, c] = _sum_since_onset(sums, start, last, last)[0]
+        # Freezing ends on the day before the next thaw onset.
+        out.addf_end[at, c] = _sum_since_onset(sums, start, last, first + axis.new_year[c + 1] - 1)[1]
 
 
 @exact
-def _days(sums, season, axis, out, at):
+def _write_days(sums, season, axis, out, at):
     first, turn = season
     new_year, c = axis.new_year, 0
     for k in range(axis.wanted.size):
         day = axis.wanted[k]
+        # Dates need not be in order.
         if day < first + new_year[c]:
             c = 0
         while c < new_year.size - 2 and day >= first + new_year[c + 1]:
             c += 1
         if first + new_year[c] <= day < first + new_year[c + 1]:
             out.year[at, k] = c + 1
-            out.addt[at, k], out.addf[at, k] = _since_onset(sums, first + new_year[c], turn + new_year[c], day)
+            out.addt[at, k], out.addf[at, k] = _sum_since_onset(sums, first + new_year[c], turn + new_year[c], day)

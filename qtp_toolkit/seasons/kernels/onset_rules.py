@@ -6,23 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qtp_toolkit.kernels import reasons
 from qtp_toolkit.kernels._jit import fused
 
 REACH = 274
 """Days that are searched on either side of the warmest day: three quarters of a year."""
-
-
-class Rule(NamedTuple):
-    """What counts as a season."""
-
-    threshold: float
-    """Freezing point."""
-    period: float
-    """Length of the year in days."""
-    run: int
-    """A season shorter than this many days is none."""
-    min_days: int
-    """Valid days that a year must have."""
 
 
 class Onsets(NamedTuple):
@@ -33,7 +21,7 @@ class Onsets(NamedTuple):
     crossings: np.ndarray
     """Number of upward crossings, uint8."""
     reason: np.ndarray
-    """0 ok, 1 never thaws, 2 never freezes, 4 too few days, 5 no value; uint8."""
+    """OK, NEVER_THAWS, NEVER_FREEZES, TOO_FEW or NO_TEMPERATURE of ``kernels.reasons``; uint8."""
 
 
 @fused
@@ -50,7 +38,7 @@ def harmonic_crossings(coefficients, table, first, rule, out):
         First day of the year that is searched.
     rule : Rule
     out : Onsets
-        (m,) each: days of the two crossings, number of upward crossings in a period, and reason 0, 1 or 2.
+        (m,) each: days of the two crossings, number of upward crossings in a period, and reason.
     """
     p, m = coefficients.shape
     n = (table.shape[0] - 1) // 3
@@ -60,34 +48,39 @@ def harmonic_crossings(coefficients, table, first, rule, out):
             continue
         for k in range(p):
             c[k] = coefficients[k, i]
+        # Crossings of the threshold become crossings of zero.
         c[0] -= rule.threshold
-        rises, falls, up, down = _scan(c, table, n, first, rule.period)
+        rises, falls, up, down = _count_crossings(c, table, n, first, rule.period)
         out.crossings[i] = min(rises, 255)
         if rises == 0 or falls == 0:
-            out.reason[i] = 2 if c[0] >= 0.0 else 1
+            # A curve that never crosses zero has the sign of its mean.
+            out.reason[i] = reasons.NEVER_FREEZES if c[0] >= 0.0 else reasons.NEVER_THAWS
             continue
+        # Warm spells before or after: the season is the one around the warmest day.
         if rises > 1 or falls > 1:
-            up, down = _around_peak(c, table, n, first)
+            up, down = _cross_around_peak(c, table, n, first)
         else:
+            # The curve is periodic: the first freeze of the window ends the season that began before it.
             if down < up:
                 down += rule.period
+            # A season whose middle lies beyond the window is that of the year before, one period on.
             if up + down >= 2.0 * (first + rule.period):
                 up -= rule.period
                 down -= rule.period
-        out.reason[i] = _too_short(down - up, rule.period, rule.run)
-        if out.reason[i] == 0:
+        out.reason[i] = _check_length(down - up, rule.period, rule.run)
+        if out.reason[i] == reasons.OK:
             out.thaw[i], out.freeze[i] = up, down
 
 
 @fused
-def _too_short(season, period, run):
+def _check_length(season, period, run):
     if season < run:
-        return 1
-    return 2 if period - season < run else 0
+        return reasons.NEVER_THAWS
+    return reasons.NEVER_FREEZES if period - season < run else reasons.OK
 
 
 @fused
-def _curve(c, table, row):
+def _evaluate(c, table, row):
     total = c[0]
     for k in range(1, c.size):
         total += c[k] * table[row, k]
@@ -95,7 +88,7 @@ def _curve(c, table, row):
 
 
 @fused
-def _scan(c, table, n, first, period):
+def _count_crossings(c, table, n, first, period):
     """Count the crossings of one period and keep the last of either kind.
 
     From a value, its slope and the largest possible curvature follows for how many days the curve cannot reach zero;
@@ -103,19 +96,22 @@ def _scan(c, table, n, first, period):
     """
     frequency, bend = 2.0 * np.pi / period, 0.0
     for k in range(1, (c.size + 1) // 2):
+        # No curve of these waves bends more than with all of them bent at once.
         bend += (k * frequency) ** 2 * np.sqrt(c[2 * k - 1] ** 2 + c[2 * k] ** 2)
     inverse = 1.0 / bend if bend > 0.0 else 0.0
     rises, falls, up, down = 0, 0, np.nan, np.nan
     j = 0
-    here, slope = _value_and_slope(c, table, n, frequency)
+    here, slope = _evaluate_with_slope(c, table, n, frequency)
     while j < n:
         skip = n - j
         if bend > 0.0:
             away = slope if here >= 0.0 else -slope
+            # Root of |here| + away x - bend x^2 / 2: the curve cannot come down to zero earlier.
             skip = min(skip, max(1, int(inverse * (away + np.sqrt(away * away + 2.0 * bend * abs(here))))))
-        there, slope = _value_and_slope(c, table, n + j + skip, frequency)
+        there, slope = _evaluate_with_slope(c, table, n + j + skip, frequency)
         if (here >= 0.0) != (there >= 0.0):
             where = first + j + skip * here / (here - there)
+            # The period is no whole number of days: what crosses beyond it has been seen at its beginning.
             if where < first + period and there >= 0.0:
                 rises, up = rises + 1, where
             elif where < first + period:
@@ -125,7 +121,7 @@ def _scan(c, table, n, first, period):
 
 
 @fused
-def _value_and_slope(c, table, row, frequency):
+def _evaluate_with_slope(c, table, row, frequency):
     value, slope = c[0], 0.0
     for k in range(1, (c.size + 1) // 2):
         cosine, sine = table[row, 2 * k - 1], table[row, 2 * k]
@@ -135,24 +131,25 @@ def _value_and_slope(c, table, row, frequency):
 
 
 @fused
-def _around_peak(c, table, n, first):
+def _cross_around_peak(c, table, n, first):
     """Last upward crossing before the largest value of the year, first downward crossing after it."""
     peak, most = n, -np.inf
     for j in range(n, 2 * n):
-        value = _curve(c, table, j)
+        value = _evaluate(c, table, j)
         if value > most:
             peak, most = j, value
     up, down = np.nan, np.nan
     here = most
+    # Not further than a period, where the same peak comes again.
     for j in range(peak - 1, peak - n, -1):
-        there = _curve(c, table, j)
+        there = _evaluate(c, table, j)
         if there < 0.0:
             up = first - n + j + there / (there - here)
             break
         here = there
     here = most
     for j in range(peak + 1, peak + n):
-        there = _curve(c, table, j)
+        there = _evaluate(c, table, j)
         if there < 0.0:
             down = first - n + j - 1 + here / (here - there)
             break
@@ -161,7 +158,7 @@ def _around_peak(c, table, n, first):
 
 
 @fused
-def rule_onsets(block, windows, cumulative, rule, out):
+def search_years(block, windows, cumulative, rule, out):
     """Onsets by consecutive days or by the running sum.
 
     Parameters
@@ -185,25 +182,28 @@ def rule_onsets(block, windows, cumulative, rule, out):
             start, stop = starts[i, k], stops[i, k]
             length = stop - start
             valid = length - np.isnan(block[i, start:stop]).sum()
+            # Gaps, or a window that the series covers in part only.
             if valid < rule.min_days or length < rule.min_days:
-                out.reason[i, k] = 4 if valid else 5
+                out.reason[i, k] = reasons.TOO_FEW if valid else reasons.NO_TEMPERATURE
                 continue
             for j in range(length + 2 * REACH):
                 t = start - REACH + j
+                # Past the ends of the series the year itself is repeated.
                 if t < 0:
                     t += length
                 elif t >= n:
                     t -= length
                 value = block[i, min(max(t, 0), n - 1)] - rule.threshold
+                # A missing day is on neither side: nothing to a sum, an end to a run.
                 series[j] = 0.0 if np.isnan(value) else value
-            up, down, rises, why = _one_year(series, length, cumulative, rule.run)
+            up, down, rises, why = _search_year(series, length, cumulative, rule.run)
             out.crossings[i, k], out.reason[i, k] = min(rises, 255), why
-            if why == 0:
+            if why == reasons.OK:
                 out.thaw[i, k], out.freeze[i, k] = start - REACH + up, start - REACH + down
 
 
 @fused
-def southern(block, annual):
+def is_southern(block, annual):
     """Whether series are warmest nearer to 1 January than to 1 July: sign of their covariance with ``annual`` (n,)."""
     m, n = block.shape
     out = np.zeros(m, dtype=np.bool_)
@@ -218,26 +218,27 @@ def southern(block, annual):
 
 
 @fused
-def _one_year(series, length, cumulative, run):
+def _search_year(series, length, cumulative, run):
     peak = REACH + np.argmax(series[REACH : REACH + length])
+    # The season lies between the coldest days on either side of the warmest one, not between the ends of the year.
     coldest = peak - REACH + np.argmin(series[peak - REACH : peak + 1])
     next_coldest = peak + np.argmin(series[peak : peak + REACH])
-    rises = _rises(series, length, 1 if cumulative else run)
+    rises = _count_rises(series, length, 1 if cumulative else run)
     if series[peak] <= 0.0:
-        return 0, 0, rises, 1
+        return 0, 0, rises, reasons.NEVER_THAWS
     if series[coldest] >= 0.0 or series[next_coldest] >= 0.0:
-        return 0, 0, rises, 2
+        return 0, 0, rises, reasons.NEVER_FREEZES
     if cumulative:
-        up, down = _turn(series, coldest, peak, -1.0), _turn(series, peak, next_coldest, 1.0)
-        return up, down, rises, _too_short(down - up, length, run)
-    up = _first_run(series, coldest, peak + 1, run, 1.0)
-    down = _first_run(series, peak + 1, peak + REACH - run, run, -1.0)
-    why = 1 if up < 0 else (2 if down < 0 else 0)
+        up, down = _find_turn(series, coldest, peak, -1.0), _find_turn(series, peak, next_coldest, 1.0)
+        return up, down, rises, _check_length(down - up, length, run)
+    up = _find_run(series, coldest, peak + 1, run, 1.0)
+    down = _find_run(series, peak + 1, peak + REACH - run, run, -1.0)
+    why = reasons.NEVER_THAWS if up < 0 else (reasons.NEVER_FREEZES if down < 0 else reasons.OK)
     return up, down, rises, why
 
 
 @fused
-def _turn(series, begin, end, sign):
+def _find_turn(series, begin, end, sign):
     """Day after the extremum of the running sum from ``begin`` to ``end``."""
     total, most, where = 0.0, -np.inf, begin
     for j in range(begin, end + 1):
@@ -248,7 +249,7 @@ def _turn(series, begin, end, sign):
 
 
 @fused
-def _first_run(series, begin, end, run, sign):
+def _find_run(series, begin, end, run, sign):
     """First of ``run`` days in a row on the given side of zero that starts in begin..end-1; -1 for none."""
     count = 0
     for j in range(begin, end + run - 1):
@@ -259,12 +260,13 @@ def _first_run(series, begin, end, run, sign):
 
 
 @fused
-def _rises(series, length, run):
+def _count_rises(series, length, run):
     """Count the warm spells of at least ``run`` days that begin within the year."""
     rises, count, since = 0, 0, REACH
     for j in range(REACH, REACH + length):
         if series[j] > 0.0:
             since, count = (j if count == 0 else since), count + 1
+            # A spell that began before the window is one of the year before.
             rises += count == run and since > REACH
         else:
             count = 0

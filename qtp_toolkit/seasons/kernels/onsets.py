@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qtp_toolkit.kernels import reasons
 from qtp_toolkit.kernels.daily import interpolate
 from qtp_toolkit.kernels.harmonic import design_matrix
 
@@ -30,7 +31,20 @@ class Years(NamedTuple):
     """(2, k) Day after the last."""
 
 
-class Daily(NamedTuple):
+class Rule(NamedTuple):
+    """What counts as a season."""
+
+    threshold: float
+    """Freezing point."""
+    period: float
+    """Length of the year in days."""
+    run: int
+    """A season shorter than this many days is none."""
+    min_days: int
+    """Valid days that a year must have."""
+
+
+class Interpolation(NamedTuple):
     """How daily values follow from composites, see :func:`qtp_toolkit.kernels.daily.interpolate`."""
 
     left: np.ndarray
@@ -38,15 +52,7 @@ class Daily(NamedTuple):
 
 
 def smooth_onsets(
-    values: np.ndarray,
-    years: Years,
-    *,
-    period: float,
-    harmonics: int,
-    threshold: float,
-    min_days: int,
-    run: int,
-    daily: Daily | None = None,
+    values: np.ndarray, years: Years, rule: Rule, *, harmonics: int, daily: Interpolation | None = None
 ) -> tuple[np.ndarray, ...]:
     """Crossings of the harmonic curve of each year on either side of its warm season.
 
@@ -60,16 +66,9 @@ def smooth_onsets(
         Daily values, or composites with ``daily``; NaN where missing.
     years : Years
         Of days, in either case.
-    period : float
-        Base period in days.
+    rule : Rule
     harmonics : int
-    threshold : float
-        Freezing point in the unit of ``values``.
-    min_days : int
-        Valid days that a window must have.
-    run : int
-        A thaw or freeze season shorter than this many days is none.
-    daily : Daily, optional
+    daily : Interpolation, optional
 
     Returns
     -------
@@ -78,31 +77,34 @@ def smooth_onsets(
     crossings : ndarray (..., k), uint8
         Number of upward crossings in one period: more than 1 means that the onset is ambiguous.
     reason : ndarray (..., k), uint8
-        0 ok, 1 never thaws, 2 never freezes, 4 too few days, 5 no value.
+        OK, NEVER_THAWS, NEVER_FREEZES, TOO_FEW or NO_TEMPERATURE of :mod:`qtp_toolkit.kernels.reasons`.
     """
     from qtp_toolkit.seasons.kernels import onset_rules  # noqa: PLC0415  (numba)
 
-    options = {"period": period, "harmonics": harmonics}
-    n = int(np.ceil(period))
+    options = {"period": rule.period, "harmonics": harmonics}
+    n = int(np.ceil(rule.period))
+    # A year more on either side: onsets may lie outside the window.
     tables = [design_matrix(first + np.arange(-n, 2 * n + 1), **options) for first in FIRST_DAY]
     fits = [
         [_Fit(*window, daily, **options) for window in zip(years.january, *ends, strict=True)]
         for ends in zip(years.starts, years.stops, strict=True)
     ]
-    rule = onset_rules.Rule(float(threshold), float(period), run, min_days)
-    possible = (years.stops - years.starts >= min_days).any(axis=1)
+    possible = (years.stops - years.starts >= rule.min_days).any(axis=1)
 
     def find(series: np.ndarray, part: slice) -> tuple[np.ndarray, ...]:
         width = part.stop - part.start
-        found = [fit(series, part, min_days) for fit in fits[0]] if possible[0] else []
-        south = _warm_in_january(found) if possible.all() else np.full(width, possible[1])
+        found = [fit(series, part, rule.min_days) for fit in fits[0]] if possible[0] else []
+        south = np.full(width, possible[1])
+        if possible.all():  # warmest nearer to 1 January than to 1 July: sign of the mean annual cosine
+            south = np.nansum([coefficients[1] for coefficients, _ in found], axis=0) > 0.0
         out = _empty(width, len(years.january))
         for kind, columns in enumerate((np.flatnonzero(~south), np.flatnonzero(south))):
             if not columns.size:
                 continue
             if kind:
                 few = np.ascontiguousarray(series[:, part][:, columns])
-                found = [fit(few, slice(0, columns.size), min_days) for fit in fits[1]]
+                found = [fit(few, slice(0, columns.size), rule.min_days) for fit in fits[1]]
+            # Rare: a scene lies in one hemisphere, and nothing is copied.
             elif columns.size < width:
                 found = [(np.ascontiguousarray(c[:, columns]), why[columns]) for c, why in found]
             for k, (coefficients, why) in enumerate(found):
@@ -112,21 +114,13 @@ def smooth_onsets(
                     to[columns, k] = what
         return out
 
-    return _per_block(values, len(years.january), find)
+    return _join_blocks(values, len(years.january), find)
 
 
 def rule_onsets(
-    values: np.ndarray,
-    years: Years,
-    *,
-    cumulative: bool,
-    threshold: float,
-    min_days: int,
-    run: int,
-    period: float,
-    daily: Daily | None = None,
+    values: np.ndarray, years: Years, rule: Rule, *, cumulative: bool, daily: Interpolation | None = None
 ) -> tuple[np.ndarray, ...]:
-    """Onsets by ``run`` consecutive days, or by the extrema of the running sum; as :func:`smooth_onsets`.
+    """Onsets by ``rule.run`` consecutive days, or by the extrema of the running sum; as :func:`smooth_onsets`.
 
     The search goes from the coldest day to the warmest day of the window, and on to the next coldest day, past the
     ends of the window into the years beside it; past the ends of the series the window itself is repeated. The onset
@@ -135,20 +129,19 @@ def rule_onsets(
     from qtp_toolkit.seasons.kernels import onset_rules  # noqa: PLC0415  (numba)
 
     days = values.shape[-1] if daily is None else len(daily.left)
-    annual = np.cos(2.0 * np.pi * (np.arange(days) - years.january[0]) / period)
-    possible = (years.stops - years.starts >= min_days).any(axis=1)
-    rule = onset_rules.Rule(float(threshold), float(period), run, min_days)
+    annual = np.cos(2.0 * np.pi * (np.arange(days) - years.january[0]) / rule.period)
+    possible = (years.stops - years.starts >= rule.min_days).any(axis=1)
 
     def find(series: np.ndarray, part: slice) -> tuple[np.ndarray, ...]:
         block = series[:, part].T if daily is None else interpolate(series[:, part].T, *daily)
         block = np.ascontiguousarray(block, dtype=float)
-        south = onset_rules.southern(block, annual) if possible.all() else np.full(len(block), possible[1])
+        south = onset_rules.is_southern(block, annual) if possible.all() else np.full(len(block), possible[1])
         windows = tuple(np.ascontiguousarray(edge[south.astype(int)]) for edge in (years.starts, years.stops))
         out = onset_rules.Onsets(*_empty(len(block), len(years.january)))
-        onset_rules.rule_onsets(block, windows, cumulative, rule, out)
+        onset_rules.search_years(block, windows, cumulative, rule, out)
         return (1.0 + out.thaw - years.january, 1.0 + out.freeze - years.january, out.crossings, out.reason)
 
-    return _per_block(values, len(years.january), find)
+    return _join_blocks(values, len(years.january), find)
 
 
 def _empty(*shape: int) -> tuple[np.ndarray, ...]:
@@ -156,7 +149,7 @@ def _empty(*shape: int) -> tuple[np.ndarray, ...]:
     return np.full(shape, np.nan), np.full(shape, np.nan), np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
 
 
-def _per_block(
+def _join_blocks(
     values: np.ndarray, count: int, find: Callable[[np.ndarray, slice], tuple[np.ndarray, ...]]
 ) -> tuple[np.ndarray, ...]:
     """Put together to (..., count) what ``find`` returns (m, count) for some columns of the series at a time.
@@ -167,6 +160,7 @@ def _per_block(
     size = int(np.prod(lead))
     out = _empty(count, size)
     series = values.reshape(size, values.shape[-1]).T
+    # Time first is how labelled arrays arrive: read in place; anything else is copied block by block.
     in_order = series.flags.c_contiguous and series.dtype in {np.dtype("f4"), np.dtype("f8")}
     for begin in range(0, size, BLOCK):
         part = slice(begin, min(begin + BLOCK, size))
@@ -179,37 +173,34 @@ def _per_block(
     return tuple(array.T.reshape(*lead, count) for array in out)
 
 
-def _warm_in_january(found: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Whether series are warmest nearer to 1 January than to 1 July: sign of the mean annual cosine."""
-    return np.nansum([coefficients[1] for coefficients, _ in found], axis=0) > 0.0
-
-
 class _Fit:
     """Least-squares fit of the harmonics to one window of days, prepared once for all series."""
 
     def __init__(
-        self, january: int, start: int, stop: int, daily: Daily | None, *, period: float, harmonics: int
+        self, january: int, start: int, stop: int, daily: Interpolation | None, *, period: float, harmonics: int
     ) -> None:
         self.design = design_matrix(np.arange(start, stop) - january + 1.0, period=period, harmonics=harmonics)
         self.whole = self.design.T @ self.design
         self.daily, self.rows, self.projector = None, slice(int(start), int(stop)), None
         if stop > start:
+            # A series without gaps needs no normal equations: its fit is one product.
             projector = np.linalg.pinv(self.design)
             if daily is not None:
                 left = daily.left[start:stop]
                 self.rows = slice(int(left.min()), int(left.max()) + 2)
-                self.daily = Daily(left - self.rows.start, daily.weight[start:stop])
+                self.daily = Interpolation(left - self.rows.start, daily.weight[start:stop])
                 # Identity in, weights of the composites out.
                 projector = projector @ interpolate(np.eye(self.rows.stop - self.rows.start), *self.daily).T
             self.projector = np.ascontiguousarray(projector)
 
     def __call__(self, series: np.ndarray, part: slice, min_days: int) -> tuple[np.ndarray, np.ndarray]:
-        """Coefficients (p, m), NaN where there are too few days; and the reason (m,), 0, 4 or 5."""
+        """Coefficients (p, m), NaN where there are too few days; and the reason (m,)."""
         from qtp_toolkit.seasons.kernels import year_fit  # noqa: PLC0415  (numba)
 
         coefficients = np.empty((self.design.shape[1], part.stop - part.start))
         reason = np.zeros(coefficients.shape[1], dtype=np.uint8)
         need = max(min_days, len(coefficients))
+        # Nobody has enough days: the fit below only finds out who has any.
         if len(self.design) < need:
             gaps = np.arange(reason.size)
         else:
@@ -221,5 +212,6 @@ class _Fit:
             found, valid = np.empty((len(coefficients), gaps.size)), np.empty(gaps.size, dtype=np.int64)
             year_fit.masked_fit(holes, self.design, self.whole, need, (found, valid))
             coefficients[:, gaps] = found
-            reason[gaps] = np.where(np.isfinite(found[0]), 0, np.where(valid > 0, 4, 5))
+            why = np.where(valid > 0, reasons.TOO_FEW, reasons.NO_TEMPERATURE)
+            reason[gaps] = np.where(np.isfinite(found[0]), reasons.OK, why)
         return coefficients, reason

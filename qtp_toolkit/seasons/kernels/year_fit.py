@@ -29,12 +29,14 @@ def project(series, first, begin, projector, out):
     for left in range(0, out.shape[1], LANES):
         width = min(LANES, out.shape[1] - left)
         total[:] = 0.0
+        # Four days at a time: a sum is read and written once for four products.
         for t in range(0, days, 4):
             for r in range(4):
                 # Beyond the last day the last row is repeated with weight 0.
                 source = series[first + min(t + r, days - 1), begin + left : begin + left + width]
                 row = rows[r]
                 for i in range(width):
+                    # Into double precision once, not in each of the products.
                     row[i] = source[i]
             for k in range(p):
                 a = projector[k, t]
@@ -110,6 +112,7 @@ def _cholesky(normal, right):
                 total -= normal[a, k] * normal[b, k]
             if a > b:
                 normal[a, b] = total / normal[b, b]
+            # The days that are left cannot tell the waves apart: no fit rather than a wild one.
             elif total <= 1e-12 * normal[a, a]:
                 return False
             else:

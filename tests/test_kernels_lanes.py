@@ -61,14 +61,14 @@ def test_oracle_the_inversion_without_compiler():
     code = """
 import sys
 import numpy as np
-from qtp_toolkit.inversion.kernels.elimination import make_plan
+from qtp_toolkit.inversion.kernels.elimination import plan_elimination
 from qtp_toolkit.inversion.kernels.irls import invert_network
 first, second = np.triu_indices(5, 1)
 observed = np.random.default_rng(3).normal(0, 2, (10, 33))
 observed[4, 5] = np.nan
 rules = {"table": np.array([0.0, 1.0]), "epsilons": np.array([0.5, 0.05]), "snap_table": np.ones(3), "deviation": True}
 with np.errstate(all="ignore"):
-    out = invert_network(observed, np.full_like(observed, 0.5), make_plan(5, first, second, 2), **rules)
+    out = invert_network(observed, np.full_like(observed, 0.5), plan_elimination(5, first, second, 2), **rules)
 np.savetxt(sys.stdout, np.concatenate([out.series, out.deviation, [out.temporal_coherence, out.overruled, out.groups]]))
 """
     results = [

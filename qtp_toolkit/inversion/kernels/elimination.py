@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Plan(NamedTuple):
+class Elimination(NamedTuple):
     """What ``kernels.laplacian`` replays. Nodes are numbered in the order of elimination; the ground is the last one.
 
     order : the date that each node stands for.
@@ -79,7 +79,7 @@ def minimum_fill_order(
     return [*order, ground], [*later, set()]
 
 
-def make_plan(n_dates: int, first: np.ndarray, second: np.ndarray, ground: int) -> Plan:
+def plan_elimination(n_dates: int, first: np.ndarray, second: np.ndarray, ground: int) -> Elimination:
     """Plan the elimination of a network: pair i joins dates ``first[i]`` and ``second[i]``; ``ground`` stays."""
     order, later = minimum_fill_order(n_dates, first, second, ground)
     node = np.empty(n_dates, dtype=np.int32)
@@ -110,7 +110,7 @@ def make_plan(n_dates: int, first: np.ndarray, second: np.ndarray, ground: int) 
         "slot": slot[pair],
         "sign": np.where(node[first] < node[second], 1, -1)[pair],
     }
-    return Plan(**{name: np.array(values, dtype=np.int32) for name, values in numbers.items()})
+    return Elimination(**{name: np.array(values, dtype=np.int32) for name, values in numbers.items()})
 
 
 def _twins_first(v: int, rows: list[list[int]]) -> tuple[list[int], list[int]]:

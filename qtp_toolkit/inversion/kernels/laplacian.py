@@ -3,7 +3,7 @@
 The network is read as an electric one: dates are nodes, pairs are resistors with their weight as conductance, the
 reference date is the ground, and what the misfits of its pairs pull is the current into a node. The potentials are
 then the least-squares phases. Every solve is for a *correction*, from the current misfits: a rounding error of one
-solve is mended by the next. A missing pair is a conductance of zero, so that all pixels do the same work.
+solve is mended by the next. A missing pair is a conductance of zero, so that all pixels do the same scratch.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qtp_toolkit.inversion.kernels.elimination import Plan
+from qtp_toolkit.inversion.kernels.elimination import Elimination
 from qtp_toolkit.inversion.kernels.lanes import aligned, choose, larger, load, magnitude, root, smaller, spread, store
 from qtp_toolkit.kernels._jit import exact
 
 
-class Work(NamedTuple):
+class Scratch(NamedTuple):
     """Scratch of one block of pixels, rows of lanes.
 
-    Per pair, in the order of ``Plan.pair`` and running from the node that is removed first to the other one:
+    Per pair, in the order of ``Elimination.pair`` and running from the node that is removed first to the other one:
     ``residual`` (what the dates do not explain, rad), ``gamma`` (coherence, 0 if missing), ``base`` (weight before any
     reweighting, 0 if missing). Per edge: ``conductance``, ``covariance``. Per node: ``pivot`` (one over the sum of its
     conductances), ``step`` (current, then correction), ``total`` (phase), ``linked`` (1 if it has a way to the
@@ -39,29 +39,35 @@ class Work(NamedTuple):
     variance: np.ndarray
 
 
-def make_work(plan: Plan, dtype: type, *, covariance: bool) -> Work:
+def make_scratch(plan: Elimination, dtype: type, *, covariance: bool) -> Scratch:
     """Zeros for one block of pixels."""
     n_pairs, n_edges, n_nodes = len(plan.pair), len(plan.neighbor), len(plan.order)
     rows = [n_pairs] * 3 + [n_edges] + [n_nodes] * 4 + ([n_edges, n_nodes] if covariance else [0, 0])
-    return Work(*(aligned(n, dtype) for n in rows))
+    return Scratch(*(aligned(n, dtype) for n in rows))
 
 
 @exact
-def solve(plan, low, high, pace, work):
+def solve(plan, low, high, pace, scratch):
     """Correct the phases once, with weights ``base / clip(abs(residual), low, high)``: ``pace`` times what they say."""
-    factor(plan, low, high, work)
-    substitute(plan, work)
-    update(plan, pace, work)
+    factor(plan, low, high, scratch)
+    substitute(plan, scratch)
+    update(plan, pace, scratch)
 
 
 @exact
-def factor(plan, low, high, work):
+def factor(plan, low, high, scratch):
     """Remove node after node (star-mesh): its currents and conductances pass to its neighbors, in shares.
 
     Each node first weighs its own pairs, then collects what the removed ones pass to it (twins together, which halves
     the work of writing), then gets its pivot.
     """
-    residual, base, conductance, pivot, step = work.residual, work.base, work.conductance, work.pivot, work.step
+    residual, base, conductance, pivot, step = (
+        scratch.residual,
+        scratch.base,
+        scratch.conductance,
+        scratch.pivot,
+        scratch.step,
+    )
     zero, one = spread(step, 0.0), spread(step, 1.0)
     least, most = spread(step, low), spread(step, high)
     t, ground = 0, len(plan.order) - 1
@@ -103,9 +109,9 @@ def factor(plan, low, high, work):
 
 
 @exact
-def substitute(plan, work):
+def substitute(plan, scratch):
     """Potentials from currents, last removed node first; the ground is zero."""
-    conductance, pivot, step = work.conductance, work.pivot, work.step
+    conductance, pivot, step = scratch.conductance, scratch.pivot, scratch.step
     ground = len(plan.order) - 1
     store(step, ground, spread(step, 0.0))
     for v in range(ground - 1, -1, -1):
@@ -116,9 +122,9 @@ def substitute(plan, work):
 
 
 @exact
-def update(plan, pace, work):
+def update(plan, pace, scratch):
     """Add ``pace`` times the correction to the phases, and take it out of the residuals."""
-    residual, step, total = work.residual, work.step, work.total
+    residual, step, total = scratch.residual, scratch.step, scratch.total
     share = spread(step, pace)
     for v in range(len(plan.order)):
         own = load(step, v)
@@ -128,9 +134,9 @@ def update(plan, pace, work):
 
 
 @exact
-def link(plan, work):
+def link(plan, scratch):
     """Mark with 1 the nodes that still have a way to the ground: a live edge to a node that has one."""
-    conductance, linked = work.conductance, work.linked
+    conductance, linked = scratch.conductance, scratch.linked
     zero, one = spread(linked, 0.0), spread(linked, 1.0)
     ground = len(plan.order) - 1
     store(linked, ground, one)
@@ -142,14 +148,14 @@ def link(plan, work):
 
 
 @exact
-def invert_factor(plan, work):
+def invert_factor(plan, scratch):
     """Variances of the phases, for unit variance of weight: the diagonal of the inverse of the normal matrix.
 
     Only the entries of the inverse that lie on edges of the plan are needed to find each other (Takahashi et al.
     1973), from the last removed node to the first: with the shares s of node v, ``C[v, j] = sum_k s[k] C[k, j]`` and
     ``C[v, v] = pivot[v] + sum_k s[k] C[k, v]`` over its neighbors.
     """
-    conductance, pivot, covariance, variance = work.conductance, work.pivot, work.covariance, work.variance
+    conductance, pivot, covariance, variance = scratch.conductance, scratch.pivot, scratch.covariance, scratch.variance
     zero, ground = spread(pivot, 0.0), len(plan.order) - 1
     store(variance, ground, zero)
     t = len(plan.mesh)
@@ -175,12 +181,12 @@ def invert_factor(plan, work):
 
 
 @exact
-def scale_variance(plan, low, high, work):
+def scale_variance(plan, low, high, scratch):
     """Make variances standard deviations: times the weighted squares of the residuals over the redundancy, root.
 
     Pairs of dates without connection to the ground do not count. NaN without redundancy.
     """
-    residual, base, variance, linked = work.residual, work.base, work.variance, work.linked
+    residual, base, variance, linked = scratch.residual, scratch.base, scratch.variance, scratch.linked
     zero, one, least, most = spread(base, 0.0), spread(base, 1.0), spread(base, low), spread(base, high)
     squares, redundancy = zero, zero
     for v in range(len(plan.order) - 1):

@@ -261,9 +261,18 @@ def to_vertical(displacement: xr.DataArray, incidence: xr.DataArray) -> xr.DataA
     return out.rename(displacement.name).assign_attrs({**displacement.attrs, "long_name": long_name})
 
 
-def _mm_per_rad(wavelength: float) -> float:
+def check_wavelength(wavelength: float) -> None:
+    """Refuse a radar wavelength that is not in meters."""
     if not 0.01 <= wavelength <= 1.0:
         raise QtpDataError(
-            "wavelength is not in meters", expected="0.01 to 1 m", found=wavelength, hint="Sentinel-1 is 0.05546576 m."
+            "wavelength is not in meters",
+            expected="0.01 to 1 m",
+            found=wavelength,
+            hint="Sentinel-1 is 0.05546576 m.",
+            code="I15",
         )
+
+
+def _mm_per_rad(wavelength: float) -> float:
+    check_wavelength(wavelength)
     return 1000.0 * wavelength / (4.0 * np.pi)

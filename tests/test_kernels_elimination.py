@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from qtp_toolkit.inversion.kernels.elimination import plan_elimination, minimum_fill_order
+from qtp_toolkit.inversion.kernels.elimination import minimum_fill_order, plan_elimination
 from qtp_toolkit.inversion.kernels.irls import invert_network
 from qtp_toolkit.kernels import pairs
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 
 from qtp_toolkit import grid
+from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.conventions import (
     PAIR,
     REFERENCE,
@@ -18,7 +18,7 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     X,
     Y,
-    coordinate,
+    check_wavelength,
     describe,
     is_lazy,
     many_blocks,
@@ -85,12 +85,11 @@ def tropospheric_delay(
     Jolivet et al. 2011; Chen et al. 2022, section 3.7.
     """
     require(dem, dims=(Y, X), units="m", name="dem")
+    # Not to 90, the limit of the table: along the horizon the mapping by 1 / cos has no end.
     require(incidence, units="degree", between=(0.0, 89.0), name="incidence")
-    if not 0.01 <= wavelength <= 1.0:
-        raise QtpDataError("wavelength is not in meters", expected="0.01 to 1 m", found=wavelength, code="I15")
-    profiles = _profiles(era5)
+    check_wavelength(wavelength)
     times, at = _match_days(era5, dates)
-    profiles = profiles.isel({TIME: at}).assign_coords({TIME: times})
+    profiles = _sort_profiles(era5).isel({TIME: at}).assign_coords({TIME: times})
     lonlat = grid.lonlat(dem)
     axes = (profiles[Y].values.astype(float), profiles[X].values.astype(float))
     _check_cover(dem, axes)
@@ -122,47 +121,7 @@ def tropospheric_delay(
             dask="parallelized",
             output_dtypes=[np.float32],
         )
-    note = {key: era5.attrs[key] for key in ("provenance_note",) if key in era5.attrs}
-    return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", wavelength=wavelength, **note)
-
-
-def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.DataArray:
-    """Difference of a series between the two dates of each pair: ``series(secondary) - series(reference)``.
-
-    Parameters
-    ----------
-    series : xarray.DataArray
-        Dim ``time``, any others; any unit.
-    pairs : xarray.DataArray or Dataset
-        Anything with coords ``reference`` and ``secondary`` on dim ``pair``.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dim ``pair`` in place of ``time``; unit, name and dtype of the series. Lazy if the series is lazy.
-
-    Raises
-    ------
-    QtpDataError
-        Listing the dates of pairs that the series lacks.
-    """
-    require(series, dims=(TIME,))
-    days = series[TIME].values.astype("datetime64[D]")
-    order = np.argsort(days)
-    ends = [coordinate(pairs, name).astype("datetime64[D]") for name in (REFERENCE, SECONDARY)]
-    missing = np.setdiff1d(np.concatenate(ends), days)
-    if missing.size:
-        raise QtpDataError(
-            f"{series.name!r} lacks dates of the pairs",
-            where=TIME,
-            found=", ".join(map(str, missing)),
-            hint="Give values for these dates, or drop their pairs.",
-        )
-    first, second = (order[np.searchsorted(days[order], end)] for end in ends)
-    bare = series.drop_vars(TIME).rename({TIME: PAIR})
-    out = (bare.isel({PAIR: second}) - bare.isel({PAIR: first})).transpose(PAIR, ...)
-    coords = {name: (PAIR, coordinate(pairs, name)) for name in (REFERENCE, SECONDARY)}
-    return out.assign_coords(coords).rename(series.name).assign_attrs(series.attrs)
+    return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", like=era5, wavelength=wavelength)
 
 
 def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
@@ -194,11 +153,10 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
     if is_lazy(phase):  # picking dates in the order of the pairs has cut dask chunks along pair
         shift = shift.chunk({PAIR: phase.chunksizes[PAIR]})
     out = (phase - shift).astype(phase.dtype, copy=False)
-    note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
-    return describe(out.transpose(*phase.dims), "phase", **note)
+    return describe(out.transpose(*phase.dims), "phase", like=phase)
 
 
-def _profiles(era5: xr.Dataset) -> xr.Dataset:
+def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
     """Profiles ordered from the top down, or an error that says what is wrong with them."""
     missing = [name for name in FIELDS if name not in era5]
     if missing:
@@ -239,7 +197,7 @@ def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None
     corners = grid.lonlat(xr.DataArray(np.zeros((2, 2)), ends, (Y, X)).rio.write_crs(dem.rio.crs))
     lat, lon = corners.latitude.values, corners.longitude.values
     rows, columns = axes
-    east = (lon - columns[0]) % 360.0 + columns[0]
+    east = _wrap_longitude(lon, columns)
     inside = (lat >= rows[0]) & (lat <= rows[-1]) & (east >= columns[0]) & (east <= columns[-1])
     if not inside.any():
         raise QtpDataError(
@@ -250,10 +208,15 @@ def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None
         )
 
 
+def _wrap_longitude(longitude: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Longitudes as the reanalysis counts them, -180 to 180 or 0 to 360: from its western edge on."""
+    return (longitude - columns[0]) % 360.0 + columns[0]
+
+
 def _slant_phase(table, elevation, longitude, latitude, incidence, *, axes, scale):
     """Interpolate tables (time, 1, 1, height, row, column) to pixels and tilt them into the line of sight."""
     rows, columns = axes
-    east = (longitude - columns[0]) % 360.0 + columns[0]
+    east = _wrap_longitude(longitude, columns)
     position = tuple(
         np.interp(values, axis, np.arange(len(axis)), left=np.nan, right=np.nan)
         for values, axis in ((elevation, HEIGHTS), (latitude, rows), (east, columns))

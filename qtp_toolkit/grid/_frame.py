@@ -60,6 +60,7 @@ def spacing(da: Grid) -> tuple[float, float]:
         values = da[dim].values.astype(float)
         if len(values) < 2:
             raise QtpDataError(f"{label(da)} has fewer than two pixels along {dim}", expected="at least 2 x 2 pixels")
+        # From end to end: single steps of float32 coordinates are rounded.
         step = (values[-1] - values[0]) / (len(values) - 1)
         if step == 0 or np.abs(np.diff(values) - step).max() > 0.01 * abs(step):
             raise QtpDataError(f"{label(da)} is not evenly spaced along {dim}", hint="Interpolate it to even pixels.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, provenance, require
+from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require
 
 
 def form(reference: xr.DataArray, secondary: xr.DataArray) -> xr.DataArray:
@@ -30,7 +30,7 @@ def form(reference: xr.DataArray, secondary: xr.DataArray) -> xr.DataArray:
     """
     _check_pair(reference, secondary)
     out = reference * np.conj(secondary)
-    return name_complex(out.transpose(*reference.dims), "interferogram", like=reference)
+    return describe(out.transpose(*reference.dims), "interferogram", like=reference)
 
 
 def simulate(phase: xr.DataArray, coherence: xr.DataArray, *, seed: int = 0) -> xr.Dataset:
@@ -50,14 +50,15 @@ def simulate(phase: xr.DataArray, coherence: xr.DataArray, *, seed: int = 0) -> 
         ``reference`` and ``secondary``, complex64, dims ``y, x``, of unit mean power. In memory.
     """
     require(phase, dims=(Y, X), units="rad")
-    require(coherence, dims=(Y, X), between=(0.0, 1.0), name="coherence")
+    require(coherence, dims=(Y, X), between=VARIABLES["coherence"].valid, name="coherence")
+    # Real and imaginary part have half of the power each: together one.
     draws = np.random.default_rng(seed).normal(scale=np.sqrt(0.5), size=(4, *phase.shape))
     first, other = draws[0] + 1j * draws[1], draws[2] + 1j * draws[3]
     gamma = coherence.transpose(*phase.dims).values
     second = (gamma * first + np.sqrt(1 - gamma**2) * other) * np.exp(-1j * phase.values)
     images = {"reference": first, "secondary": second}
     out = {name: phase.copy(data=values.astype(np.complex64)) for name, values in images.items()}
-    return xr.Dataset({name: name_complex(da, name, like=phase) for name, da in out.items()})
+    return xr.Dataset({name: describe(da, f"{name}_image", like=phase) for name, da in out.items()})
 
 
 def multilook(image: xr.DataArray, *, looks_y: int = 6, looks_x: int = 20) -> xr.DataArray:
@@ -142,10 +143,3 @@ def check_complex(image: xr.DataArray) -> None:
         raise QtpDataError(
             f"{image.name!r} is not complex", expected="complex64 or complex128", found=str(image.dtype), code="I11"
         )
-
-
-def name_complex(out: xr.DataArray, name: str, *, like: xr.DataArray) -> xr.DataArray:
-    """Name a complex image, which has no row in the variable table."""
-    out = out.rename(name)
-    out.attrs = {"units": "1", "long_name": f"complex {name}", **provenance(like)}
-    return out

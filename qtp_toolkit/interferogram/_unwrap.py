@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, require
+from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require
 from qtp_toolkit.interferogram.kernels import spectral
 
 METHODS = ("least_squares", "snaphu")
@@ -54,9 +54,10 @@ def unwrap(
     else:
         require(interferogram, units="rad")
     if coherence is not None:
-        require(coherence, dims=(Y, X), between=(0.0, 1.0 + 1e-3), name="coherence")
+        low, high = VARIABLES["coherence"].valid
+        require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
-    kernel = _unwrap_block if method == "least_squares" else _snaphu(coherence)
+    kernel = _unwrap_block if method == "least_squares" else _import_snaphu(coherence)
     out = xr.apply_ufunc(
         kernel,
         wrapped,
@@ -77,7 +78,7 @@ def _unwrap_block(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return spectral.unwrap_least_squares(phase, np.nan_to_num(weight)).astype(np.float32)
 
 
-def _snaphu(coherence: xr.DataArray | None):
+def _import_snaphu(coherence: xr.DataArray | None):
     """SNAPHU as a function of arrays, or an error that says how to get it."""
     try:
         import snaphu  # noqa: PLC0415  optional

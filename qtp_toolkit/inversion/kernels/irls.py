@@ -132,6 +132,7 @@ def invert_network(
     for begin in range(done, n_pixels, SLAB):
         part = slice(begin, begin + SLAB)
         _solve_copies([a[:, part] for a in arrays], plan, weighting, scratch, _Out(*(a[:, part] for a in out)))
+    # 0 / 0 is the NaN of a pixel without pairs.
     with np.errstate(invalid="ignore", divide="ignore"):
         agreement = np.hypot(out.summary[REAL], out.summary[IMAGINARY]) / out.summary[VALID]
     counts = out.summary[[VALID, CUT, GROUPS, OVERRULED]].astype(np.int32)
@@ -218,9 +219,11 @@ def _load(phase, coherence, begin, plan, scratch):
         observed, gamma = load_at(phase, plan.pair[p], begin), one
         if len(coherence) > 0:
             gamma = load_at(coherence, plan.pair[p], begin)
+            # Above 1 by rounding counts as 1; infinite and NaN fail both comparisons and are missing.
             gamma = choose(gamma, zero, smaller(gamma, choose(infinite, gamma, one, zero)), zero)
         finite = choose(infinite, magnitude(observed), one, zero)
         store(scratch.gamma, p, choose(finite, zero, gamma, zero))
+        # Zero, not NaN, where missing: zero weight times NaN would be NaN in every sum.
         store(scratch.residual, p, choose(finite, zero, observed * spread(phase, plan.sign[p]), zero))
 
 
@@ -229,6 +232,7 @@ def _look_up(table, scratch):
     """Weight of each pair from its coherence; zero where the pair is missing."""
     gamma, base = scratch.gamma, scratch.base
     zero, lowest, rise = spread(base, 0.0), spread(base, table[0]), spread(base, table[1] - table[0])
+    # A straight line needs no look-up, which vectors of the processor do not have.
     if len(table) > 2:
         _interpolate(table, gamma, base)
     for p in range(len(gamma)):
@@ -243,6 +247,7 @@ def _interpolate(table, gamma, base):
     for p in range(gamma.shape[0]):
         for i in range(LANES):
             position = gamma[p, i] * scale
+            # A coherence of 1 is the end of the last interval, not the start of one beyond.
             k = min(int(position), last)
             base[p, i] = table[k] + (table[k + 1] - table[k]) * (position - kind(k))
 
@@ -280,6 +285,7 @@ def _judge(begin, plan, scratch, summary):
 def _store_phases(begin, plan, values, linked, series, summary):  # noqa: PLR0917
     """Write nodes as dates: NaN where they have no way to the ground, and everywhere if none but the ground has."""
     zero, one, nan = spread(values, 0.0), spread(values, 1.0), spread(values, np.nan)
+    # Counts are kept as floats, like everything in lanes; exact far beyond any number of dates.
     cut = spread(values, len(plan.order))
     for v in range(len(plan.order)):
         cut = cut - load(linked, v)
@@ -302,9 +308,12 @@ def _sum_agreement(begin, plan, scratch, summary):
     for p in range(len(plan.pair)):
         live = choose(load(base, p), zero, one, zero)
         turns = load(residual, p) * turn
+        # Half of the angle: its series are short, and the double-angle rules give back the whole.
         h = (turns - lower(turns + half)) * pi
         sine, cosine = _sine_cosine(base, h)
+        # A missing pair has residual 0, whose cosine is 1: it must not vote.
         real = real + live * (one - two * sine * sine)
+        # Pairs were turned when they were loaded; the sine turns back.
         imaginary = imaginary + live * two * sine * cosine * spread(base, plan.sign[p])
         valid = valid + live
     store_at(summary, REAL, begin, real)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qtp_toolkit.inversion.kernels.elimination import Elimination
-from qtp_toolkit.inversion.kernels.lanes import aligned, choose, larger, load, magnitude, root, smaller, spread, store
+from qtp_toolkit.inversion.kernels.lanes import choose, larger, load, magnitude, make_rows, root, smaller, spread, store
 from qtp_toolkit.kernels._jit import exact
 
 
@@ -43,7 +43,7 @@ def make_scratch(plan: Elimination, dtype: type, *, covariance: bool) -> Scratch
     """Zeros for one block of pixels."""
     n_pairs, n_edges, n_nodes = len(plan.pair), len(plan.neighbor), len(plan.order)
     rows = [n_pairs] * 3 + [n_edges] + [n_nodes] * 4 + ([n_edges, n_nodes] if covariance else [0, 0])
-    return Scratch(*(aligned(n, dtype) for n in rows))
+    return Scratch(*(make_rows(n, dtype) for n in rows))
 
 
 @exact
@@ -70,6 +70,7 @@ def factor(plan, low, high, scratch):
     )
     zero, one = spread(step, 0.0), spread(step, 1.0)
     least, most = spread(step, low), spread(step, high)
+    # t runs through plan.target once, in the order in which it was planned: nothing is searched for.
     t, ground = 0, len(plan.order) - 1
     for v in range(ground + 1):
         store(step, v, zero)
@@ -79,10 +80,13 @@ def factor(plan, low, high, scratch):
         current = load(step, v)
         for p in range(plan.pair_start[v], plan.pair_start[v + 1]):
             misfit, far = load(residual, p), plan.far[p]
+            # |r| as r^2 / |r|: below `low` the parabola stands in for the corner, where the weight would be infinite.
             weight = load(base, p) / smaller(larger(magnitude(misfit), least), most)
             store(conductance, plan.slot[p], weight)
+            # What pulls the far end up pulls this one down.
             store(step, far, load(step, far) + weight * misfit)
             current = current - weight * misfit
+        # Conductances only add up, nothing cancels: float32 is safe with weights over many decades.
         for k in range(plan.give_start[v], plan.single_start[v], 2):
             u, bridge = plan.giver[k], plan.bridge[k]
             w, ridge = plan.giver[k + 1], plan.bridge[k + 1]
@@ -104,6 +108,7 @@ def factor(plan, low, high, scratch):
         total = zero
         for e in range(plan.start[v], plan.start[v + 1]):
             total = total + load(conductance, e)
+        # Cut off from all that is left: pivot 0 keeps it at zero without a branch, and link() marks it later.
         store(pivot, v, choose(total, zero, one / total, zero))
         store(step, v, current)
 
@@ -128,6 +133,7 @@ def update(plan, pace, scratch):
     share = spread(step, pace)
     for v in range(len(plan.order)):
         own = load(step, v)
+        # Residuals follow the phases instead of being formed anew: the next solve sees the rounding errors of this one.
         store(total, v, load(total, v) + share * own)
         for p in range(plan.pair_start[v], plan.pair_start[v + 1]):
             store(residual, p, load(residual, p) - share * (load(step, plan.far[p]) - own))
@@ -158,6 +164,7 @@ def invert_factor(plan, scratch):
     conductance, pivot, covariance, variance = scratch.conductance, scratch.pivot, scratch.covariance, scratch.variance
     zero, ground = spread(pivot, 0.0), len(plan.order) - 1
     store(variance, ground, zero)
+    # mesh lists nodes in the order of removal; the inverse is found in the opposite one.
     t = len(plan.mesh)
     for v in range(ground - 1, -1, -1):
         first, last = plan.start[v], plan.start[v + 1]
@@ -191,6 +198,7 @@ def scale_variance(plan, low, high, scratch):
     squares, redundancy = zero, zero
     for v in range(len(plan.order) - 1):
         mark = load(linked, v)
+        # One unknown for each date with a way to the ground, one equation for each of its pairs.
         redundancy = redundancy - mark
         for p in range(plan.pair_start[v], plan.pair_start[v + 1]):
             misfit = load(residual, p)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from qtp_toolkit.inversion.kernels import lanes
-from qtp_toolkit.inversion.kernels.lanes import LANES, load, load_at, make_rows, store, store_at
+from qtp_toolkit.inversion.kernels.lanes import LANES, load, load_at, store, store_at, zeros
 
 BINARY = {name: getattr(lanes, name) for name in ("larger", "smaller")}
 UNARY = {name: getattr(lanes, name) for name in ("magnitude", "lower", "root")}
@@ -39,7 +39,7 @@ def shift(wide, out):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_closed_form_compiled_operations_are_those_of_numpy(dtype, rng):
-    rows, out, plain = make_rows(2, dtype), make_rows(10, dtype), make_rows(10, dtype)
+    rows, out, plain = zeros(2, dtype), zeros(10, dtype), zeros(10, dtype)
     rows[:] = rng.normal(0, 5, rows.shape)
     rows[0, :3] = np.nan, np.inf, rows[1, 2]
     arithmetic(rows, out)

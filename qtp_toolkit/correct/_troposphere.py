@@ -29,7 +29,7 @@ from qtp_toolkit.correct.kernels.delay import trilinear, zenith_delay
 HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
 """Heights in m at which the delay is tabulated; linear between them (error below 0.05 mm)."""
 
-FIELDS = {"geopotential": "m2 s-2", "temperature": "K", "specific_humidity": "kg/kg"}
+FIELDS = ("geopotential", "temperature", "specific_humidity")
 
 
 def tropospheric_delay(
@@ -93,12 +93,11 @@ def tropospheric_delay(
     lonlat = grid.lonlat(dem)
     axes = (profiles[Y].values.astype(float), profiles[X].values.astype(float))
     _check_cover(dem, axes)
+    # The grid of the reanalysis gets names of its own: y and x are those of the terrain from here on.
     renamed = profiles.drop_vars([Y, X, "level", "spatial_ref"], errors="ignore").rename({Y: "row", X: "column"})
     table = xr.apply_ufunc(
         zenith_delay,
-        renamed.geopotential,
-        renamed.temperature,
-        renamed.specific_humidity,
+        *(renamed[name] for name in FIELDS),
         input_core_dims=[["level"]] * 3,
         output_core_dims=[["height"]],
         keep_attrs=True,
@@ -177,18 +176,16 @@ def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
 def _match_days(era5: xr.Dataset, dates: Any) -> tuple[np.ndarray, np.ndarray]:
     """Find the times of the result, and the position of the reanalysis time on the day of each."""
     days = era5[TIME].values.astype("datetime64[D]")
-    wanted = era5[TIME].values if dates is None else np.asarray(dates).astype("datetime64[ns]")
+    wanted = days if dates is None else np.asarray(dates).astype("datetime64[ns]").astype("datetime64[D]")
     order = np.argsort(days, kind="stable")
-    ends = [np.searchsorted(days[order], wanted.astype("datetime64[D]"), side=side) for side in ("left", "right")]
-    number = ends[1] - ends[0]
-    for what, bad in (("no time", number == 0), ("several times", number > 1)):
+    begin, end = (np.searchsorted(days[order], wanted, side=side) for side in ("left", "right"))
+    for what, bad in (("no time", end == begin), ("several times", end > begin + 1)):
         if bad.any():
-            listed = ", ".join(str(day) for day in np.unique(wanted[bad].astype("datetime64[D]")))
+            found = ", ".join(map(str, np.unique(wanted[bad])))
             raise QtpDataError(
-                f"the reanalysis has {what} on some dates", where=TIME, expected="one a day", found=listed
+                f"the reanalysis has {what} on some dates", where=TIME, expected="one a day", found=found
             )
-    times = wanted.astype("datetime64[D]").astype("datetime64[ns]")
-    return times, order[ends[0]]
+    return wanted.astype("datetime64[ns]"), order[begin]
 
 
 def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None:

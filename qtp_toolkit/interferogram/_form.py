@@ -1,4 +1,4 @@
-"""From two coregistered complex images to a multilooked interferogram and its coherence."""
+"""From two coregistered complex images to a multilooked, filtered interferogram and its coherence."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require
+from qtp_toolkit.interferogram.kernels import spectral
 
 
 def form(reference: xr.DataArray, secondary: xr.DataArray) -> xr.DataArray:
@@ -111,14 +112,52 @@ def coherence(reference: xr.DataArray, secondary: xr.DataArray, *, looks_y: int 
     return describe(out.transpose(*reference.dims), "coherence", like=reference)
 
 
+def goldstein(interferogram: xr.DataArray, *, alpha: float = 0.5, patch: int = 32, smooth: int = 3) -> xr.DataArray:
+    """Sharpen the fringes of an interferogram (Goldstein and Werner 1998).
+
+    In overlapping patches the spectrum is multiplied by its own smoothed modulus to the power ``alpha``.
+
+    Parameters
+    ----------
+    interferogram : xarray.DataArray
+        Complex, dims ``y, x``, multilooked.
+    alpha : float
+        0 (nothing happens) to 1 (strong).
+    patch : int
+        Side of a patch in pixels, 8 or more; patches overlap by three quarters.
+    smooth : int
+        Side in samples of the window that smooths the spectrum.
+
+    Returns
+    -------
+    xarray.DataArray
+        Complex, same dims; NaN stays NaN. Lazy if the input is lazy; ``y`` and ``x`` must then be one chunk each.
+    """
+    require(interferogram, dims=(Y, X))
+    _check_complex(interferogram)
+    if not 0 <= alpha <= 1 or patch < 8:
+        raise QtpDataError(
+            "the filter needs alpha in 0..1 and patches of at least 8 pixels", found=f"alpha={alpha}, patch={patch}"
+        )
+    out = xr.apply_ufunc(
+        spectral.goldstein,
+        interferogram,
+        input_core_dims=[[Y, X]],
+        output_core_dims=[[Y, X]],
+        vectorize=True,
+        kwargs={"alpha": alpha, "patch": patch, "smooth": smooth},
+        dask="parallelized",
+        output_dtypes=[interferogram.dtype],
+        keep_attrs=True,
+    )
+    return out.transpose(*interferogram.dims)
+
+
 def _check_pair(reference: xr.DataArray, secondary: xr.DataArray) -> None:
     for image in (reference, secondary):
         require(image, dims=(Y, X))
-        check_complex(image)
-    same = all(reference.sizes[dim] == secondary.sizes[dim] for dim in (Y, X)) and all(
-        np.array_equal(reference[dim].values, secondary[dim].values) for dim in (Y, X)
-    )
-    if not same:
+        _check_complex(image)
+    if not all(np.array_equal(reference[dim].values, secondary[dim].values) for dim in (Y, X)):
         raise QtpDataError(
             "the two images are not on the same pixels",
             expected=dict(reference.sizes),
@@ -137,7 +176,7 @@ def _check_looks(image: xr.DataArray, looks_y: int, looks_x: int) -> None:
         )
 
 
-def check_complex(image: xr.DataArray) -> None:
+def _check_complex(image: xr.DataArray) -> None:
     """Refuse an image of real numbers."""
     if image.dtype.kind != "c":
         raise QtpDataError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 
@@ -57,7 +59,7 @@ def unwrap(
         low, high = VARIABLES["coherence"].valid
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
-    kernel = _unwrap_block if method == "least_squares" else _import_snaphu(coherence)
+    kernel = _unwrap_block if method == "least_squares" else _import_snaphu(coherence, looks)
     out = xr.apply_ufunc(
         kernel,
         wrapped,
@@ -65,7 +67,6 @@ def unwrap(
         input_core_dims=[[Y, X]] * 2,
         output_core_dims=[[Y, X]],
         vectorize=True,
-        kwargs={} if method == "least_squares" else {"looks": looks},
         dask="parallelized",
         output_dtypes=[np.float32],
         keep_attrs=True,
@@ -78,7 +79,7 @@ def _unwrap_block(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
     return spectral.unwrap_least_squares(phase, np.nan_to_num(weight)).astype(np.float32)
 
 
-def _import_snaphu(coherence: xr.DataArray | None):
+def _import_snaphu(coherence: xr.DataArray | None, looks: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """SNAPHU as a function of arrays, or an error that says how to get it."""
     try:
         import snaphu  # noqa: PLC0415  optional
@@ -90,7 +91,7 @@ def _import_snaphu(coherence: xr.DataArray | None):
     if coherence is None:
         raise QtpDataError("SNAPHU needs the coherence", hint="Pass it as the second array.")
 
-    def run(values: np.ndarray, weight: np.ndarray, *, looks: float) -> np.ndarray:
+    def run(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
         hole = ~np.isfinite(values)
         image = np.where(hole, 0, np.exp(1j * values)).astype(np.complex64)
         gamma = np.where(hole, 0, np.nan_to_num(weight)).clip(0, 1).astype(np.float32)

@@ -235,6 +235,7 @@ def _check_range(coherence: np.ndarray) -> None:
     )
 
 
+@lru_cache(maxsize=16)  # the variance takes half a second, and runs by blocks call invert() for each block
 def _tabulate(weights: str, looks: float) -> np.ndarray:
     """Weights by coherence; two entries say a straight line, which needs no looking up."""
     table = weight_table(weights, looks=looks)
@@ -260,7 +261,6 @@ def _plan_network(
 
 @lru_cache(maxsize=16)
 def _plan(n_dates: int, first: bytes, second: bytes, ground: int) -> Elimination:
-    # Runs by blocks call invert() for each block: planned once all the same.
     return plan_elimination(n_dates, np.frombuffer(first, np.int64), np.frombuffer(second, np.int64), ground)
 
 
@@ -298,20 +298,13 @@ def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
     if coherence is None:
         return
     require(coherence, dims=(PAIR,), name="coherence")
-    if all(name in coherence.coords for name in (REFERENCE, SECONDARY)):
-        ours, theirs = name_pairs(phase), name_pairs(coherence)
-        missing, extra = sorted(set(ours) - set(theirs)), sorted(set(theirs) - set(ours))
-        if ours != theirs:
-            raise QtpDataError(
-                "'coherence' has other pairs than 'phase'",
-                expected=f"{len(ours)} pairs in the same order",
-                code="I03",
-                found=f"{len(theirs)} pairs; missing: {missing or 'none'}; extra: {extra or 'none'}",
-            )
-    elif coherence.sizes[PAIR] != phase.sizes[PAIR]:
+    named = all(name in coherence.coords for name in (REFERENCE, SECONDARY))
+    ours, theirs = (name_pairs(da) if named else list(range(da.sizes[PAIR])) for da in (phase, coherence))
+    missing, extra = sorted(set(ours) - set(theirs)), sorted(set(theirs) - set(ours))
+    if ours != theirs:
         raise QtpDataError(
-            "'coherence' has another number of pairs than 'phase'",
-            expected=phase.sizes[PAIR],
-            found=coherence.sizes[PAIR],
+            "'coherence' has other pairs than 'phase'",
+            expected=f"{len(ours)} pairs in the same order",
+            found=f"{len(theirs)} pairs; missing: {missing or 'none'}; extra: {extra or 'none'}",
             code="I03",
         )

@@ -115,33 +115,28 @@ def _select_dates(column: xr.DataArray, dates: np.ndarray) -> xr.DataArray:
 
 def _merge(parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset from those of the groups: series by date, maps summed up."""
-    maps = [name for name, da in parts[0].items() if TIME not in da.dims]
-    series = xr.concat([part.drop_vars(maps) for part in parts], dim=TIME, join="exact").sortby(TIME)
-    out = series.chunk({TIME: -1}) if is_lazy(series) else series
-    layers = {name: xr.concat([part[name] for part in parts], dim="part", join="exact") for name in maps}
+    layers = xr.concat([part.drop_dims(TIME) for part in parts], dim="part", join="exact")
+    series = xr.concat([part.drop_vars(layers.data_vars) for part in parts], dim=TIME, join="exact").sortby(TIME)
+    series = series.chunk({TIME: -1}) if is_lazy(series) else series
     pairs = xr.DataArray([part.attrs["pairs"] for part in parts], dims="part")
-    layers["temporal_coherence"] = (layers["temporal_coherence"] * pairs).sum("part", skipna=False) / pairs.sum()
-    for name in ("overruled", "groups", "redundancy"):
-        layers[name] = layers[name].sum("part")
-    for name in ("last_step", "reason"):
-        layers[name] = layers[name].max("part")
-    first = parts[0]
-    return out.assign({name: describe(da.astype(first[name].dtype), name, like=first) for name, da in layers.items()})
+    coherence = (layers["temporal_coherence"] * pairs).sum("part", skipna=False) / pairs.sum()
+    maps = layers[["last_step", "reason"]].max("part").assign(layers[["overruled", "groups", "redundancy"]].sum("part"))
+    maps, like = maps.assign(temporal_coherence=coherence), parts[0]
+    return series.assign({name: describe(da.astype(like[name].dtype), name, like=like) for name, da in maps.items()})
 
 
 def _join(series: np.ndarray, *columns: np.ndarray, labels: np.ndarray, home: int) -> tuple[np.ndarray, np.ndarray]:
     """Shift the groups onto one model; arrays (..., time)."""
     shape = series.shape
-    observed = np.moveaxis(series, -1, 0).reshape(shape[-1], -1)
-    design = [
-        np.broadcast_to(np.moveaxis(np.broadcast_to(c, shape), -1, 0).reshape(shape[-1], -1), observed.shape)
-        for c in columns
-    ]
+    observed, *design = (
+        np.moveaxis(np.broadcast_to(a, shape), -1, 0).reshape(shape[-1], -1) for a in (series, *columns)
+    )
     others = [label for label in range(labels.max() + 1) if label != home]
     marks = [np.where(labels == label, -1.0, 0.0)[:, None] for label in others]
     fit = lstsq.solve(observed, [*design, np.ones((shape[-1], 1)), *marks])
     sound = fit.condition < _LARGEST_CONDITION
     out = observed.copy()
+    # Without a sound model the groups stay apart: all but that of the reference date are unknown.
     for label, offset in zip(others, fit.coefficients[len(columns) + 1 :], strict=True):
         out[labels == label] += np.where(sound, offset, np.nan)
     return np.moveaxis(out.reshape(shape[-1], *shape[:-1]), 0, -1).astype(series.dtype), sound.reshape(shape[:-1])

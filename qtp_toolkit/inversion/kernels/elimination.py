@@ -66,7 +66,7 @@ def minimum_fill_order(
         near[a].add(b)
         near[b].add(a)
     left = set(range(n_dates)) - {ground}
-    cost = {node: _fill(near, node) for node in left}
+    cost = {node: _count_fill(near, node) for node in left}
     order, later = [], []
     while left:
         # Ties by fewer neighbors, then the earlier date; the best of many random rules was 5 % quicker only.
@@ -75,9 +75,8 @@ def minimum_fill_order(
         order.append(node)
         later.append(set(near[node]))
         # Only the neighborhood of what was removed has new edges, and so new costs.
-        stale = _remove(near, node)
-        for other in stale & left:
-            cost[other] = _fill(near, other)
+        for other in _remove(near, node) & left:
+            cost[other] = _count_fill(near, other)
     return [*order, ground], [*later, set()]
 
 
@@ -89,7 +88,7 @@ def plan_elimination(n_dates: int, first: np.ndarray, second: np.ndarray, ground
     rows = [sorted(int(node[date]) for date in dates) for dates in later]
     start = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
     slots = {(v, far): int(start[v]) + i for v, row in enumerate(rows) for i, far in enumerate(row)}
-    gifts = [_twins_first(v, rows) for v in range(n_dates)]
+    gifts = [_sort_givers(v, rows) for v in range(n_dates)]
     give_start = np.concatenate([[0], np.cumsum([len(twins) + len(singles) for twins, singles in gifts])])
     givers = [(u, v) for v, (twins, singles) in enumerate(gifts) for u in twins + singles]
     lists = [(u, v) for v, (twins, singles) in enumerate(gifts) for u in twins[::2] + singles]
@@ -116,7 +115,7 @@ def plan_elimination(n_dates: int, first: np.ndarray, second: np.ndarray, ground
     return Elimination(**{name: np.array(values, dtype=np.int32) for name, values in numbers.items()})
 
 
-def _twins_first(v: int, rows: list[list[int]]) -> tuple[list[int], list[int]]:
+def _sort_givers(v: int, rows: list[list[int]]) -> tuple[list[int], list[int]]:
     """Neighbors that are removed before v: first those that, two by two, share all neighbors after v, then others."""
     waiting: dict[tuple[int, ...], int] = {}
     twins = []
@@ -130,7 +129,7 @@ def _twins_first(v: int, rows: list[list[int]]) -> tuple[list[int], list[int]]:
     return twins, list(waiting.values())
 
 
-def _fill(near: list[set[int]], node: int) -> int:
+def _count_fill(near: list[set[int]], node: int) -> int:
     """Count the edges that removing ``node`` would add."""
     around = near[node]
     return sum(len(around - near[other]) - 1 for other in around) // 2
@@ -139,12 +138,9 @@ def _fill(near: list[set[int]], node: int) -> int:
 def _remove(near: list[set[int]], node: int) -> set[int]:
     """Remove ``node``, join its neighbors, and return the nodes whose fill may have changed."""
     around = near[node]
-    stale = set(around)
     for other in around:
         near[other] |= around
         near[other] -= {other, node}
-    for other in around:
-        stale |= near[other]
     # Else the removed node would still count as a common neighbor of others.
     near[node] = set()
-    return stale
+    return around.union(*(near[other] for other in around))

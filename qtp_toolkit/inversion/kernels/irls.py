@@ -32,7 +32,8 @@ SLAB = 128 * LANES
 """Pixels that are brought into contiguous memory at a time, where they are not."""
 
 
-REAL, IMAGINARY, VALID, CUT, GROUPS, OVERRULED, LAST_STEP = range(7)
+N_SUMMARY = 7
+REAL, IMAGINARY, VALID, CUT, GROUPS, OVERRULED, LAST_STEP = range(N_SUMMARY)
 """Rows of the summary of a pixel; the first two are sums of exp(i residual)."""
 
 
@@ -64,14 +65,6 @@ class Result(NamedTuple):
     groups: np.ndarray
     overruled: np.ndarray
     last_step: np.ndarray
-
-
-class _Out(NamedTuple):
-    """What the kernel writes: dates by pixels (deviation: no rows if not wanted), and one row for each summary."""
-
-    series: np.ndarray
-    deviation: np.ndarray
-    summary: np.ndarray
 
 
 def invert_network(
@@ -122,22 +115,22 @@ def invert_network(
     n_pixels, n_dates = phase.shape[1], len(plan.order)
     weighting = _schedule(table, epsilons, relaxation, snap_table, deviation=deviation, dtype=dtype)
     scratch = make_scratch(plan, dtype, covariance=deviation)
-    rows, out = _allocate(n_dates, n_pixels, weighting, dtype)
+    rows = np.empty((n_dates * (2 if deviation else 1) + N_SUMMARY, n_pixels), dtype)
     arrays = [phase, np.empty((0, n_pixels), dtype) if coherence is None else coherence]
     done = 0
     if all(_lies_flat(a, dtype) for a in arrays):
         done = n_pixels - n_pixels % LANES
-        _solve_blocks(*map(_widen, arrays), done, plan, weighting, scratch, out)
+        _solve_blocks(*map(_widen, arrays), done, plan, weighting, scratch, rows)
     # What does not fill a block of lanes, or does not lie flat, is solved on copies: a slab at a time, for the cache.
     for begin in range(done, n_pixels, SLAB):
         part = slice(begin, begin + SLAB)
-        _solve_copies([a[:, part] for a in arrays], plan, weighting, scratch, _Out(*(a[:, part] for a in out)))
+        _solve_copies([a[:, part] for a in arrays], plan, weighting, scratch, rows[:, part])
+    series, deviations, summary = rows[:n_dates], rows[n_dates:-N_SUMMARY], rows[-N_SUMMARY:]
     # 0 / 0 is the NaN of a pixel without pairs.
     with np.errstate(invalid="ignore", divide="ignore"):
-        agreement = np.hypot(out.summary[REAL], out.summary[IMAGINARY]) / out.summary[VALID]
-    counts = out.summary[[VALID, CUT, GROUPS, OVERRULED]].astype(np.int32)
-    last_step = out.summary[LAST_STEP].copy()
-    return Result(rows, out.series, out.deviation, agreement.astype(np.float32), *counts, last_step)
+        agreement = np.hypot(summary[REAL], summary[IMAGINARY]) / summary[VALID]
+    counts = summary[[VALID, CUT, GROUPS, OVERRULED]].astype(np.int32)
+    return Result(rows, series, deviations, agreement.astype(np.float32), *counts, summary[LAST_STEP].copy())
 
 
 def _schedule(table, epsilons, relaxation, snap_table, *, deviation, dtype) -> Weighting:
@@ -153,12 +146,6 @@ def _schedule(table, epsilons, relaxation, snap_table, *, deviation, dtype) -> W
     return Weighting(tables[0], *numbers, snap, tables[1], deviation)
 
 
-def _allocate(n_dates: int, n_pixels: int, weighting: Weighting, dtype: type) -> tuple[np.ndarray, _Out]:
-    n = n_dates * (2 if weighting.deviation else 1)
-    rows = np.empty((n + LAST_STEP + 1, n_pixels), dtype)
-    return rows, _Out(rows[:n_dates], rows[n_dates:n], rows[n:])
-
-
 def _lies_flat(a: np.ndarray, dtype: type) -> bool:
     """Whether pixels stand side by side in memory, whatever lies between one pair and the next."""
     size = a.dtype.itemsize
@@ -171,22 +158,22 @@ def _widen(a: np.ndarray) -> np.ndarray:
 
 
 def _solve_copies(
-    arrays: list[np.ndarray], plan: Elimination, weighting: Weighting, scratch: Scratch, out: _Out
+    arrays: list[np.ndarray], plan: Elimination, weighting: Weighting, scratch: Scratch, rows: np.ndarray
 ) -> None:
     """Solve on contiguous copies that are filled up with missing pixels to whole blocks."""
-    dtype, n_pixels = out.series.dtype, out.series.shape[1]
+    n_pixels = rows.shape[1]
     n_wide = -(-n_pixels // LANES) * LANES
-    wide = [np.full((len(a), n_wide), np.nan, dtype) for a in arrays]
+    *wide, out = (np.full((len(a), n_wide), np.nan, rows.dtype) for a in (*arrays, rows))
     for a, copy in zip(arrays, wide, strict=True):
         copy[:, :n_pixels] = a
-    _, copies = _allocate(len(plan.order), n_wide, weighting, dtype)
-    _solve_blocks(*wide, n_wide, plan, weighting, scratch, copies)
-    for mine, copy in zip(out, copies, strict=True):
-        mine[:] = copy[:, :n_pixels]
+    _solve_blocks(*wide, n_wide, plan, weighting, scratch, out)
+    rows[:] = out[:, :n_pixels]
 
 
 @exact
-def _solve_blocks(phase, coherence, n_pixels, plan, weighting, scratch, out):  # noqa: PLR0917
+def _solve_blocks(phase, coherence, n_pixels, plan, weighting, scratch, rows):  # noqa: PLR0917
+    n_dates = len(plan.order)
+    series, deviations, summary = rows[:n_dates], rows[n_dates:-N_SUMMARY], rows[-N_SUMMARY:]
     low, high, pace = weighting.low, weighting.high, weighting.pace
     for begin in range(0, n_pixels, LANES):
         _load(phase, coherence, begin, plan, scratch)
@@ -194,19 +181,19 @@ def _solve_blocks(phase, coherence, n_pixels, plan, weighting, scratch, out):  #
         for k in range(len(pace)):
             solve(plan, low[k], high[k], pace[k], scratch)
         last = len(pace) - 1
-        _judge(begin, plan, scratch, out.summary)
+        _judge(begin, plan, scratch, summary)
         if weighting.snap:
             _snap(scratch)
             _look_up(weighting.snap_table, scratch)
             last = 0  # least squares: what is left after snapping is noise, not outliers
             solve(plan, low[last], high[last], pace[last], scratch)
         link(plan, scratch)
-        _sum_agreement(begin, plan, scratch, out.summary)
-        _store_phases(begin, plan, scratch.total, scratch.linked, out.series, out.summary)
+        _sum_agreement(begin, plan, scratch, summary)
+        _store_phases(begin, plan, scratch.total, scratch.linked, series, summary)
         if weighting.deviation:
             invert_factor(plan, scratch)
             scale_variance(plan, low[last], high[last], scratch)
-            _store_phases(begin, plan, scratch.variance, scratch.linked, out.deviation, out.summary)
+            _store_phases(begin, plan, scratch.variance, scratch.linked, deviations, summary)
 
 
 @exact

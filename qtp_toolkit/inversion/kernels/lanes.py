@@ -26,7 +26,7 @@ ALIGNMENT = 64
 _FLAGS = ("contract", "nsz")
 
 
-def make_rows(rows: int, dtype: type) -> np.ndarray:
+def zeros(rows: int, dtype: type) -> np.ndarray:
     """Zeros of shape (rows, LANES) that start at a multiple of :data:`ALIGNMENT`."""
     size = rows * LANES * np.dtype(dtype).itemsize
     # numpy promises 16 bytes only; an aligned load from anywhere else ends the process.

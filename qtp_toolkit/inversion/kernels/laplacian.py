@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qtp_toolkit.inversion.kernels.elimination import Elimination
-from qtp_toolkit.inversion.kernels.lanes import choose, larger, load, magnitude, make_rows, root, smaller, spread, store
+from qtp_toolkit.inversion.kernels.lanes import choose, larger, load, magnitude, root, smaller, spread, store, zeros
 from qtp_toolkit.kernels._jit import exact
 
 
@@ -43,7 +43,7 @@ def make_scratch(plan: Elimination, dtype: type, *, covariance: bool) -> Scratch
     """Zeros for one block of pixels."""
     n_pairs, n_edges, n_nodes = len(plan.pair), len(plan.neighbor), len(plan.order)
     rows = [n_pairs] * 3 + [n_edges] + [n_nodes] * 4 + ([n_edges, n_nodes] if covariance else [0, 0])
-    return Scratch(*(make_rows(n, dtype) for n in rows))
+    return Scratch(*(zeros(n, dtype) for n in rows))
 
 
 @exact

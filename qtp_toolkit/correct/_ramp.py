@@ -104,6 +104,17 @@ def deramp(
     References
     ----------
     Chen et al. 2022, section 3.7 ("a linear deramping approach").
+
+    Examples
+    --------
+    A bump of 9 rad on a slope; the slope goes, and so does the mean:
+
+    >>> phase = xr.DataArray(np.add.outer([1.0, 2.0, 3.0], [0.0, 5.0, 10.0]), dims=("y", "x"), attrs={"units": "rad"})
+    >>> phase[1, 1] += 9.0
+    >>> deramp(phase).round(6).values
+    array([[-1., -1., -1.],
+           [-1.,  8., -1.],
+           [-1., -1., -1.]])
     """
     if ramp is None:
         ramp = fit_ramp(phase, weight=weight, mask=mask)

@@ -41,6 +41,15 @@ def reference_area(
     ------
     QtpDataError
         If the point lies outside the grid.
+
+    Examples
+    --------
+    A point and its four neighbors; 0.01 degree is 1.11 km to the north and 0.92 km to the east:
+
+    >>> axes = {"y": 34.42 - 0.01 * np.arange(5), "x": 92.33 + 0.01 * np.arange(5)}
+    >>> template = xr.DataArray(np.zeros((5, 5)), axes, ("y", "x")).rio.write_crs(4326)
+    >>> int(reference_area(template, longitude=92.35, latitude=34.40, radius_m=1200.0).sum())
+    5
     """
     blank = np.zeros((template.sizes[Y], template.sizes[X]), dtype=bool)
     bare = xr.DataArray(blank, {Y: template[Y], X: template[X]}, (Y, X)).rio.write_crs(template.rio.crs)
@@ -83,6 +92,14 @@ def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
     Notes
     -----
     Coherent ground is not always stable ground: say which area it is, and check it against what is known there.
+
+    Examples
+    --------
+    The best worst case, not the best mean:
+
+    >>> coherence = xr.DataArray([[[0.9, 0.4, 0.7]], [[0.9, 0.5, 0.7]], [[0.2, 0.5, 0.7]]], dims=("pair", "y", "x"))
+    >>> coherent_area(coherence, size=1).values
+    array([[False, False,  True]])
     """
     require(coherence, dims=(PAIR, Y, X))
     square = {"dim": {Y: size, X: size}, "center": True}
@@ -157,6 +174,12 @@ def set_reference(phase: xr.DataArray, where: xr.DataArray | tuple[float, float,
     QtpDataError
         If the area is empty or outside the grid; listing the interferograms without a valid pixel in the area (when
         the values are computed, if the input is lazy).
+
+    Examples
+    --------
+    >>> phase = xr.DataArray([[[1.0, 2.0, 6.0]]], dims=("pair", "y", "x"), attrs={"units": "rad"})
+    >>> set_reference(phase, xr.DataArray([[True, True, False]], dims=("y", "x"))).values
+    array([[[-0.5,  0.5,  4.5]]])
     """
     out = phase - reference_level(phase, where)
     return out.transpose(*phase.dims).rename(phase.name).assign_attrs(phase.attrs)
@@ -178,6 +201,12 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
         Same dims and attributes; NaN (``False`` and 0 for bool and integers) under the mask. A ``reason`` of a Dataset
         becomes 7. The attribute ``masked`` of a Dataset says how much is masked, if the mask is in memory. Lazy if the
         input is lazy.
+
+    Examples
+    --------
+    >>> water = xr.DataArray([[False, True]], dims=("y", "x"))
+    >>> apply_mask(xr.DataArray([[1.0, 2.0]], dims=("y", "x")), water).values
+    array([[ 1., nan]])
     """
     require(mask, dims=(Y, X), name="mask")
     hidden = mask.astype(bool)

@@ -83,6 +83,21 @@ def tropospheric_delay(
     References
     ----------
     Jolivet et al. 2011; Chen et al. 2022, section 3.7.
+
+    Examples
+    --------
+    A dry atmosphere of 250 K whose pressure rises by 1 hPa between two dates:
+
+    >>> coords = {"time": pd.to_datetime(["2020-01-01", "2020-01-13"]), "level": [200.0, 600.0, 1000.0]}
+    >>> coords |= {"y": [35.0, 36.0], "x": [92.0, 93.0]}
+    >>> zero = xr.DataArray(np.zeros((2, 3, 2, 2)), coords, ("time", "level", "y", "x"))
+    >>> height = 287.05 * 250 * np.log(xr.DataArray([1000.0, 1001.0], dims="time") / zero["level"]) + zero
+    >>> era5 = xr.Dataset({"geopotential": height, "temperature": zero + 250, "specific_humidity": zero})
+    >>> dem = xr.DataArray(np.zeros((2, 2)), {"y": [35.6, 35.5], "x": [92.5, 92.6]}, ("y", "x"), attrs={"units": "m"})
+    >>> looking_down = xr.DataArray(0.0, attrs={"units": "degree"})
+    >>> phase = tropospheric_delay(era5, dem.rio.write_crs(4326), looking_down)
+    >>> round(1000 * SENTINEL1_WAVELENGTH / (4 * np.pi) * float(phase[1, 0, 0] - phase[0, 0, 0]), 2)  # mm
+    2.28
     """
     require(dem, dims=(Y, X), units="m", name="dem")
     # Not to 90, the limit of the table: along the horizon the mapping by 1 / cos has no end.
@@ -142,6 +157,14 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
     ------
     QtpDataError
         Listing the dates of pairs that the delay lacks.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2020-01-01", periods=2, freq="12D")
+    >>> delay = xr.DataArray([1.0, 4.0], {"time": days}, "time", attrs={"units": "rad"})
+    >>> pairs = {"reference": ("pair", days[:1]), "secondary": ("pair", days[1:])}
+    >>> remove_delay(xr.DataArray([5.0], pairs, "pair", attrs={"units": "rad"}), delay).values
+    array([2.])
     """
     require(phase, dims=(PAIR,), units="rad")
     require(delay, dims=(TIME,), units="rad")

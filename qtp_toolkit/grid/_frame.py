@@ -27,6 +27,12 @@ def pixel_size(template: Grid) -> float:
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> template = xr.DataArray(np.zeros((2, 2)), {"y": [10.0, 0.0], "x": [0.0, 40.0]}, ("y", "x"))
+    >>> pixel_size(template.rio.write_crs(32646))
+    20.0
     """
     dy, dx = spacing(template)
     if not crs_of(template).is_geographic:

@@ -48,6 +48,13 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
     ------
     QtpDataError
         An array without dims y, x, without CRS or with uneven pixels; an unknown method.
+
+    Examples
+    --------
+    >>> coarse = xr.DataArray([[0.0, 4.0], [0.0, 4.0]], {"y": [1.0, 0.0], "x": [0.0, 4.0]}, ("y", "x"))
+    >>> fine = xr.DataArray(np.zeros((2, 5)), {"y": [1.0, 0.0], "x": np.arange(5.0)}, ("y", "x"))
+    >>> match(coarse.rio.write_crs(4326), fine.rio.write_crs(4326)).values[0]
+    array([0., 1., 2., 3., 4.])
     """
     if isinstance(da, xr.Dataset):
         crs = crs_of(da)
@@ -103,6 +110,15 @@ def rasterize(vectors: pd.DataFrame, template: Grid, *, all_touched: bool = Fals
     -------
     xarray.DataArray
         (y, x) bool, in memory; all False without features.
+
+    Examples
+    --------
+    >>> ring = [[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]]
+    >>> lake = pd.DataFrame({"geometry": [{"type": "Polygon", "coordinates": [ring]}]})
+    >>> template = xr.DataArray(np.zeros((2, 3)), {"y": [1.5, 0.5], "x": [0.5, 1.5, 2.5]}, ("y", "x"))
+    >>> rasterize(lake, template.rio.write_crs(4326)).values.astype(int)
+    array([[0, 0, 0],
+           [1, 1, 0]])
     """
     crs, shape = crs_of(template), (template.sizes[Y], template.sizes[X])
     shapes = [
@@ -130,6 +146,14 @@ def lonlat(template: Grid) -> xr.Dataset:
     -------
     xarray.Dataset
         ``longitude``, ``latitude`` (y, x) in degrees. Lazy, in the chunks of the template, if the template is lazy.
+
+    Examples
+    --------
+    The middle of UTM zone 46 is the meridian of 93 degrees:
+
+    >>> template = xr.DataArray(np.zeros((2, 2)), {"y": [9e3, 0.0], "x": [5e5, 5.9e5]}, ("y", "x"))
+    >>> float(lonlat(template.rio.write_crs(32646))["longitude"][1, 0].round(6))
+    93.0
     """
     crs = crs_of(template)
     rows, columns = axes(template, lazy=is_lazy(template))

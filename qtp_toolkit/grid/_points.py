@@ -36,6 +36,13 @@ def sample(
     xarray.DataArray or xarray.Dataset
         (..., dim) with coords ``longitude``, ``latitude``; NaN outside the grid (integers turn to float only then).
         Lazy if the input is lazy.
+
+    Examples
+    --------
+    >>> da = xr.DataArray([[1.0, 2.0], [3.0, 4.0]], {"y": [1.0, 0.0], "x": [0.0, 1.0]}, ("y", "x"))
+    >>> da = da.rio.write_crs(4326)
+    >>> sample(da, [0.9], [0.2]).values, sample(da, [0.5], [0.5], method="linear").values
+    (array([4.]), array([2.5]))
     """
     if method not in ("nearest", "linear"):
         raise QtpDataError("Unknown sampling method", expected="nearest, linear", found=repr(method))

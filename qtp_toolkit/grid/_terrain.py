@@ -30,6 +30,16 @@ def slope_aspect(dem: xr.DataArray) -> xr.Dataset:
     -----
     On a longitude-latitude grid the pixel is measured in meters on the WGS 84 ellipsoid, row by row. In a projected CRS
     grid north departs from true north by the meridian convergence (below 2 degrees inside a UTM zone).
+
+    Examples
+    --------
+    Ground that rises by 10 m every 10 m to the north looks south:
+
+    >>> axes = {"y": [20.0, 10.0, 0.0], "x": [0.0, 10.0, 20.0]}
+    >>> dem = xr.DataArray(np.repeat([[20.0], [10.0], [0.0]], 3, axis=1), axes, ("y", "x"), attrs={"units": "m"})
+    >>> terrain = slope_aspect(dem.rio.write_crs(32646))
+    >>> [float(terrain[name][1, 1].round(6)) for name in ("slope", "aspect")]
+    [45.0, 180.0]
     """
     require(dem, dims=(Y, X), units="m")
     crs, (dy, dx) = crs_of(dem), spacing(dem)

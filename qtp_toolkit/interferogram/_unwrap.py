@@ -46,6 +46,13 @@ def unwrap(
     ------
     QtpDataError
         For an unknown method, or SNAPHU without its package or without coherence.
+
+    Examples
+    --------
+    >>> slope = xr.DataArray(np.tile(1.5 * np.arange(8.0), (4, 1)), dims=("y", "x"))
+    >>> phase = unwrap(np.exp(1j * slope))
+    >>> (phase - phase[0, 0]).values[0].round(3).tolist()
+    [0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5]
     """
     require(interferogram, dims=(Y, X))
     if method not in METHODS:

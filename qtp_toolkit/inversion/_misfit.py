@@ -30,6 +30,15 @@ def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
     ------
     QtpDataError
         If a pair joins dates that the series does not have.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2020-01-01", periods=2, freq="12D")
+    >>> pairs = {"reference": ("pair", days[:1]), "secondary": ("pair", days[1:])}
+    >>> phase = xr.DataArray([[1.5]], pairs, ("pair", "pixel"), attrs={"units": "rad"})
+    >>> series = xr.DataArray([[0.0], [1.0]], {"time": days}, ("time", "pixel"), attrs={"units": "rad"})
+    >>> pair_misfit(phase, series)["misfit"].values
+    array([0.5])
     """
     require(phase, dims=(PAIR,), units="rad")
     require(series, dims=(TIME,), units="rad")

@@ -36,6 +36,16 @@ def closure_phase(phase: xr.DataArray) -> xr.DataArray:
     ------
     QtpDataError
         For bad pairs, or if the network has no triangle.
+
+    Examples
+    --------
+    The pair of the first and the last date is off by a cycle:
+
+    >>> days = pd.date_range("2020-01-01", periods=3, freq="12D")
+    >>> pairs = {"reference": ("pair", days[[0, 1, 0]]), "secondary": ("pair", days[[1, 2, 2]])}
+    >>> phase = xr.DataArray([1.0, 2.0, 3.0 + 2 * np.pi], pairs, "pair", attrs={"units": "rad"})
+    >>> (closure_phase(phase) / (2 * np.pi)).round(3).values
+    array([-1.])
     """
     require(phase, dims=(PAIR,), units="rad")
     dates, first, second = index_pairs(phase)
@@ -66,6 +76,16 @@ def mean_by_pair(values: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.D
     -------
     xarray.DataArray
         Dim ``pair`` in place of ``triplet``; NaN for a pair without a triangle. Lazy if the values are lazy.
+
+    Examples
+    --------
+    All pairs of four dates; the first one opens the two triangles that it belongs to:
+
+    >>> from qtp_toolkit import network
+    >>> pairs = network.select_pairs(pd.date_range("2020-01-01", periods=4, freq="12D"))
+    >>> phase = xr.DataArray([7.0, 0.0, 0.0, 0.0, 0.0, 0.0], pairs.coords, "pair", attrs={"units": "rad"})
+    >>> mean_by_pair(abs(closure_phase(phase)) > np.pi, pairs).values
+    array([1. , 0.5, 0.5, 0.5, 0.5, 0. ])
     """
     require(values, dims=("triplet",))
     dates, first, second = index_pairs(pairs)
@@ -129,6 +149,14 @@ def rank_pairs(phase: xr.DataArray) -> xr.Dataset:
     ------
     QtpDataError
         As :func:`closure_phase`.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import network
+    >>> pairs = network.select_pairs(pd.date_range("2020-01-01", periods=4, freq="12D"))
+    >>> phase = xr.DataArray([0.0, 0.0, 0.0, 7.0, 0.0, 0.0], pairs.coords, "pair", attrs={"units": "rad"})
+    >>> rank_pairs(phase)["rank"].values
+    array([2, 3, 6, 1, 4, 5])
     """
     closure = closure_phase(phase)
     over = [dim for dim in closure.dims if dim != "triplet"]

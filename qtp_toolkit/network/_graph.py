@@ -51,6 +51,12 @@ def select_pairs(
     ------
     QtpDataError
         For duplicate dates, or if no two dates fall into a window.
+
+    Examples
+    --------
+    >>> dates = ["2020-01-01", "2020-01-13", "2020-02-18"]
+    >>> select_pairs(dates, windows=[(0, 40)])["temporal_baseline"].values
+    array([12, 36])
     """
     days = np.sort(np.asarray(dates).astype("datetime64[D]"))
     repeated = np.unique(days[1:][days[1:] == days[:-1]])
@@ -97,6 +103,13 @@ def incidence_matrix(pairs: xr.DataArray | xr.Dataset) -> xr.DataArray:
     ------
     QtpDataError
         For pairs of zero span, in the wrong order, or present twice.
+
+    Examples
+    --------
+    >>> incidence_matrix(select_pairs(["2020-01-01", "2020-01-13", "2020-01-25"])).values
+    array([[-1.,  1.,  0.],
+           [-1.,  0.,  1.],
+           [ 0., -1.,  1.]])
     """
     dates, first, second = index_pairs(pairs)
     matrix = np.zeros((len(first), len(dates)))
@@ -127,6 +140,12 @@ def components(pairs: xr.DataArray | xr.Dataset) -> list[np.ndarray]:
     ------
     QtpDataError
         For pairs of zero span, in the wrong order, or present twice.
+
+    Examples
+    --------
+    >>> pairs = select_pairs(["2020-01-01", "2020-01-13", "2020-06-01", "2020-06-13"])
+    >>> [len(group) for group in components(pairs)]
+    [2, 2]
     """
     dates, first, second = index_pairs(pairs)
     labels = graph.components(len(dates), first, second)

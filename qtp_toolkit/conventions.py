@@ -136,9 +136,12 @@ def require(
     da: xr.DataArray,
     *,
     dims: tuple[str, ...] = (),
+    quantity: str | None = None,
     units: str | None = None,
     between: tuple[float, float] | None = None,
     name: str | None = None,
+    code: str | None = None,
+    hint: str = "Check unit, scale factor and fill value of the source.",
 ) -> None:
     """Refuse an input that lacks dims, has the wrong unit, or (when in memory) lies outside a physical range.
 
@@ -147,18 +150,24 @@ def require(
     da : xarray.DataArray
     dims : tuple of str
         Dims that must be present (others may be).
+    quantity : str, optional
+        A key of :data:`VARIABLES`, whose unit and physical range hold where ``units`` and ``between`` are not given.
     units : str, optional
         The ``units`` attribute that the array must carry.
     between : (float, float), optional
         Closed physical range. Checked only on arrays that are already in memory: laziness is kept.
     name : str, optional
         How the error calls the array; by default its own name.
+    code, hint : str, optional
+        Fault of docs/faults.md and advice of the error if the array leaves its range.
 
     Raises
     ------
     QtpDataError
         Naming the array, what was expected, what was found and what to do.
     """
+    if quantity is not None:
+        units, between = units or VARIABLES[quantity].units, between or VARIABLES[quantity].valid
     label = repr(name or da.name or "array")
     missing = [dim for dim in dims if dim not in da.dims]
     if missing:
@@ -174,15 +183,16 @@ def require(
         )
     if between is not None and da.size and not is_lazy(da):
         values = np.asarray(da.values)
-        low, high = values.min(), values.max()  # quick, and enough unless something is NaN or outside
+        low, high = (find.reduce(values, axis=None) for find in (np.fmin, np.fmax))  # one look is enough if all is well
         fine = low >= between[0] and high <= between[1]
         outside = np.isfinite(values) & ((values < between[0]) | (values > between[1])) if not fine else np.False_
         if outside.any():
             raise QtpDataError(
                 f"{label} leaves its physical range",
-                expected=f"{between[0]:g} to {between[1]:g} {da.attrs.get('units', '')}".rstrip(),
+                expected=f"{between[0]:g} to {between[1]:g} {da.attrs.get('units', '')}".removesuffix(" 1").rstrip(),
                 found=f"{np.nanmin(values):g} to {np.nanmax(values):g}, {outside.mean():.1%} of values outside",
-                hint="Check unit, scale factor and fill value of the source.",
+                code=code,
+                hint=hint,
             )
 
 

@@ -105,10 +105,7 @@ def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
     square = {"dim": {Y: size, X: size}, "center": True}
     worst = coherence.min(PAIR, skipna=False).rolling(**square).min()
     seed = (worst == worst.max()).astype(np.float32)
-    area = seed.rolling(**square, min_periods=1).max() > 0
-    # Rolling windows drop the scalar coordinate that holds the coordinate system.
-    area = area.assign_coords({name: coherence[name] for name in {"spatial_ref"} & set(coherence.coords)})
-    return describe(area, "reference_area", like=coherence)
+    return describe(seed.rolling(**square, min_periods=1).max() > 0, "reference_area", like=coherence)
 
 
 def reference_level(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, float]) -> xr.DataArray:
@@ -137,7 +134,7 @@ def reference_level(phase: xr.DataArray, where: xr.DataArray | tuple[float, floa
     # In float64: a mean of many float32 pixels would be off by more than the phase is worth.
     number = area.notnull().sum((Y, X))
     mean = area.sum((Y, X), dtype=np.float64) / number.where(number > 0)
-    lead = [dim for dim in phase.dims if dim not in (Y, X)]
+    lead = list(mean.dims)
     # In one chunk, so that the error lists all interferograms without a valid pixel, not those of one block.
     mean = mean.chunk(dict.fromkeys(lead, -1)) if is_lazy(mean) else mean
     instead = "" if is_lazy(mean) or (number > 0).all() else _find_valid(phase, area)

@@ -168,8 +168,7 @@ def lonlat(template: Grid) -> xr.Dataset:
             dask="parallelized",
             output_dtypes=[np.float64, np.float64],
         )
-    named = {"longitude": x, "latitude": y}
-    out = xr.Dataset({name: describe(da.transpose(Y, X), name) for name, da in named.items()})
+    out = xr.Dataset({name: describe(da.transpose(Y, X), name) for name, da in (("longitude", x), ("latitude", y))})
     return out.assign_coords(_bare(template)).rio.write_crs(crs)
 
 

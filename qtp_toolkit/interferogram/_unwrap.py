@@ -66,7 +66,7 @@ def unwrap(
         low, high = VARIABLES["coherence"].valid
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
-    kernel = _unwrap_block if method == "least_squares" else _import_snaphu(coherence, looks)
+    kernel = spectral.unwrap_least_squares if method == "least_squares" else _import_snaphu(coherence, looks)
     out = xr.apply_ufunc(
         kernel,
         wrapped,
@@ -79,11 +79,6 @@ def unwrap(
         keep_attrs=True,
     )
     return describe(out.transpose(*interferogram.dims), "phase", like=interferogram)
-
-
-def _unwrap_block(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    phase = np.where(np.isfinite(values), values, np.nan)
-    return spectral.unwrap_least_squares(phase, np.nan_to_num(weight)).astype(np.float32)
 
 
 def _import_snaphu(coherence: xr.DataArray | None, looks: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

@@ -14,7 +14,6 @@ from qtp_toolkit.conventions import (
     REFERENCE,
     SECONDARY,
     TIME,
-    VARIABLES,
     QtpDataError,
     describe,
     provenance,
@@ -27,6 +26,7 @@ from qtp_toolkit.kernels import reasons
 
 NORMS = ("l1", "wl2", "l2")
 
+_BYTES = "Stored as 0..255? Set its scale when loading."
 _ROW = "row"
 _MAPS = {
     "temporal_coherence": np.float32,
@@ -208,7 +208,8 @@ def _invert_block(
 
     observed = phase.reshape(len(phase), phase[0].size)
     if coherence is not None:
-        _check_range(coherence)
+        # Here and not at the entrance, so that lazy coherences are looked at, too; estimates are rounded beyond 1.
+        require(xr.DataArray(coherence), between=(0.0, 1.001), name="coherence", code="I04", hint=_BYTES)
         coherence = coherence.reshape(observed.shape)
     out = invert_network(observed, coherence, plan, **options)
     unknown = len(plan.order) - 1
@@ -225,25 +226,6 @@ def _invert_block(
     for row, values in zip(rows[-len(maps) :], maps, strict=True):
         row[:] = values
     return rows.reshape(len(rows), *phase.shape[1:])
-
-
-def _check_range(coherence: np.ndarray) -> None:
-    """Refuse coherences outside 0..1, like bytes 0..255, in arrays in memory as in lazy ones; infinite ones pass."""
-    row, values = VARIABLES["coherence"], coherence
-    low, high = row.valid
-    for _ in range(2):
-        least, largest = (float(pick.reduce(values, axis=None, initial=low)) for pick in (np.fmin, np.fmax))
-        if least >= low and largest <= high + 1e-3:  # estimates are rounded and resampled
-            return
-        values = values[np.isfinite(values)]  # infinite ones are missing, and rare: a look without them
-    raise QtpDataError(
-        "'coherence' leaves its physical range",
-        variable="coherence",
-        expected=f"{low:g} to {high:g}",
-        code=row.fault,
-        found=f"{least:g} to {largest:g}",
-        hint="Stored as 0..255? Set its scale when loading.",
-    )
 
 
 @lru_cache(maxsize=16)  # the variance takes half a second, and runs by blocks call invert() for each block
@@ -277,19 +259,17 @@ def _plan(n_dates: int, first: bytes, second: bytes, ground: int) -> Elimination
 
 def find_date(dates: np.ndarray, reference_date: Any) -> int:
     """Position of the reference date among the dates, the first one by default."""
-    if reference_date is None:
-        return 0
-    day = np.datetime64(str(reference_date)[:10], "D")
     days = dates.astype("datetime64[D]")
-    (at,) = np.nonzero(days == day)
-    if at.size:
-        return int(at[0])
-    raise QtpDataError(
-        "the reference date is not a date of the network",
-        expected=f"one of {len(days)} dates {days[0]} to {days[-1]}",
-        found=str(day),
-        hint=f"The nearest one is {days[np.argmin(np.abs(days - day))]}.",
-    )
+    day = days[0] if reference_date is None else np.datetime64(str(reference_date)[:10], "D")
+    nearest = int(np.argmin(np.abs(days - day)))
+    if days[nearest] != day:
+        raise QtpDataError(
+            "the reference date is not a date of the network",
+            expected=f"one of {len(days)} dates {days[0]} to {days[-1]}",
+            found=str(day),
+            hint=f"The nearest one is {days[nearest]}.",
+        )
+    return nearest
 
 
 def _check_options(norm: str, weights: str, reweightings: int, epsilon: tuple[float, float], relaxation: float) -> None:

@@ -33,8 +33,7 @@ def faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str] | No
 def index(reference: np.ndarray, secondary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sorted dates of a network and, per pair, the positions of its earlier and later date in them."""
     dates, position = np.unique(np.concatenate([reference, secondary]), return_inverse=True)
-    first, second = np.split(position.astype(np.int64), 2)
-    return dates, first, second
+    return dates, *np.split(position.astype(np.int64), 2)
 
 
 def components(n_dates: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:

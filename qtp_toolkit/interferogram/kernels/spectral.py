@@ -57,9 +57,9 @@ def unwrap_least_squares(
     Parameters
     ----------
     wrapped : (y, x) array
-        rad, NaN where missing.
+        rad, not finite where missing.
     weight : (y, x) array
-        0 or more; missing pixels get zero.
+        0 or more, NaN counts as 0; missing pixels get zero.
     iterations : int
     tolerance : float
         Residual norm, relative to the start, at which to stop.
@@ -70,7 +70,7 @@ def unwrap_least_squares(
         rad; NaN where missing. An additive multiple of 2 pi is arbitrary.
     """
     hole = ~np.isfinite(wrapped)
-    weight = np.where(hole, 0.0, weight)
+    weight = np.where(hole, 0.0, np.nan_to_num(weight))
     # A link is as good as the worse of its two pixels; squared, as weights of the sum of squares.
     links = [np.minimum(weight[1:], weight[:-1]) ** 2, np.minimum(weight[:, 1:], weight[:, :-1]) ** 2]
     filled = np.where(hole, 0.0, wrapped)

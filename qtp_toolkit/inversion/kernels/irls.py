@@ -142,8 +142,7 @@ def _schedule(table, epsilons, relaxation, snap_table, *, deviation, dtype) -> W
     pace[len(eps) - 1 : 0 : -2] = relaxation
     snap = snap_table is not None
     tables = [np.asarray(t).astype(dtype) for t in (table, snap_table if snap else table)]
-    numbers = [values.astype(dtype) for values in (low, high, pace)]
-    return Weighting(tables[0], *numbers, snap, tables[1], deviation)
+    return Weighting(tables[0], *(values.astype(dtype) for values in (low, high, pace)), snap, tables[1], deviation)
 
 
 def _lies_flat(a: np.ndarray, dtype: type) -> bool:

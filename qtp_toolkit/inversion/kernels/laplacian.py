@@ -3,7 +3,7 @@
 The network is read as an electric one: dates are nodes, pairs are resistors with their weight as conductance, the
 reference date is the ground, and what the misfits of its pairs pull is the current into a node. The potentials are
 then the least-squares phases. Every solve is for a *correction*, from the current misfits: a rounding error of one
-solve is mended by the next. A missing pair is a conductance of zero, so that all pixels do the same scratch.
+solve is mended by the next. A missing pair is a conductance of zero, so that all pixels do the same work.
 """
 
 from __future__ import annotations
@@ -61,13 +61,8 @@ def factor(plan, low, high, scratch):
     Each node first weighs its own pairs, then collects what the removed ones pass to it (twins together, which halves
     the work of writing), then gets its pivot.
     """
-    residual, base, conductance, pivot, step = (
-        scratch.residual,
-        scratch.base,
-        scratch.conductance,
-        scratch.pivot,
-        scratch.step,
-    )
+    residual, base, conductance = scratch.residual, scratch.base, scratch.conductance
+    pivot, step = scratch.pivot, scratch.step
     zero, one = spread(step, 0.0), spread(step, 1.0)
     least, most = spread(step, low), spread(step, high)
     # t runs through plan.target once, in the order in which it was planned: nothing is searched for.

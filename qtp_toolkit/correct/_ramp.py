@@ -35,7 +35,7 @@ def fit_ramp(
         largest coordinate), dims of the phase without ``y, x``; float64. Attributes hold middle and half width of the
         grid, so that the planes can be taken out of another grid. Lazy if the phase is lazy.
     """
-    require(phase, dims=(Y, X), units="rad")
+    require(phase, dims=(Y, X), quantity="phase")
     usable = phase.notnull()
     if mask is not None:
         usable = usable & ~mask.astype(bool)

@@ -101,7 +101,7 @@ def tropospheric_delay(
     """
     require(dem, dims=(Y, X), units="m", name="dem")
     # Not to 90, the limit of the table: along the horizon the mapping by 1 / cos has no end.
-    require(incidence, units="degree", between=(0.0, 89.0), name="incidence")
+    require(incidence, quantity="incidence", between=(0.0, 89.0), name="incidence")
     check_wavelength(wavelength)
     times, at = _match_days(era5, dates)
     profiles = _sort_profiles(era5).isel({TIME: at}).assign_coords({TIME: times})
@@ -166,8 +166,8 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
     >>> remove_delay(xr.DataArray([5.0], pairs, "pair", attrs={"units": "rad"}), delay).values
     array([2.])
     """
-    require(phase, dims=(PAIR,), units="rad")
-    require(delay, dims=(TIME,), units="rad")
+    require(phase, dims=(PAIR,), quantity="phase")
+    require(delay, dims=(TIME,), quantity="tropospheric_phase")
     bare = delay.drop_vars([name for name in delay.coords if name not in (TIME, Y, X)])
     chunks = {dim: size for dim, size in phase.chunksizes.items() if dim in delay.dims}
     bare = bare.chunk(chunks) if chunks and not is_lazy(bare) else bare

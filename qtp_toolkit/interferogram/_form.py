@@ -63,7 +63,7 @@ def simulate(phase: xr.DataArray, coherence: xr.DataArray, *, seed: int = 0) -> 
     >>> round(float(np.angle(form(pair["reference"], pair["secondary"]).mean().item())), 1)
     -1.2
     """
-    require(phase, dims=(Y, X), units="rad")
+    require(phase, dims=(Y, X), quantity="phase")
     require(coherence, dims=(Y, X), between=VARIABLES["coherence"].valid, name="coherence")
     # Real and imaginary part have half of the power each: together one.
     draws = np.random.default_rng(seed).normal(scale=np.sqrt(0.5), size=(4, *phase.shape))

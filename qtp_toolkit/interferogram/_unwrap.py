@@ -61,7 +61,7 @@ def unwrap(
     if interferogram.dtype.kind == "c":
         wrapped = np.arctan2(interferogram.imag, interferogram.real)
     else:
-        require(interferogram, units="rad")
+        require(interferogram, quantity="wrapped_phase")
     if coherence is not None:
         low, high = VARIABLES["coherence"].valid
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded

@@ -140,7 +140,7 @@ def invert(
     >>> [invert(phase, norm=norm)["phase"].values[:, 0].round(1) for norm in ("l1", "l2")]
     [array([0. , 1.1, 3.1, 2.3]), array([0. , 2.6, 4.6, 5.1])]
     """
-    require(phase, dims=(PAIR,), units="rad")
+    require(phase, dims=(PAIR,), quantity="phase")
     if phase.dtype.kind != "f":
         raise QtpDataError("'phase' is not a real number", expected="unwrapped phase in rad", found=str(phase.dtype))
     _check_options(norm, weights, reweightings, epsilon, relaxation)

@@ -40,8 +40,8 @@ def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
     >>> pair_misfit(phase, series)["misfit"].values
     array([0.5])
     """
-    require(phase, dims=(PAIR,), units="rad")
-    require(series, dims=(TIME,), units="rad")
+    require(phase, dims=(PAIR,), quantity="phase")
+    require(series, dims=(TIME,), quantity="phase")
     # Without the dates of pairs: to compare them with lazy ones, xarray would compute.
     residual = phase - pair_difference(series, phase).drop_vars([REFERENCE, SECONDARY])
     over = [dim for dim in residual.dims if dim != PAIR]

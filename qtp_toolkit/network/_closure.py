@@ -47,7 +47,7 @@ def closure_phase(phase: xr.DataArray) -> xr.DataArray:
     >>> (closure_phase(phase) / (2 * np.pi)).round(3).values
     array([-1.])
     """
-    require(phase, dims=(PAIR,), units="rad")
+    require(phase, dims=(PAIR,), quantity="phase")
     dates, first, second = index_pairs(phase)
     rows = graph.triplets(first, second)
     if not len(rows):

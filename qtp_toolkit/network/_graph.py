@@ -80,7 +80,7 @@ def select_pairs(
     out = describe(baseline, "temporal_baseline").to_dataset()
     if perpendicular_baseline is None:
         return out
-    require(perpendicular_baseline, dims=(TIME,), units="m")
+    require(perpendicular_baseline, dims=(TIME,), quantity="perpendicular_baseline")
     between = pair_difference(perpendicular_baseline, out).compute()
     return out.assign(perpendicular_baseline=describe(between, "perpendicular_baseline", like=perpendicular_baseline))
 

@@ -12,7 +12,7 @@ import xarray as xr
 from common import cpu, in_child, peak_memory, row, wall
 
 from qtp_toolkit import inversion, network
-from qtp_toolkit.inversion.kernels.elimination import make_plan
+from qtp_toolkit.inversion.kernels.elimination import plan_elimination
 
 PIXELS = 20_480
 EPSILONS = tuple(np.geomspace(0.5, 0.05, 3))
@@ -96,7 +96,7 @@ def machine() -> tuple[float, float]:
 
 def operations(first: np.ndarray, second: np.ndarray, n_dates: int, zero: int, solves: int) -> int:
     """Multiplications and additions for one pixel."""
-    plan = make_plan(n_dates, first, second, zero)
+    plan = plan_elimination(n_dates, first, second, zero)
     edges, pairs = len(plan.neighbor), len(plan.pair)
     return solves * (2 * len(plan.target) + 6 * edges + 8 * pairs)
 

@@ -183,7 +183,7 @@ def require(
         )
     if between is not None and da.size and not is_lazy(da):
         values = np.asarray(da.values)
-        low, high = values.min(), values.max()  # quick, and enough unless something is NaN or outside
+        low, high = (find.reduce(values, axis=None) for find in (np.fmin, np.fmax))  # one look is enough if all is well
         fine = low >= between[0] and high <= between[1]
         outside = np.isfinite(values) & ((values < between[0]) | (values > between[1])) if not fine else np.False_
         if outside.any():
@@ -306,9 +306,18 @@ def to_vertical(displacement: xr.DataArray, incidence: xr.DataArray) -> xr.DataA
     return out.rename(displacement.name).assign_attrs({**displacement.attrs, "long_name": long_name})
 
 
-def _mm_per_rad(wavelength: float) -> float:
+def check_wavelength(wavelength: float) -> None:
+    """Refuse a radar wavelength that is not in meters."""
     if not 0.01 <= wavelength <= 1.0:
         raise QtpDataError(
-            "wavelength is not in meters", expected="0.01 to 1 m", found=wavelength, hint="Sentinel-1 is 0.05546576 m."
+            "wavelength is not in meters",
+            expected="0.01 to 1 m",
+            found=wavelength,
+            hint="Sentinel-1 is 0.05546576 m.",
+            code="I15",
         )
+
+
+def _mm_per_rad(wavelength: float) -> float:
+    check_wavelength(wavelength)
     return 1000.0 * wavelength / (4.0 * np.pi)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from qtp_toolkit.inversion.kernels.elimination import make_plan, minimum_fill_order
+from qtp_toolkit.inversion.kernels.elimination import minimum_fill_order, plan_elimination
 from qtp_toolkit.inversion.kernels.irls import invert_network
 from qtp_toolkit.kernels import pairs
 
@@ -30,7 +30,7 @@ def paper_dates():
 
 def test_closed_form_chain_needs_no_fill():
     first = np.arange(9)
-    plan = make_plan(10, first, first + 1, 0)
+    plan = plan_elimination(10, first, first + 1, 0)
     assert len(plan.neighbor) == 9
     assert len(plan.target) == 0
     assert plan.order[-1] == 0
@@ -47,7 +47,7 @@ def test_closed_form_paper_network_is_sparse():
     span = (dates[None, :] - dates[:, None]).astype(int)
     wanted = (span > 0) & ((span <= 40) | ((span >= 350) & (span <= 380)) | ((span >= 725) & (span <= 735)))
     first, second = np.nonzero(wanted)
-    plan = make_plan(len(dates), first, second, 90)
+    plan = plan_elimination(len(dates), first, second, 90)
     dense = len(dates) ** 3 / 6
     assert len(plan.target) < dense / 12
 
@@ -88,7 +88,7 @@ def test_property_plan_solves_any_laplacian(seed, n_dates, density):
     first, second = random_graph(seed, n_dates, density)
     rng = np.random.default_rng(seed)
     ground = int(rng.integers(n_dates))
-    plan = make_plan(n_dates, first, second, ground)
+    plan = plan_elimination(n_dates, first, second, ground)
     observed, weight = rng.normal(0, 3, (len(first), 3)), rng.uniform(0.1, 1, (len(first), 3))
     out = invert_network(observed, weight, plan, table=np.array([0.0, 1.0]), epsilons=np.empty(0))
     labels = pairs.components(n_dates, first, second)
@@ -110,7 +110,7 @@ def test_property_float32_stays_close_to_float64_with_weights_over_six_decades(r
     dates = paper_dates()[:60]
     span = (dates[None, :] - dates[:, None]).astype(int)
     first, second = np.nonzero((span > 0) & ((span <= 60) | ((span >= 350) & (span <= 380))))
-    plan = make_plan(len(dates), first, second, 30)
+    plan = plan_elimination(len(dates), first, second, 30)
     truth = np.cumsum(rng.normal(0, 1, (len(dates), 70)), axis=0)
     observed = truth[second] - truth[first] + rng.normal(0, 0.3, (len(first), 70))
     weight = 10.0 ** rng.uniform(-6, 0, observed.shape)
@@ -125,7 +125,7 @@ def test_property_float32_stays_close_to_float64_with_weights_over_six_decades(r
 @pytest.mark.parametrize("n_pixels", [1, 63, 64, 65, 130])
 def test_property_pixels_do_not_see_each_other(rng, n_pixels):
     first, second = random_graph(4, 7, 0.8)
-    plan = make_plan(7, first, second, 0)
+    plan = plan_elimination(7, first, second, 0)
     observed = rng.normal(0, 1, (len(first), n_pixels))
     rules = {"table": np.ones(2), "epsilons": np.array([0.5, 0.1])}
     together = invert_network(observed, None, plan, **rules)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from qtp_toolkit.inversion.kernels import lanes
-from qtp_toolkit.inversion.kernels.lanes import LANES, aligned, load, load_at, store, store_at
+from qtp_toolkit.inversion.kernels.lanes import LANES, load, load_at, store, store_at, zeros
 
 BINARY = {name: getattr(lanes, name) for name in ("larger", "smaller")}
 UNARY = {name: getattr(lanes, name) for name in ("magnitude", "lower", "root")}
@@ -39,7 +39,7 @@ def shift(wide, out):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_closed_form_compiled_operations_are_those_of_numpy(dtype, rng):
-    rows, out, plain = aligned(2, dtype), aligned(10, dtype), aligned(10, dtype)
+    rows, out, plain = zeros(2, dtype), zeros(10, dtype), zeros(10, dtype)
     rows[:] = rng.normal(0, 5, rows.shape)
     rows[0, :3] = np.nan, np.inf, rows[1, 2]
     arithmetic(rows, out)
@@ -61,14 +61,14 @@ def test_oracle_the_inversion_without_compiler():
     code = """
 import sys
 import numpy as np
-from qtp_toolkit.inversion.kernels.elimination import make_plan
+from qtp_toolkit.inversion.kernels.elimination import plan_elimination
 from qtp_toolkit.inversion.kernels.irls import invert_network
 first, second = np.triu_indices(5, 1)
 observed = np.random.default_rng(3).normal(0, 2, (10, 33))
 observed[4, 5] = np.nan
 rules = {"table": np.array([0.0, 1.0]), "epsilons": np.array([0.5, 0.05]), "snap_table": np.ones(3), "deviation": True}
 with np.errstate(all="ignore"):
-    out = invert_network(observed, np.full_like(observed, 0.5), make_plan(5, first, second, 2), **rules)
+    out = invert_network(observed, np.full_like(observed, 0.5), plan_elimination(5, first, second, 2), **rules)
 np.savetxt(sys.stdout, np.concatenate([out.series, out.deviation, [out.temporal_coherence, out.overruled, out.groups]]))
 """
     results = [

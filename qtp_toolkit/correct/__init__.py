@@ -1,8 +1,9 @@
 """What is taken out of interferograms: troposphere, ramps, the reference, masks (paper section 3.7)."""
 
+from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.correct._ramp import deramp, fit_ramp
 from qtp_toolkit.correct._reference import apply_mask, coherent_area, reference_area, reference_level, set_reference
-from qtp_toolkit.correct._troposphere import pair_difference, remove_delay, tropospheric_delay
+from qtp_toolkit.correct._troposphere import remove_delay, tropospheric_delay
 
 __all__ = [
     "apply_mask",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import xarray as xr
 
@@ -33,7 +35,7 @@ def fit_ramp(
         largest coordinate), dims of the phase without ``y, x``; float64. Attributes hold middle and half width of the
         grid, so that the planes can be taken out of another grid. Lazy if the phase is lazy.
     """
-    require(phase, dims=(Y, X), units="rad")
+    require(phase, dims=(Y, X), quantity="phase")
     usable = phase.notnull()
     if mask is not None:
         usable = usable & ~mask.astype(bool)
@@ -41,12 +43,11 @@ def fit_ramp(
         use = usable.astype(phase.dtype)
     else:
         use = weight.where(usable & weight.notnull(), 0.0).astype(phase.dtype, copy=False)
-    moments = _moments(use, highest=2)
-    pulls = _moments(use * phase.fillna(0.0), highest=1)
+    spans = {dim: _measure_span(phase[dim]) for dim in (X, Y)}
     solved = xr.apply_ufunc(
         _solve_plane,
-        moments,
-        pulls,
+        _sum_moments(use, spans, highest=2),
+        _sum_moments(use * phase.fillna(0.0), spans, highest=1),
         input_core_dims=[["power_x", "power_y"]] * 2,
         output_core_dims=[["term"]],
         exclude_dims={"power_x", "power_y"},
@@ -55,13 +56,10 @@ def fit_ramp(
         output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": {"term": 3}},
     )
-    words = {"offset": "phase in the middle", "ramp_x": "ramp along x", "ramp_y": "ramp along y"}
+    names = {"offset": "ramp_offset", "ramp_x": "ramp_x", "ramp_y": "ramp_y"}
     return xr.Dataset(
-        {
-            name: solved.isel(term=k).assign_attrs(units="rad", long_name=text)
-            for k, (name, text) in enumerate(words.items())
-        },
-        attrs={key: number for dim, keys in _AXES.items() for key, number in zip(keys, _span(phase[dim]), strict=True)},
+        {name: describe(solved.isel(term=k), row, like=phase) for k, (name, row) in enumerate(names.items())},
+        attrs={key: number for dim, keys in _AXES.items() for key, number in zip(keys, spans[dim], strict=True)},
     )
 
 
@@ -106,65 +104,68 @@ def deramp(
     References
     ----------
     Chen et al. 2022, section 3.7 ("a linear deramping approach").
+
+    Examples
+    --------
+    A bump of 9 rad on a slope; the slope goes, and so does the mean:
+
+    >>> phase = xr.DataArray(np.add.outer([1.0, 2.0, 3.0], [0.0, 5.0, 10.0]), dims=("y", "x"), attrs={"units": "rad"})
+    >>> phase[1, 1] += 9.0
+    >>> deramp(phase).round(6).values
+    array([[-1., -1., -1.],
+           [-1.,  8., -1.],
+           [-1., -1., -1.]])
     """
-    ramp = fit_ramp(phase, weight=weight, mask=mask) if ramp is None else _checked(ramp, phase)
-    across, along = (_along(phase, dim, ramp) for dim in (X, Y))
+    if ramp is None:
+        ramp = fit_ramp(phase, weight=weight, mask=mask)
+    else:
+        _check_planes(ramp, phase)
+        ramp = ramp.reset_coords(drop=True)  # dates of pairs may be lazy on one side: xarray would compare them
+    across, along = (_normalize(phase[dim], [ramp.attrs[key] for key in _AXES[dim]]) for dim in (X, Y))
+    across, along = across.astype(phase.dtype), along.astype(phase.dtype)
+    if is_lazy(phase):  # else the planes of all pairs are made at full size at once
+        across, along = across.chunk({X: phase.chunksizes[X]}), along.chunk({Y: phase.chunksizes[Y]})
     ramp = ramp.astype(phase.dtype)
-    note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
     with many_blocks():
         out = phase - ((ramp.offset + ramp.ramp_x * across) + ramp.ramp_y * along)
-    return describe(out.transpose(*phase.dims), "phase", **note)
+    return describe(out.transpose(*phase.dims), "phase", like=phase)
 
 
-def _checked(ramp: xr.Dataset, phase: xr.DataArray) -> xr.Dataset:
-    """Planes of the very pairs of the phase, without the coordinates that say so."""
-    if not set(sum(_AXES.values(), ())) <= set(ramp.attrs):
-        raise QtpDataError("these are no planes of fit_ramp", expected=sum(_AXES.values(), ()), found=list(ramp.attrs))
+def _check_planes(ramp: xr.Dataset, phase: xr.DataArray) -> None:
+    """Refuse what is no plane of :func:`fit_ramp`, or of other pairs than the phase."""
+    needed = sum(_AXES.values(), ())
+    if not set(needed) <= set(ramp.attrs):
+        raise QtpDataError("these are no planes of fit_ramp", expected=needed, found=list(ramp.attrs))
     shared = [name for name in (REFERENCE, SECONDARY) if name in phase.coords and name in ramp.coords]
     if not all(np.array_equal(coordinate(phase, name), coordinate(ramp, name)) for name in shared):
         raise QtpDataError("the planes are of other pairs than the phase", expected="the same pairs in the same order")
-    return ramp.reset_coords(drop=True)
 
 
-def _span(axis: xr.DataArray) -> tuple[float, float]:
+def _measure_span(axis: xr.DataArray) -> tuple[float, float]:
     """Middle and half width of a coordinate; 1 for the latter if there is one pixel only."""
     low, high = float(axis.min()), float(axis.max())
     return (high + low) / 2, (high - low) / 2 or 1.0
 
 
-def _normalized(axis: xr.DataArray, span: tuple[float, float]) -> xr.DataArray:
-    """Coordinate from -1 to 1 along its axis."""
-    values = (axis.values.astype(np.float64) - span[0]) / span[1]
-    return xr.DataArray(values, dims=axis.dims, coords={axis.dims[0]: axis.values})
+def _normalize(axis: xr.DataArray, span: Sequence[float]) -> xr.DataArray:
+    """Coordinate as the planes count it, from -1 to 1 along its axis: meters would spoil the condition of the fit."""
+    middle, half = span
+    values = (axis.values.astype(np.float64) - middle) / half
+    return xr.DataArray(values, dims=axis.dims, coords={axis.name: axis.values})
 
 
-def _along(phase: xr.DataArray, dim: str, ramp: xr.Dataset) -> xr.DataArray:
-    """Coordinate as the planes count it; in the blocks of the phase, lest the planes are made at full size at once."""
-    first, second = _AXES[dim]
-    axis = _normalized(phase[dim], (ramp.attrs[first], ramp.attrs[second])).astype(phase.dtype)
-    return axis.chunk({dim: phase.chunksizes[dim]}) if is_lazy(phase) else axis
-
-
-def _moments(values: xr.DataArray, *, highest: int) -> xr.DataArray:
+def _sum_moments(values: xr.DataArray, spans: dict[str, tuple[float, float]], *, highest: int) -> xr.DataArray:
     """Sum values times x ** a times y ** b, first along x, then along y; in float64."""
     out = values
     for dim, power in ((X, "power_x"), (Y, "power_y")):
-        axis = _normalized(values[dim], _span(values[dim]))
-        powers = axis ** xr.DataArray(np.arange(highest + 1), dims=power)
+        powers = _normalize(values[dim], spans[dim]) ** xr.DataArray(np.arange(highest + 1), dims=power)
         out = xr.dot(out, powers, dim=dim)
     return out
 
 
 def _solve_plane(moments: np.ndarray, pulls: np.ndarray) -> np.ndarray:
     """Solve the 3 x 3 normal equations; directions that the pixels do not define get zero."""
-    m = moments
-    normal = np.stack(
-        [
-            np.stack([m[..., 0, 0], m[..., 1, 0], m[..., 0, 1]], axis=-1),
-            np.stack([m[..., 1, 0], m[..., 2, 0], m[..., 1, 1]], axis=-1),
-            np.stack([m[..., 0, 1], m[..., 1, 1], m[..., 0, 2]], axis=-1),
-        ],
-        axis=-2,
-    )
-    right = np.stack([pulls[..., 0, 0], pulls[..., 1, 0], pulls[..., 0, 1]], axis=-1)
+    a, b = np.array([0, 1, 0]), np.array([0, 0, 1])  # powers of x and y in the terms 1, x and y
+    normal, right = moments[..., a[:, None] + a, b[:, None] + b], pulls[..., a, b]
+    # The pseudo-inverse, for pairs whose valid pixels lie on a line, or that have none.
     return (np.linalg.pinv(normal, rcond=1e-10, hermitian=True) @ right[..., None])[..., 0]

@@ -5,14 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 
 import numpy as np
-import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 
 from qtp_toolkit import grid
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, X, Y, coordinate, is_lazy, require
-
-MASKED = 7
-"""Reason code of masked pixels."""
+from qtp_toolkit._pairs import name_pairs
+from qtp_toolkit.conventions import PAIR, REFERENCE, TIME, QtpDataError, X, Y, describe, is_lazy, require
+from qtp_toolkit.kernels import reasons
 
 EARTH_RADIUS = 6371000.0
 
@@ -43,14 +41,23 @@ def reference_area(
     ------
     QtpDataError
         If the point lies outside the grid.
+
+    Examples
+    --------
+    A point and its four neighbors; 0.01 degree is 1.11 km to the north and 0.92 km to the east:
+
+    >>> axes = {"y": 34.42 - 0.01 * np.arange(5), "x": 92.33 + 0.01 * np.arange(5)}
+    >>> template = xr.DataArray(np.zeros((5, 5)), axes, ("y", "x")).rio.write_crs(4326)
+    >>> int(reference_area(template, longitude=92.35, latitude=34.40, radius_m=1200.0).sum())
+    5
     """
     blank = np.zeros((template.sizes[Y], template.sizes[X]), dtype=bool)
     bare = xr.DataArray(blank, {Y: template[Y], X: template[X]}, (Y, X)).rio.write_crs(template.rio.crs)
     area, nearest, spans = bare.copy(), (np.inf, 0), []
-    for rows in _slabs(*blank.shape):
+    for rows in _cut_rows(*blank.shape):
         where = grid.lonlat(bare.isel({Y: rows}))
         spans.append([f(v.values) for v in (where.longitude, where.latitude) for f in (np.min, np.max)])
-        distance = _distance(where.longitude.values, where.latitude.values, longitude, latitude)
+        distance = _great_circle(where.longitude.values, where.latitude.values, longitude, latitude)
         area.values[rows] = distance <= radius_m
         at = int(distance.argmin())
         nearest = min(nearest, (float(distance.flat[at]), rows.start * distance.shape[1] + at))
@@ -63,8 +70,8 @@ def reference_area(
             expected=f"longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}",
             hint="Longitude comes first.",
         )
-    area.values.flat[nearest[1]] = True
-    return _named_area(area)
+    area.values.flat[nearest[1]] = True  # a radius below the pixel still has its pixel
+    return describe(area, "reference_area", like=template)
 
 
 def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
@@ -85,15 +92,20 @@ def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
     Notes
     -----
     Coherent ground is not always stable ground: say which area it is, and check it against what is known there.
+
+    Examples
+    --------
+    The best worst case, not the best mean:
+
+    >>> coherence = xr.DataArray([[[0.9, 0.4, 0.7]], [[0.9, 0.5, 0.7]], [[0.2, 0.5, 0.7]]], dims=("pair", "y", "x"))
+    >>> coherent_area(coherence, size=1).values
+    array([[False, False,  True]])
     """
     require(coherence, dims=(PAIR, Y, X))
     square = {"dim": {Y: size, X: size}, "center": True}
     worst = coherence.min(PAIR, skipna=False).rolling(**square).min()
     seed = (worst == worst.max()).astype(np.float32)
-    area = seed.rolling(**square, min_periods=1).max() > 0
-    return _named_area(
-        area.assign_coords({name: coherence[name] for name in ("spatial_ref",) if name in coherence.coords})
-    )
+    return describe(seed.rolling(**square, min_periods=1).max() > 0, "reference_area", like=coherence)
 
 
 def reference_level(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, float]) -> xr.DataArray:
@@ -119,11 +131,13 @@ def reference_level(phase: xr.DataArray, where: xr.DataArray | tuple[float, floa
     """
     require(phase, dims=(Y, X))
     area = _crop(phase, where)
+    # In float64: a mean of many float32 pixels would be off by more than the phase is worth.
     number = area.notnull().sum((Y, X))
     mean = area.sum((Y, X), dtype=np.float64) / number.where(number > 0)
-    lead = [dim for dim in phase.dims if dim not in (Y, X)]
+    lead = list(mean.dims)
+    # In one chunk, so that the error lists all interferograms without a valid pixel, not those of one block.
     mean = mean.chunk(dict.fromkeys(lead, -1)) if is_lazy(mean) else mean
-    instead = "" if is_lazy(mean) or (number > 0).all() else _nearest_valid(phase, area)
+    instead = "" if is_lazy(mean) or (number > 0).all() else _find_valid(phase, area)
     mean = xr.apply_ufunc(
         _refuse_nan,
         mean,
@@ -132,7 +146,7 @@ def reference_level(phase: xr.DataArray, where: xr.DataArray | tuple[float, floa
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.float64],
-        kwargs={"labels": _labels(phase, lead), "instead": instead},
+        kwargs={"labels": _name_layers(phase, lead), "instead": instead},
     )
     return mean.astype(phase.dtype).rename(phase.name).assign_attrs(phase.attrs)
 
@@ -157,6 +171,12 @@ def set_reference(phase: xr.DataArray, where: xr.DataArray | tuple[float, float,
     QtpDataError
         If the area is empty or outside the grid; listing the interferograms without a valid pixel in the area (when
         the values are computed, if the input is lazy).
+
+    Examples
+    --------
+    >>> phase = xr.DataArray([[[1.0, 2.0, 6.0]]], dims=("pair", "y", "x"), attrs={"units": "rad"})
+    >>> set_reference(phase, xr.DataArray([[True, True, False]], dims=("y", "x"))).values
+    array([[[-0.5,  0.5,  4.5]]])
     """
     out = phase - reference_level(phase, where)
     return out.transpose(*phase.dims).rename(phase.name).assign_attrs(phase.attrs)
@@ -178,6 +198,12 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
         Same dims and attributes; NaN (``False`` and 0 for bool and integers) under the mask. A ``reason`` of a Dataset
         becomes 7. The attribute ``masked`` of a Dataset says how much is masked, if the mask is in memory. Lazy if the
         input is lazy.
+
+    Examples
+    --------
+    >>> water = xr.DataArray([[False, True]], dims=("y", "x"))
+    >>> apply_mask(xr.DataArray([[1.0, 2.0]], dims=("y", "x")), water).values
+    array([[ 1., nan]])
     """
     require(mask, dims=(Y, X), name="mask")
     hidden = mask.astype(bool)
@@ -188,37 +214,30 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
     return out.assign_attrs(share)
 
 
-def _slabs(height: int, width: int) -> list[slice]:
+def _cut_rows(height: int, width: int) -> list[slice]:
     """Cut rows into slabs of about a million pixels, two rows at least, so that no large grid is there at once."""
     number = max(1, min(height // 2, height * width // _SLAB))
     edges = np.linspace(0, height, number + 1).astype(int)
     return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
-def _distance(lon: np.ndarray, lat: np.ndarray, longitude: float, latitude: float) -> np.ndarray:
+def _great_circle(lon: np.ndarray, lat: np.ndarray, longitude: float, latitude: float) -> np.ndarray:
     """Great-circle distance of pixels from a point, m."""
     north, east = np.deg2rad(lat - latitude), np.deg2rad(lon - longitude)
+    # Haversines: the law of cosines would lose the short distances, of which this is about, to rounding.
     half = np.sin(north / 2) ** 2 + np.cos(np.deg2rad(lat)) * np.cos(np.deg2rad(latitude)) * np.sin(east / 2) ** 2
     return 2 * EARTH_RADIUS * np.arcsin(np.sqrt(half))
 
 
-def _named_area(area: xr.DataArray) -> xr.DataArray:
-    out = area.rename("reference_area")
-    out.attrs = {"units": "1", "long_name": "reference area"}
-    return out
-
-
 def _blank(da: xr.DataArray, hidden: xr.DataArray) -> xr.DataArray:
-    if da.dtype.kind == "f":
-        out = da.where(~hidden)
-    else:
-        out = da.where(~hidden, np.asarray(MASKED if da.name == "reason" else 0, dtype=da.dtype))
+    instead = np.nan if da.dtype.kind == "f" else reasons.MASKED if da.name == "reason" else 0
+    out = da.where(~hidden, np.asarray(instead, dtype=da.dtype))
     return out.transpose(*da.dims).rename(da.name).assign_attrs(da.attrs)
 
 
 def _crop(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, float]) -> xr.DataArray:
     """Phase of the reference area, NaN around it, cut to its bounding box where that is known."""
-    inside = where if isinstance(where, xr.DataArray) else _window(phase, where)
+    inside = where if isinstance(where, xr.DataArray) else _mark_window(phase, where)
     require(inside, dims=(Y, X), name="where")
     inside = inside.astype(bool)
     if is_lazy(inside):
@@ -230,7 +249,7 @@ def _crop(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, 
     return phase.isel(box).where(inside.isel(box))
 
 
-def _window(phase: xr.DataArray, window: tuple[float, float, float, float]) -> xr.DataArray:
+def _mark_window(phase: xr.DataArray, window: tuple[float, float, float, float]) -> xr.DataArray:
     west, south, east, north = window
     y, x = phase[Y], phase[X]
     inside = ((y >= south) & (y <= north)) & ((x >= west) & (x <= east))
@@ -244,17 +263,16 @@ def _window(phase: xr.DataArray, window: tuple[float, float, float, float]) -> x
     return inside
 
 
-def _labels(phase: xr.DataArray, lead: list[str]) -> list[str]:
+def _name_layers(phase: xr.DataArray, lead: list[str]) -> list[str]:
     """How an error names the interferograms (or dates) of a stack."""
     if lead == [PAIR] and REFERENCE in phase.coords:
-        ends = (coordinate(phase, name).astype("datetime64[D]").astype(str) for name in (REFERENCE, SECONDARY))
-        return [f"{a}/{b}" for a, b in zip(*ends, strict=True)]
+        return name_pairs(phase)
     if lead == [TIME]:
         return list(phase[TIME].values.astype("datetime64[D]").astype(str))
     return [str(k) for k in range(int(np.prod([phase.sizes[dim] for dim in lead])))]
 
 
-def _nearest_valid(phase: xr.DataArray, area: xr.DataArray) -> str:
+def _find_valid(phase: xr.DataArray, area: xr.DataArray) -> str:
     """Name the pixels nearest to an area that every interferogram has."""
     valid = phase.notnull().all([dim for dim in phase.dims if dim not in (Y, X)])
     distance = np.hypot(phase[X] - area[X].mean(), phase[Y] - area[Y].mean()).transpose(Y, X)

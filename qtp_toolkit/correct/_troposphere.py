@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 
 from qtp_toolkit import grid
+from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.conventions import (
     PAIR,
     REFERENCE,
@@ -18,7 +18,7 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     X,
     Y,
-    coordinate,
+    check_wavelength,
     describe,
     is_lazy,
     many_blocks,
@@ -29,7 +29,7 @@ from qtp_toolkit.correct.kernels.delay import trilinear, zenith_delay
 HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
 """Heights in m at which the delay is tabulated; linear between them (error below 0.05 mm)."""
 
-FIELDS = {"geopotential": "m2 s-2", "temperature": "K", "specific_humidity": "kg/kg"}
+FIELDS = ("geopotential", "temperature", "specific_humidity")
 
 
 def tropospheric_delay(
@@ -83,23 +83,36 @@ def tropospheric_delay(
     References
     ----------
     Jolivet et al. 2011; Chen et al. 2022, section 3.7.
+
+    Examples
+    --------
+    A dry atmosphere of 250 K whose pressure rises by 1 hPa between two dates:
+
+    >>> coords = {"time": pd.to_datetime(["2020-01-01", "2020-01-13"]), "level": [200.0, 600.0, 1000.0]}
+    >>> coords |= {"y": [35.0, 36.0], "x": [92.0, 93.0]}
+    >>> zero = xr.DataArray(np.zeros((2, 3, 2, 2)), coords, ("time", "level", "y", "x"))
+    >>> height = 287.05 * 250 * np.log(xr.DataArray([1000.0, 1001.0], dims="time") / zero["level"]) + zero
+    >>> era5 = xr.Dataset({"geopotential": height, "temperature": zero + 250, "specific_humidity": zero})
+    >>> dem = xr.DataArray(np.zeros((2, 2)), {"y": [35.6, 35.5], "x": [92.5, 92.6]}, ("y", "x"), attrs={"units": "m"})
+    >>> looking_down = xr.DataArray(0.0, attrs={"units": "degree"})
+    >>> phase = tropospheric_delay(era5, dem.rio.write_crs(4326), looking_down)
+    >>> round(1000 * SENTINEL1_WAVELENGTH / (4 * np.pi) * float(phase[1, 0, 0] - phase[0, 0, 0]), 2)  # mm
+    2.28
     """
     require(dem, dims=(Y, X), units="m", name="dem")
-    require(incidence, units="degree", between=(0.0, 89.0), name="incidence")
-    if not 0.01 <= wavelength <= 1.0:
-        raise QtpDataError("wavelength is not in meters", expected="0.01 to 1 m", found=wavelength, code="I15")
-    profiles = _profiles(era5)
+    # Not to 90, the limit of the table: along the horizon the mapping by 1 / cos has no end.
+    require(incidence, quantity="incidence", between=(0.0, 89.0), name="incidence")
+    check_wavelength(wavelength)
     times, at = _match_days(era5, dates)
-    profiles = profiles.isel({TIME: at}).assign_coords({TIME: times})
+    profiles = _sort_profiles(era5).isel({TIME: at}).assign_coords({TIME: times})
     lonlat = grid.lonlat(dem)
     axes = (profiles[Y].values.astype(float), profiles[X].values.astype(float))
     _check_cover(dem, axes)
+    # The grid of the reanalysis gets names of its own: y and x are those of the terrain from here on.
     renamed = profiles.drop_vars([Y, X, "level", "spatial_ref"], errors="ignore").rename({Y: "row", X: "column"})
     table = xr.apply_ufunc(
         zenith_delay,
-        renamed.geopotential,
-        renamed.temperature,
-        renamed.specific_humidity,
+        *(renamed[name] for name in FIELDS),
         input_core_dims=[["level"]] * 3,
         output_core_dims=[["height"]],
         keep_attrs=True,
@@ -122,47 +135,7 @@ def tropospheric_delay(
             dask="parallelized",
             output_dtypes=[np.float32],
         )
-    note = {key: era5.attrs[key] for key in ("provenance_note",) if key in era5.attrs}
-    return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", wavelength=wavelength, **note)
-
-
-def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.DataArray:
-    """Difference of a series between the two dates of each pair: ``series(secondary) - series(reference)``.
-
-    Parameters
-    ----------
-    series : xarray.DataArray
-        Dim ``time``, any others; any unit.
-    pairs : xarray.DataArray or Dataset
-        Anything with coords ``reference`` and ``secondary`` on dim ``pair``.
-
-    Returns
-    -------
-    xarray.DataArray
-        Dim ``pair`` in place of ``time``; unit, name and dtype of the series. Lazy if the series is lazy.
-
-    Raises
-    ------
-    QtpDataError
-        Listing the dates of pairs that the series lacks.
-    """
-    require(series, dims=(TIME,))
-    days = series[TIME].values.astype("datetime64[D]")
-    order = np.argsort(days)
-    ends = [coordinate(pairs, name).astype("datetime64[D]") for name in (REFERENCE, SECONDARY)]
-    missing = np.setdiff1d(np.concatenate(ends), days)
-    if missing.size:
-        raise QtpDataError(
-            f"{series.name!r} lacks dates of the pairs",
-            where=TIME,
-            found=", ".join(map(str, missing)),
-            hint="Give values for these dates, or drop their pairs.",
-        )
-    first, second = (order[np.searchsorted(days[order], end)] for end in ends)
-    bare = series.drop_vars(TIME).rename({TIME: PAIR})
-    out = (bare.isel({PAIR: second}) - bare.isel({PAIR: first})).transpose(PAIR, ...)
-    coords = {name: (PAIR, coordinate(pairs, name)) for name in (REFERENCE, SECONDARY)}
-    return out.assign_coords(coords).rename(series.name).assign_attrs(series.attrs)
+    return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", like=era5, wavelength=wavelength)
 
 
 def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
@@ -184,9 +157,17 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
     ------
     QtpDataError
         Listing the dates of pairs that the delay lacks.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2020-01-01", periods=2, freq="12D")
+    >>> delay = xr.DataArray([1.0, 4.0], {"time": days}, "time", attrs={"units": "rad"})
+    >>> pairs = {"reference": ("pair", days[:1]), "secondary": ("pair", days[1:])}
+    >>> remove_delay(xr.DataArray([5.0], pairs, "pair", attrs={"units": "rad"}), delay).values
+    array([2.])
     """
-    require(phase, dims=(PAIR,), units="rad")
-    require(delay, dims=(TIME,), units="rad")
+    require(phase, dims=(PAIR,), quantity="phase")
+    require(delay, dims=(TIME,), quantity="tropospheric_phase")
     bare = delay.drop_vars([name for name in delay.coords if name not in (TIME, Y, X)])
     chunks = {dim: size for dim, size in phase.chunksizes.items() if dim in delay.dims}
     bare = bare.chunk(chunks) if chunks and not is_lazy(bare) else bare
@@ -194,11 +175,10 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
     if is_lazy(phase):  # picking dates in the order of the pairs has cut dask chunks along pair
         shift = shift.chunk({PAIR: phase.chunksizes[PAIR]})
     out = (phase - shift).astype(phase.dtype, copy=False)
-    note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
-    return describe(out.transpose(*phase.dims), "phase", **note)
+    return describe(out.transpose(*phase.dims), "phase", like=phase)
 
 
-def _profiles(era5: xr.Dataset) -> xr.Dataset:
+def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
     """Profiles ordered from the top down, or an error that says what is wrong with them."""
     missing = [name for name in FIELDS if name not in era5]
     if missing:
@@ -219,18 +199,16 @@ def _profiles(era5: xr.Dataset) -> xr.Dataset:
 def _match_days(era5: xr.Dataset, dates: Any) -> tuple[np.ndarray, np.ndarray]:
     """Find the times of the result, and the position of the reanalysis time on the day of each."""
     days = era5[TIME].values.astype("datetime64[D]")
-    wanted = era5[TIME].values if dates is None else np.asarray(dates).astype("datetime64[ns]")
+    wanted = days if dates is None else np.asarray(dates).astype("datetime64[ns]").astype("datetime64[D]")
     order = np.argsort(days, kind="stable")
-    ends = [np.searchsorted(days[order], wanted.astype("datetime64[D]"), side=side) for side in ("left", "right")]
-    number = ends[1] - ends[0]
-    for what, bad in (("no time", number == 0), ("several times", number > 1)):
+    begin, end = (np.searchsorted(days[order], wanted, side=side) for side in ("left", "right"))
+    for what, bad in (("no time", end == begin), ("several times", end > begin + 1)):
         if bad.any():
-            listed = ", ".join(str(day) for day in np.unique(wanted[bad].astype("datetime64[D]")))
+            found = ", ".join(map(str, np.unique(wanted[bad])))
             raise QtpDataError(
-                f"the reanalysis has {what} on some dates", where=TIME, expected="one a day", found=listed
+                f"the reanalysis has {what} on some dates", where=TIME, expected="one a day", found=found
             )
-    times = wanted.astype("datetime64[D]").astype("datetime64[ns]")
-    return times, order[ends[0]]
+    return wanted.astype("datetime64[ns]"), order[begin]
 
 
 def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None:
@@ -239,7 +217,7 @@ def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None
     corners = grid.lonlat(xr.DataArray(np.zeros((2, 2)), ends, (Y, X)).rio.write_crs(dem.rio.crs))
     lat, lon = corners.latitude.values, corners.longitude.values
     rows, columns = axes
-    east = (lon - columns[0]) % 360.0 + columns[0]
+    east = _wrap_longitude(lon, columns)
     inside = (lat >= rows[0]) & (lat <= rows[-1]) & (east >= columns[0]) & (east <= columns[-1])
     if not inside.any():
         raise QtpDataError(
@@ -250,10 +228,15 @@ def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None
         )
 
 
+def _wrap_longitude(longitude: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Longitudes as the reanalysis counts them, -180 to 180 or 0 to 360: from its western edge on."""
+    return (longitude - columns[0]) % 360.0 + columns[0]
+
+
 def _slant_phase(table, elevation, longitude, latitude, incidence, *, axes, scale):
     """Interpolate tables (time, 1, 1, height, row, column) to pixels and tilt them into the line of sight."""
     rows, columns = axes
-    east = (longitude - columns[0]) % 360.0 + columns[0]
+    east = _wrap_longitude(longitude, columns)
     position = tuple(
         np.interp(values, axis, np.arange(len(axis)), left=np.nan, right=np.nan)
         for values, axis in ((elevation, HEIGHTS), (latitude, rows), (east, columns))

@@ -8,7 +8,7 @@ import xarray as xr
 from pyproj import CRS, Geod, Transformer
 from rasterio import Affine
 
-from qtp_toolkit.conventions import QtpDataError, X, Y, is_lazy
+from qtp_toolkit.conventions import QtpDataError, X, Y, is_lazy, require
 
 Grid = xr.DataArray | xr.Dataset
 
@@ -27,6 +27,12 @@ def pixel_size(template: Grid) -> float:
     Returns
     -------
     float
+
+    Examples
+    --------
+    >>> template = xr.DataArray(np.zeros((2, 2)), {"y": [10.0, 0.0], "x": [0.0, 40.0]}, ("y", "x"))
+    >>> pixel_size(template.rio.write_crs(32646))
+    20.0
     """
     dy, dx = spacing(template)
     if not crs_of(template).is_geographic:
@@ -37,19 +43,16 @@ def pixel_size(template: Grid) -> float:
 
 def label(da: Grid) -> str:
     """How errors call an array."""
-    return repr(getattr(da, "name", None) or type(da).__name__)
+    return str(getattr(da, "name", None) or type(da).__name__)
 
 
 def crs_of(da: Grid) -> CRS:
     """CRS of a grid, or an error that says how to give it one."""
-    missing = [dim for dim in (Y, X) if dim not in da.dims]
-    if missing:
-        hint = "Rename its dims to y and x."
-        raise QtpDataError(f"{label(da)} lacks dims {missing}", found=tuple(da.dims), hint=hint)
+    require(da, dims=(Y, X), name=label(da))
     if da.rio.crs is None:
         hint = "Write one, e.g. da.rio.write_crs('EPSG:4326')."
         expected = "a spatial_ref coordinate"
-        raise QtpDataError(f"{label(da)} has no coordinate reference system", expected=expected, hint=hint)
+        raise QtpDataError(f"{label(da)!r} has no coordinate reference system", expected=expected, hint=hint)
     return CRS.from_wkt(da.rio.crs.to_wkt())
 
 
@@ -59,10 +62,11 @@ def spacing(da: Grid) -> tuple[float, float]:
     for dim in (Y, X):
         values = da[dim].values.astype(float)
         if len(values) < 2:
-            raise QtpDataError(f"{label(da)} has fewer than two pixels along {dim}", expected="at least 2 x 2 pixels")
+            raise QtpDataError(f"{label(da)!r} has fewer than two pixels along {dim}", expected="at least 2 x 2 pixels")
+        # From end to end: single steps of float32 coordinates are rounded.
         step = (values[-1] - values[0]) / (len(values) - 1)
         if step == 0 or np.abs(np.diff(values) - step).max() > 0.01 * abs(step):
-            raise QtpDataError(f"{label(da)} is not evenly spaced along {dim}", hint="Interpolate it to even pixels.")
+            raise QtpDataError(f"{label(da)!r} is not evenly spaced along {dim}", hint="Interpolate it to even pixels.")
         steps.append(float(step))
     return steps[0], steps[1]
 

@@ -11,6 +11,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, many_blocks
 from qtp_toolkit.grid._frame import LONLAT, Grid, affine, axes, crs_of, pixel_size, spacing, to_crs
+from qtp_toolkit.kernels.linear import corners
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +48,13 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
     ------
     QtpDataError
         An array without dims y, x, without CRS or with uneven pixels; an unknown method.
+
+    Examples
+    --------
+    >>> coarse = xr.DataArray([[0.0, 4.0], [0.0, 4.0]], {"y": [1.0, 0.0], "x": [0.0, 4.0]}, ("y", "x"))
+    >>> fine = xr.DataArray(np.zeros((2, 5)), {"y": [1.0, 0.0], "x": np.arange(5.0)}, ("y", "x"))
+    >>> match(coarse.rio.write_crs(4326), fine.rio.write_crs(4326)).values[0]
+    array([0., 1., 2., 3., 4.])
     """
     if isinstance(da, xr.Dataset):
         crs = crs_of(da)
@@ -58,6 +66,7 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
         raise QtpDataError("Unknown resampling method", expected=", ".join(METHODS), found=repr(resampling))
     method = "nearest" if da.dtype.kind in "iub" and resampling != "mode" else resampling
     source_crs, target_crs = crs_of(da), crs_of(template)
+    # Any target pixel may need any source pixel; blocks that saw a part would differ along their edges.
     da = da.chunk({Y: -1, X: -1}) if is_lazy(da) else da
     rows, columns = axes(template, lazy=is_lazy(da))
     with many_blocks():
@@ -74,6 +83,7 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
                 "target": spacing(template),
                 "method": method,
                 "fill": _fill(da),
+                # Probes a side of a target pixel: one for each source pixel under it, if there is more than one.
                 "split": max(2, int(np.ceil(pixel_size(template) / pixel_size(da) - 0.05))),
             },
             keep_attrs=True,
@@ -100,6 +110,15 @@ def rasterize(vectors: pd.DataFrame, template: Grid, *, all_touched: bool = Fals
     -------
     xarray.DataArray
         (y, x) bool, in memory; all False without features.
+
+    Examples
+    --------
+    >>> ring = [[0, 0], [2, 0], [2, 1], [0, 1], [0, 0]]
+    >>> lake = pd.DataFrame({"geometry": [{"type": "Polygon", "coordinates": [ring]}]})
+    >>> template = xr.DataArray(np.zeros((2, 3)), {"y": [1.5, 0.5], "x": [0.5, 1.5, 2.5]}, ("y", "x"))
+    >>> rasterize(lake, template.rio.write_crs(4326)).values.astype(int)
+    array([[0, 0, 0],
+           [1, 1, 0]])
     """
     crs, shape = crs_of(template), (template.sizes[Y], template.sizes[X])
     shapes = [
@@ -127,6 +146,14 @@ def lonlat(template: Grid) -> xr.Dataset:
     -------
     xarray.Dataset
         ``longitude``, ``latitude`` (y, x) in degrees. Lazy, in the chunks of the template, if the template is lazy.
+
+    Examples
+    --------
+    The middle of UTM zone 46 is the meridian of 93 degrees:
+
+    >>> template = xr.DataArray(np.zeros((2, 2)), {"y": [9e3, 0.0], "x": [5e5, 5.9e5]}, ("y", "x"))
+    >>> float(lonlat(template.rio.write_crs(32646))["longitude"][1, 0].round(6))
+    93.0
     """
     crs = crs_of(template)
     rows, columns = axes(template, lazy=is_lazy(template))
@@ -141,8 +168,7 @@ def lonlat(template: Grid) -> xr.Dataset:
             dask="parallelized",
             output_dtypes=[np.float64, np.float64],
         )
-    named = {"longitude": x, "latitude": y}
-    out = xr.Dataset({name: describe(da.transpose(Y, X), name) for name, da in named.items()})
+    out = xr.Dataset({name: describe(da.transpose(Y, X), name) for name, da in (("longitude", x), ("latitude", y))})
     return out.assign_coords(_bare(template)).rio.write_crs(crs)
 
 
@@ -162,6 +188,7 @@ def _fill(da: xr.DataArray) -> Any:
 
 def _resample(values, rows, columns, *, crs, origin, source, target, method, fill, split):
     """Resample blocks (..., 1, 1, source y, source x) onto the pixel centers rows (y, 1) and columns (x,)."""
+    # apply_ufunc puts in axes of length 1 for the y and x of the target.
     lead = values.shape[:-2]
     block = values.reshape((*(lead[:-2] if len(lead) > 1 and lead[-2:] == (1, 1) else lead), *values.shape[-2:]))
 
@@ -208,27 +235,23 @@ def _bilinear(values: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.nda
     row, column = (
         np.clip(np.nan_to_num(a), 0, n - 1).ravel() for a, n in zip((row, column), (rows, columns), strict=True)
     )
-    i, j = (np.floor(axis).astype(np.intp) for axis in (row, column))
-    below, right = np.minimum(i + 1, rows - 1), np.minimum(j + 1, columns - 1)
-    down, across = row - i, column - j
-    corners = [i * columns + j, i * columns + right, below * columns + j, below * columns + right]
-    shares = [(1 - down) * (1 - across), (1 - down) * across, down * (1 - across), down * across]
+    cell = list(corners((row, column), (rows, columns)))
     middle = np.floor(row + 0.5).astype(np.intp) * columns + np.floor(column + 0.5).astype(np.intp)
     bands = np.ascontiguousarray(values).reshape(-1, rows * columns)
     out = np.empty((len(bands), len(on)), dtype=values.dtype)
+
+    def mix(band: np.ndarray) -> np.ndarray:
+        return sum(weight * band[at] for at, weight in cell)
+
     for band, target in zip(bands, out, strict=True):
-        target[:] = _mix(band, corners, shares)
+        target[:] = mix(band)
         if np.isnan(band).any():
             valid = np.isfinite(band)
-            weight = _mix(valid.astype(np.float64), corners, shares)
-            total = _mix(np.where(valid, band, 0.0), corners, shares)
+            weight, total = mix(valid.astype(np.float64)), mix(np.where(valid, band, 0.0))
+            # A hole keeps its size: only its own pixels are NaN, those beside it do without it.
             target[:] = np.where(valid[middle], total / np.where(weight > 0, weight, 1.0), np.nan)
     out[:, ~on] = np.nan
     return out.reshape(*values.shape[:-2], *shape)
-
-
-def _mix(band: np.ndarray, corners: list[np.ndarray], shares: list[np.ndarray]) -> np.ndarray:
-    return sum(share * band[corner] for corner, share in zip(corners, shares, strict=True))
 
 
 def _average(samples: list[np.ndarray]) -> np.ndarray:

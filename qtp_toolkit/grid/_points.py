@@ -36,6 +36,13 @@ def sample(
     xarray.DataArray or xarray.Dataset
         (..., dim) with coords ``longitude``, ``latitude``; NaN outside the grid (integers turn to float only then).
         Lazy if the input is lazy.
+
+    Examples
+    --------
+    >>> da = xr.DataArray([[1.0, 2.0], [3.0, 4.0]], {"y": [1.0, 0.0], "x": [0.0, 1.0]}, ("y", "x"))
+    >>> da = da.rio.write_crs(4326)
+    >>> sample(da, [0.9], [0.2]).values, sample(da, [0.5], [0.5], method="linear").values
+    (array([4.]), array([2.5]))
     """
     if method not in ("nearest", "linear"):
         raise QtpDataError("Unknown sampling method", expected="nearest, linear", found=repr(method))
@@ -86,13 +93,12 @@ def along(
     step = pixel_size(da) if spacing_m is None else float(spacing_m)
     azimuth, _, lengths = WGS84.inv(corners[:-1, 0], corners[:-1, 1], corners[1:, 0], corners[1:, 1])
     at_corner = np.concatenate([[0.0], np.cumsum(lengths)])
-    distance = np.arange(0.0, at_corner[-1] + 1e-6, step)
+    distance = np.arange(0.0, at_corner[-1] + 1e-6, step)  # a micrometer more, so that rounding keeps the end
     leg = np.clip(np.searchsorted(at_corner, distance, side="right") - 1, 0, len(corners) - 2)
     start = corners[leg]
     lon, lat, _ = WGS84.fwd(start[:, 0], start[:, 1], np.asarray(azimuth)[leg], distance - at_corner[leg])
     out = sample(da, lon, lat, dim=DISTANCE, method=method)
-    attrs = {"units": "m", "long_name": "distance along the profile"}
-    return out.assign_coords({DISTANCE: (DISTANCE, distance, attrs)})
+    return out.assign_coords({DISTANCE: describe(xr.DataArray(distance, dims=DISTANCE), "profile_distance")})
 
 
 def to_xy(template: Grid, longitude: Any, latitude: Any) -> tuple[np.ndarray, np.ndarray]:

@@ -30,21 +30,29 @@ def slope_aspect(dem: xr.DataArray) -> xr.Dataset:
     -----
     On a longitude-latitude grid the pixel is measured in meters on the WGS 84 ellipsoid, row by row. In a projected CRS
     grid north departs from true north by the meridian convergence (below 2 degrees inside a UTM zone).
+
+    Examples
+    --------
+    Ground that rises by 10 m every 10 m to the north looks south:
+
+    >>> axes = {"y": [20.0, 10.0, 0.0], "x": [0.0, 10.0, 20.0]}
+    >>> dem = xr.DataArray(np.repeat([[20.0], [10.0], [0.0]], 3, axis=1), axes, ("y", "x"), attrs={"units": "m"})
+    >>> terrain = slope_aspect(dem.rio.write_crs(32646))
+    >>> [float(terrain[name][1, 1].round(6)) for name in ("slope", "aspect")]
+    [45.0, 180.0]
     """
     require(dem, dims=(Y, X), units="m")
     crs, (dy, dx) = crs_of(dem), spacing(dem)
-    north_up = dem.transpose(Y, X).isel({Y: slice(None, None, -1 if dy > 0 else 1)})
+    turn = {Y: slice(None, None, -1 if dy > 0 else 1)}
+    north_up = dem.transpose(Y, X).isel(turn)
     down, across = abs(dy) * np.ones((dem.sizes[Y], 1)), dx * np.ones((dem.sizes[Y], 1))
     if crs.is_geographic:
         meridian, parallel = meters_per_degree(north_up[Y].values[:, None])
         down, across = down * meridian, across * parallel
     layers = _slope_aspect(north_up.data, down, across)
-    extra = {key: dem.attrs[key] for key in ("provenance_note",) if key in dem.attrs}
-    out = {
-        name: describe(north_up.copy(data=layers[i]).isel({Y: slice(None, None, -1 if dy > 0 else 1)}), name, **extra)
-        for i, name in enumerate(("slope", "aspect"))
-    }
-    return xr.Dataset(out)
+    names = ("slope", "aspect")
+    turned = (north_up.copy(data=layer).isel(turn) for layer in layers)
+    return xr.Dataset({name: describe(da, name, like=dem) for name, da in zip(names, turned, strict=True)})
 
 
 def _slope_aspect(z: Any, dy: np.ndarray, dx: np.ndarray) -> Any:
@@ -60,8 +68,8 @@ def _slope_aspect(z: Any, dy: np.ndarray, dx: np.ndarray) -> Any:
     return da.map_blocks(_horn, framed, *rows, dtype=float, new_axis=0, chunks=chunks, meta=meta)
 
 
-def _gradient(z: np.ndarray, dy: np.ndarray, dx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eastward and northward slope of a surface by Horn's 3 x 3 weights.
+def _horn(z: np.ndarray, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
+    """Slope and downslope aspect in degrees, stacked on a new first axis, by Horn's 3 x 3 weights.
 
     Parameters
     ----------
@@ -72,8 +80,9 @@ def _gradient(z: np.ndarray, dy: np.ndarray, dx: np.ndarray) -> tuple[np.ndarray
 
     Returns
     -------
-    (east, north) : ndarray (rows, columns)
-        dz/d(east) and dz/d(north); NaN where one of the eight neighbors or the pixel itself is NaN.
+    ndarray (2, rows, columns)
+        NaN where one of the eight neighbors or the pixel itself is NaN. Aspect runs clockwise from north in [0, 360)
+        and is NaN where the surface is exactly level.
     """
     z = np.asarray(z, dtype=np.float64)
     north_west, north, north_east = z[:-2, :-2], z[:-2, 1:-1], z[:-2, 2:]
@@ -81,16 +90,7 @@ def _gradient(z: np.ndarray, dy: np.ndarray, dx: np.ndarray) -> tuple[np.ndarray
     south_west, south, south_east = z[2:, :-2], z[2:, 1:-1], z[2:, 2:]
     eastward = ((north_east + 2.0 * east + south_east) - (north_west + 2.0 * west + south_west)) / (8.0 * dx)
     northward = ((north_west + 2.0 * north + north_east) - (south_west + 2.0 * south + south_east)) / (8.0 * dy)
-    keep = np.isfinite(center)
-    return np.where(keep, eastward, np.nan), np.where(keep, northward, np.nan)
-
-
-def _horn(z: np.ndarray, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
-    """Slope and downslope aspect in degrees, stacked on a new first axis; arguments as :func:`_gradient`.
-
-    Aspect runs clockwise from north in [0, 360) and is NaN where the surface is exactly level.
-    """
-    east, north = _gradient(z, dy, dx)
-    slope = np.degrees(np.arctan(np.hypot(east, north)))
-    aspect = np.degrees(np.arctan2(-east, -north)) % 360.0
+    # Horn's weights leave the middle out: a missing pixel would otherwise get the slope of its neighbors.
+    slope = np.where(np.isfinite(center), np.degrees(np.arctan(np.hypot(eastward, northward))), np.nan)
+    aspect = np.degrees(np.arctan2(-eastward, -northward)) % 360.0
     return np.stack([slope, np.where(slope > 0.0, aspect, np.nan)])

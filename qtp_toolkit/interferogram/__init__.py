@@ -4,8 +4,7 @@ The paper's interferograms come from ISCE; these are the same steps, to teach th
 itself starts from unwrapped interferograms.
 """
 
-from qtp_toolkit.interferogram._filter import goldstein
-from qtp_toolkit.interferogram._form import coherence, form, multilook, simulate
+from qtp_toolkit.interferogram._form import coherence, form, goldstein, multilook, simulate
 from qtp_toolkit.interferogram._unwrap import METHODS, unwrap
 
 __all__ = ["METHODS", "coherence", "form", "goldstein", "multilook", "simulate", "unwrap"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, require
+from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require
 from qtp_toolkit.interferogram.kernels import spectral
 
 METHODS = ("least_squares", "snaphu")
@@ -44,6 +46,13 @@ def unwrap(
     ------
     QtpDataError
         For an unknown method, or SNAPHU without its package or without coherence.
+
+    Examples
+    --------
+    >>> slope = xr.DataArray(np.tile(1.5 * np.arange(8.0), (4, 1)), dims=("y", "x"))
+    >>> phase = unwrap(np.exp(1j * slope))
+    >>> (phase - phase[0, 0]).values[0].round(3).tolist()
+    [0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5]
     """
     require(interferogram, dims=(Y, X))
     if method not in METHODS:
@@ -52,11 +61,12 @@ def unwrap(
     if interferogram.dtype.kind == "c":
         wrapped = np.arctan2(interferogram.imag, interferogram.real)
     else:
-        require(interferogram, units="rad")
+        require(interferogram, quantity="wrapped_phase")
     if coherence is not None:
-        require(coherence, dims=(Y, X), between=(0.0, 1.0 + 1e-3), name="coherence")
+        low, high = VARIABLES["coherence"].valid
+        require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
-    kernel = _unwrap_block if method == "least_squares" else _snaphu(coherence)
+    kernel = spectral.unwrap_least_squares if method == "least_squares" else _import_snaphu(coherence, looks)
     out = xr.apply_ufunc(
         kernel,
         wrapped,
@@ -64,7 +74,6 @@ def unwrap(
         input_core_dims=[[Y, X]] * 2,
         output_core_dims=[[Y, X]],
         vectorize=True,
-        kwargs={} if method == "least_squares" else {"looks": looks},
         dask="parallelized",
         output_dtypes=[np.float32],
         keep_attrs=True,
@@ -72,12 +81,7 @@ def unwrap(
     return describe(out.transpose(*interferogram.dims), "phase", like=interferogram)
 
 
-def _unwrap_block(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    phase = np.where(np.isfinite(values), values, np.nan)
-    return spectral.unwrap_least_squares(phase, np.nan_to_num(weight)).astype(np.float32)
-
-
-def _snaphu(coherence: xr.DataArray | None):
+def _import_snaphu(coherence: xr.DataArray | None, looks: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     """SNAPHU as a function of arrays, or an error that says how to get it."""
     try:
         import snaphu  # noqa: PLC0415  optional
@@ -89,7 +93,7 @@ def _snaphu(coherence: xr.DataArray | None):
     if coherence is None:
         raise QtpDataError("SNAPHU needs the coherence", hint="Pass it as the second array.")
 
-    def run(values: np.ndarray, weight: np.ndarray, *, looks: float) -> np.ndarray:
+    def run(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
         hole = ~np.isfinite(values)
         image = np.where(hole, 0, np.exp(1j * values)).astype(np.complex64)
         gamma = np.where(hole, 0, np.nan_to_num(weight)).clip(0, 1).astype(np.float32)

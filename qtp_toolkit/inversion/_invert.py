@@ -8,18 +8,34 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, describe, require
+from qtp_toolkit._pairs import index_pairs, name_pairs
+from qtp_toolkit.conventions import (
+    PAIR,
+    REFERENCE,
+    SECONDARY,
+    TIME,
+    QtpDataError,
+    describe,
+    provenance,
+    require,
+)
 from qtp_toolkit.inversion._weights import WEIGHTS, weight_table
-from qtp_toolkit.inversion.kernels.elimination import Plan, make_plan
+from qtp_toolkit.inversion.kernels.elimination import Elimination, plan_elimination
 from qtp_toolkit.kernels import pairs as graph
+from qtp_toolkit.kernels import reasons
 
 NORMS = ("l1", "wl2", "l2")
 
+_BYTES = "Stored as 0..255? Set its scale when loading."
 _ROW = "row"
 _MAPS = {
-    "temporal_coherence": np.float32, "overruled": np.uint16, "groups": np.uint16, "redundancy": np.uint16,
-    "last_step": np.float32, "reason": np.uint8,
-}  # fmt: skip
+    "temporal_coherence": np.float32,
+    "overruled": np.uint16,
+    "groups": np.uint16,
+    "redundancy": np.uint16,
+    "last_step": np.float32,
+    "reason": np.uint8,
+}
 
 
 def invert(
@@ -112,45 +128,49 @@ def invert(
     References
     ----------
     Chen et al. 2022, section 3.7; Tong and Schmidt 2016; Lee et al. 1994.
+
+    Examples
+    --------
+    One of six pairs is off by a cycle: the L1 norm stays close to the true 0, 1, 3 and 2, least squares do not.
+
+    >>> from qtp_toolkit import network
+    >>> pairs = network.select_pairs(pd.date_range("2020-01-01", periods=4, freq="12D"))
+    >>> phase = xr.DataArray([[1.0, 3.0, 2.0 + 2 * np.pi, 2.0, 1.0, -1.0]], pairs.coords, ("pixel", "pair"))
+    >>> phase.attrs["units"] = "rad"
+    >>> [invert(phase, norm=norm)["phase"].values[:, 0].round(1) for norm in ("l1", "l2")]
+    [array([0. , 1.1, 3.1, 2.3]), array([0. , 2.6, 4.6, 5.1])]
     """
-    require(phase, dims=(PAIR,), units="rad")
+    require(phase, dims=(PAIR,), quantity="phase")
     if phase.dtype.kind != "f":
         raise QtpDataError("'phase' is not a real number", expected="unwrapped phase in rad", found=str(phase.dtype))
     _check_options(norm, weights, reweightings, epsilon, relaxation)
-    _check_coherence(phase, coherence)
-    dates, plan = _network(phase, reference_date, allow_disconnected=allow_disconnected)
-    used = None if norm == "l2" or weights == "unit" else coherence
-    options = {
-        "plan": plan,
-        "table": _table("unit" if used is None else weights, looks),
-        "epsilons": np.geomspace(*epsilon, reweightings) if norm == "l1" else np.empty(0),
-        "relaxation": relaxation,
-        "snap_table": _table("fisher" if coherence is not None else "unit", looks) if snap else None,
-        "deviation": std,
-    }
-    packed = _packed(phase, coherence, dates.size * (2 if std else 1) + len(_MAPS), options)
-    note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
-    zero = str(dates[plan.order[-1]].astype("datetime64[D]"))
-    variables = {}
-    for number, name in enumerate(["phase", "phase_std"][: 2 if std else 1]):
-        rows = packed[number * dates.size : (number + 1) * dates.size].rename({_ROW: TIME})
-        variables[name] = describe(rows.assign_coords({TIME: dates}), name, reference_date=zero, **note)
-    for number, (name, kind) in enumerate(_MAPS.items(), start=packed.sizes[_ROW] - len(_MAPS)):
-        variables[name] = describe(packed[number].astype(kind), name, **note)
-    return xr.Dataset(
-        variables,
-        attrs={
-            "norm": norm,
-            "weights": weights if used is not None else "unit",
-            "reference_date": zero,
-            "pairs": phase.sizes[PAIR],
-            "snap": int(snap),
-            **note,
-        },
+    _check_pairs(phase, coherence)
+    dates, plan = _plan_network(phase, reference_date, allow_disconnected=allow_disconnected)
+    weights = "unit" if norm == "l2" or coherence is None else weights
+    series = ["phase", "phase_std"] if std else ["phase"]
+    packed = _invert_blocks(
+        phase,
+        coherence,
+        len(series) * dates.size + len(_MAPS),
+        plan=plan,
+        table=_tabulate(weights, looks),
+        epsilons=np.geomspace(*epsilon, reweightings) if norm == "l1" else np.empty(0),
+        relaxation=relaxation,
+        snap_table=_tabulate("unit" if coherence is None else "fisher", looks) if snap else None,
+        deviation=std,
     )
+    zero = str(dates[plan.order[-1]].astype("datetime64[D]"))
+    layers = {}
+    for number, name in enumerate(series):
+        rows = packed[number * dates.size : (number + 1) * dates.size].rename({_ROW: TIME})
+        layers[name] = describe(rows.assign_coords({TIME: dates}), name, like=phase, reference_date=zero)
+    for row, (name, kind) in zip(packed[-len(_MAPS) :], _MAPS.items(), strict=True):
+        layers[name] = describe(row.astype(kind), name, like=phase)
+    attrs = {"norm": norm, "weights": weights, "reference_date": zero, "pairs": phase.sizes[PAIR], "snap": int(snap)}
+    return xr.Dataset(layers, attrs={**attrs, **provenance(phase)})
 
 
-def _packed(phase: xr.DataArray, coherence: xr.DataArray | None, n_rows: int, options: dict[str, Any]) -> xr.DataArray:
+def _invert_blocks(phase: xr.DataArray, coherence: xr.DataArray | None, n_rows: int, **options: Any) -> xr.DataArray:
     """All results of a pixel as rows of one array.
 
     Not by apply_ufunc, which would copy every block twice to bring the pairs to the end: blocks are passed as they lie.
@@ -163,98 +183,63 @@ def _packed(phase: xr.DataArray, coherence: xr.DataArray | None, n_rows: int, op
     if chunks is None:
         data = _invert_block(*(da.values for da in arrays), **options)
     else:
-        data = _lazily([da.chunk(chunks) if da.chunks is None else da for da in arrays], n_rows, options)
+        first, *others = (da.data if da.chunks is not None else da.chunk(chunks).data for da in arrays)
+        split = [blocks.chunks[0] for blocks in (first, *others)]
+        if max(map(len, split)) > 1:
+            raise QtpDataError(
+                "the pairs of a pixel lie in several chunks",
+                expected="dim pair in one chunk",
+                found=split,
+                hint="Rechunk with .chunk({'pair': -1, ...}).",
+            )
+        kind = np.float32 if phase.dtype == np.float32 else np.float64
+        meta = np.empty((0,) * first.ndim, kind)
+        shape = ((n_rows,), *first.chunks[1:])
+        data = first.map_blocks(_invert_block, *others, dtype=kind, chunks=shape, meta=meta, **options)
     coords = arrays[0].isel({PAIR: 0}, drop=True).coords
     return xr.DataArray(data, dims=(_ROW, *arrays[0].dims[1:]), coords=coords)
 
 
-def _lazily(arrays: list[xr.DataArray], n_rows: int, options: dict[str, Any]) -> Any:
-    first, *others = (da.data for da in arrays)
-    if any(len(da.chunks[0]) > 1 for da in arrays):
-        raise QtpDataError(
-            "the pairs of a pixel lie in several chunks",
-            expected="dim pair in one chunk",
-            found=[da.chunksizes[PAIR] for da in arrays],
-            hint="Rechunk with .chunk({'pair': -1, ...}).",
-        )
-    kind = _float(arrays[0])
-    return first.map_blocks(
-        _invert_block,
-        *others,
-        dtype=kind,
-        chunks=((n_rows,), *first.chunks[1:]),
-        meta=np.empty((0,) * first.ndim, kind),
-        **options,
-    )
-
-
-def _invert_block(phase: np.ndarray, coherence: np.ndarray | None = None, *, plan: Plan, **rules: Any) -> np.ndarray:
+def _invert_block(
+    phase: np.ndarray, coherence: np.ndarray | None = None, *, plan: Elimination, **options: Any
+) -> np.ndarray:
     """Pairs of a block of pixels in; phases at the dates, standard deviations and maps out, as rows."""
     from qtp_toolkit.inversion.kernels.irls import invert_network  # noqa: PLC0415  compiles; not at import
 
     observed = phase.reshape(len(phase), phase[0].size)
-    gamma = None if coherence is None else _in_range(coherence.reshape(observed.shape))
-    out = invert_network(observed, gamma, plan, **rules)
+    if coherence is not None:
+        # Here and not at the entrance, so that lazy coherences are looked at, too; estimates are rounded beyond 1.
+        require(xr.DataArray(coherence), between=(0.0, 1.001), name="coherence", code="I04", hint=_BYTES)
+        coherence = coherence.reshape(observed.shape)
+    out = invert_network(observed, coherence, plan, **options)
     unknown = len(plan.order) - 1
-    reason = np.zeros(out.valid.shape, dtype=np.uint8)
-    reason[out.cut > 0] = 6
-    reason[out.valid < unknown] = 4
-    reason[out.valid == 0] = 7
+    reason = np.full(out.valid.shape, reasons.OK, dtype=np.uint8)
+    # The plainest reason wins: each line overrules those above it.
+    reason[out.cut > 0] = reasons.NOT_CONNECTED
+    reason[out.valid < unknown] = reasons.TOO_FEW
+    reason[out.valid == 0] = reasons.MASKED
+    # Each group needs one pair less than it has dates, a date alone is a group of its own.
     redundancy = out.valid - (unknown + 1 - out.groups)
     maps = (out.temporal_coherence, out.overruled, out.groups, redundancy, out.last_step, reason)
+    # The scratch rows at the end of the kernel's array take the maps: no second array of the size of a block.
     rows = out.rows[: len(out.series) + len(out.deviation) + len(maps)]
     for row, values in zip(rows[-len(maps) :], maps, strict=True):
         row[:] = values
     return rows.reshape(len(rows), *phase.shape[1:])
 
 
-def _in_range(coherence: np.ndarray) -> np.ndarray:
-    """Refuse coherences outside 0..1, like bytes 0..255, in arrays in memory as in lazy ones; infinite ones pass."""
-    values = coherence
-    for _ in range(2):
-        least, largest = (float(pick.reduce(values, axis=None, initial=0.0)) for pick in (np.fmin, np.fmax))
-        if least >= 0 and largest <= 1 + 1e-3:
-            return coherence
-        values = values[np.isfinite(values)]  # infinite ones are missing, and rare: a look without them
-    raise QtpDataError(
-        "'coherence' leaves its physical range",
-        variable="coherence",
-        expected="0 to 1",
-        code="I04",
-        found=f"{least:g} to {largest:g}",
-        hint="Stored as 0..255? Set its scale when loading.",
-    )
-
-
-def _table(weights: str, looks: float) -> np.ndarray:
+@lru_cache(maxsize=16)  # the variance takes half a second, and runs by blocks call invert() for each block
+def _tabulate(weights: str, looks: float) -> np.ndarray:
     """Weights by coherence; two entries say a straight line, which needs no looking up."""
     table = weight_table(weights, looks=looks)
     return table[[0, -1]] if weights in ("coherence", "unit") else table
 
 
-def _float(phase: xr.DataArray) -> type:
-    return np.float32 if phase.dtype == np.float32 else np.float64
-
-
-def _network(phase: xr.DataArray, reference_date: Any, *, allow_disconnected: bool) -> tuple[np.ndarray, Plan]:
+def _plan_network(
+    phase: xr.DataArray, reference_date: Any, *, allow_disconnected: bool
+) -> tuple[np.ndarray, Elimination]:
     """Check the pairs, place the reference date, and plan the elimination."""
-    missing = [name for name in (REFERENCE, SECONDARY) if name not in phase.coords]
-    if missing:
-        raise QtpDataError(
-            f"'phase' lacks coords {missing}", expected="reference and secondary on dim pair", found=list(phase.coords)
-        )
-    reference, secondary = (coordinate(phase, name) for name in (REFERENCE, SECONDARY))
-    bad = graph.faults(reference, secondary)
-    if bad is not None:
-        code, found = bad
-        raise QtpDataError(
-            "pairs that no inversion can use",
-            variable="phase",
-            found=found,
-            code=code,
-            hint="Drop duplicates; network.canonicalise() puts the earlier date first and changes the sign.",
-        )
-    dates, first, second = graph.index(reference, secondary)
+    dates, first, second = index_pairs(phase)
     labels = graph.components(len(dates), first, second)
     if labels.max() > 0 and not allow_disconnected:
         raise QtpDataError(
@@ -264,29 +249,27 @@ def _network(phase: xr.DataArray, reference_date: Any, *, allow_disconnected: bo
             code="I01",
             hint="Add pairs that bridge them, drop dates, or pass allow_disconnected=True to invert one group only.",
         )
-    return dates, _plan(len(dates), first.tobytes(), second.tobytes(), _ground(dates, reference_date))
+    return dates, _plan(len(dates), first.tobytes(), second.tobytes(), find_date(dates, reference_date))
 
 
 @lru_cache(maxsize=16)
-def _plan(n_dates: int, first: bytes, second: bytes, ground: int) -> Plan:
-    return make_plan(n_dates, np.frombuffer(first, np.int64), np.frombuffer(second, np.int64), ground)
+def _plan(n_dates: int, first: bytes, second: bytes, ground: int) -> Elimination:
+    return plan_elimination(n_dates, np.frombuffer(first, np.int64), np.frombuffer(second, np.int64), ground)
 
 
-def _ground(dates: np.ndarray, reference_date: Any) -> int:
-    if reference_date is None:
-        return 0
-    day = np.datetime64(str(reference_date)[:10], "D")
+def find_date(dates: np.ndarray, reference_date: Any) -> int:
+    """Position of the reference date among the dates, the first one by default."""
     days = dates.astype("datetime64[D]")
-    (at,) = np.nonzero(days == day)
-    if at.size:
-        return int(at[0])
-    nearest = days[np.argmin(np.abs(days - day))]
-    raise QtpDataError(
-        "the reference date is not a date of the network",
-        expected=f"one of {len(days)} dates {days[0]} to {days[-1]}",
-        found=str(day),
-        hint=f"The nearest one is {nearest}.",
-    )
+    day = days[0] if reference_date is None else np.datetime64(str(reference_date)[:10], "D")
+    nearest = int(np.argmin(np.abs(days - day)))
+    if days[nearest] != day:
+        raise QtpDataError(
+            "the reference date is not a date of the network",
+            expected=f"one of {len(days)} dates {days[0]} to {days[-1]}",
+            found=str(day),
+            hint=f"The nearest one is {days[nearest]}.",
+        )
+    return nearest
 
 
 def _check_options(norm: str, weights: str, reweightings: int, epsilon: tuple[float, float], relaxation: float) -> None:
@@ -301,30 +284,18 @@ def _check_options(norm: str, weights: str, reweightings: int, epsilon: tuple[fl
         )
 
 
-def _check_coherence(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
+def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
     """Refuse coherences of other pairs."""
     if coherence is None:
         return
     require(coherence, dims=(PAIR,), name="coherence")
-    if all(name in coherence.coords for name in (REFERENCE, SECONDARY)):
-        ours, theirs = _names(phase), _names(coherence)
-        missing, extra = sorted(set(ours) - set(theirs)), sorted(set(theirs) - set(ours))
-        if ours != theirs:
-            raise QtpDataError(
-                "'coherence' has other pairs than 'phase'",
-                expected=f"{len(ours)} pairs in the same order",
-                code="I03",
-                found=f"{len(theirs)} pairs; missing: {missing or 'none'}; extra: {extra or 'none'}",
-            )
-    elif coherence.sizes[PAIR] != phase.sizes[PAIR]:
+    named = all(name in coherence.coords for name in (REFERENCE, SECONDARY))
+    ours, theirs = (name_pairs(da) if named else list(range(da.sizes[PAIR])) for da in (phase, coherence))
+    missing, extra = sorted(set(ours) - set(theirs)), sorted(set(theirs) - set(ours))
+    if ours != theirs:
         raise QtpDataError(
-            "'coherence' has another number of pairs than 'phase'",
-            expected=phase.sizes[PAIR],
-            found=coherence.sizes[PAIR],
+            "'coherence' has other pairs than 'phase'",
+            expected=f"{len(ours)} pairs in the same order",
+            found=f"{len(theirs)} pairs; missing: {missing or 'none'}; extra: {extra or 'none'}",
             code="I03",
         )
-
-
-def _names(da: xr.DataArray) -> list[str]:
-    ends = (coordinate(da, name).astype("datetime64[D]").astype(str) for name in (REFERENCE, SECONDARY))
-    return [f"{a}/{b}" for a, b in zip(*ends, strict=True)]

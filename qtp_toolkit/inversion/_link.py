@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, describe, is_lazy
-from qtp_toolkit.inversion._invert import invert
-from qtp_toolkit.kernels import lstsq
+from qtp_toolkit._pairs import index_pairs
+from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, coordinate, describe, is_lazy
+from qtp_toolkit.inversion._invert import find_date, invert
+from qtp_toolkit.kernels import lstsq, reasons
 from qtp_toolkit.kernels import pairs as graph
 
 _LARGEST_CONDITION = 1e8
@@ -71,16 +72,16 @@ def invert_linked(
     ----------
     Lopez-Quiroz et al. 2009; Doin et al. 2011.
     """
-    dates, first, second = graph.index(*(coordinate(phase, name) for name in (REFERENCE, SECONDARY)))
+    dates, first, second = index_pairs(phase)
     labels = graph.components(len(dates), first, second)
-    design = [_on_dates(column, dates) for column in columns]
-    home = 0 if reference_date is None else _group_of(dates, labels, reference_date)
+    design = [_select_dates(column, dates) for column in columns]
+    home = labels[find_date(dates, reference_date)]
     parts = []
     for label in range(labels.max() + 1):
         own = np.flatnonzero(labels[first] == label)
         stack = [da if da is None else da.isel({PAIR: own}) for da in (phase, coherence)]
         parts.append(invert(*stack, reference_date=reference_date if label == home else None, **options))
-    out = _together(parts).assign_coords(group=(TIME, labels))
+    out = _merge(parts).assign_coords(group=(TIME, labels))
     joined, sound = xr.apply_ufunc(
         _join,
         out["phase"],
@@ -92,14 +93,15 @@ def invert_linked(
         dask="parallelized",
         output_dtypes=[out["phase"].dtype, bool],
     )
-    reason = out["reason"].where((out["reason"] != 0) | sound, 3).astype(np.uint8).assign_attrs(out["reason"].attrs)
+    keep = (out["reason"] != reasons.OK) | sound
+    reason = out["reason"].where(keep, reasons.ILL_CONDITIONED).astype(np.uint8).assign_attrs(out["reason"].attrs)
     names = ", ".join(str(column.name or "unnamed") for column in columns)
     attrs = {**parts[home].attrs, "pairs": phase.sizes[PAIR], "linked": len(parts), "linked_by": names}
     joined = joined.transpose(TIME, ...).assign_attrs(parts[home]["phase"].attrs)
     return out.assign(phase=joined, reason=reason).assign_attrs(attrs)
 
 
-def _on_dates(column: xr.DataArray, dates: np.ndarray) -> xr.DataArray:
+def _select_dates(column: xr.DataArray, dates: np.ndarray) -> xr.DataArray:
     """Rows of a column at the dates of the network."""
     missing = np.setdiff1d(dates, coordinate(column, TIME))
     if missing.size:
@@ -111,46 +113,30 @@ def _on_dates(column: xr.DataArray, dates: np.ndarray) -> xr.DataArray:
     return column.sel({TIME: dates})
 
 
-def _group_of(dates: np.ndarray, labels: np.ndarray, reference_date: Any) -> int:
-    """Group of the reference date; that of the first date if there is no such date, which invert() then refuses."""
-    at = dates.astype("datetime64[D]") == np.datetime64(str(reference_date)[:10], "D")
-    return int(labels[at][0]) if at.any() else 0
-
-
-def _together(parts: list[xr.Dataset]) -> xr.Dataset:
+def _merge(parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset from those of the groups: series by date, maps summed up."""
-    maps = [name for name, da in parts[0].items() if TIME not in da.dims]
-    series = xr.concat([part.drop_vars(maps) for part in parts], dim=TIME, join="exact").sortby(TIME)
-    out = series.chunk({TIME: -1}) if is_lazy(series) else series
-    layers = {name: xr.concat([part[name] for part in parts], dim="part", join="exact") for name in maps}
+    layers = xr.concat([part.drop_dims(TIME) for part in parts], dim="part", join="exact")
+    series = xr.concat([part.drop_vars(layers.data_vars) for part in parts], dim=TIME, join="exact").sortby(TIME)
+    series = series.chunk({TIME: -1}) if is_lazy(series) else series
     pairs = xr.DataArray([part.attrs["pairs"] for part in parts], dims="part")
-    layers["temporal_coherence"] = (layers["temporal_coherence"] * pairs).sum("part", skipna=False) / pairs.sum()
-    for name in ("overruled", "groups", "redundancy"):
-        layers[name] = layers[name].sum("part")
-    for name in ("last_step", "reason"):
-        layers[name] = layers[name].max("part")
-    return out.assign(
-        {name: describe(da.astype(parts[0][name].dtype), name, **_extra(parts[0][name])) for name, da in layers.items()}
-    )
-
-
-def _extra(da: xr.DataArray) -> dict[str, Any]:
-    return {key: da.attrs[key] for key in ("provenance_note",) if key in da.attrs}
+    coherence = (layers["temporal_coherence"] * pairs).sum("part", skipna=False) / pairs.sum()
+    maps = layers[["last_step", "reason"]].max("part").assign(layers[["overruled", "groups", "redundancy"]].sum("part"))
+    maps, like = maps.assign(temporal_coherence=coherence), parts[0]
+    return series.assign({name: describe(da.astype(like[name].dtype), name, like=like) for name, da in maps.items()})
 
 
 def _join(series: np.ndarray, *columns: np.ndarray, labels: np.ndarray, home: int) -> tuple[np.ndarray, np.ndarray]:
     """Shift the groups onto one model; arrays (..., time)."""
     shape = series.shape
-    observed = np.moveaxis(series, -1, 0).reshape(shape[-1], -1)
-    design = [
-        np.broadcast_to(np.moveaxis(np.broadcast_to(c, shape), -1, 0).reshape(shape[-1], -1), observed.shape)
-        for c in columns
-    ]
+    observed, *design = (
+        np.moveaxis(np.broadcast_to(a, shape), -1, 0).reshape(shape[-1], -1) for a in (series, *columns)
+    )
     others = [label for label in range(labels.max() + 1) if label != home]
     marks = [np.where(labels == label, -1.0, 0.0)[:, None] for label in others]
     fit = lstsq.solve(observed, [*design, np.ones((shape[-1], 1)), *marks])
     sound = fit.condition < _LARGEST_CONDITION
     out = observed.copy()
+    # Without a sound model the groups stay apart: all but that of the reference date are unknown.
     for label, offset in zip(others, fit.coefficients[len(columns) + 1 :], strict=True):
         out[labels == label] += np.where(sound, offset, np.nan)
     return np.moveaxis(out.reshape(shape[-1], *shape[:-1]), 0, -1).astype(series.dtype), sound.reshape(shape[:-1])

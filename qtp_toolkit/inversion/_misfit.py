@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, describe, require
+from qtp_toolkit._pairs import pair_difference
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, describe, require
 
 
 def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
@@ -29,28 +30,25 @@ def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
     ------
     QtpDataError
         If a pair joins dates that the series does not have.
+
+    Examples
+    --------
+    >>> days = pd.date_range("2020-01-01", periods=2, freq="12D")
+    >>> pairs = {"reference": ("pair", days[:1]), "secondary": ("pair", days[1:])}
+    >>> phase = xr.DataArray([[1.5]], pairs, ("pair", "pixel"), attrs={"units": "rad"})
+    >>> series = xr.DataArray([[0.0], [1.0]], {"time": days}, ("time", "pixel"), attrs={"units": "rad"})
+    >>> pair_misfit(phase, series)["misfit"].values
+    array([0.5])
     """
-    require(phase, dims=(PAIR,), units="rad")
-    require(series, dims=(TIME,), units="rad")
-    dates = coordinate(series, TIME)
-    ends = {name: coordinate(phase, name) for name in (REFERENCE, SECONDARY)}
-    missing = np.setdiff1d(np.concatenate(list(ends.values())), dates)
-    if missing.size:
-        raise QtpDataError(
-            "the series lacks dates of the pairs",
-            variable="series",
-            found=", ".join(missing.astype("datetime64[D]").astype(str)),
-            code="I03",
-        )
-    bare = series.drop_vars(TIME).rename({TIME: PAIR})
-    late, early = (bare.isel({PAIR: np.searchsorted(dates, ends[name])}) for name in (SECONDARY, REFERENCE))
-    residual = phase - (late - early)
+    require(phase, dims=(PAIR,), quantity="phase")
+    require(series, dims=(TIME,), quantity="phase")
+    # Without the dates of pairs: to compare them with lazy ones, xarray would compute.
+    residual = phase - pair_difference(series, phase).drop_vars([REFERENCE, SECONDARY])
     over = [dim for dim in residual.dims if dim != PAIR]
     valid = np.isfinite(residual)
     count = valid.sum(over)
     squares = (residual.where(valid) ** 2).sum(over, dtype=np.float64)
     beyond = (abs(residual) > np.pi).where(valid).sum(over, dtype=np.float64)
-    note = {key: phase.attrs[key] for key in ("provenance_note",) if key in phase.attrs}
     some = count.where(count > 0)
     values = {"misfit": np.sqrt(squares / some), "overruled_share": beyond / some, "count": count}
-    return xr.Dataset({name: describe(da, name, **note) for name, da in values.items()})
+    return xr.Dataset({name: describe(da, name, like=phase) for name, da in values.items()})

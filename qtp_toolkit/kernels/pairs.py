@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import chain
 
 import numpy as np
@@ -15,34 +16,24 @@ def faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str] | No
     (str, str) or None
         Code of the gravest kind that was found, I28, I18, I19 or I17, and all faults in words.
     """
-    kinds = [np.asarray(days).dtype for days in (reference, secondary)]
-    if any(kind.kind != "M" for kind in kinds):
+    if any(dates.dtype.kind != "M" for dates in (reference, secondary)):
         advice = "numbers like 20191231 lose days as float32"
-        return "I28", f"dates must be datetime64, not {kinds[0]} and {kinds[1]}: {advice}"
-    first, second = (np.asarray(days).astype("datetime64[D]") for days in (reference, secondary))
-    words: dict[str, list[str]] = {
-        code: [f"{what}: {_name(a, b)}" for a, b in zip(first[bad], second[bad], strict=True)]
-        for code, what, bad in (
-            ("I18", "zero span", first == second),
-            ("I17", "reference after secondary", first > second),
-        )
+        return "I28", f"dates must be datetime64, not {reference.dtype} and {secondary.dtype}: {advice}"
+    named = list(zip(*(dates.astype("datetime64[D]") for dates in (reference, secondary)), strict=True))
+    times = Counter((min(pair), max(pair)) for pair in named)
+    words = {
+        "I18": [f"zero span: {a}/{b}" for a, b in named if a == b],
+        "I19": [f"{count} times: {a}/{b}" for (a, b), count in sorted(times.items()) if count > 1],
+        "I17": [f"reference after secondary: {a}/{b}" for a, b in named if a > b],
     }
-    keys = np.stack([np.minimum(first, second), np.maximum(first, second)], axis=-1)
-    unique, counts = np.unique(keys.astype(np.int64), axis=0, return_counts=True)
-    words["I19"] = [
-        f"{count} times: {_name(*key.astype('datetime64[D]'))}"
-        for key, count in zip(unique, counts, strict=True)
-        if count > 1
-    ]
-    found = [code for code in ("I18", "I19", "I17") if words[code]]
+    found = [code for code, texts in words.items() if texts]
     return (found[0], "; ".join(chain.from_iterable(words.values()))) if found else None
 
 
 def index(reference: np.ndarray, secondary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sorted dates of a network and, per pair, the positions of its earlier and later date in them."""
     dates, position = np.unique(np.concatenate([reference, secondary]), return_inverse=True)
-    first, second = np.split(position.astype(np.int64), 2)
-    return dates, first, second
+    return dates, *np.split(position.astype(np.int64), 2)
 
 
 def components(n_dates: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -51,28 +42,24 @@ def components(n_dates: int, first: np.ndarray, second: np.ndarray) -> np.ndarra
 
     def find(node: int) -> int:
         while root[node] != node:
-            root[node] = root[root[node]]
+            root[node] = root[root[node]]  # half the way for whoever comes next
             node = root[node]
         return node
 
     for a, b in zip(first.tolist(), second.tolist(), strict=True):
         low, high = sorted((find(a), find(b)))
-        root[high] = low
+        root[high] = low  # the earliest date stands for its group, so that labels follow the dates
     return np.unique([find(node) for node in range(n_dates)], return_inverse=True)[1]
 
 
 def describe_components(dates: np.ndarray, labels: np.ndarray) -> str:
     """Spell out the connected groups: their dates (first and last if many) and the days of the gap after each."""
-    groups = [dates[labels == label].astype("datetime64[D]") for label in np.unique(labels)]
-    words = []
-    for number, group in enumerate(groups):
-        text = (
-            ", ".join(str(day) for day in group)
-            if len(group) <= 4
-            else f"{group[0]} to {group[-1]} ({len(group)} dates)"
-        )
-        later = [other[other > group[-1]].min() for other in groups if (other > group[-1]).any()]
-        gap = f", gap of {(min(later) - group[-1]).astype(int)} d" if later and number + 1 < len(groups) else ""
+    days, words = dates.astype("datetime64[D]"), []
+    for label in range(labels.max() + 1):
+        group = days[labels == label]
+        text = ", ".join(map(str, group)) if len(group) <= 4 else f"{group[0]} to {group[-1]} ({len(group)} dates)"
+        later = days[days > group[-1]]
+        gap = f", gap of {(later[0] - group[-1]).astype(int)} d" if later.size and label < labels.max() else ""
         words.append(text + gap)
     return "; ".join(words)
 
@@ -91,7 +78,3 @@ def triplets(first: np.ndarray, second: np.ndarray) -> np.ndarray:
         if (a, c) in edge
     ]
     return np.array(rows, dtype=np.int64).reshape(-1, 3)
-
-
-def _name(first: np.datetime64, second: np.datetime64) -> str:
-    return f"{first}/{second}"

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from qtp_toolkit.kernels.linear import corners
+
 K1, K2, K3 = 0.776, 0.716, 3750.0
 """Refractivity constants in K Pa-1, K Pa-1 and K2 Pa-1."""
 
@@ -22,6 +24,7 @@ _TINY = 1e-12
 def vapor_pressure(pressure: np.ndarray, humidity: np.ndarray) -> np.ndarray:
     """Partial pressure of water vapor (in the unit of the pressure) from specific humidity (kg/kg)."""
     ratio = GAS_DRY / GAS_VAPOR
+    # Reanalyses are packed and interpolated: tiny negative humidities occur, and would have no logarithm.
     humidity = np.clip(humidity, 0.0, None)
     return pressure * humidity / (ratio + (1.0 - ratio) * humidity)
 
@@ -56,21 +59,23 @@ def zenith_delay(
     shape = geopotential.shape[:-1]
     flat = [np.asarray(a, dtype=np.float64).reshape(-1, len(pressure)) for a in (geopotential, temperature, humidity)]
     out = np.empty((len(flat[0]), len(heights)))
-    for begin in range(0, len(out), 512):
+    for begin in range(0, len(out), 512):  # columns x heights x levels are there at once
         part = slice(begin, begin + 512)
-        out[part] = _columns(*(a[part] for a in flat), pressure, heights)
+        out[part] = _integrate(*(a[part] for a in flat), pressure, heights)
     return out.reshape(*shape, len(heights))
 
 
-def _columns(geopotential, temperature, humidity, pressure, heights):
+def _integrate(geopotential, temperature, humidity, pressure, heights):
     z = geopotential / GRAVITY_STANDARD
     vapor = vapor_pressure(pressure, humidity)
     wet = 1e-6 * ((K2 - GAS_DRY / GAS_VAPOR * K1) * vapor / temperature + K3 * vapor / temperature**2)
+    # Linear in the logarithm between levels: pressure and vapor fall exponentially with height.
     log_wet = np.log(np.maximum(wet, _TINY))
     log_pressure = np.broadcast_to(np.log(pressure), z.shape)
     thickness = z[:, :-1] - z[:, 1:]
     above = np.zeros_like(z)
     above[:, 1:] = np.cumsum(_exponential_mean(log_wet[:, :-1], log_wet[:, 1:]) * thickness, axis=-1)
+    # The level above each height; below the lowest one its layer goes on, as in valleys that a model does not have.
     upper = (z[:, None, :] > heights[:, None]).sum(axis=-1) - 1
     upper = upper.clip(0, len(pressure) - 2)
 
@@ -81,6 +86,7 @@ def _columns(geopotential, temperature, humidity, pressure, heights):
     share = depth / (at(z) - at(z, 1))
     here = at(log_wet) + share * (at(log_wet, 1) - at(log_wet))
     below = np.exp(at(log_pressure) + share * (at(log_pressure, 1) - at(log_pressure)))
+    # The dry part needs no integral: it is the weight of the column, that is the difference of pressure.
     dry = 1e-6 * K1 * GAS_DRY / GRAVITY_MEAN * (below - pressure[0])
     return dry + at(above) + _exponential_mean(at(log_wet), here) * depth
 
@@ -88,38 +94,25 @@ def _columns(geopotential, temperature, humidity, pressure, heights):
 def _exponential_mean(log_a: np.ndarray, log_b: np.ndarray) -> np.ndarray:
     """Mean of an exponential between two points, from its logarithms there."""
     half = (log_b - log_a) / 2
+    # sinh(h) / h, by its series where the quotient would be 0 / 0.
     small = np.abs(half) < 1e-4
     safe = np.where(small, 1.0, half)
     return np.exp((log_a + log_b) / 2) * np.where(small, 1 + half**2 / 6, np.sinh(safe) / safe)
 
 
-def trilinear(
-    table: np.ndarray, position: tuple[np.ndarray, np.ndarray, np.ndarray], *, dtype: type = np.float32
-) -> np.ndarray:
+def trilinear(table: np.ndarray, position: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
     """Interpolate tables (time, a, b, c) at fractional indices (a, b, c) of points; NaN where an index is NaN.
 
     Returns
     -------
     (time, ...) array
-        Shape of the points behind the time.
+        Shape of the points behind the time, float32.
     """
-    sizes = table.shape[1:]
     outside = np.isnan(position[0] + position[1] + position[2])
-    lower, shares = [], []
-    for index, size in zip(position, sizes, strict=True):
-        filled = np.where(outside, 0.0, index)
-        low = np.floor(filled).astype(np.int64).clip(0, max(size - 2, 0))
-        lower.append(low)
-        shares.append(filled - low)
     flat = table.reshape(len(table), -1)
-    out = np.zeros((len(table), *outside.shape), dtype)
-    for corner in np.ndindex(2, 2, 2):
-        weight = np.ones(outside.shape)
-        for share, side in zip(shares, corner, strict=True):
-            weight = weight * (share if side else 1 - share)
-        corners = [np.minimum(low + side, size - 1) for low, side, size in zip(lower, corner, sizes, strict=True)]
-        at = np.ravel_multi_index(tuple(corners), sizes)
-        for t in range(len(table)):
-            out[t] += (flat[t][at] * weight).astype(dtype)
+    out = np.zeros((len(table), *outside.shape), np.float32)
+    for at, weight in corners(tuple(np.where(outside, 0.0, index) for index in position), table.shape[1:]):
+        for t in range(len(table)):  # one field in double precision at a time, not one for each date
+            out[t] += (flat[t][at] * weight).astype(np.float32)
     out[:, outside] = np.nan
     return out

@@ -22,6 +22,7 @@ def goldstein(interferogram: np.ndarray, *, alpha: float, patch: int, smooth: in
     size, step = patch, max(patch // 4, 1)
     hole = ~np.isfinite(interferogram)
     filled = np.where(hole, 0, interferogram).astype(np.complex128)
+    # A patch of margin on all sides: every pixel is then under as many patches, and taper adds up evenly.
     margin = [(size, size + (-n) % step) for n in (rows, columns)]
     padded = np.pad(filled, margin, mode="symmetric" if min(rows, columns) >= size else "constant")
     ramp = 1 - np.abs((np.arange(size) - (size - 1) / 2) / (size / 2))
@@ -39,6 +40,7 @@ def goldstein(interferogram: np.ndarray, *, alpha: float, patch: int, smooth: in
 def _filter_patch(values: np.ndarray, alpha: float, smooth: int) -> np.ndarray:
     spectrum = np.fft.fft2(values)
     strength = uniform_filter(np.abs(spectrum), smooth, mode="wrap")
+    # Relative to the highest line, so that a pure fringe keeps its strength.
     highest = strength.max()
     return np.fft.ifft2(spectrum * (strength / highest) ** alpha) if highest > 0 else values
 
@@ -55,9 +57,9 @@ def unwrap_least_squares(
     Parameters
     ----------
     wrapped : (y, x) array
-        rad, NaN where missing.
+        rad, not finite where missing.
     weight : (y, x) array
-        0 or more; missing pixels get zero.
+        0 or more, NaN counts as 0; missing pixels get zero.
     iterations : int
     tolerance : float
         Residual norm, relative to the start, at which to stop.
@@ -68,9 +70,11 @@ def unwrap_least_squares(
         rad; NaN where missing. An additive multiple of 2 pi is arbitrary.
     """
     hole = ~np.isfinite(wrapped)
-    weight = np.where(hole, 0.0, weight)
+    weight = np.where(hole, 0.0, np.nan_to_num(weight))
+    # A link is as good as the worse of its two pixels; squared, as weights of the sum of squares.
     links = [np.minimum(weight[1:], weight[:-1]) ** 2, np.minimum(weight[:, 1:], weight[:, :-1]) ** 2]
     filled = np.where(hole, 0.0, wrapped)
+    # Wrapped differences are the true ones wherever the phase changes by less than half a cycle from pixel to pixel.
     slopes = [wrap(np.diff(filled, axis=axis)) for axis in (0, 1)]
     residual = _divergence([link * slope for link, slope in zip(links, slopes, strict=True)], wrapped.shape)
     solution, direction, before = np.zeros(wrapped.shape), None, 0.0
@@ -80,10 +84,12 @@ def unwrap_least_squares(
             break
         guess = _solve_poisson(residual)
         now = float((residual * guess).sum())
+        # Preconditioned conjugate gradients (Fletcher and Reeves).
         direction = guess if direction is None else guess + (now / before) * direction
         image = _divergence([link * np.diff(direction, axis=axis) for axis, link in enumerate(links)], wrapped.shape)
         step = now / float((direction * image).sum())
         solution, residual, before = solution + step * direction, residual - step * image, now
+    # The mean of a solution is arbitrary: shifted to the wrapped phase first, else rounding would cut at random.
     closest = np.angle((weight * np.exp(1j * (filled - solution))).sum())
     cycles = np.rint((solution + closest - filled) / (2 * np.pi))
     return np.where(hole, np.nan, filled + 2 * np.pi * cycles)
@@ -104,6 +110,7 @@ def _solve_poisson(source: np.ndarray) -> np.ndarray:
     """Solve for the field whose negative Laplacian (no flow through the edge) is the source; its mean is zero."""
     angles = [np.pi * np.arange(n) / n for n in source.shape]
     eigenvalues = 4 - 2 * np.cos(angles[0])[:, None] - 2 * np.cos(angles[1])[None, :]
+    # The mean, which no gradient knows: 0 / 0 otherwise.
     eigenvalues[0, 0] = 1.0
     spectrum = dctn(source, norm="ortho") / eigenvalues
     spectrum[0, 0] = 0.0

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qtp_toolkit.inversion.kernels.elimination import Plan
+from qtp_toolkit.inversion.kernels.elimination import Elimination
 from qtp_toolkit.inversion.kernels.lanes import (
     LANES,
     choose,
@@ -25,14 +25,19 @@ from qtp_toolkit.inversion.kernels.lanes import (
     store,
     store_at,
 )
-from qtp_toolkit.inversion.kernels.laplacian import Work, invert_factor, link, make_work, scale_variance, solve
+from qtp_toolkit.inversion.kernels.laplacian import Scratch, invert_factor, link, make_scratch, scale_variance, solve
 from qtp_toolkit.kernels._jit import exact
 
 SLAB = 128 * LANES
 """Pixels that are brought into contiguous memory at a time, where they are not."""
 
 
-class Rules(NamedTuple):
+N_SUMMARY = 7
+REAL, IMAGINARY, VALID, CUT, GROUPS, OVERRULED, LAST_STEP = range(N_SUMMARY)
+"""Rows of the summary of a pixel; the first two are sums of exp(i residual)."""
+
+
+class Weighting(NamedTuple):
     """How pairs are weighted: see the parameters of :func:`invert_network`.
 
     Solve number k has the weights ``base / clip(abs(residual), low[k], high[k])``, least squares for 1 and 1, and goes
@@ -62,18 +67,10 @@ class Result(NamedTuple):
     last_step: np.ndarray
 
 
-class _Out(NamedTuple):
-    """What the kernel writes: dates by pixels (deviation: no rows if not wanted), and one row for each summary."""
-
-    series: np.ndarray
-    deviation: np.ndarray
-    summary: np.ndarray
-
-
 def invert_network(
     phase: np.ndarray,
     coherence: np.ndarray | None,
-    plan: Plan,
+    plan: Elimination,
     *,
     table: np.ndarray,
     epsilons: np.ndarray,
@@ -90,7 +87,7 @@ def invert_network(
         pixels of a pair stand side by side, else copied by slabs.
     coherence : (pair, pixel) array or None
         0..1; a pair is missing where it is not finite or not above 0. None: 1.
-    plan : Plan
+    plan : Elimination
     table : (n,) array
         Weight of a pair at coherence 0, 1/(n-1), ..., 1; interpolated linearly. Two entries are the fastest.
     epsilons : (k,) array
@@ -116,117 +113,112 @@ def invert_network(
     """
     dtype = np.float32 if phase.dtype == np.float32 else np.float64
     n_pixels, n_dates = phase.shape[1], len(plan.order)
-    rules = _rules(table, epsilons, relaxation, snap_table, deviation=deviation, dtype=dtype)
-    work = make_work(plan, dtype, covariance=deviation)
-    rows, out = _empty(n_dates, n_pixels, rules, dtype)
-    arrays = [phase] if coherence is None else [phase, coherence]
-    whole = n_pixels - n_pixels % LANES
-    if all(_in_place(a, dtype) for a in arrays):
-        _run([_full_rows(a) for a in arrays], whole, plan, rules, work, out)
-    else:
-        for begin in range(0, whole, SLAB):
-            part = slice(begin, min(begin + SLAB, whole))
-            _run_copy([a[:, part] for a in arrays], plan, rules, work, _Out(*(a[:, part] for a in out)))
-    if whole < n_pixels:
-        _run_copy([a[:, whole:] for a in arrays], plan, rules, work, _Out(*(a[:, whole:] for a in out)))
-    real, imaginary, valid, cut, groups, overruled, last_step = out.summary
+    weighting = _schedule(table, epsilons, relaxation, snap_table, deviation=deviation, dtype=dtype)
+    scratch = make_scratch(plan, dtype, covariance=deviation)
+    rows = np.empty((n_dates * (2 if deviation else 1) + N_SUMMARY, n_pixels), dtype)
+    arrays = [phase, np.empty((0, n_pixels), dtype) if coherence is None else coherence]
+    done = 0
+    if all(_lies_flat(a, dtype) for a in arrays):
+        done = n_pixels - n_pixels % LANES
+        _solve_blocks(*map(_widen, arrays), done, plan, weighting, scratch, rows)
+    # What does not fill a block of lanes, or does not lie flat, is solved on copies: a slab at a time, for the cache.
+    for begin in range(done, n_pixels, SLAB):
+        part = slice(begin, begin + SLAB)
+        _solve_copies([a[:, part] for a in arrays], plan, weighting, scratch, rows[:, part])
+    series, deviations, summary = rows[:n_dates], rows[n_dates:-N_SUMMARY], rows[-N_SUMMARY:]
+    # 0 / 0 is the NaN of a pixel without pairs.
     with np.errstate(invalid="ignore", divide="ignore"):
-        agreement = (np.hypot(real, imaginary) / valid).astype(np.float32)
-    counts = (values.astype(np.int32) for values in (valid, cut, groups, overruled))
-    return Result(rows, out.series, out.deviation, agreement, *counts, last_step.copy())
+        agreement = np.hypot(summary[REAL], summary[IMAGINARY]) / summary[VALID]
+    counts = summary[[VALID, CUT, GROUPS, OVERRULED]].astype(np.int32)
+    return Result(rows, series, deviations, agreement.astype(np.float32), *counts, summary[LAST_STEP].copy())
 
 
-def _rules(table, epsilons, relaxation, snap_table, *, deviation, dtype) -> Rules:
+def _schedule(table, epsilons, relaxation, snap_table, *, deviation, dtype) -> Weighting:
     eps = np.asarray(epsilons, dtype=np.float64)
+    # The first solve is plain least squares, from which the reweightings start: clipped to 1 and 1.
     low, high = np.concatenate([[1.0], eps]), np.concatenate([[1.0], np.full(len(eps), np.inf)])
     pace = np.ones(1 + len(eps))
+    # Every second from the last but one: the last step is plain, so that its weights are those of the solution.
     pace[len(eps) - 1 : 0 : -2] = relaxation
     snap = snap_table is not None
     tables = [np.asarray(t).astype(dtype) for t in (table, snap_table if snap else table)]
-    numbers = [values.astype(dtype) for values in (low, high, pace)]
-    return Rules(tables[0], *numbers, snap, tables[1], deviation)
+    return Weighting(tables[0], *(values.astype(dtype) for values in (low, high, pace)), snap, tables[1], deviation)
 
 
-def _empty(n_dates: int, n_pixels: int, rules: Rules, dtype: type) -> tuple[np.ndarray, _Out]:
-    n = n_dates * (2 if rules.deviation else 1)
-    rows = np.empty((n + 7, n_pixels), dtype)
-    return rows, _Out(rows[:n_dates], rows[n_dates:n], rows[n:])
-
-
-def _in_place(a: np.ndarray, dtype: type) -> bool:
+def _lies_flat(a: np.ndarray, dtype: type) -> bool:
     """Whether pixels stand side by side in memory, whatever lies between one pair and the next."""
     size = a.dtype.itemsize
     return a.dtype == dtype and a.strides[1] == size and a.strides[0] >= size and a.strides[0] % size == 0
 
 
-def _full_rows(a: np.ndarray) -> np.ndarray:
+def _widen(a: np.ndarray) -> np.ndarray:
     """Widen a view to the rows that it was cut from: C-ordered. Only its own columns may be read."""
     return np.lib.stride_tricks.as_strided(a, (len(a), a.strides[0] // a.itemsize), a.strides, writeable=False)
 
 
-def _run_copy(arrays: list[np.ndarray], plan: Plan, rules: Rules, work: Work, out: _Out) -> None:
-    """Run on contiguous copies that are filled up with missing pixels to whole blocks."""
-    dtype, n_pixels = out.series.dtype, out.series.shape[1]
+def _solve_copies(
+    arrays: list[np.ndarray], plan: Elimination, weighting: Weighting, scratch: Scratch, rows: np.ndarray
+) -> None:
+    """Solve on contiguous copies that are filled up with missing pixels to whole blocks."""
+    n_pixels = rows.shape[1]
     n_wide = -(-n_pixels // LANES) * LANES
-    wide = [np.full((len(a), n_wide), np.nan, dtype) for a in arrays]
+    *wide, out = (np.full((len(a), n_wide), np.nan, rows.dtype) for a in (*arrays, rows))
     for a, copy in zip(arrays, wide, strict=True):
         copy[:, :n_pixels] = a
-    _, copies = _empty(len(plan.order), n_wide, rules, dtype)
-    _run(wide, n_wide, plan, rules, work, copies)
-    for mine, copy in zip(out, copies, strict=True):
-        mine[:] = copy[:, :n_pixels]
-
-
-def _run(arrays: list[np.ndarray], n_pixels: int, plan: Plan, rules: Rules, work: Work, out: _Out) -> None:  # noqa: PLR0917
-    coherence = arrays[1] if len(arrays) > 1 else np.empty((0, 0), arrays[0].dtype)
-    _solve_blocks(arrays[0], coherence, n_pixels, plan, rules, work, out)
+    _solve_blocks(*wide, n_wide, plan, weighting, scratch, out)
+    rows[:] = out[:, :n_pixels]
 
 
 @exact
-def _solve_blocks(phase, coherence, n_pixels, plan, rules, work, out):  # noqa: PLR0917
-    last = len(rules.low) - 1
+def _solve_blocks(phase, coherence, n_pixels, plan, weighting, scratch, rows):  # noqa: PLR0917
+    n_dates = len(plan.order)
+    series, deviations, summary = rows[:n_dates], rows[n_dates:-N_SUMMARY], rows[-N_SUMMARY:]
+    low, high, pace = weighting.low, weighting.high, weighting.pace
     for begin in range(0, n_pixels, LANES):
-        _load(phase, coherence, begin, plan, work)
-        _look_up(rules.table, work)
-        for k in range(last + 1):
-            solve(plan, rules.low[k], rules.high[k], rules.pace[k], work)
-        _judge(begin, plan, work, out)
-        low, high = rules.low[last], rules.high[last]
-        if rules.snap:
-            _snap(work)
-            _look_up(rules.snap_table, work)
-            low, high = rules.low[0], rules.high[0]
-            solve(plan, low, high, rules.pace[0], work)
-        link(plan, work)
-        _agreement(begin, plan, work, out)
-        _store_phases(begin, plan, work.total, work.linked, out.series, out.summary)
-        if rules.deviation:
-            invert_factor(plan, work)
-            scale_variance(plan, low, high, work)
-            _store_phases(begin, plan, work.variance, work.linked, out.deviation, out.summary)
+        _load(phase, coherence, begin, plan, scratch)
+        _look_up(weighting.table, scratch)
+        for k in range(len(pace)):
+            solve(plan, low[k], high[k], pace[k], scratch)
+        last = len(pace) - 1
+        _judge(begin, plan, scratch, summary)
+        if weighting.snap:
+            _snap(scratch)
+            _look_up(weighting.snap_table, scratch)
+            last = 0  # least squares: what is left after snapping is noise, not outliers
+            solve(plan, low[last], high[last], pace[last], scratch)
+        link(plan, scratch)
+        _sum_agreement(begin, plan, scratch, summary)
+        _store_phases(begin, plan, scratch.total, scratch.linked, series, summary)
+        if weighting.deviation:
+            invert_factor(plan, scratch)
+            scale_variance(plan, low[last], high[last], scratch)
+            _store_phases(begin, plan, scratch.variance, scratch.linked, deviations, summary)
 
 
 @exact
-def _load(phase, coherence, begin, plan, work):
+def _load(phase, coherence, begin, plan, scratch):
     """Copy a block of pixels, pairs turned so that they run to the node that is removed later; begin at phase zero."""
     zero, one, infinite = spread(phase, 0.0), spread(phase, 1.0), spread(phase, np.inf)
     for v in range(len(plan.order)):
-        store(work.total, v, zero)
+        store(scratch.total, v, zero)
     for p in range(len(plan.pair)):
         observed, gamma = load_at(phase, plan.pair[p], begin), one
         if len(coherence) > 0:
             gamma = load_at(coherence, plan.pair[p], begin)
+            # Above 1 by rounding counts as 1; infinite and NaN fail both comparisons and are missing.
             gamma = choose(gamma, zero, smaller(gamma, choose(infinite, gamma, one, zero)), zero)
         finite = choose(infinite, magnitude(observed), one, zero)
-        store(work.gamma, p, choose(finite, zero, gamma, zero))
-        store(work.residual, p, choose(finite, zero, observed * spread(phase, plan.sign[p]), zero))
+        store(scratch.gamma, p, choose(finite, zero, gamma, zero))
+        # Zero, not NaN, where missing: zero weight times NaN would be NaN in every sum.
+        store(scratch.residual, p, choose(finite, zero, observed * spread(phase, plan.sign[p]), zero))
 
 
 @exact
-def _look_up(table, work):
+def _look_up(table, scratch):
     """Weight of each pair from its coherence; zero where the pair is missing."""
-    gamma, base = work.gamma, work.base
+    gamma, base = scratch.gamma, scratch.base
     zero, lowest, rise = spread(base, 0.0), spread(base, table[0]), spread(base, table[1] - table[0])
+    # A straight line needs no look-up, which vectors of the processor do not have.
     if len(table) > 2:
         _interpolate(table, gamma, base)
     for p in range(len(gamma)):
@@ -241,14 +233,15 @@ def _interpolate(table, gamma, base):
     for p in range(gamma.shape[0]):
         for i in range(LANES):
             position = gamma[p, i] * scale
+            # A coherence of 1 is the end of the last interval, not the start of one beyond.
             k = min(int(position), last)
             base[p, i] = table[k] + (table[k + 1] - table[k]) * (position - kind(k))
 
 
 @exact
-def _snap(work):
+def _snap(scratch):
     """Take whole cycles out of the residuals: unwrapping errors, once the estimate is close to the truth."""
-    residual = work.residual
+    residual = scratch.residual
     cycle, half = spread(residual, 2 * math.pi), spread(residual, 0.5)
     for p in range(len(residual)):
         misfit = load(residual, p)
@@ -256,63 +249,62 @@ def _snap(work):
 
 
 @exact
-def _judge(begin, plan, work, out):
+def _judge(begin, plan, scratch, summary):
     """Count groups and overruled pairs, and measure what the last reweighting still changed.
 
     The node of a group that is removed last passes nothing on: its pivot is zero. The ground has a group, too.
     """
-    zero, one, half_cycle = spread(work.base, 0.0), spread(work.base, 1.0), spread(work.base, math.pi)
+    zero, one, half_cycle = spread(scratch.base, 0.0), spread(scratch.base, 1.0), spread(scratch.base, math.pi)
     groups, overruled, change = one, zero, zero
     for p in range(len(plan.pair)):
-        beyond = choose(magnitude(load(work.residual, p)), half_cycle, one, zero)
-        overruled = overruled + choose(load(work.base, p), zero, beyond, zero)
+        beyond = choose(magnitude(load(scratch.residual, p)), half_cycle, one, zero)
+        overruled = overruled + choose(load(scratch.base, p), zero, beyond, zero)
     for v in range(len(plan.order) - 1):
-        change = larger(change, magnitude(load(work.step, v)))
-        groups = groups + choose(load(work.pivot, v), zero, zero, one)
-    store_at(out.summary, 4, begin, groups)
-    store_at(out.summary, 5, begin, overruled)
-    store_at(out.summary, 6, begin, change)
+        change = larger(change, magnitude(load(scratch.step, v)))
+        groups = groups + choose(load(scratch.pivot, v), zero, zero, one)
+    store_at(summary, GROUPS, begin, groups)
+    store_at(summary, OVERRULED, begin, overruled)
+    store_at(summary, LAST_STEP, begin, change)
 
 
 @exact
 def _store_phases(begin, plan, values, linked, series, summary):  # noqa: PLR0917
     """Write nodes as dates: NaN where they have no way to the ground, and everywhere if none but the ground has."""
     zero, one, nan = spread(values, 0.0), spread(values, 1.0), spread(values, np.nan)
+    # Counts are kept as floats, like everything in lanes; exact far beyond any number of dates.
     cut = spread(values, len(plan.order))
     for v in range(len(plan.order)):
         cut = cut - load(linked, v)
-    store_at(summary, 3, begin, cut)
+    store_at(summary, CUT, begin, cut)
     some = choose(spread(values, len(plan.order) - 1.5), cut, one, zero)
     for v in range(len(plan.order)):
         store_at(series, plan.order[v], begin, choose(some * load(linked, v), zero, load(values, v), nan))
 
 
 @exact
-def _agreement(begin, plan, work, out):
+def _sum_agreement(begin, plan, scratch, summary):
     """Sum exp(i residual) over the valid pairs, and count them.
 
     Sine and cosine are series in the half angle, reduced to +-pi/2 (error below 1e-6).
     """
-    residual, base = work.residual, work.base
-    zero, half, one, two, pi = (
-        spread(base, 0.0),
-        spread(base, 0.5),
-        spread(base, 1.0),
-        spread(base, 2.0),
-        spread(base, math.pi),
-    )
+    residual, base = scratch.residual, scratch.base
+    zero, half, one, two = spread(base, 0.0), spread(base, 0.5), spread(base, 1.0), spread(base, 2.0)
+    pi, turn = spread(base, math.pi), spread(base, 0.5 / math.pi)
     real, imaginary, valid = zero, zero, zero
     for p in range(len(plan.pair)):
         live = choose(load(base, p), zero, one, zero)
-        turns = load(residual, p) * spread(base, 0.5 / math.pi)
+        turns = load(residual, p) * turn
+        # Half of the angle: its series are short, and the double-angle rules give back the whole.
         h = (turns - lower(turns + half)) * pi
         sine, cosine = _sine_cosine(base, h)
+        # A missing pair has residual 0, whose cosine is 1: it must not vote.
         real = real + live * (one - two * sine * sine)
+        # Pairs were turned when they were loaded; the sine turns back.
         imaginary = imaginary + live * two * sine * cosine * spread(base, plan.sign[p])
         valid = valid + live
-    store_at(out.summary, 0, begin, real)
-    store_at(out.summary, 1, begin, imaginary)
-    store_at(out.summary, 2, begin, valid)
+    store_at(summary, REAL, begin, real)
+    store_at(summary, IMAGINARY, begin, imaginary)
+    store_at(summary, VALID, begin, valid)
 
 
 @exact

@@ -22,12 +22,14 @@ LANES = 32
 ALIGNMENT = 64
 """Bytes: rows begin where a line of the cache begins."""
 
+# A product and a sum may be fused; sums keep their order, so that a pixel's numbers do not depend on its block.
 _FLAGS = ("contract", "nsz")
 
 
-def aligned(rows: int, dtype: type) -> np.ndarray:
+def zeros(rows: int, dtype: type) -> np.ndarray:
     """Zeros of shape (rows, LANES) that start at a multiple of :data:`ALIGNMENT`."""
     size = rows * LANES * np.dtype(dtype).itemsize
+    # numpy promises 16 bytes only; an aligned load from anywhere else ends the process.
     raw = np.zeros(size + ALIGNMENT, dtype=np.uint8)
     offset = -raw.ctypes.data % ALIGNMENT
     return raw[offset : offset + size].view(dtype).reshape(rows, LANES)
@@ -99,11 +101,12 @@ class Lanes(types.Type):
 @register_model(Lanes)
 class _LanesModel(models.PrimitiveModel):
     def __init__(self, dmm, fe_type):
+        # A vector of LLVM, wider than any register: the code generator cuts it for the processor at hand.
         number = ir.FloatType() if fe_type.dtype == types.float32 else ir.DoubleType()
         super().__init__(dmm, fe_type, ir.VectorType(number, LANES))
 
 
-def _compiled(function, typer, *kinds):
+def _register(function, typer, *kinds):
     """Register what ``function`` becomes inside compiled code: the type of its result, and its instructions."""
     type_callable(function)(lambda _context: typer)
     return lower_builtin(function, *kinds)
@@ -117,6 +120,7 @@ def _pointer(context, builder, kinds, values):
     """Address of a row, given array and row, or array, row and column."""
     array = cgutils.create_struct_proxy(kinds[0])(context, builder, values[0])
     where = [context.cast(builder, v, k, types.intp) for v, k in zip(values[1:], kinds[1:], strict=True)]
+    # Numba knows strides; C order is promised here, so that the width of a row is enough.
     width = cgutils.unpack_tuple(builder, array.shape)[1] if len(where) == 2 else ir.Constant(where[0].type, LANES)
     at = builder.mul(where[0], width)
     at = builder.add(at, where[1]) if len(where) == 2 else at
@@ -124,58 +128,60 @@ def _pointer(context, builder, kinds, values):
     return builder.bitcast(builder.gep(array.data, [at]), vector.as_pointer())
 
 
-@_compiled(load, lambda array, _row: Lanes(array.dtype), types.Array, types.Integer)
+@_register(load, lambda array, _row: Lanes(array.dtype), types.Array, types.Integer)
 def _load(context, builder, signature, args):
     return builder.load(_pointer(context, builder, signature.args, args), align=ALIGNMENT)
 
 
-@_compiled(store, lambda _array, _row, _value: types.none, types.Array, types.Integer, Lanes)
+@_register(store, lambda _array, _row, _value: types.none, types.Array, types.Integer, Lanes)
 def _store(context, builder, signature, args):
     builder.store(args[2], _pointer(context, builder, signature.args[:2], args[:2]), align=ALIGNMENT)
     return context.get_dummy_value()
 
 
-@_compiled(load_at, lambda array, _row, _column: Lanes(array.dtype), types.Array, types.Integer, types.Integer)
+@_register(load_at, lambda array, _row, _column: Lanes(array.dtype), types.Array, types.Integer, types.Integer)
 def _load_at(context, builder, signature, args):
     align = signature.args[0].dtype.bitwidth // 8
     return builder.load(_pointer(context, builder, signature.args, args), align=align)
 
 
-@_compiled(store_at, lambda _array, _row, _column, _value: types.none, types.Array, types.Integer, types.Integer, Lanes)
+@_register(store_at, lambda _array, _row, _column, _value: types.none, types.Array, types.Integer, types.Integer, Lanes)
 def _store_at(context, builder, signature, args):
     align = signature.args[0].dtype.bitwidth // 8
     builder.store(args[3], _pointer(context, builder, signature.args[:3], args[:3]), align=align)
     return context.get_dummy_value()
 
 
-@_compiled(spread, lambda array, _value: Lanes(array.dtype), types.Array, types.Number)
+@_register(spread, lambda array, _value: Lanes(array.dtype), types.Array, types.Number)
 def _spread(context, builder, signature, args):
     value = context.cast(builder, args[1], signature.args[1], signature.args[0].dtype)
     vector = context.get_value_type(signature.return_type)
     unset, lanes = ir.Constant(vector, ir.Undefined), ir.VectorType(ir.IntType(32), LANES)
+    # One element, then a shuffle with zeros: what LLVM recognizes as a broadcast.
     first = builder.insert_element(unset, value, ir.Constant(ir.IntType(32), 0))
     return builder.shuffle_vector(first, unset, ir.Constant(lanes, [0] * LANES))
 
 
-@_compiled(choose, lambda a, _b, _yes, _no: a, Lanes, Lanes, Lanes, Lanes)
+@_register(choose, lambda a, _b, _yes, _no: a, Lanes, Lanes, Lanes, Lanes)
 def _choose(_context, builder, _signature, args):
+    # Ordered: false if either is NaN, so that NaN never counts as larger.
     return builder.select(builder.fcmp_ordered(">", args[0], args[1]), args[2], args[3])
 
 
 def _arithmetic(function, name):
-    @_compiled(function, _alike, Lanes, Lanes)
+    @_register(function, _alike, Lanes, Lanes)
     def lowering(_context, builder, _signature, args):
         return getattr(builder, name)(*args, flags=_FLAGS)
 
 
 def _comparison(function, sign):
-    @_compiled(function, _alike, Lanes, Lanes)
+    @_register(function, _alike, Lanes, Lanes)
     def lowering(_context, builder, _signature, args):
         return builder.select(builder.fcmp_ordered(sign, *args), *args)
 
 
 def _unary(function, name):
-    @_compiled(function, lambda a: a if isinstance(a, Lanes) else None, Lanes)
+    @_register(function, lambda a: a if isinstance(a, Lanes) else None, Lanes)
     def lowering(_context, builder, _signature, args):
         vector = args[0].type
         full_name = f"llvm.{name}.v{LANES}f{32 if isinstance(vector.element, ir.FloatType) else 64}"

@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qtp_toolkit.inversion.kernels.elimination import Plan
-from qtp_toolkit.inversion.kernels.lanes import aligned, choose, larger, load, magnitude, root, smaller, spread, store
+from qtp_toolkit.inversion.kernels.elimination import Elimination
+from qtp_toolkit.inversion.kernels.lanes import choose, larger, load, magnitude, root, smaller, spread, store, zeros
 from qtp_toolkit.kernels._jit import exact
 
 
-class Work(NamedTuple):
+class Scratch(NamedTuple):
     """Scratch of one block of pixels, rows of lanes.
 
-    Per pair, in the order of ``Plan.pair`` and running from the node that is removed first to the other one:
+    Per pair, in the order of ``Elimination.pair`` and running from the node that is removed first to the other one:
     ``residual`` (what the dates do not explain, rad), ``gamma`` (coherence, 0 if missing), ``base`` (weight before any
     reweighting, 0 if missing). Per edge: ``conductance``, ``covariance``. Per node: ``pivot`` (one over the sum of its
     conductances), ``step`` (current, then correction), ``total`` (phase), ``linked`` (1 if it has a way to the
@@ -39,31 +39,33 @@ class Work(NamedTuple):
     variance: np.ndarray
 
 
-def make_work(plan: Plan, dtype: type, *, covariance: bool) -> Work:
+def make_scratch(plan: Elimination, dtype: type, *, covariance: bool) -> Scratch:
     """Zeros for one block of pixels."""
     n_pairs, n_edges, n_nodes = len(plan.pair), len(plan.neighbor), len(plan.order)
     rows = [n_pairs] * 3 + [n_edges] + [n_nodes] * 4 + ([n_edges, n_nodes] if covariance else [0, 0])
-    return Work(*(aligned(n, dtype) for n in rows))
+    return Scratch(*(zeros(n, dtype) for n in rows))
 
 
 @exact
-def solve(plan, low, high, pace, work):
+def solve(plan, low, high, pace, scratch):
     """Correct the phases once, with weights ``base / clip(abs(residual), low, high)``: ``pace`` times what they say."""
-    factor(plan, low, high, work)
-    substitute(plan, work)
-    update(plan, pace, work)
+    factor(plan, low, high, scratch)
+    substitute(plan, scratch)
+    update(plan, pace, scratch)
 
 
 @exact
-def factor(plan, low, high, work):
+def factor(plan, low, high, scratch):
     """Remove node after node (star-mesh): its currents and conductances pass to its neighbors, in shares.
 
     Each node first weighs its own pairs, then collects what the removed ones pass to it (twins together, which halves
     the work of writing), then gets its pivot.
     """
-    residual, base, conductance, pivot, step = work.residual, work.base, work.conductance, work.pivot, work.step
+    residual, base, conductance = scratch.residual, scratch.base, scratch.conductance
+    pivot, step = scratch.pivot, scratch.step
     zero, one = spread(step, 0.0), spread(step, 1.0)
     least, most = spread(step, low), spread(step, high)
+    # t runs through plan.target once, in the order in which it was planned: nothing is searched for.
     t, ground = 0, len(plan.order) - 1
     for v in range(ground + 1):
         store(step, v, zero)
@@ -73,10 +75,13 @@ def factor(plan, low, high, work):
         current = load(step, v)
         for p in range(plan.pair_start[v], plan.pair_start[v + 1]):
             misfit, far = load(residual, p), plan.far[p]
+            # |r| as r^2 / |r|: below `low` the parabola stands in for the corner, where the weight would be infinite.
             weight = load(base, p) / smaller(larger(magnitude(misfit), least), most)
             store(conductance, plan.slot[p], weight)
+            # What pulls the far end up pulls this one down.
             store(step, far, load(step, far) + weight * misfit)
             current = current - weight * misfit
+        # Conductances only add up, nothing cancels: float32 is safe with weights over many decades.
         for k in range(plan.give_start[v], plan.single_start[v], 2):
             u, bridge = plan.giver[k], plan.bridge[k]
             w, ridge = plan.giver[k + 1], plan.bridge[k + 1]
@@ -98,14 +103,15 @@ def factor(plan, low, high, work):
         total = zero
         for e in range(plan.start[v], plan.start[v + 1]):
             total = total + load(conductance, e)
+        # Cut off from all that is left: pivot 0 keeps it at zero without a branch, and link() marks it later.
         store(pivot, v, choose(total, zero, one / total, zero))
         store(step, v, current)
 
 
 @exact
-def substitute(plan, work):
+def substitute(plan, scratch):
     """Potentials from currents, last removed node first; the ground is zero."""
-    conductance, pivot, step = work.conductance, work.pivot, work.step
+    conductance, pivot, step = scratch.conductance, scratch.pivot, scratch.step
     ground = len(plan.order) - 1
     store(step, ground, spread(step, 0.0))
     for v in range(ground - 1, -1, -1):
@@ -116,21 +122,22 @@ def substitute(plan, work):
 
 
 @exact
-def update(plan, pace, work):
+def update(plan, pace, scratch):
     """Add ``pace`` times the correction to the phases, and take it out of the residuals."""
-    residual, step, total = work.residual, work.step, work.total
+    residual, step, total = scratch.residual, scratch.step, scratch.total
     share = spread(step, pace)
     for v in range(len(plan.order)):
         own = load(step, v)
+        # Residuals follow the phases instead of being formed anew: the next solve sees the rounding errors of this one.
         store(total, v, load(total, v) + share * own)
         for p in range(plan.pair_start[v], plan.pair_start[v + 1]):
             store(residual, p, load(residual, p) - share * (load(step, plan.far[p]) - own))
 
 
 @exact
-def link(plan, work):
+def link(plan, scratch):
     """Mark with 1 the nodes that still have a way to the ground: a live edge to a node that has one."""
-    conductance, linked = work.conductance, work.linked
+    conductance, linked = scratch.conductance, scratch.linked
     zero, one = spread(linked, 0.0), spread(linked, 1.0)
     ground = len(plan.order) - 1
     store(linked, ground, one)
@@ -142,16 +149,17 @@ def link(plan, work):
 
 
 @exact
-def invert_factor(plan, work):
+def invert_factor(plan, scratch):
     """Variances of the phases, for unit variance of weight: the diagonal of the inverse of the normal matrix.
 
     Only the entries of the inverse that lie on edges of the plan are needed to find each other (Takahashi et al.
     1973), from the last removed node to the first: with the shares s of node v, ``C[v, j] = sum_k s[k] C[k, j]`` and
     ``C[v, v] = pivot[v] + sum_k s[k] C[k, v]`` over its neighbors.
     """
-    conductance, pivot, covariance, variance = work.conductance, work.pivot, work.covariance, work.variance
+    conductance, pivot, covariance, variance = scratch.conductance, scratch.pivot, scratch.covariance, scratch.variance
     zero, ground = spread(pivot, 0.0), len(plan.order) - 1
     store(variance, ground, zero)
+    # mesh lists nodes in the order of removal; the inverse is found in the opposite one.
     t = len(plan.mesh)
     for v in range(ground - 1, -1, -1):
         first, last = plan.start[v], plan.start[v + 1]
@@ -175,16 +183,17 @@ def invert_factor(plan, work):
 
 
 @exact
-def scale_variance(plan, low, high, work):
+def scale_variance(plan, low, high, scratch):
     """Make variances standard deviations: times the weighted squares of the residuals over the redundancy, root.
 
     Pairs of dates without connection to the ground do not count. NaN without redundancy.
     """
-    residual, base, variance, linked = work.residual, work.base, work.variance, work.linked
+    residual, base, variance, linked = scratch.residual, scratch.base, scratch.variance, scratch.linked
     zero, one, least, most = spread(base, 0.0), spread(base, 1.0), spread(base, low), spread(base, high)
     squares, redundancy = zero, zero
     for v in range(len(plan.order) - 1):
         mark = load(linked, v)
+        # One unknown for each date with a way to the ground, one equation for each of its pairs.
         redundancy = redundancy - mark
         for p in range(plan.pair_start[v], plan.pair_start[v + 1]):
             misfit = load(residual, p)

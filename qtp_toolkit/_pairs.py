@@ -1,0 +1,83 @@
+"""Pairs of dates as labelled arrays carry them: read, checked, named, and what a series does between them."""
+
+from __future__ import annotations
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, require
+from qtp_toolkit.kernels import pairs as graph
+
+
+def pair_dates(pairs: xr.DataArray | xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Read the reference and secondary date of each pair, or raise an error that says which coordinate is missing."""
+    missing = [name for name in (REFERENCE, SECONDARY) if name not in pairs.coords]
+    if missing:
+        raise QtpDataError(
+            f"pairs lack coords {missing}", expected="reference and secondary on dim pair", found=list(pairs.coords)
+        )
+    return coordinate(pairs, REFERENCE), coordinate(pairs, SECONDARY)
+
+
+def name_pairs(pairs: xr.DataArray | xr.Dataset) -> list[str]:
+    """Name pairs by their days, as errors do."""
+    first, second = (dates.astype("datetime64[D]").astype(str) for dates in pair_dates(pairs))
+    return [f"{a}/{b}" for a, b in zip(first, second, strict=True)]
+
+
+def index_pairs(pairs: xr.DataArray | xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Dates of the network and the positions of each pair's dates, or an error that names all bad pairs."""
+    reference, secondary = pair_dates(pairs)
+    bad = graph.faults(reference, secondary)
+    if bad is not None:
+        code, found = bad
+        raise QtpDataError(
+            "pairs that no network can hold",
+            where=PAIR,
+            found=found,
+            hint="Drop duplicates; network.canonicalise() puts the earlier date first and changes the sign.",
+            code=code,
+        )
+    return graph.index(reference, secondary)
+
+
+def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.DataArray:
+    """Difference of a series between the two dates of each pair: ``series(secondary) - series(reference)``.
+
+    Parameters
+    ----------
+    series : xarray.DataArray
+        Dim ``time``, any others; any unit.
+    pairs : xarray.DataArray or Dataset
+        Anything with coords ``reference`` and ``secondary`` on dim ``pair``.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dim ``pair`` in place of ``time``; unit, name and dtype of the series. Lazy if the series is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        Listing the dates of pairs that the series lacks.
+    """
+    require(series, dims=(TIME,))
+    reference, secondary = pair_dates(pairs)
+    # By day: a series may carry the hour of its pass, where pairs have dates only.
+    days = coordinate(series, TIME).astype("datetime64[D]")
+    order = np.argsort(days)
+    ends = [dates.astype("datetime64[D]") for dates in (reference, secondary)]
+    missing = np.setdiff1d(np.concatenate(ends), days)
+    if missing.size:
+        raise QtpDataError(
+            f"{series.name!r} lacks dates of the pairs",
+            where=TIME,
+            found=", ".join(map(str, missing)),
+            hint="Give values for these dates, or drop their pairs.",
+            code="I03",
+        )
+    bare = series.drop_vars(TIME).rename({TIME: PAIR})
+    first, second = (bare.isel({PAIR: order[np.searchsorted(days[order], end)]}) for end in ends)
+    out = (second - first).transpose(PAIR, ...)
+    coords = {REFERENCE: (PAIR, reference), SECONDARY: (PAIR, secondary)}
+    return out.assign_coords(coords).rename(series.name).assign_attrs(series.attrs)

@@ -1,0 +1,20 @@
+"""Which acquisitions are paired, and what the network of pairs can determine (paper section 3.7, Fig. 2).
+
+A pair has a ``reference`` (the earlier date) and a ``secondary`` (the later one), and its phase is later minus
+earlier: ``phase(a, b) = phase(b) - phase(a)``. Equation 5 of the paper mixes both orders; here there is one.
+"""
+
+from qtp_toolkit.network._closure import closure_errors, closure_phase, mean_by_pair, rank_pairs
+from qtp_toolkit.network._graph import PAPER_WINDOWS, canonicalise, components, incidence_matrix, select_pairs
+
+__all__ = [
+    "PAPER_WINDOWS",
+    "canonicalise",
+    "closure_errors",
+    "closure_phase",
+    "components",
+    "incidence_matrix",
+    "mean_by_pair",
+    "rank_pairs",
+    "select_pairs",
+]

@@ -14,13 +14,6 @@ from qtp_toolkit.kernels.strata import merge_tables, q_statistic, variance_split
 
 SUMMARY = ("q", "n", "strata", "dropped", "min_stratum")
 PAIR = ("q", "q_first", "q_second", "n")
-KINDS = (
-    "Weaken, nonlinear",
-    "Weaken, uni-",
-    "Enhance, bi-",
-    "Independent",
-    "Enhance, nonlinear",
-)
 
 
 def factor(y: xr.DataArray, strata: xr.DataArray, *, singletons: str = "keep") -> xr.Dataset:
@@ -307,15 +300,14 @@ def _pair_statistics(table: np.ndarray, *, sizes: tuple[int, ...], singletons: b
 
 def _kinds(q: np.ndarray, first: np.ndarray, second: np.ndarray, *, tolerance: float) -> np.ndarray:
     total = first + second
-    rules = [
-        ~np.isfinite(q),
-        np.abs(q - total) <= tolerance,
-        q > total,
-        q > np.maximum(first, second) + tolerance,
-        q >= np.minimum(first, second) - tolerance,
-    ]
-    named = ["", KINDS[3], KINDS[4], KINDS[2], KINDS[1]]
-    return np.select(rules, named, default=KINDS[0]).astype("U18")
+    kinds = {
+        "": ~np.isfinite(q),
+        "Independent": np.abs(q - total) <= tolerance,
+        "Enhance, nonlinear": q > total,
+        "Enhance, bi-": q > np.maximum(first, second) + tolerance,
+        "Weaken, uni-": q >= np.minimum(first, second) - tolerance,
+    }
+    return np.select(list(kinds.values()), list(kinds), default="Weaken, nonlinear").astype("U18")
 
 
 def _two_sided_f(ratio: np.ndarray, df: np.ndarray) -> np.ndarray:

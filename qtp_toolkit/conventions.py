@@ -10,6 +10,7 @@ W m-1 K-1; density in kg m-3; active layer thickness in m; fractions 0..1.
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -184,6 +185,13 @@ def require(
                 found=f"{np.nanmin(values):g} to {np.nanmax(values):g}, {outside.mean():.1%} of values outside",
                 hint="Check unit, scale factor and fill value of the source.",
             )
+
+
+def class_names(da: xr.DataArray) -> dict[int, str]:
+    """Names of the classes of a raster by code, from ``attrs["classes"]`` (a mapping, or its JSON); empty without."""
+    classes = da.attrs.get("classes") or {}
+    classes = json.loads(classes) if isinstance(classes, str) else classes
+    return {int(code): str(name) for code, name in classes.items()}
 
 
 def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:

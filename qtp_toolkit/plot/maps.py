@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import json
 import textwrap
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, LightSource, ListedColormap, Normalize
 from matplotlib.patches import Patch
 
-from qtp_toolkit.conventions import REASONS, X, Y, require
+from qtp_toolkit.conventions import REASONS, X, Y, class_names, require
 from qtp_toolkit.plot.figure import panel
 from qtp_toolkit.plot.overlay import frame, graticule, north, scale_bar, vectors
 from qtp_toolkit.plot.style import CLASS_COLORS, DPI, LINE, label, style_of
@@ -173,10 +172,8 @@ def decimate(da: xr.DataArray, ax: Axes | None = None, *, dpi: int = DPI) -> xr.
 
 
 def classes_of(da: xr.DataArray) -> dict[int, str]:
-    """``{code: name}`` of a class raster, from ``attrs["classes"]``; the reason codes of a ``reason`` layer."""
-    classes = da.attrs.get("classes") or (REASONS if da.name == "reason" else {})
-    named = json.loads(classes) if isinstance(classes, str) else classes
-    return {int(code): str(name) for code, name in named.items()}
+    """``{code: name}`` of a class raster; the reason codes of a ``reason`` layer."""
+    return class_names(da) or (REASONS if da.name == "reason" else {})
 
 
 def extent_of(da: xr.DataArray) -> tuple[float, float, float, float]:

@@ -47,7 +47,7 @@ def crs_of(da: Grid) -> CRS:
         hint = "Rename its dims to y and x."
         raise QtpDataError(f"{label(da)} lacks dims {missing}", found=tuple(da.dims), hint=hint)
     if da.rio.crs is None:
-        hint = "Write one, e.g. da.rio.write_crs('EPSG:4326')."
+        hint = "Where there is no CRS, write one, e.g. da.rio.write_crs('EPSG:4326')."
         expected = "a spatial_ref coordinate"
         raise QtpDataError(f"{label(da)} has no coordinate reference system", expected=expected, hint=hint)
     return CRS.from_wkt(da.rio.crs.to_wkt())

@@ -48,8 +48,8 @@ def network(
 
     Examples
     --------
-    >>> first, second = np.array(["2018-01-01", "2018-01-13"], "M8[ns]"), np.array(["2018-01-13", "2018-01-25"], "M8[ns]")
-    >>> pairs = xr.Dataset(coords={"reference": ("pair", first), "secondary": ("pair", second)})
+    >>> dates = pd.date_range("2018-01-01", periods=3, freq="12D")
+    >>> pairs = xr.Dataset(coords={"reference": ("pair", dates[:2]), "secondary": ("pair", dates[1:])})
     >>> network(pairs).get_title(loc="right")
     '3 acquisitions, 2 pairs'
     """

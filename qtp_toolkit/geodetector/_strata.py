@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -206,18 +207,16 @@ def _by_edges(da: xr.DataArray, edges: Sequence[float] | np.ndarray | None, clos
     _check_count(limits.size - 1, da)
     if closed not in ("right", "left"):
         raise QtpDataError("unknown closed end", expected=("right", "left"), found=repr(closed))
-    codes = _apply(kernels.codes_by_edges, da, edges=limits, closed=closed)
     labels = [kernels.interval_label(low, high) for low, high in pairwise(limits)]
-    return _stamp(codes, da, labels, method, edges=limits.tolist(), closed=closed)
+    codes = partial(kernels.codes_by_edges, edges=limits, closed=closed)
+    return _code(da, codes, labels, method, edges=limits.tolist(), closed=closed)
 
 
 def _by_sector(da: xr.DataArray, k: int, slope: xr.DataArray | None, flat_below: float) -> xr.DataArray:
     _check_k(k)
-    codes = _apply(kernels.codes_by_sector, da, k=k)
-    if slope is not None:
-        codes = codes.where(slope >= flat_below, np.int16(-1))
     labels = list(COMPASS.get(k, [f"{360.0 * i / k:g} degree" for i in range(k)]))
-    return _stamp(codes, da, labels, "aspect")
+    steep = da if slope is None else da.where(slope >= flat_below)
+    return _code(steep, partial(kernels.codes_by_sector, k=k), labels, "aspect")
 
 
 def _by_class(da: xr.DataArray, nodata: int | None) -> xr.DataArray:
@@ -232,7 +231,7 @@ def _by_class(da: xr.DataArray, nodata: int | None) -> xr.DataArray:
     codes = codes[codes != nodata] if nodata is not None else codes
     _check_count(codes.size, da)
     labels = [named.get(int(code) if code == int(code) else code, f"{code:g}") for code in codes]
-    return _stamp(_apply(kernels.codes_by_class, da, classes=codes), da, labels, "classes")
+    return _code(da, partial(kernels.codes_by_class, classes=codes), labels, "classes")
 
 
 def _classes_present(da: xr.DataArray) -> np.ndarray:
@@ -263,12 +262,11 @@ def _check_count(count: int, da: xr.DataArray) -> None:
         raise QtpDataError(f"{da.name!r} has no class", hint="Check nodata and attrs['classes'].")
 
 
-def _apply(kernel: object, da: xr.DataArray, **kwargs: object) -> xr.DataArray:
-    return xr.apply_ufunc(kernel, da, kwargs=kwargs, dask="parallelized", output_dtypes=[np.int16], keep_attrs=False)
-
-
-def _stamp(codes: xr.DataArray, da: xr.DataArray, labels: list[str], method: str, **attrs: object) -> xr.DataArray:
-    out = codes.astype(np.int16).rename(da.name)
+def _code(
+    da: xr.DataArray, codes_of: Callable[[np.ndarray], np.ndarray], labels: list[str], method: str, **attrs: object
+) -> xr.DataArray:
+    """Codes of values, with what they mean."""
+    out = xr.apply_ufunc(codes_of, da, dask="parallelized", output_dtypes=[np.int16], keep_attrs=False)
     kept = {key: da.attrs[key] for key in ("units", "long_name") if key in da.attrs} | provenance(da)
     out.attrs = {**kept, "labels": labels, "method": method, "variable": str(da.name), **attrs}
-    return out
+    return out.rename(da.name)

@@ -239,7 +239,7 @@ def _percentiles(
     values: xr.DataArray, codes: list[xr.DataArray], sizes: tuple[int, ...], percentiles: tuple[float, ...]
 ) -> Any:
     """Percentiles, then the count, of each class: (class, percentile + 1), lazy if an input is lazy."""
-    task = partial(_tabulate_block, sizes=sizes, percentiles=percentiles)
+    task = partial(kernels.percentiles_by_codes, sizes=sizes, percentiles=percentiles)
     if not any(is_lazy(da) for da in (values, *codes)):
         return task(values.values, *(code.values for code in codes))
     import dask.array as dsk  # noqa: PLC0415  (only lazy input needs it)
@@ -255,13 +255,3 @@ def _percentiles(
         meta=np.empty((0, 0)),
         new_axes={values.ndim: int(np.prod(sizes)), values.ndim + 1: len(percentiles) + 1},
     )
-
-
-def _tabulate_block(
-    values: np.ndarray, *codes: np.ndarray, sizes: tuple[int, ...], percentiles: tuple[float, ...]
-) -> np.ndarray:
-    cell = codes[0].ravel().astype(np.int32)
-    for code, size in zip(codes[1:], sizes[1:], strict=True):
-        second = code.ravel()
-        cell = np.where((cell >= 0) & (second >= 0), cell * size + second, -1)
-    return kernels.percentiles_by_code(values.ravel(), cell, int(np.prod(sizes)), percentiles)

@@ -181,7 +181,7 @@ def stratify_factors(
         elif name == "aspect":
             out[name] = stratify(da, method="aspect", k=k, slope=factors.get("slope"), flat_below=flat_below)
         else:
-            out[name] = stratify(da, method=method, k=k, edges=given.get(name))
+            out[name] = stratify(da, method=method, k=k, edges=given.get(str(name)))
     return xr.Dataset(out)
 
 

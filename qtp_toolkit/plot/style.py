@@ -40,7 +40,7 @@ UNITS = {
 }
 """Units of the variable table as they are typeset; others stay as they are."""
 
-HOUSE = {
+HOUSE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.labelsize": 8,
     "axes.linewidth": 0.6,
@@ -173,7 +173,7 @@ def label(da: xr.DataArray) -> str:
 def style_of(da: xr.DataArray, **override: Any) -> dict[str, Any]:
     """``cmap``, ``vmin`` and ``vmax`` of a variable in memory: the table, then its percentiles, then ``override``."""
     row = STYLE.get(str(da.name), Style("cmc.batlow"))
-    out = {"cmap": row.cmap, "vmin": row.vmin, "vmax": row.vmax}
+    out: dict[str, Any] = {"cmap": row.cmap, "vmin": row.vmin, "vmax": row.vmax}
     out |= {key: value for key, value in override.items() if key in out and value is not None}
     values = np.asarray(da.values, dtype="float64")
     values = values[np.isfinite(values)]

@@ -177,7 +177,7 @@ class Frame:
 
     def refine(self, factor: int) -> Frame:
         """Return the same rectangle in smaller pixels, with the same features."""
-        rows, columns = (tuple(factor * edge for edge in edges) for edges in (self.rows, self.columns))
+        rows, columns = ((factor * edges[0], factor * edges[1]) for edges in (self.rows, self.columns))
         return replace(self, rows=rows, columns=columns, factor=self.factor * factor)
 
     def coarsen(self, step: int) -> Frame:

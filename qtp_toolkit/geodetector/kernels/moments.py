@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
+
 import numpy as np
 
 from qtp_toolkit.kernels._jit import exact
@@ -43,10 +46,10 @@ def pair_tables(values: np.ndarray, codes: np.ndarray, sizes: tuple[int, ...]) -
     return _by_slices(_pair_sums, values, codes, offsets, np.asarray(sizes, dtype=np.int64), pairs)
 
 
-def _by_slices(kernel, values: np.ndarray, codes: np.ndarray, *layout: np.ndarray) -> np.ndarray:
+def _by_slices(kernel: Callable, values: np.ndarray, codes: np.ndarray, *layout: np.ndarray) -> np.ndarray:
     """Tables of slices of the samples, each about its own mean, merged: nothing cancels, temporaries stay small."""
-    merged = None
-    for start in range(0, max(values.size, 1), SLICE):
+
+    def table(start: int) -> np.ndarray:
         value = np.asarray(values[start : start + SLICE], dtype=np.float64)
         finite = np.isfinite(value)  # in a mask here, not a branch in the loops
         value = value[finite]
@@ -54,9 +57,10 @@ def _by_slices(kernel, values: np.ndarray, codes: np.ndarray, *layout: np.ndarra
         # Samples first: the innermost loops then read the codes of one sample side by side.
         part = np.ascontiguousarray(codes[:, start : start + SLICE][:, finite].T.astype(np.int16))
         sums = kernel(value - shift, part, *layout)
-        table = table_from_sums(sums[:, 0], sums[:, 1], sums[:, 2], shift)
-        merged = table if merged is None else merge_tables(np.stack([merged, table]))
-    return merged
+        return table_from_sums(sums[:, 0], sums[:, 1], sums[:, 2], shift)
+
+    starts = range(0, max(values.size, 1), SLICE)
+    return reduce(lambda merged, part: merge_tables(np.stack([merged, part])), map(table, starts))
 
 
 @exact

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def average(values, *arrays, size: float, min_pixels: int, weighted: bool) -> np.ndarray:
+def average(values: np.ndarray, *arrays: np.ndarray, size: float, min_pixels: int, weighted: bool) -> np.ndarray:
     """Area-weighted (and inverse-variance weighted) mean of the pixels under squares.
 
     Parameters

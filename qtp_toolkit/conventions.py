@@ -137,9 +137,12 @@ def require(
     da: xr.DataArray,
     *,
     dims: tuple[str, ...] = (),
+    quantity: str | None = None,
     units: str | None = None,
     between: tuple[float, float] | None = None,
     name: str | None = None,
+    code: str | None = None,
+    hint: str = "Check unit, scale factor and fill value of the source.",
 ) -> None:
     """Refuse an input that lacks dims, has the wrong unit, or (when in memory) lies outside a physical range.
 
@@ -148,18 +151,24 @@ def require(
     da : xarray.DataArray
     dims : tuple of str
         Dims that must be present (others may be).
+    quantity : str, optional
+        A key of :data:`VARIABLES`, whose unit and physical range hold where ``units`` and ``between`` are not given.
     units : str, optional
         The ``units`` attribute that the array must carry.
     between : (float, float), optional
         Closed physical range. Checked only on arrays that are already in memory: laziness is kept.
     name : str, optional
         How the error calls the array; by default its own name.
+    code, hint : str, optional
+        Fault of docs/faults.md and advice of the error if the array leaves its range.
 
     Raises
     ------
     QtpDataError
         Naming the array, what was expected, what was found and what to do.
     """
+    if quantity is not None:
+        units, between = units or VARIABLES[quantity].units, between or VARIABLES[quantity].valid
     label = repr(name or da.name or "array")
     missing = [dim for dim in dims if dim not in da.dims]
     if missing:
@@ -181,10 +190,17 @@ def require(
         if outside.any():
             raise QtpDataError(
                 f"{label} leaves its physical range",
-                expected=f"{between[0]:g} to {between[1]:g} {da.attrs.get('units', '')}".rstrip(),
+                expected=f"{between[0]:g} to {between[1]:g} {da.attrs.get('units', '')}".removesuffix(" 1").rstrip(),
                 found=f"{np.nanmin(values):g} to {np.nanmax(values):g}, {outside.mean():.1%} of values outside",
-                hint="Check unit, scale factor and fill value of the source.",
+                code=code,
+                hint=hint,
             )
+
+
+def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
+    """Whether any array of ``obj`` is backed by dask; coordinates do not count."""
+    arrays = obj.data_vars.values() if isinstance(obj, xr.Dataset) else [obj]
+    return any(array.chunks is not None for array in arrays)
 
 
 def class_names(da: xr.DataArray) -> dict[int, str]:
@@ -192,12 +208,6 @@ def class_names(da: xr.DataArray) -> dict[int, str]:
     classes = da.attrs.get("classes") or {}
     classes = json.loads(classes) if isinstance(classes, str) else classes
     return {int(code): str(name) for code, name in classes.items()}
-
-
-def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
-    """Whether any array of ``obj`` is backed by dask; coordinates do not count."""
-    arrays = obj.data_vars.values() if isinstance(obj, xr.Dataset) else [obj]
-    return any(array.chunks is not None for array in arrays)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pyproj
 import xarray as xr
 
 from qtp_toolkit import pecm, products
-from qtp_toolkit.conventions import REASONS, TIME, VARIABLES, QtpDataError, X, Y, require
+from qtp_toolkit.conventions import REASONS, TIME, QtpDataError, X, Y, require
 from qtp_toolkit.interactive.page import caption, holoviews, safe
 from qtp_toolkit.interactive.twins import deformation_map, histogram, time_series
 from qtp_toolkit.plot.style import LINE, provenance
@@ -192,7 +192,7 @@ def _displacement(series: xr.DataArray | xr.Dataset | None) -> xr.DataArray | No
     if series is None:
         return None
     out = series["displacement"] if isinstance(series, xr.Dataset) else series
-    require(out, dims=(TIME, Y, X), units=VARIABLES["displacement"].units)
+    require(out, dims=(TIME, Y, X), quantity="displacement")
     return out
 
 

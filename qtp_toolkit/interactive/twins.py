@@ -79,7 +79,7 @@ def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None
 
 def onset_map(da: xr.DataArray, *, title: str = "", **style: Any) -> Any:
     """Map of an onset whose color bar is marked with dates; see :func:`qtp_toolkit.plot.onset_map`."""
-    require(da, dims=(Y, X), units="day of year")
+    require(da, dims=(Y, X), quantity="thaw_onset")
     image = deformation_map(da, title=title, **style)
     low, high = colors(da, **style)["clim"]
     return image.opts(_image_options(colorbar_opts=_mark_ticks(dict(date_ticks(low, high)))))

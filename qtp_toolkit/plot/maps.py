@@ -131,7 +131,7 @@ def onset_map(da: xr.DataArray, *, ax: Axes | None = None, **style: Any) -> Axes
     >>> [text.get_text() for text in onset_map(onset, vmin=118, vmax=170).child_axes[0].get_yticklabels()]
     ['1 May', '11 May', '21 May', '1 Jun', '11 Jun']
     """
-    require(da, dims=(Y, X), units="day of year")
+    require(da, dims=(Y, X), quantity="thaw_onset")
     title = str(da.attrs.get("long_name", "onset"))
     style = {"label": f"{title[:1].upper()}{title[1:]} (date)", **style}
     deformation_map(da, ax=ax, **style)

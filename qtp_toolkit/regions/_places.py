@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, is_lazy, require
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require
 from qtp_toolkit.grid import to_xy
 from qtp_toolkit.grid._frame import crs_of
 
@@ -51,8 +51,8 @@ def swath(
     >>> swath(lon, lat, [(92.0, 34.0), (92.0, 35.0)])["along"].values.round()
     array([11120.,    nan])
     """
-    require(longitude, units=VARIABLES["longitude"].units)
-    require(latitude, units=VARIABLES["latitude"].units)
+    require(longitude, quantity="longitude")
+    require(latitude, quantity="latitude")
     (lon0, lat0), (lon1, lat1) = line[0][:2], line[-1][:2]
     scale = np.deg2rad(EARTH_RADIUS)
     stretch = scale * np.cos(np.deg2rad(0.5 * (lat0 + lat1)))

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._variables import FRACTION
 from qtp_toolkit.conventions import (
     DEPTH,
     ICE_DENSITY,
@@ -52,7 +53,7 @@ def alt_from_temperature(soil_temperature: xr.DataArray, *, years: Literal["max"
     >>> alt_from_temperature(warm).item()
     1.5
     """
-    require(soil_temperature, dims=(TIME, DEPTH), units="degC")
+    require(soil_temperature, dims=(TIME, DEPTH), quantity="soil_temperature")
     _check_downwards(soil_temperature)
     daily = xr.apply_ufunc(
         fronts.thaw_front,
@@ -114,9 +115,9 @@ def stefan_alt(
     >>> round(stefan_alt(addt, conductivity, xr.DataArray(0.3)).item(), 3)
     1.608
     """
-    require(addt, units="degC d", between=(0.0, np.inf))
-    require(conductivity_thawed, units="W m-1 K-1", between=(0.0, np.inf))
-    require(water_content, between=(0.0, 1.0))
+    require(addt, quantity="addt", between=(0.0, np.inf))
+    require(conductivity_thawed, quantity="conductivity_thawed", between=(0.0, np.inf))
+    require(water_content, between=FRACTION)
     water = water_content.where(water_content > 0)
     heat = WATER_DENSITY * water * LATENT_HEAT_OF_FUSION
     out = np.sqrt(2.0 * conductivity_thawed * surface_factor * addt * SECONDS_PER_DAY / heat)
@@ -147,8 +148,8 @@ def mean_water_content(water_content: xr.DataArray, active_layer_thickness: xr.D
     >>> mean_water_content(water, xr.DataArray(1.5, attrs={"units": "m"})).round(3).item()
     0.4
     """
-    require(water_content, dims=(DEPTH,), between=(0.0, 1.0))
-    require(active_layer_thickness, units="m")
+    require(water_content, dims=(DEPTH,), between=FRACTION)
+    require(active_layer_thickness, quantity="active_layer_thickness")
     depth = _check_downwards(water_content)
     middle = (depth[1:] + depth[:-1]) / 2
     top, bottom = (xr.DataArray(edge, dims=DEPTH) for edge in (np.r_[0.0, middle], np.r_[middle, np.inf]))
@@ -184,8 +185,8 @@ def calibrate_alt(
     >>> calibrate_alt(xr.DataArray(3.0, attrs={"units": "m"}), xr.DataArray(0.2)).round(3).item()
     2.0
     """
-    require(active_layer_thickness, units="m")
-    require(mean_water_content, between=(0.0, 1.0))
+    require(active_layer_thickness, quantity="active_layer_thickness")
+    require(mean_water_content, between=FRACTION)
     out = active_layer_thickness * mean_water_content / reference
     return describe(out, "alt_calibrated", like=active_layer_thickness)
 
@@ -214,8 +215,8 @@ def pore_water_settlement(active_layer_thickness: xr.DataArray, mean_water_conte
     >>> pore_water_settlement(xr.DataArray(2.0, attrs={"units": "m"}), xr.DataArray(0.3)).round(1).item()
     54.3
     """
-    require(active_layer_thickness, units="m")
-    require(mean_water_content, between=(0.0, 1.0))
+    require(active_layer_thickness, quantity="active_layer_thickness")
+    require(mean_water_content, between=FRACTION)
     out = 1000.0 * active_layer_thickness * mean_water_content * (WATER_DENSITY - ICE_DENSITY) / ICE_DENSITY
     out = describe(out, "seasonal_amplitude", like=active_layer_thickness)
     return out.assign_attrs(long_name="vertical pore-water settlement")

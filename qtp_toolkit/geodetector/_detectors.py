@@ -8,19 +8,20 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from qtp_toolkit.conventions import STRATUM, QtpDataError, describe
-from qtp_toolkit.geodetector._moments import FACTOR, OTHER, moments, prepare
+from qtp_toolkit.conventions import STRATUM, QtpDataError, describe, provenance
+from qtp_toolkit.geodetector._moments import (
+    FACTOR,
+    OTHER,
+    moments,
+    name_statistics,
+    prepare,
+    read_factors,
+    read_tables,
+)
 from qtp_toolkit.kernels.strata import merge_tables, q_statistic, variance_split
 
 SUMMARY = ("q", "n", "strata", "dropped", "min_stratum")
 PAIR = ("q", "q_first", "q_second", "n")
-KINDS = (
-    "Weaken, nonlinear",
-    "Weaken, uni-",
-    "Enhance, bi-",
-    "Independent",
-    "Enhance, nonlinear",
-)
 
 
 def factor(y: xr.DataArray, strata: xr.DataArray, *, singletons: str = "keep") -> xr.Dataset:
@@ -62,6 +63,14 @@ def factor(y: xr.DataArray, strata: xr.DataArray, *, singletons: str = "keep") -
     Paper Section 3.8 (Wang et al., 2010). The expected q of an unrelated factor is not zero but about
     ``(L-1)/(N-1)``, far more where both maps are smooth: see :func:`significance`. No p value is given here on
     purpose.
+
+    Examples
+    --------
+    The sum of squares is 40, within the strata 4:
+
+    >>> y = xr.DataArray([1.0, 3.0, 7.0, 9.0], dims="x", name="rate")
+    >>> factor(y, xr.DataArray([0, 0, 1, 1], dims="x"))["q"].item()
+    0.9
     """
     return factors(y, xr.Dataset({"factor": strata}), singletons=singletons).isel({FACTOR: 0}, drop=True)
 
@@ -83,20 +92,15 @@ def factors(y: xr.DataArray, strata: xr.Dataset, *, singletons: str = "keep") ->
     xarray.Dataset
         ``q``, ``n``, ``strata``, ``dropped``, ``min_stratum`` along the dim ``factor``. Every factor uses its own
         samples (all those where it and the map are known). Lazy if an input is lazy.
+
+    Examples
+    --------
+    >>> y = xr.DataArray([1.0, 3.0, 7.0, 9.0], dims="x", name="rate")
+    >>> strata = xr.Dataset({"soil": ("x", [0, 0, 1, 1]), "aspect": ("x", [0, 1, 0, 1])})
+    >>> factors(y, strata)["q"].values
+    array([0.9, 0.1])
     """
-    codes, sizes, names, _ = prepare(y, strata)
-    table = moments(y, codes, sizes)
-    out = xr.apply_ufunc(
-        _summaries,
-        table,
-        input_core_dims=[["moment", "cell"]],
-        output_core_dims=[[FACTOR, "statistic"]],
-        kwargs={"sizes": sizes, "names": names, "total": y.size, "label": str(y.name), "singletons": _flag(singletons)},
-        dask="parallelized",
-        output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {FACTOR: len(sizes), "statistic": len(SUMMARY)}},
-    ).assign_coords({FACTOR: names})
-    return _named(out, "statistic", SUMMARY, y)
+    return read_factors(_summary, y, strata, SUMMARY, total=y.size, keep_singletons=check_singletons(singletons))
 
 
 def interaction(
@@ -127,9 +131,17 @@ def interaction(
     -----
     On one sample a combination refines both stratifications, so q never falls: the two "Weaken" kinds appear only with
     ``singletons="drop"``. The combination of k1 and k2 strata also has more strata, hence more null bias, than either.
+
+    Examples
+    --------
+    Alone neither says anything, together they say all:
+
+    >>> y = xr.DataArray([0.0, 1.0, 1.0, 0.0], dims="x", name="rate")
+    >>> strata = xr.Dataset({"soil": ("x", [0, 0, 1, 1]), "aspect": ("x", [0, 1, 0, 1])})
+    >>> interaction(y, strata)["interaction"].sel(factor="soil", other="aspect").item()
+    'Enhance, nonlinear'
     """
-    names, out = _pair_summaries(y, strata, singletons)
-    ds = _named(out, "statistic", PAIR, y)
+    ds = _compare_pairs(y, strata, singletons)
     kind = xr.apply_ufunc(
         _kinds,
         ds["q"],
@@ -139,7 +151,7 @@ def interaction(
         dask="parallelized",
         output_dtypes=[np.dtype("U18")],
     )
-    return ds.assign(interaction=describe(kind, "interaction")).assign_coords({FACTOR: names, OTHER: names})
+    return ds.assign(interaction=describe(kind, "interaction", like=y))
 
 
 def ecological(y: xr.DataArray, strata: xr.Dataset, *, alpha: float = 0.05) -> xr.Dataset:
@@ -165,13 +177,12 @@ def ecological(y: xr.DataArray, strata: xr.Dataset, *, alpha: float = 0.05) -> x
     Published implementations test one tail, so that their verdict depends on the order of the factors; two-sided does
     not. The F distribution assumes independent samples, which pixels are not: read it as a ranking.
     """
-    names, out = _pair_summaries(y, strata, "keep")
-    ds = _named(out, "statistic", PAIR, y)
+    ds = _compare_pairs(y, strata, "keep")
     ratio = (1.0 - ds["q_first"]) / (1.0 - ds["q_second"])
     p = xr.apply_ufunc(_two_sided_f, ratio, ds["n"] - 1.0, dask="parallelized", output_dtypes=[np.float64])
-    result = xr.Dataset({"f_ratio": describe(ratio, "f_ratio"), "p": describe(p, "p"), "n": ds["n"]})
-    result["significant"] = (p < alpha).assign_attrs(long_name=f"factors differ at the {alpha:g} level")
-    return result.assign_coords({FACTOR: names, OTHER: names})
+    out = xr.Dataset({"f_ratio": describe(ratio, "f_ratio", like=y), "p": describe(p, "p", like=y), "n": ds["n"]})
+    out["significant"] = (p < alpha).assign_attrs(long_name=f"factors differ at the {alpha:g} level")
+    return out.assign_attrs(ds.attrs)
 
 
 def risk(y: xr.DataArray, strata: xr.DataArray) -> xr.Dataset:
@@ -191,93 +202,67 @@ def risk(y: xr.DataArray, strata: xr.DataArray) -> xr.Dataset:
         ``stratum`` x ``stratum_other``: ``t``, ``degrees_of_freedom``, ``p`` (two-sided) and ``p_holm``. The
         coordinate ``label`` names the strata. NaN where a stratum has fewer than two samples. Lazy if an input is
         lazy.
+
+    Examples
+    --------
+    >>> y = xr.DataArray([1.0, 3.0, 7.0, 9.0], dims="x", name="rate")
+    >>> table = risk(y, xr.DataArray([0, 0, 1, 1], dims="x"))
+    >>> table["mean"].values, round(table["t"].values[0, 1].item(), 3)
+    (array([2., 8.]), -4.243)
     """
     codes, sizes, _, labels = prepare(y, strata)
     table = moments(y, codes, sizes)
     other = f"{STRATUM}_other"
-    size = {STRATUM: sizes[0], other: sizes[0], "statistic": 3}
-    per, pairs = xr.apply_ufunc(
-        _welch,
-        table,
-        input_core_dims=[["moment", "cell"]],
-        output_core_dims=[[STRATUM, "statistic"], [STRATUM, other, "test"]],
-        dask="parallelized",
-        output_dtypes=[np.float64, np.float64],
-        dask_gufunc_kwargs={"output_sizes": {**size, "test": 4}},
-    )
-    unit = {key: y.attrs[key] for key in ("units", "provenance_note") if key in y.attrs}
+    count, mean, within = (table.isel(moment=i).rename(cell=STRATUM) for i in range(3))
+    kept = provenance(y) | {key: y.attrs[key] for key in ("units",) if key in y.attrs}
+    name = y.attrs.get("long_name", y.name)
     out = xr.Dataset(
         {
-            "mean": per.isel(statistic=1).assign_attrs(**unit, long_name=f"mean {y.attrs.get('long_name', y.name)}"),
-            "standard_deviation": per.isel(statistic=2).assign_attrs(**unit, long_name="standard deviation"),
-            "count": describe(per.isel(statistic=0), "count"),
+            "mean": mean.where(count > 0).assign_attrs(**kept, long_name=f"mean {name}"),
+            "standard_deviation": np.sqrt(within / (count - 1.0).where(count > 1)).assign_attrs(
+                **kept, long_name="standard deviation"
+            ),
+            "count": describe(count, "count", like=y),
         }
     )
-    for i, name in enumerate(("t", "degrees_of_freedom", "p", "p_holm")):
-        out[name] = describe(pairs.isel(test=i), name)
+    tests = read_tables(_welch, table, {STRATUM: sizes[0], other: sizes[0], "test": 4})
+    for i, test in enumerate(("t", "degrees_of_freedom", "p", "p_holm")):
+        out[test] = describe(tests.isel(test=i), test, like=y)
     number = np.arange(sizes[0])
-    return out.assign_coords({STRATUM: number, other: number, "label": (STRATUM, labels[0])})
+    return out.assign_attrs(provenance(y)).assign_coords(
+        {STRATUM: number, other: number, "label": (STRATUM, labels[0])}
+    )
 
 
-def _pair_summaries(y: xr.DataArray, strata: xr.Dataset, singletons: str) -> tuple[list[str], xr.DataArray]:
+def _compare_pairs(y: xr.DataArray, strata: xr.Dataset, singletons: str) -> xr.Dataset:
+    """Statistics ``PAIR`` of every pair of factors."""
     codes, sizes, names, _ = prepare(y, strata)
     if len(names) < 2:
         raise QtpDataError("pairs need two factors or more", found=names)
-    table = moments(y, codes, sizes, pairs=True)
-    output_sizes = {FACTOR: len(sizes), OTHER: len(sizes), "statistic": len(PAIR)}
-    out = xr.apply_ufunc(
-        _pair_statistics,
-        table,
-        input_core_dims=[["moment", "cell"]],
-        output_core_dims=[list(output_sizes)],
-        kwargs={"sizes": sizes, "singletons": _flag(singletons)},
-        dask="parallelized",
-        output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": output_sizes},
+    out = read_tables(
+        _compare_each_pair,
+        moments(y, codes, sizes, pairs=True),
+        {FACTOR: len(sizes), OTHER: len(sizes), "statistic": len(PAIR)},
+        sizes=sizes,
+        keep_singletons=check_singletons(singletons),
     )
-    return names, out
+    return name_statistics(out.assign_coords({FACTOR: names, OTHER: names}), PAIR, y)
 
 
-def _named(out: xr.DataArray, dim: str, names: tuple[str, ...], y: xr.DataArray) -> xr.Dataset:
-    note = {key: y.attrs[key] for key in ("provenance_note",) if key in y.attrs}
-    parts = {name: out.isel({dim: i}) for i, name in enumerate(names)}
-    whole = {name: da if name.startswith("q") else da.fillna(0).astype(np.int64) for name, da in parts.items()}
-    return xr.Dataset({name: describe(da, name, **note) for name, da in whole.items()}, attrs=note)
-
-
-def _flag(singletons: str) -> bool:
+def check_singletons(singletons: str) -> bool:
+    """Whether strata of one sample are kept."""
     if singletons not in ("keep", "drop"):
         raise QtpDataError("unknown treatment of single samples", expected=("keep", "drop"), found=repr(singletons))
     return singletons == "keep"
 
 
-def _summaries(
-    table: np.ndarray, *, sizes: tuple[int, ...], names: list[str], total: int, label: str, singletons: bool
-) -> np.ndarray:
-    out = np.empty((len(sizes), len(SUMMARY)))
-    for i, (part, name) in enumerate(zip(np.split(table, np.cumsum(sizes)[:-1], axis=1), names, strict=True)):
-        within, sst, n, strata, smallest = variance_split(part, singletons=singletons)
-        check_varies(part, label, name)
-        _warn(int(n), strata, smallest, name)
-        out[i] = 1.0 - within / sst, n, strata, total - n, smallest
-    return out
+def _summary(table: np.ndarray, name: str, *, total: int, keep_singletons: bool) -> tuple[float, ...]:
+    within, sst, n, strata, smallest = variance_split(table, singletons=keep_singletons)
+    _warn_of_few_samples(int(n), strata, smallest, name)
+    return 1.0 - within / sst, n, strata, total - n, smallest
 
 
-def check_varies(table: np.ndarray, label: str, name: str) -> None:
-    """Refuse a map without samples or without variance."""
-    _, sst, n, *_ = variance_split(table)
-    scale = np.abs(table[1]).max(initial=0.0)
-    if n == 0:
-        raise QtpDataError(f"{label!r} and factor {name!r} share no sample", hint="Check masks and class edges.")
-    if sst <= n * (4.0 * np.finfo(np.float64).eps * scale) ** 2:
-        raise QtpDataError(
-            f"{label!r} does not vary, so that nothing can explain it",
-            variable=label,
-            found=f"constant in {n:.0f} samples",
-        )
-
-
-def _warn(n: int, strata: int, smallest: float, name: str) -> None:
+def _warn_of_few_samples(n: int, strata: int, smallest: float, name: str) -> None:
     if strata == n:
         text = f"every sample of factor {name!r} is a stratum of its own: q = 1 says nothing. Use fewer strata."
     elif strata == 1:
@@ -289,65 +274,60 @@ def _warn(n: int, strata: int, smallest: float, name: str) -> None:
     warnings.warn(text, UserWarning, stacklevel=2)
 
 
-def _pair_statistics(table: np.ndarray, *, sizes: tuple[int, ...], singletons: bool) -> np.ndarray:
+def _compare_each_pair(table: np.ndarray, *, sizes: tuple[int, ...], keep_singletons: bool) -> np.ndarray:
+    from qtp_toolkit.geodetector.kernels.moments import pair_layout  # noqa: PLC0415  imports Numba
+
     out = np.full((len(sizes), len(sizes), len(PAIR)), np.nan)
-    start = 0
-    for i in range(len(sizes)):
-        for j in range(i + 1, len(sizes)):
-            shape = (3, sizes[i] + 1, sizes[j] + 1)
-            stop = start + shape[1] * shape[2]
-            joint = table[:, start:stop].reshape(shape)[:, :-1, :-1]
-            start = stop
-            alone = [merge_tables(np.moveaxis(joint, axis, 0)) for axis in (2, 1)]
-            q = [q_statistic(part, singletons=singletons) for part in (joint.reshape(3, -1), *alone)]
-            out[i, j] = *q, joint[0].sum()
-            out[j, i] = q[0], q[2], q[1], joint[0].sum()
+    pairs, offsets = pair_layout(sizes)
+    for (i, j), part in zip(pairs, np.split(table, offsets[1:-1], axis=1), strict=True):
+        # Without the last stratum of each, where a factor is missing: all three q are of one sample.
+        joint = part.reshape(3, sizes[i] + 1, sizes[j] + 1)[:, :-1, :-1]
+        alone = [merge_tables(np.moveaxis(joint, axis, 0)) for axis in (2, 1)]
+        q = [q_statistic(one, singletons=keep_singletons) for one in (joint.reshape(3, -1), *alone)]
+        out[i, j] = *q, joint[0].sum()
+        out[j, i] = q[0], q[2], q[1], joint[0].sum()
     return out
 
 
 def _kinds(q: np.ndarray, first: np.ndarray, second: np.ndarray, *, tolerance: float) -> np.ndarray:
     total = first + second
-    rules = [
-        ~np.isfinite(q),
-        np.abs(q - total) <= tolerance,
-        q > total,
-        q > np.maximum(first, second) + tolerance,
-        q >= np.minimum(first, second) - tolerance,
-    ]
-    named = ["", KINDS[3], KINDS[4], KINDS[2], KINDS[1]]
-    return np.select(rules, named, default=KINDS[0]).astype("U18")
+    kinds = {
+        "": ~np.isfinite(q),
+        "Independent": np.abs(q - total) <= tolerance,
+        "Enhance, nonlinear": q > total,
+        "Enhance, bi-": q > np.maximum(first, second) + tolerance,
+        "Weaken, uni-": q >= np.minimum(first, second) - tolerance,
+    }
+    return np.select(list(kinds.values()), list(kinds), default="Weaken, nonlinear").astype("U18")
 
 
 def _two_sided_f(ratio: np.ndarray, df: np.ndarray) -> np.ndarray:
     return 2.0 * np.minimum(stats.f.sf(ratio, df, df), stats.f.cdf(ratio, df, df))
 
 
-def _welch(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _welch(table: np.ndarray) -> np.ndarray:
+    """T, degrees of freedom, p and Holm's p of every two strata."""
     count, mean, within = table
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = np.where(count > 1, within / (count - 1), np.nan)
-        error = variance / count
+        error = np.where(count > 1, within / (count - 1), np.nan) / count
         both = error[:, None] + error[None, :]
         t = (mean[:, None] - mean[None, :]) / np.sqrt(both)
         share = error**2 / (count - 1)
-        df = both**2 / (share[:, None] + share[None, :])
+        df = both**2 / (share[:, None] + share[None, :])  # Welch and Satterthwaite: variances may differ
     np.fill_diagonal(t, np.nan)
     np.fill_diagonal(df, np.nan)
     p = 2.0 * stats.t.sf(np.abs(t), df)
-    mean = np.where(count > 0, mean, np.nan)
-    return np.stack([count, mean, np.sqrt(variance)], axis=1), np.stack([t, df, p, _holm(p)], axis=2)
+    return np.stack([t, df, p, _holm(p)], axis=2)
 
 
 def _holm(p: np.ndarray) -> np.ndarray:
     upper = np.triu_indices_from(p, k=1)
     values = p[upper]
-    known = np.isfinite(values)
-    order = np.argsort(values[known])
-    steps = np.arange(known.sum(), 0, -1)
-    adjusted = np.empty(known.sum())
-    adjusted[order] = np.minimum(np.maximum.accumulate(values[known][order] * steps), 1.0)
-    full = np.full(values.shape, np.nan)
-    full[known] = adjusted
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known])]
+    adjusted = np.full(values.shape, np.nan)
+    # A larger p never gets a smaller correction than the one before it: the tests are rejected in order.
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(order.size, 0, -1)), 1.0)
     out = np.full(p.shape, np.nan)
-    out[upper] = full
+    out[upper] = adjusted
     return np.where(np.isnan(out), out.T, out)

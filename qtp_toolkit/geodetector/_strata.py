@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, is_lazy
+from qtp_toolkit.conventions import QtpDataError, class_names, is_lazy, provenance
 from qtp_toolkit.kernels import strata as kernels
 
 MAX_STRATA = 100
@@ -54,10 +54,6 @@ def edges(da: xr.DataArray, *, method: str = "quantile", k: int = 8) -> np.ndarr
     The paper does not say how its 15 factors were discretized. ``quantile`` is the default here because it is
     invariant to monotonic transformations and keeps every stratum large; report method and k with every q.
     """
-    return _find_edges(da, method, k)
-
-
-def _find_edges(da: xr.DataArray, method: str, k: int) -> np.ndarray:
     if method not in kernels.EDGES:
         raise QtpDataError("unknown way to find class edges", expected=tuple(kernels.EDGES), found=repr(method))
     _check_k(k)
@@ -123,6 +119,14 @@ def stratify(
     QtpDataError
         A lazy factor where the strata depend on all values (call :func:`edges` first), more than 100 classes (a
         continuous factor given as classes), edges that do not ascend, an unknown method.
+
+    Examples
+    --------
+    >>> slope = xr.DataArray([1.0, 2.0, 5.0, 9.0], dims="x", attrs={"units": "degree"})
+    >>> stratify(slope, edges=[0, 2, 6]).values
+    array([ 0,  0,  1, -1], dtype=int16)
+    >>> stratify(slope * 40, method="aspect", k=4).attrs["labels"]
+    ['N', 'E', 'S', 'W']
     """
     method = "edges" if edges is not None else method
     if method not in METHODS:
@@ -162,6 +166,12 @@ def stratify_factors(
     -------
     xarray.Dataset
         The strata under the names of the factors; lazy where :func:`stratify` is.
+
+    Examples
+    --------
+    >>> maps = xr.Dataset({"slope": ("x", [1.0, 6.0, 7.0, 9.0]), "aspect": ("x", [359.0, 1.0, 90.0, 180.0])})
+    >>> stratify_factors(maps, k=4)["aspect"].values
+    array([-1,  0,  1,  2], dtype=int16)
     """
     given = dict(edges or {})
     out = {}
@@ -171,16 +181,14 @@ def stratify_factors(
         elif name == "aspect":
             out[name] = stratify(da, method="aspect", k=k, slope=factors.get("slope"), flat_below=flat_below)
         else:
-            out[name] = stratify(da, method=method, k=k, edges=given.get(name))
+            out[name] = stratify(da, method=method, k=k, edges=given.get(str(name)))
     return xr.Dataset(out)
 
 
-def as_strata(da: xr.DataArray, max_strata: int = MAX_STRATA) -> tuple[xr.DataArray, list[str]]:
+def read_strata(da: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
     """Codes 0..k-1 (-1 for none) and labels of what the user gave as strata."""
-    if "labels" in da.attrs:
-        return da, [str(label) for label in da.attrs["labels"]]
-    out = _by_class(da, None, max_strata)
-    return out, out.attrs["labels"]
+    out = da if "labels" in da.attrs else _by_class(da, None)
+    return out, [str(label) for label in out.attrs["labels"]]
 
 
 def _edges_in_memory(da: xr.DataArray, method: str, k: int) -> np.ndarray:
@@ -189,32 +197,30 @@ def _edges_in_memory(da: xr.DataArray, method: str, k: int) -> np.ndarray:
             f"{method!r} strata of {da.name!r} depend on all its values, and it is lazy",
             hint=f"Find the edges first (this computes): stratify(da, edges=edges(da, method={method!r}, k={k})).",
         )
-    return _find_edges(da, method, k)
+    return edges(da, method=method, k=k)
 
 
 def _by_edges(da: xr.DataArray, edges: Sequence[float] | np.ndarray | None, closed: str, method: str) -> xr.DataArray:
     limits = np.asarray([] if edges is None else edges, dtype=np.float64)
     if limits.size < 2 or np.isnan(limits).any() or (np.diff(limits) < 0).any() or (np.diff(limits)[1:] == 0).any():
         raise QtpDataError("class edges must ascend, at least two", variable=str(da.name), found=limits.tolist())
-    _check_count(limits.size - 1, MAX_STRATA, da)
+    _check_count(limits.size - 1, da)
     if closed not in ("right", "left"):
         raise QtpDataError("unknown closed end", expected=("right", "left"), found=repr(closed))
-    codes = _apply(kernels.codes_by_edges, da, edges=limits, closed=closed)
     labels = [kernels.interval_label(low, high) for low, high in pairwise(limits)]
-    return _stamp(codes, da, labels, method, edges=limits.tolist(), closed=closed)
+    codes = partial(kernels.codes_by_edges, edges=limits, closed=closed)
+    return _code(da, codes, labels, method, edges=limits.tolist(), closed=closed)
 
 
 def _by_sector(da: xr.DataArray, k: int, slope: xr.DataArray | None, flat_below: float) -> xr.DataArray:
     _check_k(k)
-    codes = _apply(kernels.codes_by_sector, da, k=k)
-    if slope is not None:
-        codes = codes.where(slope >= flat_below, np.int16(-1))
     labels = list(COMPASS.get(k, [f"{360.0 * i / k:g} degree" for i in range(k)]))
-    return _stamp(codes, da, labels, "aspect")
+    steep = da if slope is None else da.where(slope >= flat_below)
+    return _code(steep, partial(kernels.codes_by_sector, k=k), labels, "aspect")
 
 
-def _by_class(da: xr.DataArray, nodata: int | None, max_strata: int = MAX_STRATA) -> xr.DataArray:
-    named = _class_names(da)
+def _by_class(da: xr.DataArray, nodata: int | None) -> xr.DataArray:
+    named = class_names(da)
     if not named and is_lazy(da):
         raise QtpDataError(
             f"{da.name!r} is lazy and does not say which classes it has",
@@ -223,16 +229,9 @@ def _by_class(da: xr.DataArray, nodata: int | None, max_strata: int = MAX_STRATA
     codes = np.array(sorted(named)) if named else _classes_present(da)
     nodata = next((v for v in (nodata, da.attrs.get("_FillValue"), da.attrs.get("nodata")) if v is not None), None)
     codes = codes[codes != nodata] if nodata is not None else codes
-    _check_count(codes.size, max_strata, da)
+    _check_count(codes.size, da)
     labels = [named.get(int(code) if code == int(code) else code, f"{code:g}") for code in codes]
-    return _stamp(_apply(kernels.codes_by_class, da, classes=codes), da, labels, "classes")
-
-
-def _class_names(da: xr.DataArray) -> dict[int, str]:
-    """Names by code from the attribute ``classes``: a mapping, or its JSON."""
-    classes = da.attrs.get("classes", {})
-    classes = json.loads(classes) if isinstance(classes, str) else classes
-    return {int(code): str(name) for code, name in classes.items()}
+    return _code(da, partial(kernels.codes_by_class, classes=codes), labels, "classes")
 
 
 def _classes_present(da: xr.DataArray) -> np.ndarray:
@@ -252,23 +251,22 @@ def _check_k(k: int) -> None:
         raise QtpDataError("number of strata out of range", expected=f"2 to {MAX_STRATA}", found=k)
 
 
-def _check_count(count: int, limit: int, da: xr.DataArray) -> None:
-    if count > limit:
+def _check_count(count: int, da: xr.DataArray) -> None:
+    if count > MAX_STRATA:
         raise QtpDataError(
             f"{da.name!r} has {da.size} values in {count} classes",
-            expected=f"at most {limit} strata",
+            expected=f"at most {MAX_STRATA} strata",
             hint="A continuous factor must be discretized first: stratify(da, method='quantile', k=8).",
         )
     if count == 0:
         raise QtpDataError(f"{da.name!r} has no class", hint="Check nodata and attrs['classes'].")
 
 
-def _apply(kernel: object, da: xr.DataArray, **kwargs: object) -> xr.DataArray:
-    return xr.apply_ufunc(kernel, da, kwargs=kwargs, dask="parallelized", output_dtypes=[np.int16], keep_attrs=False)
-
-
-def _stamp(codes: xr.DataArray, da: xr.DataArray, labels: list[str], method: str, **attrs: object) -> xr.DataArray:
-    out = codes.astype(np.int16).rename(da.name)
-    kept = {key: da.attrs[key] for key in ("units", "long_name", "provenance_note") if key in da.attrs}
+def _code(
+    da: xr.DataArray, codes_of: Callable[[np.ndarray], np.ndarray], labels: list[str], method: str, **attrs: object
+) -> xr.DataArray:
+    """Codes of values, with what they mean."""
+    out = xr.apply_ufunc(codes_of, da, dask="parallelized", output_dtypes=[np.int16], keep_attrs=False)
+    kept = {key: da.attrs[key] for key in ("units", "long_name") if key in da.attrs} | provenance(da)
     out.attrs = {**kept, "labels": labels, "method": method, "variable": str(da.name), **attrs}
-    return out
+    return out.rename(da.name)

@@ -50,7 +50,7 @@ def crs_of(da: Grid) -> CRS:
     """CRS of a grid, or an error that says how to give it one."""
     require(da, dims=(Y, X), name=label(da))
     if da.rio.crs is None:
-        hint = "Write one, e.g. da.rio.write_crs('EPSG:4326')."
+        hint = "Where there is no CRS, write one, e.g. da.rio.write_crs('EPSG:4326')."
         expected = "a spatial_ref coordinate"
         raise QtpDataError(f"{label(da)!r} has no coordinate reference system", expected=expected, hint=hint)
     return CRS.from_wkt(da.rio.crs.to_wkt())

@@ -70,23 +70,16 @@ def dashboard(
         tap.source = image
         return image * hv.DynamicMap(_cross, streams=[tap])
 
-    def curve(x: float, y: float) -> Any:
-        return _curve(series, model, x, y)
-
-    def words(x: float, y: float) -> str:
-        return _words(deformation, x, y)
-
     # of panel's templates this is the one that fetches no fonts from elsewhere
     page = pn.template.BootstrapTemplate(title=safe(title), sidebar_width=380, header_background=LINE)
-    page.sidebar.append(pn.pane.HTML("Layer", styles=WRAP))
-    page.sidebar.append(menu)
-    page.sidebar.append(
-        pn.panel(pn.bind(lambda name: histogram(layers[name], width=350, height=240), menu), linked_axes=False)
-    )
-    page.sidebar.append(pn.pane.HTML(_about(deformation), styles=WRAP, width=340))
-    right = [pn.pane.HTML(pn.bind(words, tap.param.x, tap.param.y), styles=WRAP)]
+    bars = pn.bind(lambda name: histogram(layers[name], width=350, height=240), menu)
+    about = pn.pane.HTML(_about(deformation), styles=WRAP, width=340)
+    page.sidebar.extend([pn.pane.HTML("Layer", styles=WRAP), menu, pn.panel(bars, linked_axes=False), about])
+    place = tap.param.x, tap.param.y
+    right = [pn.pane.HTML(pn.bind(lambda x, y: _words(deformation, x, y), *place), styles=WRAP)]
     if series is not None:
-        right.insert(0, pn.panel(pn.bind(curve, tap.param.x, tap.param.y), linked_axes=False))
+        curve = pn.bind(lambda x, y: _curve(series, model, x, y), *place)
+        right.insert(0, pn.panel(curve, linked_axes=False))
     page.main.append(pn.Row(pn.panel(pn.bind(view, menu), linked_axes=False), pn.Column(*right)))
     return page
 
@@ -159,16 +152,13 @@ def pixel_model(time_series: xr.Dataset | xr.DataArray) -> Model | None:
         local = seasons.interp({X: there[0], Y: there[1]}).compute()
         ratio = soil["conductivity_ratio"].sel({X: x, Y: y}, method="nearest").compute().reset_coords(drop=True)
         observed = series.sel({X: x, Y: y}, method="nearest").compute().reset_coords(drop=True)
-        return _fit_here(observed, _labelled(local, seasons), ratio)
+        return _fit_here(observed, _restore_attributes(local, seasons), ratio)
 
     return at
 
 
 def _fit_here(observed: xr.DataArray, local: xr.Dataset, ratio: xr.DataArray) -> xr.Dataset | None:
-    onsets = [
-        local[name if name in local else name.removesuffix("_mean")]
-        for name in ("thaw_onset_mean", "freeze_onset_mean")
-    ]
+    onsets = [local.get(f"{name}_mean", local.get(name)) for name in ("thaw_onset", "freeze_onset")]
     if not all(np.isfinite(onset).all() for onset in (*onsets, ratio)) or np.isfinite(observed).sum() < 10:
         return None
     dates = np.intersect1d(observed[TIME].values, local[TIME].values)
@@ -180,7 +170,7 @@ def _fit_here(observed: xr.DataArray, local: xr.Dataset, ratio: xr.DataArray) ->
     return fitted.assign(displacement=pecm.forward(fitted, linear, composite))
 
 
-def _labelled(local: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
+def _restore_attributes(local: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
     """Give the interpolated values back their attributes, and whole numbers where the source counts."""
     out = local.reset_coords(drop=True)
     for name in out.data_vars:
@@ -202,7 +192,7 @@ def _displacement(series: xr.DataArray | xr.Dataset | None) -> xr.DataArray | No
     if series is None:
         return None
     out = series["displacement"] if isinstance(series, xr.Dataset) else series
-    require(out, dims=(TIME, Y, X), units="mm")
+    require(out, dims=(TIME, Y, X), quantity="displacement")
     return out
 
 
@@ -231,9 +221,8 @@ def _curve(series: xr.DataArray | None, model: Model | None, x: float | None, y:
         return time_series(empty.assign_attrs(series.attrs), title="Click on the map", width=SERIES_WIDTH)
     one = series.sel({X: x, Y: y}, method="nearest").compute()
     fitted = model(x, y) if model is not None else None
-    return time_series(
-        one, fit=None if fitted is None else fitted["displacement"], title=f"x {x:,.0f}, y {y:,.0f}", width=SERIES_WIDTH
-    )
+    fit = None if fitted is None else fitted["displacement"]
+    return time_series(one, fit=fit, title=f"x {x:,.0f}, y {y:,.0f}", width=SERIES_WIDTH)
 
 
 def _words(deformation: xr.Dataset, x: float | None, y: float | None) -> str:
@@ -243,9 +232,9 @@ def _words(deformation: xr.Dataset, x: float | None, y: float | None) -> str:
     one = one.sel({X: x, Y: y}, method="nearest").compute()
     rows = []
     for name, da in one.data_vars.items():
-        value = (
-            REASONS.get(int(da), str(int(da))) if name == "reason" else f"{float(da):.4g} {da.attrs.get('units', '')}"
-        )
+        value = f"{float(da):.4g} {da.attrs.get('units', '')}"
+        if name == "reason":
+            value = REASONS.get(int(da), str(int(da)))
         rows.append(f"{str(name).replace('_', ' ')}: {value}")
     return "<br>".join(map(safe, rows))
 

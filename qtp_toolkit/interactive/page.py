@@ -27,6 +27,10 @@ def setup() -> None:
 
     Call it in the first cell of a notebook, before ``import hvplot.xarray`` and before any figure. Calling it again is
     harmless.
+
+    >>> setup()
+    >>> hasattr(xr.DataArray, "hvplot")
+    True
     """
     import panel as pn  # noqa: PLC0415  (nothing interactive is loaded before it is asked for)
 
@@ -50,6 +54,9 @@ def safe(text: object) -> str:
 
     Every name and attribute that comes from a file or a catalog passes through here on its way to a title, an axis, a
     legend or a menu.
+
+    >>> safe("<b>rate</b>")
+    '&lt;b&gt;rate&lt;/b&gt;'
     """
     plain = "".join(char if char.isprintable() else " " for char in str(text))
     return html.escape(plain[:MAX_TEXT], quote=True)
@@ -63,7 +70,7 @@ def caption(da: xr.DataArray) -> str:
 
 def heading(title: str, *objects: Any) -> str:
     """Title of a figure, with the provenance note of the first of ``objects`` that has one."""
-    note = next((text for text in map(provenance, objects) if text), None)
+    note = provenance(*objects)
     return " · ".join(part for part in (safe(title), safe(note) if note else "") if part)
 
 
@@ -72,9 +79,7 @@ def colors(da: xr.DataArray, **style: Any) -> dict[str, Any]:
     thin = decimate(da)
     how = style_of(thin.copy(data=np.asarray(thin.values, dtype="float64")), **style)
     cmap = mpl.colormaps[how["cmap"]] if isinstance(how["cmap"], str) else how["cmap"]
-    return {"cmap": [mpl.colors.to_hex(cmap(value)) for value in np.linspace(0, 1, 256)], "clim": limits(how)}
-
-
-def limits(how: dict[str, Any]) -> tuple[float, float]:
-    """Color limits of a style as plain floats."""
-    return float(how["vmin"]), float(how["vmax"])
+    return {
+        "cmap": [mpl.colors.to_hex(cmap(value)) for value in np.linspace(0, 1, 256)],
+        "clim": (float(how["vmin"]), float(how["vmax"])),
+    }

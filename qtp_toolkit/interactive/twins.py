@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,10 @@ import xarray as xr
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, TIME, X, Y, require
 from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, holoviews, safe
 from qtp_toolkit.plot.figure import map_aspect
-from qtp_toolkit.plot.lines import distances, heights_of, swath
+from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band
 from qtp_toolkit.plot.maps import classes_of, date_ticks
 from qtp_toolkit.plot.statistics import SECOND, factor_label, factor_series, places_of, stratum_names, value_label
-from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, GROUP_COLORS, LINE, NEUTRAL
+from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, FAULT, GROUP_COLORS, LINE, NEUTRAL
 
 HEIGHT = 480
 SIZE = {"responsive": False, "width": 720, "height": 380}
@@ -38,6 +39,13 @@ def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None
     Returns
     -------
     holoviews.Image or holoviews.DynamicMap
+
+    Examples
+    --------
+    >>> grid = {"y": np.arange(500.0, 0.0, -100.0), "x": np.arange(0.0, 800.0, 100.0)}
+    >>> rate = xr.DataArray(np.linspace(-8, 8, 40).reshape(5, 8), grid, name="linear_rate", attrs={"units": "mm/yr"})
+    >>> deformation_map(rate).range("value")
+    (-8.0, 8.0)
     """
     require(da, dims=(Y, X))
     holoviews()
@@ -59,22 +67,22 @@ def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None
         cmap=how["cmap"],
         clim=how["clim"],
         colorbar=True,
-        xlabel=_axis(da, X),
-        ylabel=_axis(da, Y),
+        xlabel=_axis_label(da, X),
+        ylabel=_axis_label(da, Y),
         **({"aggregator": "mean"} if rasterize else {}),
     )
     options = {"colorbar_opts": how["ticks"]} if "ticks" in how else {}
     if max(abs(float(da[X][0])), abs(float(da[Y][0]))) > 1e4:
         options |= {"xformatter": "%d", "yformatter": "%d", "xticks": 4}
-    return image.opts(_options(**options))
+    return image.opts(_image_options(**options))
 
 
 def onset_map(da: xr.DataArray, *, title: str = "", **style: Any) -> Any:
     """Map of an onset whose color bar is marked with dates; see :func:`qtp_toolkit.plot.onset_map`."""
-    require(da, dims=(Y, X), units="day of year")
+    require(da, dims=(Y, X), quantity="thaw_onset")
     image = deformation_map(da, title=title, **style)
-    low, high = colors(da, **{key: value for key, value in style.items() if key in ("vmin", "vmax")})["clim"]
-    return image.opts(_options(colorbar_opts=_ticks(dict(date_ticks(low, high)))))
+    low, high = colors(da, **style)["clim"]
+    return image.opts(_image_options(colorbar_opts=_mark_ticks(dict(date_ticks(low, high)))))
 
 
 def quicklook(da: xr.DataArray, *, title: str = "", **style: Any) -> Any:
@@ -94,14 +102,8 @@ def quicklook(da: xr.DataArray, *, title: str = "", **style: Any) -> Any:
         return hv.DynamicMap(one, kdims=dims)
     if da.ndim == 1:
         data = pd.DataFrame({"at": da[da.dims[0]].values, "value": np.asarray(da.values)})
-        return hv.Curve(data, "at", "value").opts(
-            xlabel=caption(da[da.dims[0]]),
-            ylabel=caption(da),
-            title=heading(title, da),
-            color=LINE,
-            tools=["hover"],
-            **SIZE,
-        )
+        labels = {"xlabel": caption(da[da.dims[0]]), "ylabel": caption(da), "title": heading(title, da)}
+        return hv.Curve(data, "at", "value").opts(color=LINE, tools=["hover"], **labels, **SIZE)
     return histogram(da, title=title)
 
 
@@ -121,19 +123,13 @@ def time_series(displacement: xr.DataArray, *, fit: xr.DataArray | None = None, 
     require(displacement, dims=(TIME,))
     hv = holoviews()
     data = {"time": displacement[TIME].values, "value": np.asarray(displacement.values, dtype="float64")}
-    points = hv.Scatter(data, "time", "value", label="InSAR").opts(
-        color=NEUTRAL, line_color="black", size=6, tools=["hover"]
-    )
+    look = {"color": NEUTRAL, "line_color": "black", "size": 6, "tools": ["hover"]}
+    points = hv.Scatter(data, "time", "value", label="InSAR").opts(**look)
     line = {"time": [], "value": []} if fit is None else {"time": fit[TIME].values, "value": np.asarray(fit.values)}
     model = hv.Curve(line, "time", "value", label="Model").opts(color=ACCENT)
-    how = {
-        "xlabel": "Date",
-        "ylabel": caption(displacement),
-        "title": heading(title, displacement, fit),
-        **SIZE,
-        **style,
-    }
-    return (points * model).opts(show_legend=fit is not None, legend_position="top_right", **how)
+    how = {"xlabel": "Date", "ylabel": caption(displacement), "title": heading(title, displacement, fit)}
+    legend = {"show_legend": fit is not None, "legend_position": "top_right"}
+    return (points * model).opts(**legend, **{**how, **SIZE, **style})
 
 
 def network(
@@ -141,11 +137,11 @@ def network(
 ) -> Any:
     """Pairs as lines between acquisitions; see :func:`qtp_toolkit.plot.network`."""
     hv = holoviews()
-    dates, first, second, height, words = heights_of(pairs, baseline)
-    i, j = dates.get_indexer(first), dates.get_indexer(second)
-    segments = {"from": first.to_numpy(), "y0": height[i], "to": second.to_numpy(), "y1": height[j]}
+    dates, i, j, height, words = heights_of(pairs, baseline)
+    times = dates.to_numpy()
+    segments = {"from": times[i], "y0": height[i], "to": times[j], "y1": height[j]}
     lines = hv.Segments(segments, ["from", "y0", "to", "y1"]).opts(color="#999999", line_width=0.6)
-    points = hv.Scatter({"date": dates.to_numpy(), "height": height}, "date", "height")
+    points = hv.Scatter({"date": times, "height": height}, "date", "height")
     points = points.opts(marker="triangle", size=8, color="#8ec9e8", line_color="#2b6f99", tools=["hover"])
     how = {"xlabel": "Acquisition date", "ylabel": words, "title": heading(title, pairs), **SIZE, **style}
     return (lines * points).opts(show_legend=False, **how)
@@ -156,13 +152,7 @@ def box(table: xr.Dataset, *, title: str = "", **style: Any) -> Any:
     require(table["quantile"], dims=(STRATUM, PERCENTILE))
     places, width, ticks = places_of(table)
     overlay = _boxes(table["quantile"], places, width * 0.7, style.pop("color", LINE))
-    how = {
-        "xlabel": safe(factor_label(table)),
-        "ylabel": safe(value_label(table)),
-        "title": heading(title, table),
-        **SIZE,
-    }
-    return overlay.opts(xticks=[(at, safe(text)) for at, text in ticks], **{**how, **style})
+    return overlay.opts(**{**_describe_boxes(table, ticks, title), **style})
 
 
 def box2(table: xr.Dataset, *, title: str = "", **style: Any) -> Any:
@@ -173,18 +163,20 @@ def box2(table: xr.Dataset, *, title: str = "", **style: Any) -> Any:
     names = stratum_names(table, SECOND)
     slot = width * 0.8 / len(names)
     parts = []
-    for group, name in enumerate(names):
+    for group, (name, color) in enumerate(zip(names, cycle(GROUP_COLORS), strict=False)):
         at = places + (group - (len(names) - 1) / 2) * slot
-        color = GROUP_COLORS[group % len(GROUP_COLORS)]
         parts += list(_boxes(table["quantile"].isel({SECOND: group}), at, slot * 0.85, color, safe(name)))
-    how = {
+    return hv.Overlay(parts).opts(**{**_describe_boxes(table, ticks, title), "legend_position": "right", **style})
+
+
+def _describe_boxes(table: xr.Dataset, ticks: list[tuple[float, str]], title: str) -> dict[str, Any]:
+    return {
         "xlabel": safe(factor_label(table)),
         "ylabel": safe(value_label(table)),
         "title": heading(title, table),
+        "xticks": [(at, safe(text)) for at, text in ticks],
         **SIZE,
     }
-    how = {**how, "xticks": [(at, safe(text)) for at, text in ticks], "legend_position": "right", **style}
-    return hv.Overlay(parts).opts(**how)
 
 
 def q_bars(q: Any, *, highlight: Sequence[str] | None = None, title: str = "", **style: Any) -> Any:
@@ -194,15 +186,8 @@ def q_bars(q: Any, *, highlight: Sequence[str] | None = None, title: str = "", *
     chosen = set(highlight) if highlight is not None else {series.idxmax()}
     color = [ACCENT if name in chosen else NEUTRAL for name in series.index]
     data = pd.DataFrame({"factor": [safe(name) for name in series.index], "q": series.to_numpy(), "color": color})
-    how = {
-        "xrotation": 55,
-        "ylabel": "q statistic",
-        "xlabel": "",
-        "title": heading(title, q),
-        "tools": ["hover"],
-        **SIZE,
-    }
-    return hv.Bars(data, "factor", ["q", "color"]).opts(color="color", **{**how, **style})
+    how = {"xlabel": "", "ylabel": "q statistic", "title": heading(title, q), "xrotation": 55, "tools": ["hover"]}
+    return hv.Bars(data, "factor", ["q", "color"]).opts(color="color", **{**how, **SIZE, **style})
 
 
 def profile(
@@ -214,7 +199,7 @@ def profile(
 ) -> Any:
     """Median along a profile with its band; see :func:`qtp_toolkit.plot.profile`."""
     hv = holoviews()
-    middle, lower, upper = swath(values)
+    middle, lower, upper = middle_and_band(values)
     along, words = distances(middle)
     parts = []
     if lower is not None:
@@ -223,15 +208,9 @@ def profile(
     data = {"at": along, "value": np.asarray(middle.values)}
     parts.append(hv.Curve(data, "at", "value").opts(color=LINE, tools=["hover"]))
     places = faults.values() if isinstance(faults, Mapping) else faults
-    parts += [hv.VLine(float(place)).opts(color="#d7191c", line_width=1) for place in places]
-    how = {
-        "xlabel": safe(words),
-        "ylabel": caption(middle),
-        "title": heading(title, values),
-        "show_legend": False,
-        **SIZE,
-    }
-    return hv.Overlay(parts).opts(**{**how, **style})
+    parts += [hv.VLine(float(place)).opts(color=FAULT, line_width=1) for place in places]
+    how = {"xlabel": safe(words), "ylabel": caption(middle), "title": heading(title, values), "show_legend": False}
+    return hv.Overlay(parts).opts(**{**how, **SIZE, **style})
 
 
 def alt_scatter(
@@ -250,11 +229,10 @@ def alt_scatter(
     for thickness, marker, suffix in ((alt, "circle", ""), (calibrated, "square", ", calibrated")):
         if thickness is None:
             continue
-        for index, group in enumerate(dict.fromkeys(groups)):
+        for group, color in zip(dict.fromkeys(groups), cycle(CLASS_COLORS), strict=False):
             here = groups == group
             data = {"alt": np.asarray(thickness.values)[here], "amplitude": np.asarray(amplitude.values)[here]}
             points = hv.Scatter(data, "alt", "amplitude", label=safe(f"{group}{suffix}"))
-            color = CLASS_COLORS[index % len(CLASS_COLORS)]
             parts.append(points.opts(marker=marker, size=8, color=color, line_color="black", tools=["hover"]))
     how = {
         "xlabel": "Active layer thickness (m)",
@@ -282,22 +260,22 @@ def _boxes(quantile: xr.DataArray, places: np.ndarray, width: float, color: str,
 
 def _class_keys(classes: Mapping[int, str]) -> dict[str, Any]:
     codes = sorted(classes)
-    span = range(codes[0], codes[-1] + 1)
-    cmap = [CLASS_COLORS[codes.index(code) % len(CLASS_COLORS)] if code in classes else "#ffffff" for code in span]
-    return {"cmap": cmap, "clim": (codes[0] - 0.5, codes[-1] + 0.5), "ticks": _ticks(classes)}
+    named = dict(zip(codes, cycle(CLASS_COLORS), strict=False))
+    cmap = [named.get(code, "#ffffff") for code in range(codes[0], codes[-1] + 1)]  # one color a code, gaps included
+    return {"cmap": cmap, "clim": (codes[0] - 0.5, codes[-1] + 0.5), "ticks": _mark_ticks(classes)}
 
 
-def _ticks(names: Mapping[Any, str]) -> dict[str, Any]:
+def _mark_ticks(names: Mapping[Any, str]) -> dict[str, Any]:
     from bokeh.models import FixedTicker  # noqa: PLC0415
 
     return {"ticker": FixedTicker(ticks=list(names)), "major_label_overrides": {k: safe(v) for k, v in names.items()}}
 
 
-def _options(**options: Any) -> Any:
+def _image_options(**options: Any) -> Any:
     return holoviews().opts.Image(tools=["hover"], **options)
 
 
-def _axis(da: xr.DataArray, dim: str) -> str:
+def _axis_label(da: xr.DataArray, dim: str) -> str:
     geographic = "spatial_ref" in da.coords and "GEOGCS" in str(da["spatial_ref"].attrs.get("crs_wkt", ""))[:8]
     names = {X: ("Longitude (°)", "Easting (m)"), Y: ("Latitude (°)", "Northing (m)")}
     return names[dim][0 if geographic else 1]

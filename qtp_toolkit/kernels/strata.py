@@ -12,6 +12,7 @@ import numpy as np
 
 def quantile_edges(values: np.ndarray, k: int) -> np.ndarray:
     """Edges of ``k`` equally filled classes; a value that fills more than one class makes one class of its own."""
+    # Ties make quantiles equal: without unique two classes would share the value.
     inner = np.unique(np.quantile(values, np.linspace(0.0, 1.0, k + 1)[1:-1]))
     return _closed_by_range(values, inner)
 
@@ -41,6 +42,7 @@ def natural_edges(values: np.ndarray, k: int, bins: int = 2048) -> np.ndarray:
     upper, count, total, square = _histogram(values, bins)
     k = min(k, upper.size)
     n, s, q = (np.concatenate([[0.0], np.cumsum(part)]) for part in (count, total, square))
+    # Cost of every class from bin i to bin j at once, from differences of running sums.
     size = n[None, 1:] - n[:-1, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         cost = (q[None, 1:] - q[:-1, None]) - (s[None, 1:] - s[:-1, None]) ** 2 / size
@@ -52,6 +54,7 @@ def natural_edges(values: np.ndarray, k: int, bins: int = 2048) -> np.ndarray:
         start = np.argmin(candidates, axis=0)
         best = np.minimum.reduce(candidates, axis=0)
         starts.append(start + 1)
+    # Where the last class begins tells where the one before it ends, and so on backwards.
     breaks, end = [], upper.size - 1
     for start in reversed(starts):
         end = start[end] - 1
@@ -63,8 +66,8 @@ def _histogram(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, n
     """Upper bound, count, centered sum and centered sum of squares of every non-empty bin."""
     values = np.asarray(values, dtype=np.float64)
     low, high = values.min(), values.max()
-    center = 0.5 * (low + high)
-    different = np.unique(values) if values.size <= 100 * bins else None
+    center = 0.5 * (low + high)  # raw squares (elevations) would cancel in the differences of their sums
+    different = np.unique(values) if values.size <= 100 * bins else None  # a sort: dear where there are many
     if different is not None and different.size <= bins:
         upper, index = different, np.searchsorted(different, values)
     else:
@@ -106,7 +109,7 @@ def codes_by_edges(values: np.ndarray, edges: np.ndarray, closed: str = "right")
 def codes_by_class(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """Position of every value in the sorted ``classes`` (int16), -1 where it is none of them."""
     position = np.searchsorted(classes, values)
-    position = np.minimum(position, classes.size - 1)
+    position = np.minimum(position, classes.size - 1)  # a value above all classes lies behind the last
     return np.where(classes[position] == values, position, -1).astype(np.int16)
 
 
@@ -115,7 +118,7 @@ def codes_by_sector(aspect: np.ndarray, k: int) -> np.ndarray:
     width = 360.0 / k
     known = np.isfinite(aspect)
     turned = np.mod(np.where(known, aspect, 0.0) + width / 2.0, 360.0)
-    return np.where(known, np.minimum(turned // width, k - 1), -1).astype(np.int16)
+    return np.where(known, np.minimum(turned // width, k - 1), -1).astype(np.int16)  # mod may round up to 360
 
 
 def interval_label(low: float, high: float) -> str:
@@ -127,7 +130,7 @@ def interval_label(low: float, high: float) -> str:
 
 def table_from_sums(count: np.ndarray, total: np.ndarray, square: np.ndarray, shift: float) -> np.ndarray:
     """Moment table from counts, sums and sums of squares of ``value - shift``."""
-    safe = np.maximum(count, 1.0)
+    safe = np.maximum(count, 1.0)  # an empty stratum has mean 0 and weighs nothing when tables merge
     mean = np.where(count > 0, shift + total / safe, 0.0)
     return np.stack([count, mean, np.maximum(square - total * total / safe, 0.0)])
 
@@ -145,8 +148,7 @@ def variance_split(table: np.ndarray, *, singletons: bool = True) -> tuple[float
     table = table[:, table[0] > (0 if singletons else 1)]
     if table.shape[1] == 0:
         return 0.0, 0.0, 0.0, 0, 0.0
-    number, center, total = merge_tables(table.T[:, :, None])[:, 0]
-    del center
+    number, _, total = merge_tables(table.T[:, :, None])[:, 0]  # strata merged like blocks: the scatter of all samples
     return float(table[2].sum()), float(total), float(number), table.shape[1], float(table[0].min())
 
 
@@ -154,6 +156,17 @@ def q_statistic(table: np.ndarray, *, singletons: bool = True) -> float:
     """``1 - SSW / SST`` of one ``(3, strata)`` table, NaN where nothing varies."""
     within, total, *_ = variance_split(table, singletons=singletons)
     return 1.0 - within / total if total > 0 else np.nan
+
+
+def percentiles_by_codes(
+    values: np.ndarray, *codes: np.ndarray, sizes: tuple[int, ...], percentiles: tuple[float, ...]
+) -> np.ndarray:
+    """As :func:`percentiles_by_code`, of every combination of strata of several factors, the last factor fastest."""
+    cell = codes[0].ravel().astype(np.int32)
+    for code, size in zip(codes[1:], sizes[1:], strict=True):
+        second = code.ravel()
+        cell = np.where((cell >= 0) & (second >= 0), cell * size + second, -1)
+    return percentiles_by_code(values.ravel(), cell, int(np.prod(sizes)), percentiles)
 
 
 def percentiles_by_code(values: np.ndarray, codes: np.ndarray, size: int, percentiles: tuple[float, ...]) -> np.ndarray:

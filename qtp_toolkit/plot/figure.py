@@ -28,7 +28,7 @@ def panel(function: Callable[..., Axes]) -> Callable[..., Axes]:
     """Draw ``function`` in house style, on new axes if it got none, and print where the data come from."""
 
     @functools.wraps(function)
-    def drawn(data: Any, *args: Any, ax: Axes | None = None, title: str | None = None, **style: Any) -> Axes:
+    def draw(data: Any, *args: Any, ax: Axes | None = None, title: str | None = None, **style: Any) -> Axes:
         with house():
             ax = new(like=data)[1] if ax is None else ax
             function(data, *args, ax=ax, **style)
@@ -38,7 +38,7 @@ def panel(function: Callable[..., Axes]) -> Callable[..., Axes]:
             mark_provenance(ax, data, *args, *style.values())
         return ax
 
-    return drawn
+    return draw
 
 
 def _tidy(ax: Axes) -> None:
@@ -84,13 +84,19 @@ def new(
     -------
     (Figure, Axes or numpy.ndarray of Axes)
         As matplotlib gives them: a single Axes when there is one panel.
+
+    Examples
+    --------
+    >>> fig, axes = new(2, 1)
+    >>> round(float(fig.get_figwidth()) * 25.4), axes.shape
+    (190, (2,))
     """
     if width is None:
         width = "double" if ncols > 1 else "single"
     if isinstance(width, str) and width not in WIDTHS:
         raise QtpDataError("unknown figure width", expected=sorted(WIDTHS), found=width, hint="Or give a number of mm.")
     millimeters = WIDTHS[width] if isinstance(width, str) else float(width)
-    if _is_map(like):
+    if isinstance(like, xr.DataArray) and {"y", "x"} <= set(like.dims) and min(like.sizes["y"], like.sizes["x"]) > 1:
         aspect = min(max(map_aspect(like) * 0.75, 0.35), 1.9)
     height = min(nrows * aspect * millimeters / ncols + 6.0, 240.0)
     with house():
@@ -98,14 +104,20 @@ def new(
 
 
 def panel_letters(axes: Any, *, start: str = "a") -> None:
-    """Write (a), (b), ... above the upper left corner of each panel, row by row."""
+    """Write (a), (b), ... above the upper left corner of each panel, row by row.
+
+    >>> fig, axes = new(2, 1)
+    >>> panel_letters(axes)
+    >>> axes[1].get_title(loc="left")
+    '(b)'
+    """
     for offset, ax in enumerate(np.atleast_1d(np.asarray(axes, dtype=object)).ravel()):
         ax.set_title(f"({chr(ord(start) + offset)})", loc="left", fontsize=8, fontweight="bold")
 
 
 def mark_provenance(ax: Axes, *objects: Any) -> None:
     """Print the ``provenance_note`` of any of ``objects`` once at the foot of the figure, in a strip kept free."""
-    note = next((text for text in map(provenance, objects) if text), None)
+    note = provenance(*objects)
     figure = ax.figure.canvas.figure
     if note is None or any(text.get_gid() == NOTE_GID for text in figure.texts):
         return
@@ -131,6 +143,12 @@ def save(fig: Figure, name: str) -> Path:
     -------
     pathlib.Path
         The file, written whole or not at all.
+
+    Examples
+    --------
+    >>> fig, axes = new(1, 1)
+    >>> save(fig, "fig03").name
+    'fig03.png'
     """
     from qtp_toolkit import products  # noqa: PLC0415  (only saving needs the output folder)
 
@@ -153,19 +171,21 @@ def settle(fig: Figure) -> None:
         fig.draw_without_rendering()
 
 
+def annotate(ax: Axes, text: str, at: Any, offset: tuple[float, float], **style: Any) -> None:
+    """Write beside a point, ``offset`` points from it."""
+    ax.annotate(text, at, xytext=offset, textcoords="offset points", **style)
+
+
 def headroom(ax: Axes, share: float) -> None:
     """Raise the upper limit by a share of the range, as room for a legend or for numbers."""
     low, high = ax.get_ylim()
     ax.set_ylim(low, high + share * (high - low))
 
 
-def _is_map(obj: Any) -> bool:
-    return isinstance(obj, xr.DataArray) and {"y", "x"} <= set(obj.dims) and min(obj.sizes["y"], obj.sizes["x"]) > 1
-
-
 def map_aspect(da: xr.DataArray) -> float:
     """Height of a map over its width, true to scale also in degrees."""
     y, x = np.asarray(da["y"], dtype="float64"), np.asarray(da["x"], dtype="float64")
     ratio = abs(y[-1] - y[0]) / abs(x[-1] - x[0])
+    # By the numbers: a thinned or computed map may have lost its CRS.
     geographic = max(abs(x[0]), abs(x[-1])) <= 360.0 and max(abs(y[0]), abs(y[-1])) <= 90.0
     return float(ratio / np.cos(np.deg2rad(y.mean())) if geographic else ratio)

@@ -11,11 +11,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from qtp_toolkit.conventions import PAIR, PERCENTILE, REFERENCE, SECONDARY, TIME, QtpDataError, require
-from qtp_toolkit.plot.figure import headroom, panel
+from qtp_toolkit.plot.figure import annotate, headroom, panel
 from qtp_toolkit.plot.maps import concise_dates
-from qtp_toolkit.plot.style import ACCENT, LINE, NEUTRAL, label
-
-MARKERS = ("o", "s", "D", "v", "P", "X")
+from qtp_toolkit.plot.style import ACCENT, FAULT, LINE, NEUTRAL, label
 
 
 @panel
@@ -47,16 +45,22 @@ def network(
     Notes
     -----
     Figure 2 of the paper: gray lines, light blue triangles.
+
+    Examples
+    --------
+    >>> dates = pd.date_range("2018-01-01", periods=3, freq="12D")
+    >>> pairs = xr.Dataset(coords={"reference": ("pair", dates[:2]), "secondary": ("pair", dates[1:])})
+    >>> network(pairs).get_title(loc="right")
+    '3 acquisitions, 2 pairs'
     """
-    dates, first, second, height, words = heights_of(pairs, baseline)
-    times, gaps = dates.to_numpy(), np.full(len(first), np.datetime64("NaT", "ns"))
-    i, j = dates.get_indexer(first), dates.get_indexer(second)
+    dates, i, j, height, words = heights_of(pairs, baseline)
+    times, gaps = dates.to_numpy(), np.full(len(i), np.datetime64("NaT", "ns"))  # one line with gaps, not 466 lines
     x = np.column_stack([times[i], times[j], gaps]).ravel()
     y = np.column_stack([height[i], height[j], np.full(len(i), np.nan)]).ravel()
     ax.plot(x, y, **{"color": "0.6", "lw": 0.4, "zorder": 1, **style})
     ax.plot(times, height, ls="none", marker="^", ms=4, mfc="#8ec9e8", mec="#2b6f99", mew=0.5, zorder=2)
     ax.set(xlabel="Acquisition date", ylabel=words)
-    ax.set_title(f"{len(dates)} acquisitions, {len(first)} pairs", loc="right", fontsize=7)
+    ax.set_title(f"{len(dates)} acquisitions, {len(i)} pairs", loc="right", fontsize=7)
     concise_dates(ax)
     return ax
 
@@ -99,6 +103,14 @@ def time_series(
     Notes
     -----
     Figures 10c-d, 11c-d and 12c-d of the paper.
+
+    Examples
+    --------
+    >>> time = pd.date_range("2018-01-01", periods=30, freq="12D")
+    >>> attrs = {"units": "mm", "long_name": "line-of-sight displacement"}
+    >>> place = xr.DataArray(np.linspace(0.0, -9.0, 30), {"time": time}, attrs=attrs)
+    >>> time_series(place, thaw_onset=140, freeze_onset=285).get_ylabel()
+    'LOS displacement (mm)'
     """
     require(displacement, dims=(TIME,))
     points = {"ls": "none", "marker": "o", "ms": 3, "mfc": NEUTRAL, "mec": "0.25", "mew": 0.4, "label": name, **style}
@@ -110,7 +122,7 @@ def time_series(
     if fit is not None:
         ax.plot(fit[TIME].values, fit.values, color=ACCENT, zorder=4, label=fit_name)
     if thaw_onset is not None and freeze_onset is not None:
-        _seasons(ax, times, float(thaw_onset), float(freeze_onset))
+        _shade_seasons(ax, times, float(thaw_onset), float(freeze_onset))
     ax.axhline(0, color="0.5", lw=0.5, zorder=1)
     ax.set(xlabel="Date", ylabel=label(displacement))
     concise_dates(ax)
@@ -158,29 +170,26 @@ def profile(
     Notes
     -----
     Figures 5c and 7 of the paper.
+
+    Examples
+    --------
+    >>> along = xr.DataArray(np.arange(0.0, 5000.0, 1000.0), dims="distance", attrs={"units": "m"})
+    >>> rate = xr.DataArray([-1.0, -4.0, -6.0, -3.0, 0.0], {"distance": along}, attrs={"units": "mm/yr"})
+    >>> profile(rate, faults={"Kunlun": 2.0}).get_xlabel()
+    'Distance along the profile (km)'
     """
-    values, lower, upper = swath(values, lower, upper)
+    values, lower, upper = middle_and_band(values, lower, upper)
     along, words = distances(values)
     if lower is not None and upper is not None:
         ax.fill_between(along, lower.values, upper.values, color=color, alpha=0.22, lw=0, zorder=2)
     ax.plot(along, values.values, **{"color": color, "zorder": 3, **style})
     ax.set(xlabel=words, ylabel=label(values), xlim=(np.nanmin(along), np.nanmax(along)))
-    places = faults if isinstance(faults, Mapping) else dict.fromkeys(faults, "")
-    for name, position in places.items() if isinstance(faults, Mapping) else [("", at) for at in places]:
-        ax.axvline(position, color="#d7191c", lw=0.9, zorder=4)
-        ax.annotate(
-            str(name),
-            (position, 1.0),
-            xycoords=("data", "axes fraction"),
-            xytext=(2, -2),
-            va="top",
-            textcoords="offset points",
-            rotation=90,
-            fontsize=6.5,
-            color="#d7191c",
-        )
+    for name, at in faults.items() if isinstance(faults, Mapping) else [("", at) for at in faults]:
+        ax.axvline(at, color=FAULT, lw=0.9, zorder=4)
+        place = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top"}
+        annotate(ax, str(name), (at, 1.0), (2, -2), **place, fontsize=6.5, color=FAULT)
     if elevation is not None:
-        _second(ax, along, elevation)
+        _draw_elevation(ax, along, elevation)
     return ax
 
 
@@ -194,35 +203,27 @@ def _coordinate(pairs: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:
 
 def heights_of(
     pairs: xr.DataArray | xr.Dataset, baseline: xr.DataArray | None = None
-) -> tuple[pd.DatetimeIndex, pd.DatetimeIndex, pd.DatetimeIndex, np.ndarray, str]:
-    """Dates, first and second date of each pair, height of each date in the network plot, and what the height is."""
-    first = pd.DatetimeIndex(_coordinate(pairs, REFERENCE))
-    second = pd.DatetimeIndex(_coordinate(pairs, SECONDARY))
+) -> tuple[pd.DatetimeIndex, np.ndarray, np.ndarray, np.ndarray, str]:
+    """Dates, number of first and second date of each pair, height of each date in the plot, what the height is."""
+    first, second = (pd.DatetimeIndex(_coordinate(pairs, name)) for name in (REFERENCE, SECONDARY))
     dates = first.append(second).unique().sort_values()
-    height, words = _heights(pairs, baseline, dates, (first, second))
-    return dates, first, second, height, words
-
-
-def _heights(
-    pairs: Any, baseline: xr.DataArray | None, dates: pd.DatetimeIndex, ends: tuple[pd.DatetimeIndex, pd.DatetimeIndex]
-) -> tuple[np.ndarray, str]:
-    first, second = ends
+    i, j = dates.get_indexer(first), dates.get_indexer(second)
     words = "Perpendicular baseline (m)"
     if baseline is not None:
-        return np.asarray(baseline.sel({TIME: dates}).values, dtype="float64"), words
-    known = getattr(pairs, "data_vars", ()) if isinstance(pairs, xr.Dataset) else ()
-    if "perpendicular_baseline" not in {*known, *pairs.coords}:
-        return dates.day_of_year.to_numpy(dtype="float64"), "Day of year"
+        return dates, i, j, np.asarray(baseline.sel({TIME: dates}).values, dtype="float64"), words
+    if "perpendicular_baseline" not in {*getattr(pairs, "data_vars", ()), *pairs.coords}:
+        return dates, i, j, dates.day_of_year.to_numpy(dtype="float64"), "Day of year"
     difference = np.asarray(pairs["perpendicular_baseline"].values, dtype="float64")
-    design = np.zeros((len(first), len(dates)))
-    design[np.arange(len(first)), dates.get_indexer(second)] += 1
-    design[np.arange(len(first)), dates.get_indexer(first)] -= 1
+    design = np.zeros((len(i), len(dates)))
+    design[np.arange(len(i)), j] += 1
+    design[np.arange(len(i)), i] -= 1
     valid = np.isfinite(difference)
+    # Least norm: pairs tell differences only, and a network may fall apart.
     solved = np.linalg.lstsq(design[valid], difference[valid], rcond=None)[0]
-    return solved - solved.mean(), words
+    return dates, i, j, solved - solved.mean(), words
 
 
-def _seasons(ax: Axes, times: np.ndarray, thaw: float, freeze: float) -> None:
+def _shade_seasons(ax: Axes, times: np.ndarray, thaw: float, freeze: float) -> None:
     if not (np.isfinite(thaw) and np.isfinite(freeze)):
         return
     limits = ax.get_xlim()
@@ -234,7 +235,7 @@ def _seasons(ax: Axes, times: np.ndarray, thaw: float, freeze: float) -> None:
     ax.set_xlim(limits)
 
 
-def swath(
+def middle_and_band(
     values: xr.DataArray | xr.Dataset, lower: xr.DataArray | None = None, upper: xr.DataArray | None = None
 ) -> tuple[xr.DataArray, xr.DataArray | None, xr.DataArray | None]:
     """Median and quartiles of a profile: those given, or those in a dim ``percentile`` (else its ends)."""
@@ -258,9 +259,9 @@ def distances(values: xr.DataArray) -> tuple[np.ndarray, str]:
     return along, label(values[dim])
 
 
-def _second(ax: Axes, along: np.ndarray, elevation: xr.DataArray) -> None:
+def _draw_elevation(ax: Axes, along: np.ndarray, elevation: xr.DataArray) -> None:
     twin = ax.twinx()
-    elevation = swath(elevation)[0]
+    elevation = middle_and_band(elevation)[0]
     heights = np.asarray(elevation.values, dtype="float64")
     low = np.nanmin(heights) if np.isfinite(heights).any() else 0.0
     twin.fill_between(along, low, heights, color="0.85", alpha=0.7, lw=0)

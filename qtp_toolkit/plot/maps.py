@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import calendar
-import json
 import textwrap
 from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, LightSource, ListedColormap, Normalize
 from matplotlib.patches import Patch
 
-from qtp_toolkit.conventions import REASONS, X, Y, require
+from qtp_toolkit.conventions import REASONS, X, Y, class_names, require
 from qtp_toolkit.plot.figure import panel
 from qtp_toolkit.plot.overlay import frame, graticule, north, scale_bar, vectors
 from qtp_toolkit.plot.style import CLASS_COLORS, DPI, LINE, label, style_of
@@ -72,12 +72,20 @@ def deformation_map(
     -----
     Figure 3 of the paper. The color maps are perceptually uniform and readable with color blindness (cmcrameri); a
     signed variable is symmetric about zero, red for motion away from the satellite (subsidence).
+
+    Examples
+    --------
+    >>> grid = {"y": np.arange(500.0, 0.0, -100.0), "x": np.arange(0.0, 800.0, 100.0)}
+    >>> rate = xr.DataArray(np.linspace(-8, 8, 40).reshape(5, 8), grid, name="linear_rate", attrs={"units": "mm/yr"})
+    >>> ax = deformation_map(rate, vmax=10)
+    >>> ax.child_axes[0].get_ylim() == (-10.0, 10.0)
+    True
     """
     require(da, dims=(Y, X))
     thin = decimate(da, ax)
     classes = classes_of(thin)
     rgba, mappable = _class_colors(thin, classes) if classes else _colors(thin, style)
-    rgba = _shaded(rgba, thin, hillshade)
+    rgba = rgba if hillshade is None else _shade(rgba, thin, hillshade)
     ax.imshow(rgba, extent=extent_of(da), origin=_origin(da), interpolation="nearest", zorder=1)
     frame(ax, da)
     for name, table in (overlays or {}).items():
@@ -85,15 +93,18 @@ def deformation_map(
     if coordinates == "graticule":
         graticule(ax)
     elif coordinates == "km":
-        _kilometers(ax)
+        _label_kilometers(ax)
     else:
         ax.set(xticks=[], yticks=[])
     if scale:
         scale_bar(ax)
     if north_arrow:
         north(ax)
-    if colorbar:
-        _key(ax, da, classes, mappable, style.get("label"))
+    text = style.get("label") or label(da)
+    if colorbar and classes:
+        _add_legend(ax, classes, set(np.unique(decimate(da).values).tolist()), text)
+    elif colorbar:
+        _add_color_bar(ax, mappable, extent_of(da), text)
     return ax
 
 
@@ -112,14 +123,25 @@ def onset_map(da: xr.DataArray, *, ax: Axes | None = None, **style: Any) -> Axes
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> grid = {"y": np.arange(500.0, 0.0, -100.0), "x": np.arange(0.0, 800.0, 100.0)}
+    >>> onset = xr.DataArray(np.linspace(118, 170, 40).reshape(5, 8), grid, attrs={"units": "day of year"})
+    >>> [text.get_text() for text in onset_map(onset, vmin=118, vmax=170).child_axes[0].get_yticklabels()]
+    ['1 May', '11 May', '21 May', '1 Jun', '11 Jun']
     """
-    require(da, dims=(Y, X), units="day of year")
+    require(da, dims=(Y, X), quantity="thaw_onset")
     title = str(da.attrs.get("long_name", "onset"))
     style = {"label": f"{title[:1].upper()}{title[1:]} (date)", **style}
     deformation_map(da, ax=ax, **style)
-    for inset in ax.child_axes:
-        if inset.get_gid() == COLORBAR:
-            _mark_dates(inset)
+    for bar in (inset for inset in ax.child_axes if inset.get_gid() == COLORBAR):
+        # The long side: the short one of a color bar runs from 0 to 1.
+        axis = bar.xaxis if bar.get_ylim() == (0.0, 1.0) else bar.yaxis
+        ticks = date_ticks(*axis.get_view_interval())
+        axis.set_major_locator(mpl.ticker.FixedLocator([day for day, _ in ticks]))
+        axis.set_major_formatter(mpl.ticker.FixedFormatter([text for _, text in ticks]))
+        axis.set_minor_locator(mpl.ticker.NullLocator())
     return ax
 
 
@@ -138,11 +160,17 @@ def quicklook(da: xr.DataArray, *, ax: Axes | None = None, **style: Any) -> Axes
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> grid = {"time": [0, 1, 2], "y": [300.0, 200.0, 100.0], "x": [0.0, 100.0, 200.0]}
+    >>> quicklook(xr.DataArray(np.arange(27.0).reshape(3, 3, 3), grid)).get_title()
+    'time 1'
     """
     if {Y, X} <= set(da.dims):
         middle = {dim: da.sizes[dim] // 2 for dim in da.dims if dim not in (Y, X)}
         picked = da.isel(middle)
-        title = ", ".join(_position(da, dim, index) for dim, index in middle.items())
+        title = ", ".join(_describe_place(da, dim, index) for dim, index in middle.items())
         return deformation_map(picked, ax=ax, **{"scale": False, "title": title, **style})
     if da.ndim == 1:
         dim = str(da.dims[0])
@@ -173,10 +201,8 @@ def decimate(da: xr.DataArray, ax: Axes | None = None, *, dpi: int = DPI) -> xr.
 
 
 def classes_of(da: xr.DataArray) -> dict[int, str]:
-    """``{code: name}`` of a class raster, from ``attrs["classes"]``; the reason codes of a ``reason`` layer."""
-    classes = da.attrs.get("classes") or (REASONS if da.name == "reason" else {})
-    named = json.loads(classes) if isinstance(classes, str) else classes
-    return {int(code): str(name) for code, name in named.items()}
+    """``{code: name}`` of a class raster; the reason codes of a ``reason`` layer."""
+    return class_names(da) or (REASONS if da.name == "reason" else {})
 
 
 def extent_of(da: xr.DataArray) -> tuple[float, float, float, float]:
@@ -205,7 +231,7 @@ def _origin(da: xr.DataArray) -> str:
 
 def _colors(da: xr.DataArray, style: Mapping[str, Any]) -> tuple[np.ndarray, mpl.cm.ScalarMappable]:
     loaded = da.copy(data=np.asarray(da.values, dtype="float64"))
-    how = style_of(loaded, **{key: value for key, value in style.items() if key in ("cmap", "vmin", "vmax")})
+    how = style_of(loaded, **style)
     mappable = mpl.cm.ScalarMappable(Normalize(how["vmin"], how["vmax"]), how["cmap"])
     values = np.ma.masked_invalid(loaded.values)
     mappable.set_array(values)
@@ -214,7 +240,7 @@ def _colors(da: xr.DataArray, style: Mapping[str, Any]) -> tuple[np.ndarray, mpl
 
 def _class_colors(da: xr.DataArray, classes: dict[int, str]) -> tuple[np.ndarray, mpl.cm.ScalarMappable]:
     codes = sorted(classes)
-    cmap = ListedColormap([CLASS_COLORS[i % len(CLASS_COLORS)] for i in range(len(codes))])
+    cmap = ListedColormap([color for color, _ in zip(cycle(CLASS_COLORS), codes, strict=False)])
     mappable = mpl.cm.ScalarMappable(BoundaryNorm(np.arange(len(codes) + 1) - 0.5, len(codes)), cmap)
     values = np.asarray(da.values, dtype="float64")
     index = np.searchsorted(codes, values).clip(0, len(codes) - 1)
@@ -222,79 +248,58 @@ def _class_colors(da: xr.DataArray, classes: dict[int, str]) -> tuple[np.ndarray
     return cmap(np.ma.masked_where(~known, index)), mappable
 
 
-def _shaded(rgba: np.ndarray, da: xr.DataArray, elevation: xr.DataArray | None) -> np.ndarray:
+def _shade(rgba: np.ndarray, da: xr.DataArray, elevation: xr.DataArray) -> np.ndarray:
     """Multiply colors by a hillshade; blank pixels show the shade itself in light gray."""
-    if elevation is None:
-        return rgba
     z = elevation.sel({Y: da[Y], X: da[X]}, method="nearest").transpose(Y, X)
     height = np.asarray(z.values, dtype="float64")
     height = np.where(np.isfinite(height), height, np.nanmin(height) if np.isfinite(height).any() else 0.0)
-    down, right = np.gradient(height)
-    steep = np.percentile(np.hypot(down, right), 90)
+    steep = np.percentile(
+        np.hypot(*np.gradient(height)), 90
+    )  # exaggerated so that flat and steep maps both show relief
+    upright = slice(None, None, -1 if _origin(da) == "lower" else 1)  # the light knows rows from north to south
     light = LightSource(azdeg=315, altdeg=45)
-    if _origin(da) == "lower":
-        height = height[::-1]
-    shade = light.hillshade(height, vert_exag=1.0 / steep if steep > 0 else 1.0)
-    shade = shade[::-1] if _origin(da) == "lower" else shade
-    factor = SHADE_FLOOR + (1 - SHADE_FLOOR) * shade[..., None]
+    shade = light.hillshade(height[upright], vert_exag=1.0 / steep if steep > 0 else 1.0)[upright]
     out = np.array(rgba)
-    blank = out[..., 3] == 0
-    out[blank] = (0.93, 0.93, 0.93, 1.0)
-    out[..., :3] *= factor
+    out[out[..., 3] == 0] = (0.93, 0.93, 0.93, 1.0)
+    out[..., :3] *= SHADE_FLOOR + (1 - SHADE_FLOOR) * shade[..., None]
     return out
 
 
-def _key(ax: Axes, da: xr.DataArray, classes: dict[int, str], mappable: Any, text: str | None) -> None:
-    if classes:
-        present = set(np.unique(decimate(da).values).tolist())
-        rows = [(code, color) for code, color in zip(sorted(classes), _cycle(len(classes)), strict=True)]
-        handles = [
-            Patch(facecolor=color, edgecolor="0.4", lw=0.4, label=classes[code])
-            for code, color in rows
-            if code in present
-        ]
-        if handles:
-            legend = ax.legend(
-                handles=handles, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0, frameon=False
-            )
-            legend.set_title(text or label(da), prop={"size": 7})
-            legend._legend_box.align = "left"
-        return
-    left, right, bottom, top = extent_of(da)
+def _add_legend(ax: Axes, classes: dict[int, str], present: set[int], title: str) -> None:
+    handles = [
+        Patch(facecolor=color, edgecolor="0.4", lw=0.4, label=classes[code])
+        for code, color in zip(sorted(classes), cycle(CLASS_COLORS), strict=False)
+        if code in present
+    ]
+    if handles:
+        beside = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0, "frameon": False}
+        legend = ax.legend(handles=handles, **beside)
+        legend.set_title(title, prop={"size": 7})
+        legend._legend_box.align = "left"
+
+
+def _add_color_bar(ax: Axes, mappable: Any, extent: tuple[float, float, float, float], text: str) -> None:
+    left, right, bottom, top = extent
     shape = (top - bottom) / (right - left)
     flat = shape < FLAT
     beside = [1.04, 0.2, 0.06, 0.6] if shape > 1.4 else [1.03, 0.0, 0.045, 1.0]
     inset = ax.inset_axes([0.2, -0.12 / shape, 0.6, 0.02 / shape] if flat else beside)
     inset.set_gid(COLORBAR)
     values = mappable.get_array().compressed()
-    below, above = (
-        (bool((values < mappable.norm.vmin).any()), bool((values > mappable.norm.vmax).any()))
-        if values.size
-        else (False, False)
-    )
-    extend = {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
+    below, above = (values < mappable.norm.vmin).any(), (values > mappable.norm.vmax).any()
+    extend = ("both" if above else "min") if below else ("max" if above else "neither")
     across = "horizontal" if flat else "vertical"
     bar = ax.figure.colorbar(mappable, cax=inset, orientation=across, extend=extend, extendfrac=0.03)
     bar.outline.set_linewidth(0.5)
-    bar.set_label("\n".join(textwrap.wrap(text or label(da), 38)))
+    bar.set_label("\n".join(textwrap.wrap(text, 38)))
 
 
-def _cycle(count: int) -> list[str]:
-    return [CLASS_COLORS[i % len(CLASS_COLORS)] for i in range(count)]
-
-
-def _kilometers(ax: Axes) -> None:
-    left, bottom = ax.get_xlim()[0], ax.get_ylim()[0]
-    ax.xaxis.set_major_formatter(lambda value, _: f"{(value - left) / 1000:g}")
-    ax.yaxis.set_major_formatter(lambda value, _: f"{(value - bottom) / 1000:g}")
-    ax.xaxis.set_major_locator(_from(left, ax.get_xlim()))
-    ax.yaxis.set_major_locator(_from(bottom, ax.get_ylim()))
+def _label_kilometers(ax: Axes) -> None:
+    for axis, (start, end) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+        steps = mpl.ticker.MaxNLocator(5).tick_values(0, end - start)
+        axis.set_major_locator(mpl.ticker.FixedLocator([start + step for step in steps if 0 <= step <= end - start]))
+        axis.set_major_formatter(lambda value, _, start=start: f"{(value - start) / 1000:g}")
     ax.set(xlabel="Easting from the left edge (km)", ylabel="Northing from the lower edge (km)")
-
-
-def _from(start: float, limits: tuple[float, float]) -> mpl.ticker.FixedLocator:
-    steps = mpl.ticker.MaxNLocator(5).tick_values(0, limits[1] - limits[0])
-    return mpl.ticker.FixedLocator([start + step for step in steps if 0 <= step <= limits[1] - limits[0]])
 
 
 def date_ticks(low: float, high: float) -> list[tuple[int, str]]:
@@ -304,15 +309,7 @@ def date_ticks(low: float, high: float) -> list[tuple[int, str]]:
     return [(d.day_of_year, f"{d.day} {calendar.month_abbr[d.month]}") for d in dates if low <= d.day_of_year <= high]
 
 
-def _mark_dates(bar: Axes) -> None:
-    axis = bar.xaxis if bar.get_ylim() == (0.0, 1.0) else bar.yaxis  # the short side of a color bar runs from 0 to 1
-    ticks = date_ticks(*axis.get_view_interval())
-    axis.set_major_locator(mpl.ticker.FixedLocator([day for day, _ in ticks]))
-    axis.set_major_formatter(mpl.ticker.FixedFormatter([text for _, text in ticks]))
-    axis.set_minor_locator(mpl.ticker.NullLocator())
-
-
-def _position(da: xr.DataArray, dim: Any, index: int) -> str:
+def _describe_place(da: xr.DataArray, dim: Any, index: int) -> str:
     if dim not in da.coords:
         return f"{dim} {index}"
     value = da[dim].values[index]

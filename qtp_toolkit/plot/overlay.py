@@ -16,8 +16,8 @@ from matplotlib.patches import PathPatch
 from matplotlib.path import Path as OutlinePath
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
-from qtp_toolkit.plot.figure import mark_provenance
-from qtp_toolkit.plot.style import house
+from qtp_toolkit.plot.figure import annotate, mark_provenance
+from qtp_toolkit.plot.style import FAULT, house
 
 LONLAT = "EPSG:4326"
 
@@ -26,11 +26,11 @@ OVERLAYS: dict[str, dict[str, Any]] = {
     "glaciers": {"facecolor": "#ffffff", "edgecolor": "#7fb7c9", "lw": 0.4},
     "faults": {"color": "#b01030", "lw": 1.0, "facecolor": "none"},
     "highway": {"color": "#202020", "lw": 0.9, "facecolor": "none"},
-    "regions": {"color": "#d7191c", "lw": 1.0, "facecolor": "none", "text": True},
+    "regions": {"color": FAULT, "lw": 1.0, "facecolor": "none", "text": True},
     "profiles": {"color": "#000000", "lw": 1.0, "ls": "--", "facecolor": "none", "text": True},
-    "study_area": {"color": "#d7191c", "lw": 1.0, "facecolor": "none"},
-    "stations": {"color": "#d7191c", "marker": "^", "ms": 4},
-    "reference": {"color": "#d7191c", "marker": "^", "ms": 7},
+    "study_area": {"color": FAULT, "lw": 1.0, "facecolor": "none"},
+    "stations": {"color": FAULT, "marker": "^", "ms": 4},
+    "reference": {"color": FAULT, "marker": "^", "ms": 7},
 }
 PLAIN = {"color": "#333333", "lw": 0.8, "facecolor": "none", "marker": "o", "ms": 3}
 HALO = (patheffects.withStroke(linewidth=1.8, foreground="white"),)
@@ -66,10 +66,18 @@ def vectors(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt
+    >>> ax = plt.figure().add_subplot(xlim=(91, 94), ylim=(33, 36))
+    >>> sites = pd.DataFrame({"station": ["QT01"], "longitude": [93.0], "latitude": [35.1]})
+    >>> [text.get_text() for text in vectors(ax, sites, name="stations", text=True).texts]
+    ['QT01']
     """
-    how = {**PLAIN, **OVERLAYS.get(name, {}), **style}
-    written = how.pop("text", False) if text is None else text
-    how.pop("text", None)
+    how = {"text": False, **PLAIN, **OVERLAYS.get(name, {}), **style}
+    usual = how.pop("text")
+    named = usual if text is None else text
     target = crs or getattr(ax, "qtp_crs", None) or LONLAT
     project = pyproj.Transformer.from_crs(LONLAT, target, always_xy=True)
     limits = ax.get_xlim(), ax.get_ylim()
@@ -77,9 +85,10 @@ def vectors(
         for row, geometry in _rows(table):
             anchor = None
             for kind, parts in _parts(geometry):
-                anchor = _first_within(_draw(ax, kind, [_projected(part, project) for part in parts], how), *limits)
-            if written and anchor is not None and row.get("name"):
-                _write(ax, str(row["name"]), anchor, how)
+                anchor = _first_within(_draw(ax, kind, [_project(part, project) for part in parts], how), *limits)
+            if named and anchor is not None and row.get("name"):
+                look = {"fontsize": 7, "color": how.get("color", "black"), "path_effects": HALO, "zorder": 6}
+                annotate(ax, str(row["name"]), anchor, (2, 2), **look, annotation_clip=True)
         ax.set(xlim=limits[0], ylim=limits[1])
         mark_provenance(ax, table)
     return ax
@@ -87,15 +96,9 @@ def vectors(
 
 def frame(ax: Axes, da: xr.DataArray) -> None:
     """Remember the CRS of the map on its axes and give degrees their true shape."""
-    ax.qtp_crs = crs_of(da)
+    ax.qtp_crs = None if da.rio.crs is None else pyproj.CRS.from_user_input(da.rio.crs.to_wkt())
     geographic = ax.qtp_crs is not None and ax.qtp_crs.is_geographic
     ax.set_aspect(1 / np.cos(np.deg2rad(float(np.mean(da[Y].values)))) if geographic else "equal")
-
-
-def crs_of(da: xr.DataArray) -> pyproj.CRS | None:
-    """CRS of a grid from its ``spatial_ref``, or None."""
-    crs = da.rio.crs
-    return None if crs is None else pyproj.CRS.from_user_input(crs.to_wkt())
 
 
 def graticule(ax: Axes) -> None:
@@ -107,8 +110,11 @@ def graticule(ax: Axes) -> None:
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     to_degrees = pyproj.Transformer.from_crs(crs, LONLAT, always_xy=True)
     to_map = pyproj.Transformer.from_crs(LONLAT, crs, always_xy=True)
-    ring_x, ring_y = _ring(left, right, bottom, top)
-    lon, lat = to_degrees.transform(ring_x, ring_y)
+    # All four sides: what is straight on the map bends in degrees, beyond its corners.
+    x, y, one = np.linspace(left, right, 21), np.linspace(bottom, top, 21), np.ones(21)
+    lon, lat = to_degrees.transform(
+        np.concatenate([x, x, left * one, right * one]), np.concatenate([bottom * one, top * one, y, y])
+    )
     if not (np.isfinite(lon).all() and np.isfinite(lat).all()):
         return
     lons = _degrees(min(lon), max(lon), right - left, top - bottom)
@@ -116,9 +122,8 @@ def graticule(ax: Axes) -> None:
     bottom_ticks = _crossings(ax, to_map, lons, (min(lat), max(lat)), meridian=True)
     left_ticks = _crossings(ax, to_map, lats, (min(lon), max(lon)), meridian=False)
     ax.set_xticks([at for at, _ in bottom_ticks], [_degree(value, "EW") for _, value in bottom_ticks])
-    upright = (
-        90 if top - bottom > 0.45 * (right - left) else 0
-    )  # upright labels would run into each other on a flat map
+    # Upright labels would run into each other on a flat map.
+    upright = 90 if top - bottom > 0.45 * (right - left) else 0
     names = [_degree(value, "NS") for _, value in left_ticks]
     ax.set_yticks([at for at, _ in left_ticks], names, rotation=upright, va="center")
     ax.tick_params(length=2.5, pad=2)
@@ -142,17 +147,8 @@ def scale_bar(ax: Axes) -> None:
     bar = {"color": "black", "lw": 2.4, "solid_capstyle": "butt", "path_effects": effects, "zorder": 6}
     ax.plot([x0, x1], [y0, y0], scalex=False, scaley=False, **bar)
     words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    ax.annotate(
-        words,
-        ((x0 + x1) / 2, y0),
-        xytext=(0, 2),
-        textcoords="offset points",
-        ha="center",
-        va="bottom",
-        fontsize=7,
-        path_effects=HALO,
-        zorder=6,
-    )
+    how = {"ha": "center", "va": "bottom", "fontsize": 7, "path_effects": HALO, "zorder": 6}
+    annotate(ax, words, ((x0 + x1) / 2, y0), (0, 2), **how)
 
 
 def north(ax: Axes) -> None:
@@ -169,7 +165,7 @@ def north(ax: Axes) -> None:
     tip = (x + length * np.sin(angle), y + length * np.cos(angle))
     arrow = {"arrowstyle": "-|>", "color": "black", "lw": 1.0, "shrinkA": 0, "shrinkB": 0, "path_effects": HALO}
     ax.annotate("", xy=tip, xytext=(x, y), arrowprops=arrow, zorder=6)
-    ax.annotate("N", tip, xytext=(0, 1), textcoords="offset points", ha="center", path_effects=HALO, zorder=6)
+    annotate(ax, "N", tip, (0, 1), ha="center", path_effects=HALO, zorder=6)
 
 
 def _rows(table: pd.DataFrame) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -209,7 +205,7 @@ def _parts(geometry: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
         raise QtpDataError("not a GeoJSON geometry", expected="Point, LineString, Polygon or Multi-", found=kind)
 
 
-def _projected(part: Any, project: pyproj.Transformer) -> np.ndarray:
+def _project(part: Any, project: pyproj.Transformer) -> np.ndarray:
     lonlat = np.asarray([point[:2] for point in part], dtype="float64")
     return np.column_stack(project.transform(lonlat[:, 0], lonlat[:, 1]))
 
@@ -238,27 +234,6 @@ def _first_within(points: np.ndarray, across: tuple[float, float], up: tuple[flo
     low, high = np.sort([across, up], axis=1).T
     inside = ((points >= low) & (points <= high)).all(axis=1)
     return points[inside.argmax()]
-
-
-def _write(ax: Axes, text: str, at: np.ndarray, how: Mapping[str, Any]) -> None:
-    color = how.get("color", "black")
-    ax.annotate(
-        text,
-        at,
-        xytext=(2, 2),
-        textcoords="offset points",
-        fontsize=7,
-        color=color,
-        path_effects=HALO,
-        zorder=6,
-        annotation_clip=True,
-    )
-
-
-def _ring(left: float, right: float, bottom: float, top: float) -> tuple[np.ndarray, np.ndarray]:
-    x, y = np.linspace(left, right, 21), np.linspace(bottom, top, 21)
-    xs = np.concatenate([x, x, np.full(21, left), np.full(21, right)])
-    return xs, np.concatenate([np.full(21, bottom), np.full(21, top), y, y])
 
 
 def _degrees(low: float, high: float, length: float, other: float) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -53,23 +54,30 @@ def alt_scatter(
     Notes
     -----
     Figure 13 of the paper.
+
+    Examples
+    --------
+    >>> thickness = xr.DataArray([1.5, 2.5, 3.5], dims="station", attrs={"units": "m"})
+    >>> amplitude = xr.DataArray([9.0, 16.0, 19.0], dims="station", attrs={"units": "mm"}, name="amplitude")
+    >>> alt_scatter(thickness, amplitude).get_ylabel()
+    'Amplitude (mm)'
     """
     groups = np.asarray(vegetation, dtype=object) if vegetation is not None else np.full(amplitude.size, "Stations")
-    colors = {group: CLASS_COLORS[i % len(CLASS_COLORS)] for i, group in enumerate(dict.fromkeys(groups))}
+    colors = dict(zip(dict.fromkeys(groups), cycle(CLASS_COLORS), strict=False))
     y = np.asarray(amplitude.values, dtype="float64")
-    _stations(ax, alt, y, groups, colors, marker="o", error=error, style=style)
+    _draw_stations(ax, alt, y, groups, colors, marker="o", error=error, style=style)
     keys = [Line2D([], [], ls="none", marker="o", ms=4, color=color, label=group) for group, color in colors.items()]
-    keys.append(_regression(ax, alt, scores, color="0.45", marker="o", name="Measured"))
+    keys.append(_draw_line(ax, alt, scores, color="0.45", marker="o", name="Measured"))
     if calibrated is not None:
-        _stations(ax, calibrated, y, groups, colors, marker="s", error=error, style=style)
-        keys.append(_regression(ax, calibrated, calibrated_scores, color=ACCENT, marker="s", name="Calibrated"))
+        _draw_stations(ax, calibrated, y, groups, colors, marker="s", error=error, style=style)
+        keys.append(_draw_line(ax, calibrated, calibrated_scores, color=ACCENT, marker="s", name="Calibrated"))
     ax.set(xlabel="Active layer thickness (m)", ylabel=label(amplitude))
     headroom(ax, 0.15 * len(keys))
     ax.legend(handles=keys, loc="upper left", frameon=False, handletextpad=0.5, labelspacing=0.3)
     return ax
 
 
-def _stations(
+def _draw_stations(
     ax: Axes,
     alt: xr.DataArray,
     y: np.ndarray,
@@ -91,7 +99,7 @@ def _stations(
             ax.errorbar(x[chosen], y[chosen], error.values[chosen], **bars)
 
 
-def _regression(
+def _draw_line(
     ax: Axes, alt: xr.DataArray, scores: Mapping[str, float] | None, *, color: str, marker: str, name: str
 ) -> Line2D:
     """Draw the fitted line of ``scores`` and return the entry of the legend."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, require
-from qtp_toolkit.plot.figure import headroom, panel, room
+from qtp_toolkit.plot.figure import annotate, headroom, panel, room
 from qtp_toolkit.plot.style import ACCENT, GROUP_COLORS, LINE, NEUTRAL, label
 
 PERCENTILES = (2, 25, 50, 75, 98)
@@ -54,17 +55,27 @@ def box(
     Notes
     -----
     Figures 5a-b, 6a-b, 8a-b and 9 of the paper.
+
+    Examples
+    --------
+    >>> rows = np.array([[1.0, 2.0, 3.0, 4.0, 5.0], [2.0, 3.0, 4.0, 5.0, 6.0]])
+    >>> parts = {"quantile": (("stratum", "percentile"), rows), "count": ("stratum", [40, 60])}
+    >>> table = xr.Dataset(parts, {"percentile": [2, 25, 50, 75, 98], "label": ("stratum", ["dry", "wet"])})
+    >>> [text.get_text() for text in box(table).get_xticklabels()]
+    ['dry', 'wet']
     """
     require(table["quantile"], dims=(STRATUM, PERCENTILE))
     places, width, ticks = places_of(table)
     number = np.asarray(table["count"].values)
     keep = number >= max(min_count, 1)
-    stats = _stats(table["quantile"].isel({STRATUM: keep}))
-    _draw(ax, stats, places[keep], width * 0.7, style.get("color", LINE))
+    stats = _box_stats(table["quantile"].isel({STRATUM: keep}))
+    _draw_boxes(ax, stats, places[keep], width * 0.7, style.get("color", LINE))
     if counts:
-        _write_counts(ax, places[keep], stats, number[keep])
+        for place, row, count in zip(places[keep], stats, number[keep], strict=True):
+            how = {"ha": "center", "va": "bottom", "fontsize": 5, "rotation": 90}
+            annotate(ax, f"{int(count):,}", (place, row["whishi"]), (0, 2), **how)
         headroom(ax, 0.12)
-    _ticks(ax, places[keep], width, ticks)
+    _set_ticks(ax, places[keep], width, ticks)
     ax.set(xlabel=xlabel or factor_label(table), ylabel=ylabel or value_label(table))
     ax.grid(axis="y")
     return ax
@@ -103,20 +114,30 @@ def box2(
     Notes
     -----
     Figures 6c and 8c of the paper.
+
+    Examples
+    --------
+    >>> cells = np.sort(np.arange(20.0).reshape(2, 2, 5))
+    >>> dims = ("stratum", "stratum2")
+    >>> parts = {"quantile": ((*dims, "percentile"), cells), "count": (dims, [[40, 60], [50, 0]])}
+    >>> table = xr.Dataset(parts, {"percentile": [2, 25, 50, 75, 98], "label2": ("stratum2", ["north", "south"])})
+    >>> [text.get_text() for text in box2(table).get_legend().get_texts()]
+    ['north', 'south']
     """
     require(table["quantile"], dims=(STRATUM, SECOND, PERCENTILE))
     places, width, ticks = places_of(table)
     groups = table.sizes[SECOND]
     names = stratum_names(table, SECOND)
     slot = width * 0.8 / groups
-    for group in range(groups):
+    fills = [color for color, _ in zip(cycle(colors), names, strict=False)]
+    for group, fill in enumerate(fills):
         one = table.isel({SECOND: group})
         keep = np.asarray(one["count"].values) >= max(min_count, 1)
         at = places + (group - (groups - 1) / 2) * slot
-        _draw(ax, _stats(one["quantile"].isel({STRATUM: keep})), at[keep], slot * 0.85, colors[group % len(colors)])
+        _draw_boxes(ax, _box_stats(one["quantile"].isel({STRATUM: keep})), at[keep], slot * 0.85, fill)
     some = (np.asarray(table["count"].transpose(STRATUM, SECOND).values) >= max(min_count, 1)).any(axis=1)
-    _ticks(ax, places[some], width, ticks)
-    handles = [Patch(facecolor=colors[i % len(colors)], alpha=0.6, label=name) for i, name in enumerate(names)]
+    _set_ticks(ax, places[some], width, ticks)
+    handles = [Patch(facecolor=fill, alpha=0.6, label=name) for fill, name in zip(fills, names, strict=True)]
     headroom(ax, 0.25)
     title = legend_title or factor_label(table, "2") or None
     tight = {"columnspacing": 0.8, "handlelength": 1.0, "handletextpad": 0.4, "frameon": False}
@@ -159,6 +180,11 @@ def q_bars(
     Notes
     -----
     Figure 4 of the paper.
+
+    Examples
+    --------
+    >>> [text.get_text() for text in q_bars({"slope": 0.12, "ground_ice": 0.31}).get_xticklabels()]
+    ['ground ice', 'slope']
     """
     series = factor_series(q)
     if series.empty:
@@ -170,18 +196,10 @@ def q_bars(
     ax.bar(places, series.to_numpy(), **{"color": colors, "width": 0.75, **style})
     if values:
         for place, value in zip(places, series, strict=True):
-            ax.annotate(
-                f"{value:.2f}".lstrip("0") if value < 1 else "1",
-                (place, value),
-                xytext=(0, 1),
-                textcoords="offset points",
-                ha="center",
-                va="bottom",
-                fontsize=6,
-            )
-    ax.set_xticks(
-        places, [str(name).replace("_", " ") for name in series.index], rotation=55, ha="right", rotation_mode="anchor"
-    )
+            text = f"{value:.2f}".lstrip("0") if value < 1 else "1"
+            annotate(ax, text, (place, value), (0, 1), ha="center", va="bottom", fontsize=6)
+    names = [str(name).replace("_", " ") for name in series.index]
+    ax.set_xticks(places, names, rotation=55, ha="right", rotation_mode="anchor")
     ax.set(ylabel="q statistic", ylim=(0, max(float(series.max()) * 1.15, 1e-3)), xlim=(-0.6, len(series) - 0.4))
     ax.grid(axis="y")
     return ax
@@ -196,7 +214,7 @@ def factor_series(q: Any) -> pd.Series:
     return pd.Series(q, dtype="float64").dropna()
 
 
-def _stats(quantile: xr.DataArray) -> list[dict[str, float]]:
+def _box_stats(quantile: xr.DataArray) -> list[dict[str, float]]:
     have = [float(p) for p in quantile[PERCENTILE].values]
     missing = [p for p in PERCENTILES if p not in have]
     if missing:
@@ -206,7 +224,7 @@ def _stats(quantile: xr.DataArray) -> list[dict[str, float]]:
     return [dict(zip(keys, map(float, row), strict=True)) | {"fliers": []} for row in values]
 
 
-def _draw(ax: Axes, stats: list[dict[str, float]], places: np.ndarray, width: float, color: str) -> None:
+def _draw_boxes(ax: Axes, stats: list[dict[str, float]], places: np.ndarray, width: float, color: str) -> None:
     if not stats:
         return
     thin = {"color": "0.25", "linewidth": 0.6}
@@ -242,14 +260,10 @@ def stratum_names(table: xr.Dataset, dim: str) -> list[str]:
     for name in ("label", "label2") if dim == STRATUM else ("label2", "label"):
         if name in table.coords and table[name].dims == (dim,):
             return [str(text) for text in table[name].values]
-    return (
-        [str(value) for value in table[dim].values]
-        if dim in table.coords
-        else [str(i) for i in range(table.sizes[dim])]
-    )
+    return [str(value) for value in table[dim].values]  # without a coordinate their numbers
 
 
-def _ticks(ax: Axes, shown: np.ndarray, width: float, ticks: list[tuple[float, str]]) -> None:
+def _set_ticks(ax: Axes, shown: np.ndarray, width: float, ticks: list[tuple[float, str]]) -> None:
     """Set the ticks of the strata that are shown: edges as many as fit, names slanted where they do not."""
     if shown.size:
         ax.set_xlim(shown[0] - width * 0.75, shown[-1] + width * 0.75)
@@ -284,17 +298,3 @@ def value_label(table: xr.Dataset) -> str:
     """Label of what the boxes show; says so where subsidence was made positive."""
     words = label(table["quantile"])
     return f"{words}\nsubsidence positive" if table.attrs.get("sign") == "subsidence_positive" else words
-
-
-def _write_counts(ax: Axes, places: np.ndarray, stats: list[dict[str, float]], number: np.ndarray) -> None:
-    for place, row, count in zip(places, stats, number, strict=True):
-        ax.annotate(
-            f"{int(count):,}",
-            (place, row["whishi"]),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="center",
-            fontsize=5,
-            rotation=90,
-            va="bottom",
-        )

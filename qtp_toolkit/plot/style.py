@@ -12,6 +12,8 @@ import numpy as np
 import xarray as xr
 from matplotlib.colors import ListedColormap
 
+from qtp_toolkit import conventions
+
 DPI = 200
 """Resolution of saved figures; maps are thinned to it before they are drawn."""
 
@@ -24,7 +26,21 @@ SHORTER = (
 )
 """What a label says shorter than the variable table does."""
 
-HOUSE = {
+UNITS = {
+    "1": "",
+    "degC": "°C",
+    "degree": "°",
+    "degrees_east": "°E",
+    "degrees_north": "°N",
+    "degC d": "°C d",
+    "kg m-3": "kg m$^{-3}$",
+    "W m-1 K-1": "W m$^{-1}$ K$^{-1}$",
+    "degC0.5 d0.5": "(°C d)$^{0.5}$",
+    "mm degC-0.5 d-0.5": "mm (°C d)$^{-0.5}$",
+}
+"""Units of the variable table as they are typeset; others stay as they are."""
+
+HOUSE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.labelsize": 8,
     "axes.linewidth": 0.6,
@@ -116,60 +132,52 @@ STYLE: dict[str, Style] = {
     "conductivity_frozen": Style("cmc.imola"),
     "conductivity_ratio": Style("cmc.imola"),
     "elevation": Style("qtp.land"),
-    "slope": Style("qtp.warm", vmin=0.0),
+    "slope": _WARM,
     "aspect": Style("cmc.romaO", 0.0, 360.0),
     "northness": Style("cmc.vik", -1.0, 1.0),
     "ndvi": Style("cmc.bamako_r"),
-    "ground_ice": Style("cmc.devon_r", vmin=0.0),
+    "ground_ice": _COLD,
     "active_layer_thickness": Style("cmc.lapaz_r"),
 }
 
-NEUTRAL, ACCENT, LINE = "#8c96a0", "#c1440e", "#1f4e79"
+NEUTRAL, ACCENT, LINE, FAULT = "#8c96a0", "#c1440e", "#1f4e79", "#d7191c"
 GROUP_COLORS = (LINE, "#e08a3c", "#1b6e6a", "#6a4c93", "#b8b8b8")
 CLASS_COLORS = ("#1b6e6a", "#8fb339", "#e3c567", "#c98b5b", "#b8b8b8", "#5b9bd5", "#dfefff", "#6a4c93", "#33415c")
 """Colors of classes and of compared groups, told apart with every common form of color blindness and in gray."""
 
 
 def house() -> AbstractContextManager[None]:
-    """Return the context in which every panel is drawn; usable around own matplotlib calls too."""
+    """Return the context in which every panel is drawn; usable around own matplotlib calls too.
+
+    >>> with house():
+    ...     mpl.rcParams["savefig.dpi"]
+    200.0
+    """
     return mpl.rc_context(HOUSE)
 
 
 def label(da: xr.DataArray) -> str:
-    """Axis or color bar label of ``da``, ``long name (unit)``, from its attributes alone."""
+    """Axis or color bar label of ``da``, ``long name (unit)``, from its attributes alone.
+
+    >>> label(xr.DataArray(0.0, attrs={"long_name": "active layer thickness", "units": "m"}))
+    'Active layer thickness (m)'
+    """
     name = str(da.attrs.get("long_name", da.name or "")).replace("_", " ")
     for long, short in SHORTER:
         name = name.replace(long, short)
-    unit = pretty_unit(str(da.attrs.get("units", "")))
+    unit = UNITS.get(unit := str(da.attrs.get("units", "")), unit)
     name = name[:1].upper() + name[1:]
     return f"{name} ({unit})" if unit else name
-
-
-def pretty_unit(unit: str) -> str:
-    """Typeset a unit string of the variable table: ``kg m-3`` becomes a superscript, ``degC`` a degree sign."""
-    known = {
-        "1": "",
-        "degC": "°C",
-        "degree": "°",
-        "degrees_east": "°E",
-        "degrees_north": "°N",
-        "degC d": "°C d",
-        "kg m-3": "kg m$^{-3}$",
-        "W m-1 K-1": "W m$^{-1}$ K$^{-1}$",
-        "degC0.5 d0.5": "(°C d)$^{0.5}$",
-        "mm degC-0.5 d-0.5": "mm (°C d)$^{-0.5}$",
-    }
-    return known.get(unit, unit)
 
 
 def style_of(da: xr.DataArray, **override: Any) -> dict[str, Any]:
     """``cmap``, ``vmin`` and ``vmax`` of a variable in memory: the table, then its percentiles, then ``override``."""
     row = STYLE.get(str(da.name), Style("cmc.batlow"))
-    out = {"cmap": row.cmap, "vmin": row.vmin, "vmax": row.vmax}
+    out: dict[str, Any] = {"cmap": row.cmap, "vmin": row.vmin, "vmax": row.vmax}
     out |= {key: value for key, value in override.items() if key in out and value is not None}
     values = np.asarray(da.values, dtype="float64")
     values = values[np.isfinite(values)]
-    low, high = np.percentile(values, (2, 98)) if values.size else (0.0, 1.0)
+    low, high = np.percentile(values, (2, 98)) if values.size else (0.0, 1.0)  # a few outliers must not bleach a map
     if row.symmetric and out["vmin"] is None and out["vmax"] is None:
         reach = _round_up(max(abs(low), abs(high)))
         low, high = -reach, reach
@@ -178,20 +186,18 @@ def style_of(da: xr.DataArray, **override: Any) -> dict[str, Any]:
     out["vmin"] = float(low) if out["vmin"] is None else out["vmin"]
     out["vmax"] = float(high) if out["vmax"] is None else out["vmax"]
     if not out["vmax"] > out["vmin"]:
-        out["vmax"] = out["vmin"] + 1.0
+        out["vmax"] = out["vmin"] + 1.0  # a constant map
     return out
 
 
-def provenance(obj: Any) -> str | None:
-    """Return the ``provenance_note`` of a DataArray, a Dataset (its own or any variable's), a table or a mapping."""
-    if isinstance(obj, xr.Dataset):
-        notes = [obj.attrs, *(variable.attrs for variable in obj.data_vars.values())]
-    elif isinstance(obj, Mapping):
-        return next((text for text in map(provenance, obj.values()) if text), None)
-    else:
-        notes = [getattr(obj, "attrs", None)]
-    found = (note.get("provenance_note") for note in notes if isinstance(note, Mapping))
-    return next((str(text) for text in found if text), None)
+def provenance(*objects: Any) -> str | None:
+    """First provenance note of arrays, Datasets, tables and mappings of them."""
+    for obj in objects:
+        plain = isinstance(obj, Mapping) and not isinstance(obj, xr.Dataset)
+        note = provenance(*obj.values()) if plain else conventions.provenance(obj).get(conventions.NOTE)
+        if note:
+            return str(note)
+    return None
 
 
 def _round_up(value: float) -> float:

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
-from pyproj import CRS, Transformer
 
 from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require
+from qtp_toolkit.grid import to_xy
+from qtp_toolkit.grid._frame import crs_of
 
 EARTH_RADIUS = 6371008.8
 
@@ -40,9 +41,18 @@ def swath(
     Notes
     -----
     On a sphere, in the plane that touches it halfway along the line: exact to 0.1 percent within 300 km.
+
+    Examples
+    --------
+    Due north of the start by a tenth of a degree, and beside the line:
+
+    >>> lon = xr.DataArray([92.0, 93.0], dims="x", attrs={"units": "degrees_east"})
+    >>> lat = xr.DataArray([34.1, 34.1], dims="x", attrs={"units": "degrees_north"})
+    >>> swath(lon, lat, [(92.0, 34.0), (92.0, 35.0)])["along"].values.round()
+    array([11120.,    nan])
     """
-    require(longitude, units="degrees_east")
-    require(latitude, units="degrees_north")
+    require(longitude, quantity="longitude")
+    require(latitude, quantity="latitude")
     (lon0, lat0), (lon1, lat1) = line[0][:2], line[-1][:2]
     scale = np.deg2rad(EARTH_RADIUS)
     stretch = scale * np.cos(np.deg2rad(0.5 * (lat0 + lat1)))
@@ -54,7 +64,8 @@ def swath(
     along = (dx * east + dy * north) / length
     across = (dy * east - dx * north) / length
     near = (np.abs(across) <= half_width_m) & (along >= 0) & (along <= length)
-    return xr.Dataset({"along": describe(along.where(near), "along"), "across": describe(across.where(near), "across")})
+    parts = {"along": along, "across": across}
+    return xr.Dataset({name: describe(part.where(near), name, like=longitude) for name, part in parts.items()})
 
 
 def south_of(longitude: xr.DataArray, latitude: xr.DataArray, line: Sequence[tuple[float, float]]) -> xr.DataArray:
@@ -71,6 +82,12 @@ def south_of(longitude: xr.DataArray, latitude: xr.DataArray, line: Sequence[tup
     -------
     xarray.DataArray
         bool, same dims. Lazy if the input is lazy.
+
+    Examples
+    --------
+    >>> lon, lat = xr.DataArray([91.0, 92.0], dims="x"), xr.DataArray([34.4, 34.4], dims="x")
+    >>> south_of(lon, lat, [(91.0, 34.0), (92.0, 35.0)]).values
+    array([False,  True])
     """
     corners = np.array(sorted((float(lon), float(lat)) for lon, lat, *_ in line))
     border = xr.apply_ufunc(
@@ -80,8 +97,7 @@ def south_of(longitude: xr.DataArray, latitude: xr.DataArray, line: Sequence[tup
         dask="parallelized",
         output_dtypes=[np.float64],
     )
-    south = (latitude < border).rename("south")
-    return south.assign_attrs(long_name="south of the line")
+    return (latitude < border).rename("south").assign_attrs(long_name="south of the line")
 
 
 def crossing(line: Sequence[tuple[float, float]], trace: Sequence[tuple[float, float]]) -> float:
@@ -98,8 +114,15 @@ def crossing(line: Sequence[tuple[float, float]], trace: Sequence[tuple[float, f
     -------
     float
         m from the start; NaN where they do not cross.
+
+    Examples
+    --------
+    Half a degree of latitude to the trace:
+
+    >>> round(crossing([(92.0, 34.0), (92.0, 35.0)], [(91.0, 34.5), (93.0, 34.5)]), -2)
+    55600.0
     """
-    share = np.linspace(0.0, 1.0, 20001)
+    share = np.linspace(0.0, 1.0, 20001)  # 10 m on a profile of 200 km
     (lon0, lat0), (lon1, lat1) = line[0][:2], line[-1][:2]
     corners = np.array(sorted((float(lon), float(lat)) for lon, lat, *_ in trace))
     above = lat0 + share * (lat1 - lat0) - np.interp(lon0 + share * (lon1 - lon0), corners[:, 0], corners[:, 1])
@@ -129,11 +152,22 @@ def window(da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, flo
     ------
     QtpDataError
         No CRS, bounds out of order, or no pixel within them.
+
+    Examples
+    --------
+    >>> da = xr.DataArray(np.zeros((40, 30)), {"y": np.linspace(36, 32, 40), "x": np.linspace(91, 94, 30)})
+    >>> window(da.rio.write_crs(4326), (92, 33, 93, 34)).sizes
+    Frozen({'y': 10, 'x': 10})
     """
     west, south, east, north = bounds
     if not (west < east and south < north):
         raise QtpDataError("bounds out of order", expected="west, south, east, north", found=bounds)
-    xs, ys = _projected_border(da, bounds)
+    # Along all four sides: what is straight in degrees bends in the projection, beyond its corners.
+    lon, lat, one = np.linspace(west, east, 41), np.linspace(south, north, 41), np.ones(41)
+    sides = [
+        np.concatenate(parts) for parts in ([lon, lon, west * one, east * one], [south * one, north * one, lat, lat])
+    ]
+    xs, ys = to_xy(da, *sides)
     columns = np.flatnonzero((da[X].values >= xs.min()) & (da[X].values <= xs.max()))
     rows = np.flatnonzero((da[Y].values >= ys.min()) & (da[Y].values <= ys.max()))
     if not (rows.size and columns.size):
@@ -172,6 +206,12 @@ def rereference(
     Notes
     -----
     Only the rate needs it: the seasonal amplitude does not follow the long-wavelength pattern.
+
+    Examples
+    --------
+    >>> rate = xr.DataArray([[-5.0, -3.0, 1.0]], dims=("y", "x"), name="linear_rate")
+    >>> rereference(rate, xr.DataArray([[False, True, True]], dims=("y", "x"))).values
+    array([[-4., -2.,  2.]])
     """
     require(rate, dims=(Y, X))
     if statistic not in ("median", "mean"):
@@ -196,28 +236,6 @@ def rereference(
     return (rate - offset.astype(rate.dtype)).rename(rate.name).assign_attrs({**rate.attrs, "reference": text})
 
 
-def _crs(da: xr.DataArray | xr.Dataset) -> CRS:
-    if "spatial_ref" not in da.coords or "crs_wkt" not in da["spatial_ref"].attrs:
-        raise QtpDataError(
-            "the map has no CRS", expected="coordinate spatial_ref", hint="Set it: da.rio.write_crs('EPSG:32646')."
-        )
-    return CRS.from_wkt(da["spatial_ref"].attrs["crs_wkt"])
-
-
-def _project(da: xr.DataArray | xr.Dataset, longitude: object, latitude: object) -> tuple[np.ndarray, np.ndarray]:
-    return Transformer.from_crs("EPSG:4326", _crs(da), always_xy=True).transform(longitude, latitude)
-
-
-def _projected_border(
-    da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, float]
-) -> tuple[np.ndarray, np.ndarray]:
-    west, south, east, north = bounds
-    lon, lat = np.linspace(west, east, 41), np.linspace(south, north, 41)
-    ring_lon = np.concatenate([lon, lon, np.full(41, west), np.full(41, east)])
-    ring_lat = np.concatenate([np.full(41, south), np.full(41, north), lat, lat])
-    return _project(da, ring_lon, ring_lat)
-
-
 def _reference_area(
     rate: xr.DataArray, reference: xr.DataArray | tuple[float, float], radius_m: float
 ) -> tuple[xr.DataArray, str]:
@@ -227,9 +245,9 @@ def _reference_area(
         if is_lazy(reference):
             raise QtpDataError("the mask of the reference area must be in memory", hint="Call .compute() on it.")
         return reference.astype(bool), str(reference.name or "mask")
-    x, y = _project(rate, *reference)
-    meters = np.deg2rad(EARTH_RADIUS) if _crs(rate).is_geographic else 1.0
-    stretch = np.cos(np.deg2rad(reference[1])) if meters != 1.0 else 1.0
+    x, y = to_xy(rate, *reference)
+    geographic = crs_of(rate).is_geographic
+    meters, stretch = (np.deg2rad(EARTH_RADIUS), np.cos(np.deg2rad(reference[1]))) if geographic else (1.0, 1.0)
     distance = np.hypot((rate[X] - x) * meters * stretch, (rate[Y] - y) * meters).transpose(Y, X)
     area = distance <= max(radius_m, float(distance.min()))
     return area, f"{reference[0]:.4f} E, {reference[1]:.4f} N, radius {radius_m:g} m"
@@ -238,6 +256,6 @@ def _reference_area(
 def _nan_statistic(values: np.ndarray, *, statistic: str) -> np.ndarray:
     flat = values.reshape(*values.shape[:-2], -1).astype(np.float64)
     out = np.full(flat.shape[:-1], np.nan)
-    some = np.isfinite(flat).any(axis=-1)
+    some = np.isfinite(flat).any(axis=-1)  # numpy warns of rows without a value
     out[some] = (np.nanmedian if statistic == "median" else np.nanmean)(flat[some], axis=-1)
     return out

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, describe, is_lazy
+from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, describe, is_lazy, provenance
 from qtp_toolkit.kernels import strata as kernels
 
 BOX = (2.0, 25.0, 50.0, 75.0, 98.0)
@@ -62,10 +63,17 @@ def box_table(
     ------
     QtpDataError
         Different grids, edges that do not ascend, strata without labels, percentiles outside 0 to 100, unknown sign.
+
+    Examples
+    --------
+    >>> rate = xr.DataArray([-1.0, -2.0, -3.0, -9.0], dims="x", attrs={"units": "mm/yr"})
+    >>> ice = xr.DataArray([0.1, 0.2, 0.3, 0.9], dims="x", name="ground_ice")
+    >>> table = box_table(rate, ice, edges=[0, 0.4, 1], sign="subsidence_positive")
+    >>> table["quantile"].sel(percentile=50).values, table["count"].values
+    (array([2., 9.]), array([3, 1]))
     """
-    code, axis = _classes(values, by, edges, STRATUM)
-    table = _percentiles(_signed(values, sign), [code], (axis.sizes[STRATUM],), percentiles)
-    return _finish(table, values, {STRATUM: (axis, by)}, percentiles, min_count).assign_attrs(sign=sign)
+    factors = {STRATUM: (by, edges)}
+    return _tabulate(values, factors, sign=sign, percentiles=percentiles, min_count=min_count)
 
 
 def box_table2(
@@ -95,14 +103,17 @@ def box_table2(
     xarray.Dataset
         ``quantile`` (stratum, stratum2, percentile), ``count`` (stratum, stratum2); coordinates as in
         :func:`box_table`, those of the second factor with a 2 behind. Lazy if an input is lazy.
+
+    Examples
+    --------
+    >>> rate, half = xr.DataArray([1.0, 2.0, 3.0, 4.0], dims="x"), xr.DataArray([0, 0, 1, 1], dims="x")
+    >>> other = xr.DataArray([0, 1, 1, 1], dims="x")
+    >>> box_table2(rate, half, other, edges=[-0.5, 0.5, 1.5], edges2=[-0.5, 0.5, 1.5])["count"].values
+    array([[1, 1],
+           [0, 2]])
     """
-    second = f"{STRATUM}2"
-    code, axis = _classes(values, by, edges, STRATUM)
-    code2, axis2 = _classes(values, by2, edges2, second)
-    sizes = (axis.sizes[STRATUM], axis2.sizes[second])
-    table = _percentiles(_signed(values, sign), [code, code2], sizes, percentiles)
-    axes = {STRATUM: (axis, by), second: (axis2, by2)}
-    return _finish(table, values, axes, percentiles, min_count).assign_attrs(sign=sign)
+    factors = {STRATUM: (by, edges), f"{STRATUM}2": (by2, edges2)}
+    return _tabulate(values, factors, sign=sign, percentiles=percentiles, min_count=min_count)
 
 
 def profile(
@@ -132,6 +143,12 @@ def profile(
     xarray.Dataset
         ``quantile`` (distance, percentile) in the unit of ``values``, ``count`` (distance); the coordinate
         ``distance`` (m) is the middle of the bin. Lazy if an input is lazy.
+
+    Examples
+    --------
+    >>> rate, along = xr.DataArray([1.0, 3.0, 8.0], dims="x"), xr.DataArray([100.0, 900.0, 1500.0], dims="x")
+    >>> profile(rate, along, edges=[0, 1000, 2000])["quantile"].sel(percentile=50).values
+    array([2., 8.])
     """
     table = box_table(values, distance, edges=edges, percentiles=percentiles, min_count=min_count)
     middle = 0.5 * (table["left"].values + table["right"].values)
@@ -139,10 +156,40 @@ def profile(
     return out.assign_coords(distance=describe(xr.DataArray(middle, dims="distance"), "along"))
 
 
-def _signed(values: xr.DataArray, sign: str) -> xr.DataArray:
+def _tabulate(
+    values: xr.DataArray,
+    factors: dict[str, tuple[xr.DataArray, Sequence[float] | np.ndarray | None]],
+    *,
+    sign: str,
+    percentiles: Sequence[float],
+    min_count: int,
+) -> xr.Dataset:
+    """Box table along one dim a factor; ``factors`` holds the factor and its class edges by dim."""
+    classes = {dim: _classes(values, by, edges, dim) for dim, (by, edges) in factors.items()}
     if sign not in SIGNS:
         raise QtpDataError("unknown sign", expected=SIGNS, found=repr(sign))
-    return -values if sign == "subsidence_positive" else values
+    wanted = tuple(float(p) for p in percentiles)
+    if not wanted or min(wanted) < 0 or max(wanted) > 100:
+        raise QtpDataError("percentiles out of range", expected="0 to 100", found=wanted)
+    sizes = tuple(axis.sizes[dim] for dim, (_, axis) in classes.items())
+    signed = -values if sign == "subsidence_positive" else values
+    table = _percentiles(signed, [code for code, _ in classes.values()], sizes, wanted)
+    full = xr.DataArray(table.reshape(*sizes, table.shape[1]), dims=(*classes, "column"))
+    count = full.isel(column=-1)
+    quantile = full.isel(column=slice(None, -1)).rename(column=PERCENTILE).where(count >= max(min_count, 1))
+    note = provenance(values)
+    quantile = quantile.assign_attrs(_unit_and_name(values) | note)
+    out = xr.Dataset({"quantile": quantile, "count": describe(count.astype(np.int64), "count", like=values)})
+    out = out.assign_coords({PERCENTILE: np.asarray(wanted)})
+    for dim, (_, axis) in classes.items():
+        out = out.assign_coords(axis.coords)
+        by = factors[dim][0]
+        out[dim].attrs.update({**_unit_and_name(by), "variable": str(by.name)})
+    return out.assign_attrs(variable=str(values.name), sign=sign, **note)
+
+
+def _unit_and_name(da: xr.DataArray) -> dict[str, str]:
+    return {key: da.attrs[key] for key in ("units", "long_name") if key in da.attrs}
 
 
 def _classes(
@@ -189,58 +236,22 @@ def _same_grid(values: xr.DataArray, by: xr.DataArray) -> None:
 
 
 def _percentiles(
-    values: xr.DataArray, codes: list[xr.DataArray], sizes: tuple[int, ...], percentiles: Sequence[float]
-) -> xr.DataArray:
+    values: xr.DataArray, codes: list[xr.DataArray], sizes: tuple[int, ...], percentiles: tuple[float, ...]
+) -> Any:
     """Percentiles, then the count, of each class: (class, percentile + 1), lazy if an input is lazy."""
-    wanted = tuple(float(p) for p in percentiles)
-    if not wanted or min(wanted) < 0 or max(wanted) > 100:
-        raise QtpDataError("percentiles out of range", expected="0 to 100", found=wanted)
-    task = partial(_table, sizes=sizes, percentiles=wanted)
+    task = partial(kernels.percentiles_by_codes, sizes=sizes, percentiles=percentiles)
     if not any(is_lazy(da) for da in (values, *codes)):
-        return xr.DataArray(task(values.values, *(code.values for code in codes)), dims=("class", "column"))
+        return task(values.values, *(code.values for code in codes))
     import dask.array as dsk  # noqa: PLC0415  (only lazy input needs it)
 
     axes = tuple(range(values.ndim))
     operands = [part for da in (values, *codes) for part in (da.data, axes)]
-    data = dsk.blockwise(
+    return dsk.blockwise(
         task,
         (values.ndim, values.ndim + 1),
         *operands,
         concatenate=True,
         dtype=np.float64,
         meta=np.empty((0, 0)),
-        new_axes={values.ndim: int(np.prod(sizes)), values.ndim + 1: len(wanted) + 1},
+        new_axes={values.ndim: int(np.prod(sizes)), values.ndim + 1: len(percentiles) + 1},
     )
-    return xr.DataArray(data, dims=("class", "column"))
-
-
-def _table(
-    values: np.ndarray, *codes: np.ndarray, sizes: tuple[int, ...], percentiles: tuple[float, ...]
-) -> np.ndarray:
-    cell = codes[0].ravel().astype(np.int32)
-    for code, size in zip(codes[1:], sizes[1:], strict=True):
-        second = code.ravel()
-        cell = np.where((cell >= 0) & (second >= 0), cell * size + second, -1)
-    return kernels.percentiles_by_code(values.ravel(), cell, int(np.prod(sizes)), percentiles)
-
-
-def _finish(
-    table: xr.DataArray,
-    values: xr.DataArray,
-    axes: dict[str, tuple[xr.Dataset, xr.DataArray]],
-    percentiles: Sequence[float],
-    min_count: int,
-) -> xr.Dataset:
-    shape = [axis.sizes[dim] for dim, (axis, _) in axes.items()]
-    full = xr.DataArray(table.data.reshape(*shape, table.shape[1]), dims=(*axes, "column"))
-    count = full.isel(column=-1)
-    quantile = full.isel(column=slice(None, -1)).rename(column=PERCENTILE).where(count >= max(min_count, 1))
-    attrs = {key: values.attrs[key] for key in ("units", "long_name", "provenance_note") if key in values.attrs}
-    out = xr.Dataset({"quantile": quantile.assign_attrs(attrs), "count": describe(count.astype(np.int64), "count")})
-    out = out.assign_coords({PERCENTILE: np.asarray(percentiles, dtype=np.float64)})
-    for dim, (axis, by) in axes.items():
-        out = out.assign_coords(axis.coords)
-        kept = {key: by.attrs[key] for key in ("units", "long_name") if key in by.attrs}
-        out[dim].attrs.update({**kept, "variable": str(by.name)})
-    note = {key: attrs[key] for key in ("provenance_note",) if key in attrs}
-    return out.assign_attrs(variable=str(values.name), **note)

@@ -18,31 +18,7 @@ from qtp_toolkit.synthetic import places
 from qtp_toolkit.synthetic.acquisitions import dates
 from qtp_toolkit.synthetic.frame import EAST, NORTH, SOUTH, WEST, Frame, generator, noise_sequence
 
-LEVELS = (
-    70,
-    100,
-    125,
-    150,
-    175,
-    200,
-    225,
-    250,
-    300,
-    350,
-    400,
-    450,
-    500,
-    550,
-    600,
-    650,
-    700,
-    750,
-    800,
-    850,
-    900,
-    950,
-    1000,
-)
+LEVELS = (70, *range(100, 250, 25), *range(250, 1001, 50))
 """Pressure levels of the file, hPa."""
 _G, _RD = 9.80665, 287.05
 _K1, _K2, _K3 = 0.776, 0.716, 3750.0
@@ -54,6 +30,10 @@ _TROPOPAUSE = 16_000.0
 _HEIGHTS = np.arange(3000.0, 9001.0, 100.0)
 _TURBULENCE = ((40e3, 2.0), (16e3, 1.5), (7e3, 1.0))
 """Lattice spacing (m) and standard deviation (mm) of the turbulent zenith delay."""
+
+
+_SHAPES = {"pressure": (0.0006, 250e3), "humidity": (0.07, 110e3)}
+"""Relative change (standard deviation) and lattice spacing (m) of what the reanalysis resolves."""
 
 
 class Air(NamedTuple):
@@ -118,10 +98,6 @@ def _profiles(air: Air) -> tuple[np.ndarray, np.ndarray]:
     above = np.concatenate([np.cumsum(((wet[1:] + wet[:-1]) * 25.0)[::-1])[::-1], [0.0]])
     dry = _K1 * _RD / _G * _pressure(air, _HEIGHTS)
     return (1e-3 * dry).astype(np.float32), (1e-3 * np.interp(_HEIGHTS, z, above)).astype(np.float32)
-
-
-_SHAPES = {"pressure": (0.0006, 250e3), "humidity": (0.07, 110e3)}
-"""Relative change (standard deviation) and lattice spacing (m) of what the reanalysis resolves."""
 
 
 def _shape(frame: Frame | _Nodes, name: str, numbers: Sequence[int]) -> Iterator[np.ndarray]:

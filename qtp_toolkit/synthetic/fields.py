@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qtp_toolkit.synthetic import places
-from qtp_toolkit.synthetic.frame import Frame
+from qtp_toolkit.synthetic.frame import Frame, rise
 from qtp_toolkit.synthetic.terrain import Terrain
 
 HEAVE = 25.5
@@ -43,23 +43,18 @@ class Fields(NamedTuple):
     permafrost: np.ndarray
 
 
-def _rise(value: np.ndarray, low: float, high: float) -> np.ndarray:
-    t = np.clip((value - low) / (high - low), 0.0, 1.0)
-    return t * t * (3.0 - 2.0 * t)
-
-
 def facing(frame: Frame, ground: Terrain) -> np.ndarray:
     """Northness where the ground is steep enough to have one; 0 with the rule off."""
     if not frame.on("aspect"):
         return np.zeros(frame.shape)
-    return ground.northness * _rise(ground.slope, 1.5, 5.0)
+    return ground.northness * rise(ground.slope, 1.5, 5.0)
 
 
 def _climate(frame: Frame, ground: Terrain) -> tuple[np.ndarray, np.ndarray]:
     """Mean annual surface temperature and mean annual ground temperature, degC."""
     lst = -2.75 - 0.0042 * (ground.elevation - 4700.0) + 1.1 * (frame.southing - 0.5) - 0.7 * facing(frame, ground)
     lst += (
-        1.6 * _rise(frame.southing + 0.02 * frame.noise("border", 40e3), 0.86, 0.99)
+        1.6 * rise(frame.southing + 0.02 * frame.noise("border", 40e3), 0.86, 0.99)
         + 0.70 * frame.noise("lst", 30e3)
         + 0.35 * frame.noise("lst", 6e3)
         + 0.30 * frame.noise("lst", 2e3)
@@ -71,22 +66,18 @@ def _climate(frame: Frame, ground: Terrain) -> tuple[np.ndarray, np.ndarray]:
 def _greenness(frame: Frame, ground: Terrain) -> np.ndarray:
     ndvi = 0.275 + 0.10 * (frame.southing - 0.5) + 0.05 * (frame.easting - 0.5)
     ndvi += 0.085 * frame.noise("ndvi", 22e3) + 0.05 * frame.noise("ndvi", 7e3) + 0.02 * frame.noise("ndvi", 2e3)
-    ndvi -= 0.05 * _rise(ground.elevation, 4900.0, 5700.0)
+    ndvi -= 0.05 * rise(ground.elevation, 4900.0, 5700.0)
     ndvi -= 0.14 * places.weight(frame, places.DRAINED, end=1.4)
     for blob in places.LAKES:
         ndvi -= 0.08 * places.shore(frame, blob, width_km=6.0)
-    return 0.06 + 0.62 * _soft_unit((ndvi - 0.06) / 0.62)
-
-
-def _soft_unit(value: np.ndarray) -> np.ndarray:
-    """Keep a field within 0..1 by bending it near the ends."""
-    return 0.5 + 0.5 * np.tanh(2.0 * (value - 0.5)) / np.tanh(2.0)
+    # Bent near its ends instead of clipped: no two places share a value.
+    return 0.06 + 0.62 * (0.5 + 0.5 * np.tanh(2.0 * ((ndvi - 0.06) / 0.62 - 0.5)) / np.tanh(2.0))
 
 
 def _soil(frame: Frame, ground: Terrain) -> tuple[np.ndarray, np.ndarray]:
     """Bulk density (kg m-3) and sand fraction of the upper 2 m."""
     density = 1362.0 + 48.0 * frame.noise("density", 24e3) + 38.0 * frame.noise("density", 8e3)
-    density += 18.0 * _rise(ground.slope, 0.0, 6.0)
+    density += 18.0 * rise(ground.slope, 0.0, 6.0)
     sand = 0.50 - 0.10 * (frame.southing - 0.5) + 0.07 * frame.noise("sand", 30e3) + 0.04 * frame.noise("sand", 8e3)
     return np.clip(density, 1100.0, 1600.0), np.clip(sand, 0.15, 0.85)
 
@@ -96,7 +87,7 @@ def _water(frame: Frame, ground: Terrain, ndvi: np.ndarray, density: np.ndarray)
     drained = -np.expm1(-ground.slope / 1.7) if frame.on("slope") else 0.52
     log_water = np.log(0.297) - 1.22 * drained
     if frame.on("bulk_density"):
-        strength = 0.55 + 0.45 * _rise(ndvi, 0.24, 0.36)
+        strength = 0.55 + 0.45 * rise(ndvi, 0.24, 0.36)
         log_water -= strength * (density - 1362.0) / 215.0
     if frame.on("ndvi"):
         log_water += 2.0 * np.clip(ndvi - 0.37, 0.0, 0.25) - 1.5 * np.clip(ndvi - 0.22, 0.0, 0.15)
@@ -107,8 +98,12 @@ def _water(frame: Frame, ground: Terrain, ndvi: np.ndarray, density: np.ndarray)
     return np.exp(log_water) + 0.023 * facing(frame, ground)
 
 
-def _springs(frame: Frame, water: np.ndarray, thickness: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Water that comes from elsewhere, into the southern basins and the shore of Yanhu, and the deeper thaw there."""
+def _sites(
+    frame: Frame, water: np.ndarray, thickness: np.ndarray, density: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Set water content and thaw depth at springs, in the drained basin, at stations and on the references' bedrock."""
+    water = np.clip(water, 0.02, 0.45)
+    # Water that comes from elsewhere, into the southern basins and the shore of Yanhu, and the deeper thaw there.
     springs = (
         (places.weight(frame, places.TANGGULA_BASIN, plateau=0.45, end=1.2), 0.43),
         (places.weight(frame, places.TUOTUO_BASIN, plateau=0.35, end=1.2), 0.37),
@@ -117,14 +112,6 @@ def _springs(frame: Frame, water: np.ndarray, thickness: np.ndarray) -> tuple[np
     for share, target in springs:
         water += 0.8 * share * (target - water)
         thickness *= 1.0 + 0.36 * share
-    return water, thickness
-
-
-def _sites(
-    frame: Frame, water: np.ndarray, thickness: np.ndarray, density: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Set water content and thaw depth in the drained basin, at the stations and on the bedrock of the references."""
-    water, thickness = _springs(frame, np.clip(water, 0.02, 0.45), thickness)
     share = places.weight(frame, places.DRAINED, plateau=0.95, end=1.3)
     water += share * (0.47 - water)
     thickness += share * (4.2 - thickness)
@@ -159,8 +146,8 @@ def _ice_rate(frame: Frame, ice: np.ndarray, magt: np.ndarray, moist: np.ndarray
     rate = -6.8 * stored * warm * np.clip(0.55 + moist / 30.0, 0.6, 1.5)
     rate += 0.35 * frame.noise("rate", 9e3) + 0.25 * frame.noise("rate", 4e3)
     thaw = frame.noise("thaw", 9e3)
-    rate -= 14.0 * places.weight(frame, places.TANGGULA_BASIN, plateau=0.2, end=1.1) * _rise(thaw, -0.8, 1.2)
-    rate -= 19.0 * places.weight(frame, places.TUOTUO_BASIN, plateau=0.3, end=1.1) * _rise(thaw, -1.2, 1.0)
+    rate -= 14.0 * places.weight(frame, places.TANGGULA_BASIN, plateau=0.2, end=1.1) * rise(thaw, -0.8, 1.2)
+    rate -= 19.0 * places.weight(frame, places.TUOTUO_BASIN, plateau=0.3, end=1.1) * rise(thaw, -1.2, 1.0)
     rate -= 13.5 * places.shore(frame, places.LAKES[1], width_km=5.0)
     for blob in places.LAKES:
         if blob.name in places.UPLIFT_LAKES:

@@ -67,11 +67,11 @@ def geotiff(
 
 def layer(path: Path, da: xr.DataArray, *, dtype: str, nodata: float, scale: float = 1.0) -> None:
     """Write a map (y, x) as a GeoTIFF of ``da / scale``, NaN as ``nodata``."""
-    values = packed(da.transpose(Y, X).values, dtype=dtype, fill=nodata, scale=scale)
+    values = pack(da.transpose(Y, X).values, dtype=dtype, fill=nodata, scale=scale)
     geotiff(path, values, like=da, nodata=nodata)
 
 
-def packed(values: np.ndarray, *, dtype: str, fill: float, scale: float = 1.0, offset: float = 0.0) -> np.ndarray:
+def pack(values: np.ndarray, *, dtype: str, fill: float, scale: float = 1.0, offset: float = 0.0) -> np.ndarray:
     """``(values - offset) / scale`` in ``dtype``, rounded if that is an integer, NaN as ``fill``."""
     if values.dtype.kind in "biu" and scale == 1.0 and offset == 0.0:
         return values.astype(dtype)
@@ -83,9 +83,9 @@ def packed(values: np.ndarray, *, dtype: str, fill: float, scale: float = 1.0, o
 def modis_lst(folder: Path, lst: xr.Dataset) -> None:
     """Write AppEEARS NetCDF, one file a sensor: K x 50 as uint16, fill 0; time becomes the start."""
     for sensor, product in (("terra", "MOD11A2"), ("aqua", "MYD11A2")):
-        layers = {}
+        layers: dict[str, Any] = {}
         for part, title in (("day", "Day"), ("night", "Night")):
-            values = packed(lst[f"{sensor}_{part}"].values, dtype="uint16", fill=0, scale=0.02, offset=-273.15)
+            values = pack(lst[f"{sensor}_{part}"].values, dtype="uint16", fill=0, scale=0.02, offset=-273.15)
             attrs = {"_FillValue": np.uint16(0), "scale_factor": 0.02, "add_offset": 0.0, "units": "Kelvin"}
             attrs |= {"long_name": f"{title} land surface temperature", "valid_min": 7500, "valid_max": 65535}
             layers[f"LST_{title}_1km"] = ((TIME, "lat", "lon"), values, attrs | {"grid_mapping": "crs"})
@@ -94,7 +94,14 @@ def modis_lst(folder: Path, lst: xr.Dataset) -> None:
         start = starts(lst[TIME].values, days=8)
         days = (start - np.datetime64("2000-01-01")).astype("timedelta64[D]").astype("int32")
         time = (TIME, days, {"units": "days since 2000-01-01 00:00:00", "calendar": "standard", "axis": "T"})
-        _netcdf(folder / f"{product}.061_1km_aid0001.nc", layers, lst, {TIME: time}, title=f"{product}.061")
+        layers["crs"] = ((), np.int8(-127), {"grid_mapping_name": "latitude_longitude", "epsg_code": "EPSG:4326"})
+        coords = {
+            TIME: time,
+            "lat": ("lat", lst[Y].values, {"units": "degrees_north", "standard_name": "latitude", "axis": "Y"}),
+            "lon": ("lon", lst[X].values, {"units": "degrees_east", "standard_name": "longitude", "axis": "X"}),
+        }
+        attrs = {"title": f"{product}.061", "institution": "synthetic scene"}
+        netcdf(folder / f"{product}.061_1km_aid0001.nc", xr.Dataset(layers, coords, attrs))
 
 
 def starts(center: np.ndarray, *, days: int) -> np.ndarray:
@@ -173,12 +180,7 @@ def era5(path: Path, ds: xr.Dataset) -> None:
         short: (dims, ds[name].transpose(*order).values.astype("float32"), {"units": units[short], "long_name": name})
         for short, name in names.items()
     }
-    _save(path, xr.Dataset(data, coords=coords))
-
-
-def netcdf(path: Path, ds: xr.Dataset) -> None:
-    """Write a small NetCDF file as it is."""
-    _save(path, ds)
+    netcdf(path, xr.Dataset(data, coords=coords))
 
 
 def geojson(path: Path, collection: dict[str, Any]) -> None:
@@ -193,21 +195,8 @@ def table(path: Path, rows: pd.DataFrame) -> None:
     rows.to_csv(path, index=False, float_format="%.5g", date_format="%Y-%m-%d", lineterminator="\n")
 
 
-def _netcdf(path: Path, layers: dict, like: xr.Dataset, coords: dict, *, title: str) -> None:
-    where = {
-        "lat": ("lat", like[Y].values, {"units": "degrees_north", "standard_name": "latitude", "axis": "Y"}),
-        "lon": ("lon", like[X].values, {"units": "degrees_east", "standard_name": "longitude", "axis": "X"}),
-    }
-    crs = ((), np.int8(-127), {"grid_mapping_name": "latitude_longitude", "epsg_code": "EPSG:4326"})
-    _save(
-        path,
-        xr.Dataset(
-            {"crs": crs, **layers}, coords={**coords, **where}, attrs={"title": title, "institution": "synthetic scene"}
-        ),
-    )
-
-
-def _save(path: Path, ds: xr.Dataset) -> None:
+def netcdf(path: Path, ds: xr.Dataset) -> None:
+    """Write a small NetCDF file as it is, deflated."""
     path.parent.mkdir(parents=True, exist_ok=True)
     encoding = {
         str(key): {"zlib": True, "complevel": 1, "shuffle": True} for key, da in ds.data_vars.items() if da.ndim

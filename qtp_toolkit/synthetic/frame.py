@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 import scipy.sparse as sp
 
-from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.conventions import NOTE, SYNTHETIC, QtpDataError
 
 EPSG = 32646
 WEST, NORTH = 310_000.0, 4_054_000.0
@@ -24,12 +24,21 @@ EAST, SOUTH = WEST + 250_000.0, NORTH - 580_000.0
 
 SIZES = {"tiny": (5000, 116, 50), "default": (1000, 580, 250), "90m": (90, 6444, 2778)}
 """Pixel in m, rows and columns of each size."""
+NOTED = {NOTE: SYNTHETIC}
+"""Provenance of everything that is made here."""
 RULES = ("slope", "aspect", "ndvi", "bulk_density", "ground_ice", "latitude")
 """Causal rules that can be switched off."""
 
 _TILE = 512
 _ORIGIN = (WEST - 200_000.0, SOUTH - 200_000.0)
 _SPLINE_STD = 151.0 / 315.0
+"""Standard deviation of white noise seen through cubic B-splines along both axes: the integral of a squared one."""
+
+
+def rise(value: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Smooth step from 0 at ``low`` to 1 at ``high``."""
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
 
 
 def generator(seed: int, *keys: object) -> np.random.Generator:
@@ -77,6 +86,7 @@ def noise_sequence(
     x: np.ndarray, y: np.ndarray, *, seed: int, names: Iterable[str], spacing: float
 ) -> Iterator[np.ndarray]:
     """Yield :func:`lattice_noise` of several fields of one spacing, which share their splines."""
+    # The lattice repeats after 1200 km, or after so many cells that nobody sees it, which bounds its memory.
     tile = min(_TILE, int(1.2e6 / spacing) + 8)
     rows = _basis((y - _ORIGIN[1]) / spacing, tile) / np.float32(_SPLINE_STD)
     columns = _basis((x - _ORIGIN[0]) / spacing, tile)
@@ -150,14 +160,14 @@ class Frame:
 
     def noise(self, name: str, spacing: float) -> np.ndarray:
         """Smooth random field; spacings below two scene pixels are widened to two pixels."""
-        return lattice_noise(self.x, self.y, seed=self.seed, name=name, spacing=max(spacing, 2 * self.scene_pixel))
+        return next(self.noises((name,), spacing))
 
     def noises(self, names: Iterable[str], spacing: float) -> Iterator[np.ndarray]:
         """Yield :meth:`noise` of several fields of one spacing."""
         spacing = max(spacing, 2 * self.scene_pixel)
         return noise_sequence(self.x, self.y, seed=self.seed, names=names, spacing=spacing)
 
-    def padded(self, pixels: int) -> Frame:
+    def pad(self, pixels: int) -> Frame:
         """Frame with a margin on all sides."""
         return replace(
             self,
@@ -165,12 +175,12 @@ class Frame:
             columns=(self.columns[0] - pixels, self.columns[1] + pixels),
         )
 
-    def refined(self, factor: int) -> Frame:
+    def refine(self, factor: int) -> Frame:
         """Return the same rectangle in smaller pixels, with the same features."""
-        rows, columns = (tuple(factor * edge for edge in edges) for edges in (self.rows, self.columns))
+        rows, columns = ((factor * edges[0], factor * edges[1]) for edges in (self.rows, self.columns))
         return replace(self, rows=rows, columns=columns, factor=self.factor * factor)
 
-    def coarsened(self, step: int) -> Frame:
+    def coarsen(self, step: int) -> Frame:
         """Return the same rectangle, or a little more, sampled at every ``step``-th pixel."""
         rows, columns = ((edges[0] // step, -(-edges[1] // step)) for edges in (self.rows, self.columns))
         return replace(self, rows=rows, columns=columns, factor=self.factor / step)

@@ -11,8 +11,9 @@ from affine import Affine
 from rasterio.enums import Resampling
 from rasterio.warp import reproject
 
+from qtp_toolkit.conventions import describe
 from qtp_toolkit.synthetic import places
-from qtp_toolkit.synthetic.frame import EPSG, Frame
+from qtp_toolkit.synthetic.frame import EPSG, NOTED, Frame
 
 _METERS_PER_DEGREE = 111_200.0
 
@@ -100,10 +101,13 @@ def to_lonlat(values: np.ndarray, frame: Frame, grid: LonLatGrid, *, resampling:
     return out.reshape(*lead, *grid.shape)
 
 
-def labelled(values: np.ndarray, grid: LonLatGrid, *lead: str, coords: dict | None = None) -> xr.DataArray:
-    """DataArray (..., y, x) on a longitude-latitude grid with its coordinate system."""
+def describe_on(
+    grid: LonLatGrid, values: np.ndarray, name: str, *lead: str, coords: dict | None = None
+) -> xr.DataArray:
+    """Variable ``name`` (*lead, y, x) on a longitude-latitude grid with its coordinate system."""
     where = {"y": grid.latitude, "x": grid.longitude, **(coords or {})}
-    return xr.DataArray(values, dims=(*lead, "y", "x"), coords=where).rio.write_crs(4326)
+    da = xr.DataArray(values, dims=(*lead, "y", "x"), coords=where).rio.write_crs(4326)
+    return describe(da, name, **NOTED)
 
 
 def _transform(west: float, north: float, step: float) -> Affine:

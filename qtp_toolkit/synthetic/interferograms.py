@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, SYNTHETIC, describe
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, describe
 from qtp_toolkit.synthetic import atmosphere, places
 from qtp_toolkit.synthetic.acquisitions import candidate_pairs, dates
-from qtp_toolkit.synthetic.frame import EAST, EPSG, SIZES, WEST, Frame, generator, whole_frame
-from qtp_toolkit.synthetic.truth import BLOCK_ROWS, Ground, frame_of, ground
+from qtp_toolkit.synthetic.frame import EAST, EPSG, NOTED, SIZES, WEST, Frame, generator, whole_frame
+from qtp_toolkit.synthetic.truth import BLOCK_ROWS, Ground, frame_of, ground, map_rows
 
 PAIRS = 466
 LOOKS = 57
@@ -92,16 +92,13 @@ def _coherence_of(surface: np.ndarray, seed: int, first: int, second: int, days:
 def _row_noise(frame: Frame, key: str) -> np.ndarray:
     """White normal noise of a frame, cut from blocks of rows of the whole scene, (ny, nx)."""
     width = SIZES[frame.size][2]
-    out = np.empty(frame.shape, dtype=np.float32)
-    row = frame.rows[0]
-    while row < frame.rows[1]:
-        block = row // BLOCK_ROWS
-        stop = min((block + 1) * BLOCK_ROWS, frame.rows[1])
-        noise = generator(frame.seed, key, block).standard_normal((BLOCK_ROWS, width), dtype=np.float32)
-        here = noise[row - block * BLOCK_ROWS : stop - block * BLOCK_ROWS, slice(*frame.columns)]
-        out[row - frame.rows[0] : stop - frame.rows[0]] = here
-        row = stop
-    return out
+    first, last = frame.rows[0] // BLOCK_ROWS, -(-frame.rows[1] // BLOCK_ROWS)
+    blocks = [
+        generator(frame.seed, key, block).standard_normal((BLOCK_ROWS, width), dtype=np.float32)
+        for block in range(first, last)
+    ]
+    rows = slice(frame.rows[0] - first * BLOCK_ROWS, frame.rows[1] - first * BLOCK_ROWS)
+    return np.concatenate(blocks)[rows, slice(*frame.columns)]
 
 
 def coherence_block(frame: Frame, numbers: slice = slice(None)) -> np.ndarray:
@@ -147,6 +144,7 @@ def phase_block(frame: Frame, displacement: np.ndarray, numbers: slice = slice(N
     made = ground(frame)
     surface, look = _surface(frame, made), incidence(frame)
     rows = pair_table(frame.seed).iloc[numbers]
+    # Motion, ramp and air belong to dates, noise and unwrapping errors to pairs: only these keep triplets open.
     wanted = sorted({*rows["first"], *rows["second"]})
     motion = np.float32(-4e-3 * np.pi / SENTINEL1_WAVELENGTH) * displacement
     screens = atmosphere.delays(frame, wanted, made.layers["elevation"], look)
@@ -183,23 +181,9 @@ def interferograms(truth: xr.Dataset) -> xr.Dataset:
     """
     frame = frame_of(truth)
     table = pair_table(frame.seed)
-    motion = truth["displacement"].data
-    rows = _rows(frame)
-    source = da.asarray(motion).rechunk({0: -1, 1: rows, 2: -1})
-    starts = da.from_array(np.cumsum([0, *rows[:-1]])[None, :, None], chunks=(1, 1, 1))
-
-    def phase(moved: np.ndarray, start: np.ndarray) -> np.ndarray:
-        return phase_block(_part(frame, start, moved.shape[1]), moved)
-
-    def coherence(start: np.ndarray) -> np.ndarray:
-        first = int(start.flat[0])
-        return coherence_block(_part(frame, start, dict(zip(np.cumsum([0, *rows[:-1]]), rows, strict=True))[first]))
-
-    chunks = ((len(table),), rows, (frame.shape[1],))
-    empty = np.empty((0, 0, 0), np.float32)
     arrays = {
-        "phase": da.map_blocks(phase, source, starts, dtype=np.float32, chunks=chunks, meta=empty),
-        "coherence": da.map_blocks(coherence, starts, dtype=np.float32, chunks=chunks, meta=empty),
+        "phase": map_rows(phase_block, frame, len(table), da.asarray(truth["displacement"].data)),
+        "coherence": map_rows(coherence_block, frame, len(table)),
     }
     stamps = dates().values.astype("datetime64[ns]")
     coords = {
@@ -209,29 +193,10 @@ def interferograms(truth: xr.Dataset) -> xr.Dataset:
         "x": truth["x"].values,
     }
     out = {
-        name: describe(xr.DataArray(a, dims=("pair", "y", "x"), coords=coords), name, provenance_note=SYNTHETIC)
-        for name, a in arrays.items()
+        name: describe(xr.DataArray(array, dims=("pair", "y", "x"), coords=coords), name, **NOTED)
+        for name, array in arrays.items()
     }
-    baseline = xr.DataArray(
-        table["perpendicular_baseline"].to_numpy(),
-        dims="pair",
-        coords={k: coords[k] for k in ("reference", "secondary")},
-    )
-    out["perpendicular_baseline"] = describe(baseline, "perpendicular_baseline", provenance_note=SYNTHETIC)
-    ds = xr.Dataset(out, attrs={"wavelength": SENTINEL1_WAVELENGTH, "provenance_note": SYNTHETIC})
-    return ds.rio.write_crs(EPSG)
-
-
-def _rows(frame: Frame) -> tuple[int, ...]:
-    """Heights of blocks that end where the blocks of the whole scene end."""
-    edges = [
-        frame.rows[0],
-        *range((frame.rows[0] // BLOCK_ROWS + 1) * BLOCK_ROWS, frame.rows[1], BLOCK_ROWS),
-        frame.rows[1],
-    ]
-    return tuple(int(n) for n in np.diff(edges))
-
-
-def _part(frame: Frame, start: np.ndarray, height: int) -> Frame:
-    first = int(start.flat[0])
-    return frame.window((first, first + height), (0, frame.shape[1]))
+    ends = {key: coords[key] for key in ("reference", "secondary")}
+    baseline = xr.DataArray(table["perpendicular_baseline"].to_numpy(), ends, "pair")
+    out["perpendicular_baseline"] = describe(baseline, "perpendicular_baseline", **NOTED)
+    return xr.Dataset(out, attrs=NOTED | {"wavelength": SENTINEL1_WAVELENGTH}).rio.write_crs(EPSG)

@@ -7,9 +7,9 @@ import pandas as pd
 import xarray as xr
 from scipy.ndimage import gaussian_filter
 
-from qtp_toolkit.conventions import SYNTHETIC, describe
+from qtp_toolkit.conventions import describe
 from qtp_toolkit.synthetic import temperature
-from qtp_toolkit.synthetic.frame import Frame, generator, noise_sequence
+from qtp_toolkit.synthetic.frame import NOTED, Frame, generator, lattice_noise, noise_sequence
 from qtp_toolkit.synthetic.geographic import LonLatGrid
 
 OVERPASSES = ("terra_day", "terra_night", "aqua_day", "aqua_night")
@@ -64,7 +64,7 @@ def observe_lst(frame: Frame, grid: LonLatGrid, components: np.ndarray, mountain
     """
     mean = np.tensordot(composite_means(temperature.time_functions(frame.seed)), components, axes=1)
     xs, ys = grid.nodes()
-    sparse = _smooth(xs, ys, frame.seed, "daily range", 40e3)
+    sparse = lattice_noise(xs, ys, seed=frame.seed, name="daily range", spacing=40e3)
     spread = daily_range()[:, None, None].astype(np.float32) * (1.0 + 0.09 * sparse)
     cloud = _clouds(frame.seed, xs, ys, mountain)
     out = {}
@@ -86,14 +86,9 @@ def observe_lst(frame: Frame, grid: LonLatGrid, components: np.ndarray, mountain
         values[missing] = np.nan
         out[name], out[f"qc_{name}"] = values, quality.astype(np.uint8)
     coords = {"time": composites().values.astype("datetime64[ns]"), "y": grid.latitude, "x": grid.longitude}
-    ds = xr.Dataset(coords=coords)
-    for name, values in out.items():
-        row = "qc" if name.startswith("qc") else name
-        ds[name] = describe(
-            xr.DataArray(values, dims=("time", "y", "x"), coords=coords), row, provenance_note=SYNTHETIC
-        )
-    ds.attrs = {"provenance_note": SYNTHETIC, "time": "start of the composite"}
-    return ds.rio.write_crs(4326)
+    arrays = {name: xr.DataArray(values, dims=("time", "y", "x"), coords=coords) for name, values in out.items()}
+    layers = {name: describe(da, "qc" if name.startswith("qc") else name, **NOTED) for name, da in arrays.items()}
+    return xr.Dataset(layers, attrs=NOTED | {"time": "start of the composite"}).rio.write_crs(4326)
 
 
 def _contaminate(rng: np.random.Generator, values: np.ndarray, quality: np.ndarray, *, near: np.ndarray) -> None:
@@ -103,10 +98,6 @@ def _contaminate(rng: np.random.Generator, values: np.ndarray, quality: np.ndarr
     values[hit] -= rng.uniform(4.0, 14.0, count).astype(np.float32)
     flagged = rng.random(count) < 0.5
     quality[hit] = np.where(flagged, rng.choice(_POOR, count), quality[hit])
-
-
-def _smooth(xs: np.ndarray, ys: np.ndarray, seed: int, name: str, spacing: float) -> np.ndarray:
-    return next(noise_sequence(xs, ys, seed=seed, names=(name,), spacing=spacing))
 
 
 def _clouds(seed: int, xs: np.ndarray, ys: np.ndarray, mountain: np.ndarray) -> np.ndarray:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import SYNTHETIC, describe
+from qtp_toolkit.conventions import describe
 from qtp_toolkit.load.files import centers
 from qtp_toolkit.synthetic import atmosphere, modis, temperature
-from qtp_toolkit.synthetic.frame import EPSG, Frame, generator
-from qtp_toolkit.synthetic.geographic import LonLatGrid, labelled, lonlat_grid, to_lonlat
+from qtp_toolkit.synthetic.frame import EPSG, NOTED, Frame, generator
+from qtp_toolkit.synthetic.geographic import LonLatGrid, describe_on, lonlat_grid, to_lonlat
 from qtp_toolkit.synthetic.interferograms import incidence, interferograms
 from qtp_toolkit.synthetic.slc import slc_pair
 from qtp_toolkit.synthetic.stations import station_tables
@@ -49,17 +49,17 @@ def observe(truth: xr.Dataset) -> dict[str, Any]:
         memory.
     """
     frame = frame_of(truth)
-    wide = frame.padded(max(2, int(np.ceil(_MARGIN_M / frame.pixel))))
+    wide = frame.pad(max(2, int(np.ceil(_MARGIN_M / frame.pixel))))
     dem = _dem(frame, wide)
     if frame.pixel < _FINEST_MAP_M:  # the maps are coarser than the scene
-        wide = wide.coarsened(3)
+        wide = wide.coarsen(3)
     made = ground(wide)
     out: dict[str, Any] = {"modis_lst": _modis(frame, wide, made), "ndvi": _ndvi(frame, wide, made)}
     out |= {name: _soil(name, frame, wide, made) for name in _PROFILES}
     out["dem"] = dem
     here = {"y": truth["y"].values, "x": truth["x"].values}
     look = xr.DataArray(incidence(frame).astype(np.float32), dims=("y", "x"), coords=here)
-    out["incidence"] = describe(look, "incidence", provenance_note=SYNTHETIC).rio.write_crs(EPSG)
+    out["incidence"] = describe(look, "incidence", **NOTED).rio.write_crs(EPSG)
     out |= {name: _classes(name, frame, wide, made) for name in CLASSES}
     out |= {name: _map(name, frame, wide, made) for name in ("ground_ice", "magt")}
     out["era5"] = atmosphere.reanalysis(frame)
@@ -87,8 +87,7 @@ def _ndvi(frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
     rng = generator(frame.seed, "ndvi")
     values = (season[:, None, None] * peak + 0.008 * rng.standard_normal((season.size, *grid.shape))).astype(np.float32)
     values[rng.random(values.shape) < 0.03] = np.nan
-    da = labelled(values, grid, "time", coords={"time": centers(_NDVI_STARTS.values, 16)})
-    return describe(da, "ndvi", provenance_note=SYNTHETIC)
+    return describe_on(grid, values, "ndvi", "time", coords={"time": centers(_NDVI_STARTS.values, 16)})
 
 
 def _soil(name: str, frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
@@ -103,31 +102,29 @@ def _soil(name: str, frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
         "depth_top": ("depth", edges[:-1]),
         "depth_bottom": ("depth", edges[1:]),
     }
-    return describe(labelled(values, grid, "depth", coords=coords), name, provenance_note=SYNTHETIC)
+    return describe_on(grid, values, name, "depth", coords=coords)
 
 
 def _dem(frame: Frame, wide: Frame) -> xr.DataArray:
     factor = 2 if frame.pixel > 180.0 else 1
-    fine = wide.refined(factor)
+    fine = wide.refine(factor)
     grid = lonlat_grid(frame, max(92.6, frame.pixel / factor))
     heights = np.empty(fine.shape, dtype=np.float32)
     for row in range(0, fine.shape[0], _STRIP_ROWS):
         part = (row, min(row + _STRIP_ROWS, fine.shape[0]))
         heights[slice(*part)] = elevation(fine.window(part, (0, fine.shape[1])))
     values = to_lonlat(heights, fine, grid, resampling="bilinear")
-    values += (
-        1.5
-        * generator(frame.seed, "dem").standard_normal(values.shape, dtype=np.float32)
-        * min(1.0, frame.pixel / 1000)
-    )
-    return describe(labelled(values, grid), "elevation", provenance_note=SYNTHETIC)
+    noise = generator(frame.seed, "dem").standard_normal(values.shape, dtype=np.float32)
+    values += 1.5 * noise * min(1.0, frame.pixel / 1000)
+    return describe_on(grid, values, "elevation")
 
 
 def _classes(name: str, frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
     grid = _coarse(frame, 1000.0)
     codes = to_lonlat(made.layers[name], wide, grid, resampling="mode")
-    da = describe(labelled(codes, grid), name, provenance_note=SYNTHETIC)
-    return da.assign_attrs(classes={str(code): label for code, label in CLASSES[name].items()})
+    return describe_on(grid, codes, name).assign_attrs(
+        classes={str(code): label for code, label in CLASSES[name].items()}
+    )
 
 
 def _map(name: str, frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
@@ -136,4 +133,4 @@ def _map(name: str, frame: Frame, wide: Frame, made: Ground) -> xr.DataArray:
     error, spacing = {"ground_ice": (0.03, 12e3), "magt": (0.12, 12e3)}[name]
     values = made.layers[name] + np.float32(error) * wide.noise(f"map of {name}", spacing)
     values = values.clip(0.0, 1.0) if name == "ground_ice" else values
-    return describe(labelled(to_lonlat(values, wide, grid), grid), name, provenance_note=SYNTHETIC)
+    return describe_on(grid, to_lonlat(values, wide, grid), name)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from pyproj import Transformer
 
-from qtp_toolkit.synthetic.frame import EPSG, Frame, generator
+from qtp_toolkit.synthetic.frame import EPSG, Frame, generator, rise
 
 REFERENCE_POINT = (92.35, 34.40)
 """Longitude and latitude of the reference: bedrock that does not move."""
@@ -177,8 +177,7 @@ def inside(frame: Frame, blobs: tuple[Blob, ...]) -> np.ndarray:
 
 def weight(frame: Frame, blob: Blob, *, plateau: float = 1.0, end: float = 1.5) -> np.ndarray:
     """Smooth weight of a blob: 1 within ``plateau`` shore ratios, 0 beyond ``end``, (ny, nx)."""
-    t = np.clip((shore_ratio(frame, blob) - plateau) / (end - plateau), 0.0, 1.0)
-    return 1.0 - t * t * (3.0 - 2.0 * t)
+    return 1.0 - rise(shore_ratio(frame, blob), plateau, end)
 
 
 def shore(frame: Frame, blob: Blob, *, width_km: float) -> np.ndarray:
@@ -206,6 +205,11 @@ def outline(blob: Blob, *, points: int = 96) -> list[list[float]]:
     u, v = radius * blob.a_km * np.cos(angle), radius * blob.b_km * np.sin(angle)
     x0, y0 = project(blob.longitude, blob.latitude)
     east, north = u * np.cos(turn) - v * np.sin(turn), u * np.sin(turn) + v * np.cos(turn)
-    lon, lat = transformer(inverse=True).transform(x0 + east, y0 + north)
+    return close_ring((x0 + east)[:-1], (y0 + north)[:-1])
+
+
+def close_ring(x: np.ndarray, y: np.ndarray) -> list[list[float]]:
+    """Return the closed ring of longitudes and latitudes through points of the scene, to 0.1 m."""
+    lon, lat = transformer(inverse=True).transform(x, y)
     ring = [[round(float(a), 6), round(float(b), 6)] for a, b in zip(lon, lat, strict=True)]
-    return [*ring[:-1], ring[0]]
+    return [*ring, ring[0]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, SYNTHETIC
-from qtp_toolkit.synthetic.frame import generator
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, VARIABLES
+from qtp_toolkit.synthetic.frame import NOTED, generator
 
 LINES = SAMPLES = 512
 
@@ -43,6 +43,5 @@ def slc_pair(seed: int) -> xr.Dataset:
     coords = {"y": np.arange(LINES, dtype=float), "x": np.arange(SAMPLES, dtype=float)}
     ds = xr.Dataset({name: (("y", "x"), values.astype(np.float32)) for name, values in arrays.items()}, coords)
     for name in ds.data_vars:
-        ds[name].attrs["units"] = "rad" if name == "phase" else "1"
-    ds.attrs = {"provenance_note": SYNTHETIC, "wavelength": SENTINEL1_WAVELENGTH}
-    return ds
+        ds[name].attrs["units"] = VARIABLES[name].units if name in VARIABLES else "1"
+    return ds.assign_attrs(**NOTED, wavelength=SENTINEL1_WAVELENGTH)

@@ -14,15 +14,12 @@ DEPTHS = (0.1, 0.4, 0.8, 1.2, 1.6, 2.0, 2.4, 2.8, 3.2, 3.6, 4.0, 4.5, 5.0, 6.0)
 """Depths of the sensors, m."""
 
 
-def inside(frame: Frame) -> tuple[places.Station, ...]:
+def stations_within(frame: Frame) -> tuple[places.Station, ...]:
     """Return the stations whose pixel lies in a frame."""
-    found = []
-    for station in places.STATIONS:
-        x, y = places.project(station.longitude, station.latitude)
-        half = frame.pixel / 2
-        if frame.x[0] - half <= x < frame.x[-1] + half and frame.y[-1] - half < y <= frame.y[0] + half:
-            found.append(station)
-    return tuple(found)
+    half = frame.pixel / 2
+    west, east, south, north = frame.x[0] - half, frame.x[-1] + half, frame.y[-1] - half, frame.y[0] + half
+    at = {station: places.project(station.longitude, station.latitude) for station in places.STATIONS}
+    return tuple(station for station, (x, y) in at.items() if west <= x < east and south < y <= north)
 
 
 def station_tables(frame: Frame) -> dict[str, pd.DataFrame]:
@@ -37,7 +34,7 @@ def station_tables(frame: Frame) -> dict[str, pd.DataFrame]:
     """
     rows, temperatures, moistures, surfaces = [], [], [], []
     time = temperature.time_functions(frame.seed)
-    for station in inside(frame):
+    for station in stations_within(frame):
         here = frame.around(*places.project(station.longitude, station.latitude))
         relief = terrain(here)
         made = fields(here, relief)
@@ -86,11 +83,8 @@ def _soil_temperature(station: places.Station, rng: np.random.Generator, *, magt
 def _soil_moisture(station: places.Station, rng: np.random.Generator) -> pd.DataFrame:
     """Water content by depth, whose mean over the active layer is near the true one."""
     depth = np.array(DEPTHS)
-    relative = (
-        1.0
-        + 0.16 * np.sin(2.2 * depth / station.active_layer_thickness + rng.uniform(0, 6))
-        + 0.04 * rng.standard_normal(depth.size)
-    )
+    wave = 0.16 * np.sin(2.2 * depth / station.active_layer_thickness + rng.uniform(0, 6))
+    relative = 1.0 + wave + 0.04 * rng.standard_normal(depth.size)
     edges = np.concatenate([[0.0], (depth[1:] + depth[:-1]) / 2, [depth[-1]]])
     thick = np.clip(np.minimum(edges[1:], station.active_layer_thickness) - edges[:-1], 0.0, None)
     relative /= (relative * thick).sum() / thick.sum()

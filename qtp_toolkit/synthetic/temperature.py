@@ -30,6 +30,7 @@ def time_functions(seed: int) -> np.ndarray:
     day = np.arange(DAYS.size)
     angle = 2 * np.pi * (day + 1 - _PEAK) / 365.25
     rng = generator(seed, "temperature anomalies")
+    # Cut from a longer series: near its ends the filter sees the series mirrored, and anomalies would be symmetric.
     slow = gaussian_filter1d(rng.standard_normal((DAYS.size + 400, 3)), 32.0, axis=0)[200:-200]
     slow *= np.array([0.85, 0.55, 0.6]) / slow.std(axis=0)
     weather = np.zeros((DAYS.size, WEATHER))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qtp_toolkit.synthetic import places
-from qtp_toolkit.synthetic.frame import Frame
+from qtp_toolkit.synthetic.frame import Frame, rise
 
 RANGES = (
     # southing and width in fractions of the scene's length, tilt, height in m
@@ -57,8 +57,8 @@ def _mountain(frame: Frame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     peaks = np.zeros(frame.shape)
     for blob in places.GLACIERS:
         np.maximum(peaks, places.weight(frame, blob, plateau=0.6, end=2.2), out=peaks)
-    relief = np.clip((ridges * swell - 0.10) / 0.55 + 0.12 * frame.noise("foothills", 18e3), 0.0, 1.0)
-    relief = np.maximum(relief * relief * (3 - 2 * relief) * (1 - basin), peaks)
+    relief = (ridges * swell - 0.10) / 0.55 + 0.12 * frame.noise("foothills", 18e3)
+    relief = np.maximum(rise(relief, 0.0, 1.0) * (1 - basin), peaks)
     return relief, height * swell * (1 - basin) + 500.0 * peaks, basin
 
 
@@ -92,7 +92,7 @@ def horn(z: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
 
 def terrain(frame: Frame) -> Terrain:
     """Elevation, slope (degree), downslope aspect (degree from north), lakes and glaciers of a frame."""
-    z = elevation(frame.padded(1))
+    z = elevation(frame.pad(1))
     dz_east, dz_north = horn(z, frame.pixel)
     slope = np.rad2deg(np.arctan(np.hypot(dz_east, dz_north)))
     aspect = np.rad2deg(np.arctan2(-dz_east, -dz_north)) % 360.0

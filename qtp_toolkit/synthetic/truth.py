@@ -13,12 +13,12 @@ import rioxarray  # noqa: F401  (the .rio accessor)
 import xarray as xr
 
 from qtp_toolkit import soil
-from qtp_toolkit.conventions import SYNTHETIC, QtpDataError, describe
+from qtp_toolkit.conventions import QtpDataError, describe
 from qtp_toolkit.synthetic import fields as field_rules
 from qtp_toolkit.synthetic import places, temperature
 from qtp_toolkit.synthetic.acquisitions import dates as acquisition_dates
 from qtp_toolkit.synthetic.deformation import motion
-from qtp_toolkit.synthetic.frame import EPSG, Frame, whole_frame
+from qtp_toolkit.synthetic.frame import EPSG, NOTED, Frame, whole_frame
 from qtp_toolkit.synthetic.terrain import Terrain, terrain
 
 STATIC = (
@@ -111,8 +111,10 @@ def scene(
     frame = whole_frame(size, seed=seed, without=without)
     if window is not None:
         frame = _cut(frame, window)
-    lazy = window is None and size == "90m"
-    return _label(_lazy_arrays(frame) if lazy else _arrays(frame), frame)
+    if window is None and size == "90m":
+        return _label(_lazy_layers(frame), frame)
+    made = ground(frame)
+    return _label(made.layers | _motion_layers(frame, made), frame)
 
 
 def _cut(frame: Frame, window: tuple[slice, slice]) -> Frame:
@@ -127,12 +129,6 @@ def _cut(frame: Frame, window: tuple[slice, slice]) -> Frame:
     return frame.window(*ranges)
 
 
-def _arrays(frame: Frame) -> dict[str, np.ndarray]:
-    made = ground(frame)
-    seasons = _motion_layers(frame, made)
-    return made.layers | seasons
-
-
 def _motion_layers(frame: Frame, made: Ground) -> dict[str, np.ndarray]:
     dates = acquisition_dates()
     components = temperature.patterns(frame, made.fields)
@@ -145,10 +141,10 @@ def _motion_layers(frame: Frame, made: Ground) -> dict[str, np.ndarray]:
     return dict(zip(SEASONAL, values, strict=True)) | {"displacement": displacement}
 
 
-def _lazy_arrays(frame: Frame) -> dict[str, da.Array]:
+def _lazy_layers(frame: Frame) -> dict[str, da.Array]:
     """Return the same layers in blocks of rows; what is computed together is generated once."""
-    static = _stack(frame, _static_block, len(LAYERS))
-    moving = _stack(frame, _motion_block, len(SEASONAL) + len(acquisition_dates()))
+    static = map_rows(_static_block, frame, len(LAYERS))
+    moving = map_rows(_motion_block, frame, len(SEASONAL) + len(acquisition_dates()))
     out = {name: static[number] for number, name in enumerate(LAYERS)}
     out |= {name: out[name].astype(np.int16) for name in CLASSES}
     out |= {name: out[name].astype(bool) for name in MASKS}
@@ -156,17 +152,24 @@ def _lazy_arrays(frame: Frame) -> dict[str, da.Array]:
     return out | {"displacement": moving[len(SEASONAL) :]}
 
 
-def _stack(frame: Frame, function: Callable[[Frame], np.ndarray], layers: int) -> da.Array:
-    """(layers, y, x) array whose blocks of rows ``function`` makes when they are asked for."""
+def map_rows(function: Callable[..., np.ndarray], frame: Frame, layers: int, *sources: da.Array) -> da.Array:
+    """(layers, y, x) array whose blocks of rows ``function`` makes of their frame, and of those rows of ``sources``.
 
-    def block(start: np.ndarray) -> np.ndarray:
+    Blocks end where the blocks of the whole scene end: noise is keyed by them.
+    """
+    inner = range((frame.rows[0] // BLOCK_ROWS + 1) * BLOCK_ROWS, frame.rows[1], BLOCK_ROWS)
+    edges = np.array([frame.rows[0], *inner, frame.rows[1]]) - frame.rows[0]
+    rows = tuple(np.diff(edges).tolist())
+    ends = dict(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
+
+    def block(start: np.ndarray, *parts: np.ndarray) -> np.ndarray:
         first = int(start.flat[0])
-        last = min(first + BLOCK_ROWS, frame.shape[0])
-        return function(frame.window((first, last), (0, frame.shape[1])))
+        return function(frame.window((first, ends[first]), (0, frame.shape[1])), *parts)
 
-    starts = da.from_array(np.arange(0, frame.shape[0], BLOCK_ROWS)[None, :, None], chunks=(1, 1, 1))
-    chunks = ((layers,), _blocks(frame.shape[0]), (frame.shape[1],))
-    return da.map_blocks(block, starts, dtype=np.float32, chunks=chunks, meta=np.empty((0, 0, 0), np.float32))
+    starts = da.from_array(edges[None, :-1, None], chunks=(1, 1, 1))
+    whole = [source.rechunk({0: -1, 1: rows, 2: -1}) for source in sources]
+    chunks = ((layers,), rows, (frame.shape[1],))
+    return da.map_blocks(block, starts, *whole, dtype=np.float32, chunks=chunks, meta=np.empty((0, 0, 0), np.float32))
 
 
 def _static_block(frame: Frame) -> np.ndarray:
@@ -179,30 +182,21 @@ def _motion_block(frame: Frame) -> np.ndarray:
     return np.concatenate([np.stack([layers[name] for name in SEASONAL]), layers["displacement"]])
 
 
-def _blocks(rows: int) -> tuple[int, ...]:
-    return (BLOCK_ROWS,) * (rows // BLOCK_ROWS) + ((rows % BLOCK_ROWS,) if rows % BLOCK_ROWS else ())
-
-
 def _label(arrays: dict[str, np.ndarray | da.Array], frame: Frame) -> xr.Dataset:
-    note = {"provenance_note": SYNTHETIC}
     out = {}
     for name, values in arrays.items():
-        dims = ("time", "y", "x") if values.ndim == 3 else ("y", "x")
-        array = xr.DataArray(values, dims=dims)
+        out[name] = xr.DataArray(values, dims=("time", "y", "x")[-values.ndim :])
         if name in MASKS:
-            array.attrs = {"units": "1", "long_name": name, **note}
+            out[name].attrs = {"units": "1", "long_name": name, **NOTED}
         else:
-            array = describe(array, name, **note)
+            out[name] = describe(out[name], name, **NOTED)
         if name in CLASSES:
-            array.attrs["classes"] = {str(code): label for code, label in CLASSES[name].items()}
-        out[name] = array
+            out[name].attrs["classes"] = {str(code): label for code, label in CLASSES[name].items()}
     masked = out["lake"] | out["glacier"]
     for name in ("linear_rate", "seasonal_amplitude"):
         out[name] = out[name].where(~masked)
-    ds = xr.Dataset(
-        out, coords={"time": acquisition_dates().values.astype("datetime64[ns]"), "y": frame.y, "x": frame.x}
-    )
-    ds.attrs = {
+    coords = {"time": acquisition_dates().values.astype("datetime64[ns]"), "y": frame.y, "x": frame.x}
+    attrs = {
         "size": frame.size,
         "seed": frame.seed,
         "without": ",".join(frame.without),
@@ -211,9 +205,9 @@ def _label(arrays: dict[str, np.ndarray | da.Array], frame: Frame) -> xr.Dataset
         "reference_date": places.REFERENCE_DATE,
         "reference_longitude": places.REFERENCE_POINT[0],
         "reference_latitude": places.REFERENCE_POINT[1],
-        **note,
+        **NOTED,
     }
-    return ds.rio.write_crs(EPSG)
+    return xr.Dataset(out, coords, attrs).rio.write_crs(EPSG)
 
 
 def frame_of(truth: xr.Dataset) -> Frame:
@@ -253,4 +247,4 @@ def truth_lst(truth: xr.Dataset, *, dates: object = None) -> xr.DataArray:
     values = np.tensordot(temperature.time_functions(frame.seed)[temperature.day_number(days)], fields, axes=1)
     coords = {"time": days.values.astype("datetime64[ns]"), "y": truth["y"].values, "x": truth["x"].values}
     out = xr.DataArray(values, dims=("time", "y", "x"), coords=coords)
-    return describe(out, "lst", provenance_note=SYNTHETIC).rio.write_crs(EPSG)
+    return describe(out, "lst", **NOTED).rio.write_crs(EPSG)

@@ -15,8 +15,8 @@ def _feature(geometry: str, coordinates: object, **properties: object) -> dict[s
     return {"type": "Feature", "properties": properties, "geometry": {"type": geometry, "coordinates": coordinates}}
 
 
-def _collection(features: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"type": "FeatureCollection", "features": features}
+def _lines(lines: dict[str, tuple[tuple[float, float], ...]]) -> list[dict[str, Any]]:
+    return [_feature("LineString", [list(point) for point in line], name=name) for name, line in lines.items()]
 
 
 def _blobs(blobs: tuple[places.Blob, ...], kind: str) -> list[dict[str, Any]]:
@@ -29,11 +29,9 @@ def _box(west: float, south: float, east: float, north: float) -> list[list[list
 
 def _study_area() -> list[list[list[float]]]:
     corners = np.array([(WEST, SOUTH), (EAST, SOUTH), (EAST, NORTH), (WEST, NORTH), (WEST, SOUTH)])
-    share = np.linspace(0.0, 1.0, 20, endpoint=False)[:, None]
+    share = np.linspace(0.0, 1.0, 20, endpoint=False)[:, None]  # sides that are straight on the map bend in degrees
     x, y = np.concatenate([a + share * (b - a) for a, b in itertools.pairwise(corners)]).T
-    lon, lat = places.transformer(inverse=True).transform(x, y)
-    ring = [[round(float(a), 6), round(float(b), 6)] for a, b in zip(lon, lat, strict=True)]
-    return [[*ring, ring[0]]]
+    return [places.close_ring(x, y)]
 
 
 def vectors() -> dict[str, dict[str, Any]]:
@@ -57,22 +55,16 @@ def vectors() -> dict[str, dict[str, Any]]:
         _feature("Polygon", _box(*box), name=name, reference=list(places.LOCAL_REFERENCES[name]))
         for name, box in places.REGIONS.items()
     ]
-    lakes = _blobs(places.LAKES, "lake") + _blobs(places.thermokarst_lakes(), "thermokarst lake")
-    return {
-        "lakes": _collection(lakes),
-        "drained_basin": _collection(_blobs((places.DRAINED,), "drained lake basin")),
-        "glaciers": _collection(_blobs(places.GLACIERS, "glacier")),
-        "faults": _collection(
-            [_feature("LineString", [list(p) for p in line], name=name) for name, line in places.FAULTS.items()]
-        ),
-        "highway": _collection(
-            [_feature("LineString", [list(p) for p in places.HIGHWAY], name="Qinghai-Tibet Highway")]
-        ),
-        "regions": _collection(regions),
-        "points": _collection(points),
-        "profiles": _collection(
-            [_feature("LineString", [list(p) for p in line], name=name) for name, line in places.PROFILES.items()]
-        ),
-        "study_area": _collection([_feature("Polygon", _study_area(), name="central Qinghai-Tibet Plateau")]),
-        "reference_point": _collection([_feature("Point", list(places.REFERENCE_POINT), name="InSAR reference")]),
+    layers = {
+        "lakes": _blobs(places.LAKES, "lake") + _blobs(places.thermokarst_lakes(), "thermokarst lake"),
+        "drained_basin": _blobs((places.DRAINED,), "drained lake basin"),
+        "glaciers": _blobs(places.GLACIERS, "glacier"),
+        "faults": _lines(places.FAULTS),
+        "highway": _lines({"Qinghai-Tibet Highway": places.HIGHWAY}),
+        "regions": regions,
+        "points": points,
+        "profiles": _lines(places.PROFILES),
+        "study_area": [_feature("Polygon", _study_area(), name="central Qinghai-Tibet Plateau")],
+        "reference_point": [_feature("Point", list(places.REFERENCE_POINT), name="InSAR reference")],
     }
+    return {name: {"type": "FeatureCollection", "features": features} for name, features in layers.items()}

@@ -7,13 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import (
-    STATION,
-    QtpDataError,
-    X,
-    Y,
-    require,
-)
+from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, require
 from qtp_toolkit.grid import pixel_size, to_xy
 from qtp_toolkit.validation.kernels import averages
 
@@ -67,16 +61,26 @@ def block_average(
     References
     ----------
     Chen et al. 2022, Section 4.3.
+
+    Examples
+    --------
+    The square of 200 m holds four whole pixels of 100 m:
+
+    >>> x, y = np.arange(500_050.0, 500_600.0, 100.0), np.arange(3_800_550.0, 3_800_000.0, -100.0)
+    >>> amplitude = xr.DataArray(np.arange(36.0).reshape(6, 6), {"y": y, "x": x}).rio.write_crs("EPSG:32646")
+    >>> from pyproj import Transformer
+    >>> place = Transformer.from_crs(32646, 4326, always_xy=True).transform(500_200.0, 3_800_400.0)
+    >>> block_average(amplitude, *place)["value"].values.round(6)
+    array([10.5])
     """
-    require(da, dims=(Y, X))
-    if sigma is not None:
-        require(sigma, dims=(Y, X))
-    lon, lat = _stations(longitude), _stations(latitude)
+    arrays = [da] if sigma is None else [da, sigma]
+    for array in arrays:
+        require(array, dims=(Y, X))
+    lon, lat = _read_stations(longitude), _read_stations(latitude)
     x, y = to_xy(da, lon, lat)
     if abs(float(da[X][1] - da[X][0])) < 0.1 * pixel_size(da):
         raise QtpDataError("block_average needs a grid in meters", hint="Bring it to one with grid.match.")
     east, north = lon.copy(data=x), lat.copy(data=y)
-    arrays = [da] if sigma is None else [da, sigma]
     stacked = xr.apply_ufunc(
         averages.average,
         *arrays,
@@ -93,20 +97,18 @@ def block_average(
         output_dtypes=[np.float64],
         dask_gufunc_kwargs={"output_sizes": {"layer": 4}},
     )
-    attrs = {key: da.attrs[key] for key in ("units", "provenance_note") if key in da.attrs}
-    name = str(da.attrs.get("long_name", da.name))
     text = {
-        "value": f"block average of {name}",
+        "value": f"block average of {da.attrs.get('long_name', da.name)}",
         "se_internal": "standard error from the pixels' own uncertainties",
         "se_external": "standard error from the scatter of the pixels",
         "n": "valid pixels in the block",
     }
-    out = {key: stacked.isel(layer=i).assign_attrs({**attrs, "long_name": text[key]}) for i, key in enumerate(text)}
-    out["n"] = out["n"].assign_attrs(units="1")
+    out = {key: stacked.isel(layer=i).assign_attrs(long_name=text[key]) for i, key in enumerate(text)}
+    out["n"].attrs["units"] = "1"
     return xr.Dataset(out).drop_vars("spatial_ref", errors="ignore").assign_coords(east.coords)
 
 
-def _stations(values: Any) -> xr.DataArray:
+def _read_stations(values: Any) -> xr.DataArray:
     if isinstance(values, xr.DataArray):
         return values.astype(float)
     return xr.DataArray(np.atleast_1d(np.asarray(values, dtype=float)), dims=STATION)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import (
-    QtpDataError,
-)
+from qtp_toolkit.conventions import QtpDataError
 
 
 def scores(x: xr.DataArray | np.ndarray, y: xr.DataArray | np.ndarray) -> dict[str, float]:
@@ -27,6 +25,12 @@ def scores(x: xr.DataArray | np.ndarray, y: xr.DataArray | np.ndarray) -> dict[s
     Notes
     -----
     The paper does not say which of the two errors its Fig. 13 quotes.
+
+    Examples
+    --------
+    >>> line = scores(np.array([1.0, 2.0, 3.0, np.nan]), np.array([12.0, 22.0, 32.0, 99.0]))
+    >>> line["slope"], line["intercept"], line["r2"], line["n"]
+    (10.0, 2.0, 1.0, 3)
     """
     x, y = np.asarray(x, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()
     if x.shape != y.shape:

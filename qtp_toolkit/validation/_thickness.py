@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._variables import FRACTION
 from qtp_toolkit.conventions import (
     DEPTH,
     ICE_DENSITY,
@@ -42,15 +43,22 @@ def alt_from_temperature(soil_temperature: xr.DataArray, *, years: Literal["max"
     -----
     The front is the deepest change from warm above to cold below among the sensors with data, so that the downward
     freezing of autumn, which traps thawed ground under a frozen crust, does not lift it.
+
+    Examples
+    --------
+    From 2 degC at 1 m to -2 degC at 2 m:
+
+    >>> days = pd.date_range("2018-08-01", periods=1)
+    >>> warm = xr.DataArray([[2.0, -2.0]], {"time": days, "depth": [1.0, 2.0]}, attrs={"units": "degC"})
+    >>> alt_from_temperature(warm).item()
+    1.5
     """
-    require(soil_temperature, dims=(TIME, DEPTH), units="degC")
-    depth = soil_temperature[DEPTH]
-    if not (np.diff(depth.values) > 0).all():
-        raise QtpDataError("depth must increase downwards", found=depth.values.tolist(), hint="Sort by depth.")
+    require(soil_temperature, dims=(TIME, DEPTH), quantity="soil_temperature")
+    _check_downwards(soil_temperature)
     daily = xr.apply_ufunc(
         fronts.thaw_front,
         soil_temperature,
-        depth.drop_vars(DEPTH),
+        soil_temperature[DEPTH].drop_vars(DEPTH),
         input_core_dims=[[DEPTH], [DEPTH]],
         keep_attrs=True,
         dask="parallelized",
@@ -60,6 +68,13 @@ def alt_from_temperature(soil_temperature: xr.DataArray, *, years: Literal["max"
     deepest = daily.max(TIME) if years == "max" else daily.groupby(f"{TIME}.year").max().rename(year="thaw_year")
     out = deepest.where(np.isfinite(deepest))
     return describe(out, "active_layer_thickness", like=soil_temperature)
+
+
+def _check_downwards(da: xr.DataArray) -> np.ndarray:
+    depth = da[DEPTH].values.astype(float)
+    if not (np.diff(depth) > 0).all():
+        raise QtpDataError("depth must increase downwards", found=depth.tolist(), hint="Sort by depth.")
+    return depth
 
 
 def stefan_alt(
@@ -92,10 +107,17 @@ def stefan_alt(
     Notes
     -----
     Ignores heat stored in the ground and moved by water, so it overestimates where the layer below is cold.
+
+    Examples
+    --------
+    >>> addt = xr.DataArray(1000.0, attrs={"units": "degC d"})
+    >>> conductivity = xr.DataArray(1.5, attrs={"units": "W m-1 K-1"})
+    >>> round(stefan_alt(addt, conductivity, xr.DataArray(0.3)).item(), 3)
+    1.608
     """
-    require(addt, units="degC d", between=(0.0, np.inf))
-    require(conductivity_thawed, units="W m-1 K-1", between=(0.0, np.inf))
-    require(water_content, between=(0.0, 1.0))
+    require(addt, quantity="addt", between=(0.0, np.inf))
+    require(conductivity_thawed, quantity="conductivity_thawed", between=(0.0, np.inf))
+    require(water_content, between=FRACTION)
     water = water_content.where(water_content > 0)
     heat = WATER_DENSITY * water * LATENT_HEAT_OF_FUSION
     out = np.sqrt(2.0 * conductivity_thawed * surface_factor * addt * SECONDS_PER_DAY / heat)
@@ -117,12 +139,18 @@ def mean_water_content(water_content: xr.DataArray, active_layer_thickness: xr.D
     -------
     xarray.DataArray
         ``mean_water_content`` (...), 0..1; layers without data carry no weight. Lazy if an input is lazy.
+
+    Examples
+    --------
+    The upper sensor stands for the first meter, the lower one for the half meter below:
+
+    >>> water = xr.DataArray([0.3, 0.6], {"depth": [0.5, 1.5]}, attrs={"units": "1"})
+    >>> mean_water_content(water, xr.DataArray(1.5, attrs={"units": "m"})).round(3).item()
+    0.4
     """
-    require(water_content, dims=(DEPTH,), between=(0.0, 1.0))
-    require(active_layer_thickness, units="m")
-    depth = water_content[DEPTH].values.astype(float)
-    if not (np.diff(depth) > 0).all():
-        raise QtpDataError("depth must increase downwards", found=depth.tolist(), hint="Sort by depth.")
+    require(water_content, dims=(DEPTH,), between=FRACTION)
+    require(active_layer_thickness, quantity="active_layer_thickness")
+    depth = _check_downwards(water_content)
     middle = (depth[1:] + depth[:-1]) / 2
     top, bottom = (xr.DataArray(edge, dims=DEPTH) for edge in (np.r_[0.0, middle], np.r_[middle, np.inf]))
     inside = (np.minimum(bottom, active_layer_thickness) - top).clip(min=0.0)
@@ -151,9 +179,14 @@ def calibrate_alt(
     -------
     xarray.DataArray
         ``alt_calibrated`` (...), m. Lazy if an input is lazy.
+
+    Examples
+    --------
+    >>> calibrate_alt(xr.DataArray(3.0, attrs={"units": "m"}), xr.DataArray(0.2)).round(3).item()
+    2.0
     """
-    require(active_layer_thickness, units="m")
-    require(mean_water_content, between=(0.0, 1.0))
+    require(active_layer_thickness, quantity="active_layer_thickness")
+    require(mean_water_content, between=FRACTION)
     out = active_layer_thickness * mean_water_content / reference
     return describe(out, "alt_calibrated", like=active_layer_thickness)
 
@@ -174,9 +207,16 @@ def pore_water_settlement(active_layer_thickness: xr.DataArray, mean_water_conte
     -------
     xarray.DataArray
         ``seasonal_amplitude`` (...), mm, vertical. Lazy if an input is lazy.
+
+    Examples
+    --------
+    Ice takes 9 percent more room than its water:
+
+    >>> pore_water_settlement(xr.DataArray(2.0, attrs={"units": "m"}), xr.DataArray(0.3)).round(1).item()
+    54.3
     """
-    require(active_layer_thickness, units="m")
-    require(mean_water_content, between=(0.0, 1.0))
+    require(active_layer_thickness, quantity="active_layer_thickness")
+    require(mean_water_content, between=FRACTION)
     out = 1000.0 * active_layer_thickness * mean_water_content * (WATER_DENSITY - ICE_DENSITY) / ICE_DENSITY
     out = describe(out, "seasonal_amplitude", like=active_layer_thickness)
     return out.assign_attrs(long_name="vertical pore-water settlement")

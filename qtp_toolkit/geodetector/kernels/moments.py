@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
+
 import numpy as np
 
 from qtp_toolkit.kernels._jit import exact
@@ -43,19 +46,21 @@ def pair_tables(values: np.ndarray, codes: np.ndarray, sizes: tuple[int, ...]) -
     return _by_slices(_pair_sums, values, codes, offsets, np.asarray(sizes, dtype=np.int64), pairs)
 
 
-def _by_slices(kernel, values: np.ndarray, codes: np.ndarray, *layout: np.ndarray) -> np.ndarray:
+def _by_slices(kernel: Callable, values: np.ndarray, codes: np.ndarray, *layout: np.ndarray) -> np.ndarray:
     """Tables of slices of the samples, each about its own mean, merged: nothing cancels, temporaries stay small."""
-    merged = None
-    for start in range(0, max(values.size, 1), SLICE):
+
+    def table(start: int) -> np.ndarray:
         value = np.asarray(values[start : start + SLICE], dtype=np.float64)
-        finite = np.isfinite(value)
+        finite = np.isfinite(value)  # in a mask here, not a branch in the loops
         value = value[finite]
         shift = value.mean() if value.size else 0.0
+        # Samples first: the innermost loops then read the codes of one sample side by side.
         part = np.ascontiguousarray(codes[:, start : start + SLICE][:, finite].T.astype(np.int16))
         sums = kernel(value - shift, part, *layout)
-        table = table_from_sums(sums[:, 0], sums[:, 1], sums[:, 2], shift)
-        merged = table if merged is None else merge_tables(np.stack([merged, table]))
-    return merged
+        return table_from_sums(sums[:, 0], sums[:, 1], sums[:, 2], shift)
+
+    starts = range(0, max(values.size, 1), SLICE)
+    return reduce(lambda merged, part: merge_tables(np.stack([merged, part])), map(table, starts))
 
 
 @exact
@@ -81,6 +86,7 @@ def _pair_sums(deviation, codes, offsets, size, pairs):  # pragma: no cover - co
         for f in range(size.size):
             c = codes[sample, f]
             code[f] = c if c >= 0 else size[f]
+        # All pairs while the sample is at hand: the tables of 15 factors fit the cache, the samples do not.
         for p in range(pairs.shape[0]):
             i, j = pairs[p, 0], pairs[p, 1]
             cell = offsets[p] + code[i] * (size[j] + 1) + code[j]

@@ -58,7 +58,7 @@ def move(calendar, pixels, yearly, displacement):
     begin = np.zeros(len(calendar.new_year) + 1, np.int64)
     end = np.zeros(len(calendar.new_year), np.int64)
     for left in range(0, n_pixels, LANES):
-        width = min(LANES, n_pixels - left)
+        width = min(LANES, n_pixels - left)  # what lanes beyond it hold is worked on too, and never read
         for k in range(fields.shape[0]):
             for i in range(width):
                 fields[k, i] = pixels.fields[k, left + i]
@@ -72,8 +72,9 @@ def move(calendar, pixels, yearly, displacement):
 def _accumulate(calendar, fields, smooth, warm, cold):
     """Smooth part of the temperature, and sums of warm and of cold degrees of all days before."""
     functions = calendar.functions
-    zero = np.float32(0)
+    zero = np.float32(0)  # 0.0 would turn the sums into float64, half as many to a register
     weather = np.empty(LANES, np.float32)
+    # Pixels innermost: along the days each sum waits for the one before, across pixels they go side by side.
     for day in range(functions.shape[0]):
         smooth[day] = zero
         weather[:] = zero
@@ -93,12 +94,13 @@ def _accumulate(calendar, fields, smooth, warm, cold):
 def _onsets(calendar, smooth, yearly, begin, end):
     """Onsets of each year, and the days on which its thaw and its freeze season begin."""
     for year, first in enumerate(calendar.new_year):
+        # Without weather, which crosses zero many times in spring and in autumn.
         thaw, freeze = _thaw(smooth, first), _freeze(smooth, first)
         yearly[0, year], yearly[1, year] = thaw, freeze
         known = np.isfinite(thaw) and np.isfinite(freeze)
         begin[year] = first + (int(thaw) if known else _NEVER)
         end[year] = first + (int(freeze) if known else _NEVER)
-    begin[len(calendar.new_year)] = len(smooth)
+    begin[len(calendar.new_year)] = len(smooth)  # the last freeze season ends with the record
 
 
 @fused
@@ -137,11 +139,12 @@ def _displace(calendar, pixels, p, warm, cold, begin, end, yearly, displacement)
     for year in range(years):
         yearly[2, year, p] = warm[end[year]] - warm[begin[year]]
         yearly[3, year, p] = cold[begin[year + 1]] - cold[end[year]]
+        # The amplitude asked for is that of a mean year: each year's own follows its degree days and its strength.
         peak += np.sqrt(yearly[2, year, p]) * pixels.strength[year, p] / years
         if calendar.rate_years[0] <= year < calendar.rate_years[1]:
             season += yearly[2, year, p] / (calendar.rate_years[1] - calendar.rate_years[0])
-    scale, season = pixels.amplitude[p] / max(peak, 1e-3), max(season, 1e-3)
-    year, lost = 0, 0.0
+    scale, season = pixels.amplitude[p] / max(peak, 1e-3), max(season, 1e-3)  # ground that never thaws stands still
+    year, lost = 0, 0.0  # dates ascend: one walk through the years serves them all
     for number, day in enumerate(calendar.wanted):
         while year + 1 < years and day + 1 > begin[year + 1]:
             lost += yearly[2, year, p] / season

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def average(values, *arrays, size: float, min_pixels: int, weighted: bool) -> np.ndarray:
+def average(values: np.ndarray, *arrays: np.ndarray, size: float, min_pixels: int, weighted: bool) -> np.ndarray:
     """Area-weighted (and inverse-variance weighted) mean of the pixels under squares.
 
     Parameters
@@ -33,7 +33,7 @@ def average(values, *arrays, size: float, min_pixels: int, weighted: bool) -> np
     out[3] = 0.0
     for s, (x0, y0) in enumerate(zip(east, north, strict=True)):
         across, down = _overlap(x, x0, size), _overlap(y, y0, size)
-        i, j = np.flatnonzero(down), np.flatnonzero(across)
+        i, j = np.flatnonzero(down), np.flatnonzero(across)  # a square needs few pixels of the map
         if not (i.size and j.size):
             continue
         area = np.outer(down[i], across[j])
@@ -55,6 +55,7 @@ def weighted_mean(
     weight = area / sigma**2
     total = weight.sum()
     mean = (weight * value).sum() / total
+    # Variance of the mean is sum(w^2 sigma^2) / total^2, and w sigma^2 is the area: whole pixels give 1 / total.
     internal = np.sqrt((weight * area).sum()) / total
     scatter = (weight * (value - mean) ** 2).sum() / total
     return mean, internal, np.sqrt(scatter / (n - 1)) if n > 1 else np.nan, n
@@ -64,4 +65,4 @@ def _overlap(centers: np.ndarray, at: float, size: float) -> np.ndarray:
     """Fraction of each pixel of an even axis inside [at - size / 2, at + size / 2]."""
     step = abs(centers[-1] - centers[0]) / max(len(centers) - 1, 1)
     inside = np.minimum(centers + step / 2, at + size / 2) - np.maximum(centers - step / 2, at - size / 2)
-    return np.where(inside > 1e-9 * step, inside / step, 0.0)
+    return np.where(inside > 1e-9 * step, inside / step, 0.0)  # a touched edge is rounding, not a pixel

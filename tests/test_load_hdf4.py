@@ -14,11 +14,11 @@ from small_files import LST_TAGS, STRUCT, TILE, core_metadata, granule, hdf4_til
 
 from qtp_toolkit import grid, load
 from qtp_toolkit.catalog import open_catalog
-from qtp_toolkit.load import hdf4
-from qtp_toolkit.load.composites import Composite
-from qtp_toolkit.load.files import BLOCK_BYTES
-from qtp_toolkit.load.layers import FAMILIES
-from qtp_toolkit.load.tiff import Decode, decoded
+from qtp_toolkit.load.files.blocks import BLOCK_BYTES
+from qtp_toolkit.load.files.tiff import Decode, decoded
+from qtp_toolkit.load.temperature import hdf4
+from qtp_toolkit.load.temperature.composites import Composite
+from qtp_toolkit.load.temperature.layers import FAMILIES
 
 SINU = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
 

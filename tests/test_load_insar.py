@@ -13,9 +13,9 @@ import xarray as xr
 from small_files import granule, refused, tif
 
 from qtp_toolkit import load
-from qtp_toolkit.load.headers import Header
-from qtp_toolkit.load.segments import Rows
-from qtp_toolkit.load.tiff import Decode, lazy_stack
+from qtp_toolkit.load.files.headers import Header
+from qtp_toolkit.load.files.pixels import Rows
+from qtp_toolkit.load.files.tiff import Decode, lazy_stack
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import xarray as xr
 from small_files import appeears, appeears_tifs, day_number, refused, tif
 
 from qtp_toolkit import load
-from qtp_toolkit.load.files import centers, period_days
+from qtp_toolkit.load.files.dates import centers, period_days
 
 
 def test_closed_form_composites_end_with_the_year():

@@ -19,9 +19,9 @@ from qtp_toolkit import load
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.kernels import predictor
 from qtp_toolkit.load import segments
-from qtp_toolkit.load.directory import read_directory
-from qtp_toolkit.load.headers import headers
-from qtp_toolkit.load.segments import Placed, Rows, Segments, layout, read_window
+from qtp_toolkit.load.files.directory import read_directory
+from qtp_toolkit.load.files.headers import headers
+from qtp_toolkit.load.files.pixels import Placed, Rows, Segments, layout, read_window
 
 TILES = {"tiled": True, "blockxsize": 64, "blockysize": 64}
 DEFLATED = {"compress": "deflate"}

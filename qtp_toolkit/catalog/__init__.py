@@ -8,8 +8,8 @@ The catalog is the only thing that changes between the embedded scene and a real
     catalog.settings.wavelength
 """
 
-from qtp_toolkit.catalog.opening import Catalog, Request, open_catalog, register_reader
-from qtp_toolkit.catalog.paths import inside, register_provider
+from qtp_toolkit.catalog.opening import Catalog, Request, open_catalog
+from qtp_toolkit.catalog.paths import inside
 from qtp_toolkit.catalog.schema import Settings, Source
 from qtp_toolkit.catalog.strict_yaml import read_yaml
 
@@ -21,6 +21,4 @@ __all__ = [
     "inside",
     "open_catalog",
     "read_yaml",
-    "register_provider",
-    "register_reader",
 ]

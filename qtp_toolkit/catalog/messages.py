@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from qtp_toolkit.catalog.options import OPTIONS
+from qtp_toolkit.catalog.options import options_of, readers
 from qtp_toolkit.catalog.schema import Analysis, CatalogFile, ParameterFaultError, Settings, Source
 from qtp_toolkit.conventions import QtpDataError
 
@@ -74,5 +74,5 @@ def _known(place: tuple, data: Any) -> list[str]:
         model = Source
         if place[2:3] == ("parameters",):
             driver = data.get("sources", {}).get(place[1], {}).get("driver")
-            model = OPTIONS.get(driver, Source)
+            model = options_of(driver) if driver in readers() else Source
     return list(model.model_fields)

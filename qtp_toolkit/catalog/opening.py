@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pandas as pd
 from pydantic import ValidationError
 
-from qtp_toolkit.catalog.describing import describe_sources, inspect, refuse_elsewhere, stamp
+from qtp_toolkit.catalog.describing import contents
+from qtp_toolkit.catalog.marks import refuse_elsewhere, stamp
 from qtp_toolkit.catalog.messages import catalog_error, closest
-from qtp_toolkit.catalog.options import OPTIONS, Options
-from qtp_toolkit.catalog.paths import find, listing, load_target, resolve_roots, skipped_roots
+from qtp_toolkit.catalog.options import readers
+from qtp_toolkit.catalog.paths import find, listing, resolve_roots, skipped_roots
 from qtp_toolkit.catalog.schema import CatalogFile, Settings, Source
 from qtp_toolkit.catalog.strict_yaml import read_yaml
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 FILE_NAME = "data_catalog.yaml"
 _PACKAGE = Path(__file__).resolve().parents[1]
-_READERS: dict[str, Callable | str] = {driver: f"qtp_toolkit.load.readers:{driver}" for driver in OPTIONS}
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,6 @@ class Request:
 
     name: str
     source: Source
-    options: Options
     files: dict[str, list[Path]]
     root: Path
     settings: Settings
@@ -46,20 +43,6 @@ class Request:
     def chunks(self) -> dict[str, int]:
         """Chunk sizes by dim."""
         return dict(self.source.chunks)
-
-
-def register_reader(driver: str, function: Callable[[Request], Any] | str) -> None:
-    """Say which function opens the sources of a driver.
-
-    Parameters
-    ----------
-    driver : str
-        A driver of the schema.
-    function : callable or str
-        Takes a :class:`Request`, returns a lazy Dataset or DataArray, or a DataFrame; or ``"module:function"``,
-        imported when first needed.
-    """
-    _READERS[driver] = function
 
 
 def open_catalog(path: str | os.PathLike | None = None) -> Catalog:
@@ -214,20 +197,51 @@ class Catalog:
         """
         source = self.source(name)
         files = self._found(name, parameters)
-        request = Request(name, source, source.options(), files, self.root(name), self.settings)
-        if source.driver not in _READERS:
-            raise QtpDataError(f"no reader is registered for driver {source.driver!r}", expected=sorted(_READERS))
-        data = stamp(load_target(_READERS[source.driver])(request), name, source)
+        request = Request(name, source, files, self.root(name), self.settings)
+        given = source.options().model_dump(exclude_unset=True)  # defaults are the loader's own
+        data = stamp(readers()[source.driver].open(request, **given), name, source)
         refuse_elsewhere(data, name, self.settings.bounds)
         return data
 
     def describe(self) -> pd.DataFrame:
         """One row a source: kind, driver, found or missing, files, provenance, citation, access, what to do."""
-        return describe_sources(self)
+        rows = []
+        for name, source in self._content.sources.items():
+            try:
+                files, problem = len(self.files(name)), ""
+            except QtpDataError as error:
+                files, problem = 0, str(error)
+            found = not problem and self.available(name)
+            rows.append(
+                {
+                    "source": name,
+                    "status": "found" if found else "missing",
+                    "files": files,
+                    "kind": source.kind,
+                    "driver": source.driver,
+                    "provenance": source.provenance,
+                    "description": source.description,
+                    "what to do": "" if found else problem or self.how_to_get(name),
+                    "access": source.access,
+                    "citation": source.citation,
+                }
+            )
+        return pd.DataFrame(rows).set_index("source")
 
     def check(self, name: str) -> dict[str, Any]:
-        """Say what a source holds: status, files, dims, units, time span, CRS, bounds; why, if it will not open."""
-        return inspect(self, name)
+        """Say what a source holds: status, files, dims, units, time span, CRS, bounds; why, if it will not open.
+
+        The status of one that will not open is ``missing``, or ``broken`` where there are files.
+        """
+        row: dict[str, Any] = {"source": name, "status": "missing", "files": 0, "problem": ""}
+        try:
+            row["files"] = len(self.files(name))
+            if not self.available(name):
+                return {**row, "problem": self.how_to_get(name)}
+            data = self[name]
+        except QtpDataError as error:
+            return {**row, "status": "broken" if row["files"] else "missing", "problem": str(error)}
+        return row | {"status": "found", "root": str(self.root(name))} | contents(data)
 
     def how_to_get(self, name: str) -> str:
         """Say what to do when the source is missing."""

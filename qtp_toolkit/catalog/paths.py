@@ -5,33 +5,16 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from qtp_toolkit.conventions import QtpDataError
 
-Provider = Callable[[str], Path] | str
-_PROVIDERS: dict[str, Provider] = {"scene": "qtp_toolkit.synthetic:ensure_scene"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-def register_provider(name: str, function: Provider) -> None:
-    """Let ``package://<name>/<argument>`` stand as a root.
-
-    Parameters
-    ----------
-    name : str
-        First part of the address, e.g. ``scene``.
-    function : callable or str
-        Takes the argument and returns a folder, making it on first use; or ``"module:function"``, imported when needed.
-    """
-    _PROVIDERS[name] = function
-
-
-def load_target(target: Callable | str) -> Callable:
-    """Return the function itself, or the one that ``"module:function"`` names."""
-    if callable(target):
-        return target
+def load_target(target: str) -> Any:
+    """Return what ``"module:name"`` names, imported now."""
     module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
 
@@ -96,13 +79,10 @@ def _expand(root: str) -> tuple[str, str | None]:
 
 def _provide(root: str, catalog: Path) -> Path:
     name, _, argument = root.removeprefix("package://").partition("/")
-    if name not in _PROVIDERS:
-        raise QtpDataError(
-            f"nothing provides {root!r}", path=catalog, expected=sorted(_PROVIDERS), hint="Use a folder as root."
-        )
-    if name == "scene":
-        argument = os.environ.get("QTP_SCENE") or argument
-    return Path(load_target(_PROVIDERS[name])(argument)).resolve()
+    if name != "scene":
+        raise QtpDataError(f"nothing provides {root!r}", path=catalog, expected="scene", hint="Use a folder as root.")
+    make = load_target("qtp_toolkit.synthetic:ensure_scene")
+    return Path(make(os.environ.get("QTP_SCENE") or argument)).resolve()
 
 
 def find(root: Path, uri: str) -> list[Path]:

@@ -7,30 +7,12 @@ import string
 from datetime import date
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from qtp_toolkit.catalog.options import OPTIONS, Options
+from qtp_toolkit.catalog.options import Fraction, Model, Positive, options_of, readers
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH
 
-KINDS = ("dataset", "granules", "ifg_stack", "raster", "vector", "table")
-Driver = Literal[
-    "appeears_netcdf",
-    "appeears_geotiff",
-    "modis_hdf4",
-    "lst_table",
-    "hyp3",
-    "licsar",
-    "geotiff_stack",
-    "geotiff",
-    "geotiff_series",
-    "soilgrids",
-    "netcdf",
-    "zarr",
-    "era5_netcdf",
-    "csv",
-    "geojson",
-    "kml",
-]
 _PLAIN = re.compile(r"^[A-Za-z0-9._+-]+$")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|::)")
 
@@ -47,25 +29,25 @@ def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _known_driver(value: str) -> str:
+    if value not in readers():
+        raise PydanticCustomError("literal_error", "unknown driver", {"expected": ", ".join(readers())})
+    return value
+
+
 def _wavelength_in_metres(value: float) -> float:
     if not 0.01 <= value <= 1.0:
         raise ValueError(f"wavelength must be in metres, 0.01 to 1; found {value}. Sentinel-1 is 0.05546576")
     return value
 
 
+Driver = Annotated[str, AfterValidator(_known_driver)]
 Date = Annotated[date, BeforeValidator(_iso_date)]
 Period = Annotated[tuple[Date, Date], BeforeValidator(_as_tuple)]
 Longitude = Annotated[float, Field(ge=-180, le=360)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Point = Annotated[tuple[Longitude, Latitude], BeforeValidator(_as_tuple)]
 Bounds = Annotated[tuple[Longitude, Latitude, Longitude, Latitude], BeforeValidator(_as_tuple)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class Model(BaseModel):
-    """Strict, frozen, and closed: an unknown key is an error."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 class Water(Model):
@@ -108,7 +90,7 @@ class Settings(Model):
     wavelength: Annotated[float, Field(strict=True)] = SENTINEL1_WAVELENGTH
     reference_date: Date | None = None
     reference_point: Point | None = None
-    reference_radius_m: Annotated[float, Field(gt=0)] = 1000.0
+    reference_radius_m: Positive = 1000.0
     daily_mean: dict[str, float] | None = None
     water_content: dict[str, dict[str, float]] = Field(default_factory=dict)
     unfrozen_water: Fraction = 0.0
@@ -237,10 +219,10 @@ class Source(Model):
             raise ValueError(f"parameter {name!r} must be a plain word, found {value!r}")
         return str(value)
 
-    def options(self) -> Options:
+    def options(self) -> Model:
         """Validate the driver's own options: the parameters that are not placeholders of the uri."""
         own = {key: value for key, value in self.parameters.items() if key not in self.placeholders}
-        return OPTIONS[self.driver].model_validate(own)
+        return options_of(self.driver).model_validate(own)
 
 
 class CatalogFile(Model):

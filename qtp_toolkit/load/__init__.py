@@ -12,15 +12,18 @@ grids are compared and never silently joined; y runs from north to south; every 
 ``spatial_ref``. Tasks carry paths and windows, so the arrays work under threads, processes and ``dask.distributed``.
 """
 
-from qtp_toolkit.load.cells import lst_table
-from qtp_toolkit.load.checks import check_lst
 from qtp_toolkit.load.datasets import era5, netcdf, zarr
-from qtp_toolkit.load.features import vectors
-from qtp_toolkit.load.insar import check_stack, hyp3, interferograms, licsar
-from qtp_toolkit.load.modis import modis_lst, ndvi
-from qtp_toolkit.load.rasters import dem, raster, series, series_set
-from qtp_toolkit.load.soil import soilgrids
+from qtp_toolkit.load.insar.checks import check_stack
+from qtp_toolkit.load.insar.convention import interferograms
+from qtp_toolkit.load.insar.hyp3 import hyp3
+from qtp_toolkit.load.insar.licsar import licsar
+from qtp_toolkit.load.maps.features import vectors
+from qtp_toolkit.load.maps.rasters import dem, raster, series, series_set
+from qtp_toolkit.load.maps.soil import soilgrids
 from qtp_toolkit.load.tables import station_series, stations
+from qtp_toolkit.load.temperature.cells import lst_table
+from qtp_toolkit.load.temperature.checks import check_lst
+from qtp_toolkit.load.temperature.modis import modis_lst, ndvi
 
 __all__ = [
     "check_lst",

@@ -8,7 +8,9 @@ from pathlib import Path
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
-from qtp_toolkit.load.files import Chunks, descending, first_bytes_problem, refuse_bad, spatial_names, with_crs
+from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
+from qtp_toolkit.load.files.grids import descending, spatial_names, with_crs
 
 _ERA5 = {
     "z": ("geopotential", "m2 s-2"),

@@ -1,56 +1,63 @@
-"""From a request of the catalog to the loader of its driver: one short function a driver."""
+"""One row a driver: what opens its sources, whose keywords are its parameters, and what it makes.
+
+A new driver is a loader, a row here, and a test; the catalog's schema, its messages and the table in docs/data.md
+follow from the rows.
+"""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal, NamedTuple
 
+import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.catalog import Request, inside
+from qtp_toolkit.catalog.options import Variable
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, VARIABLES, QtpDataError
-from qtp_toolkit.load import cells, datasets, features, insar, modis, rasters, soil, tables
+from qtp_toolkit.load import datasets, tables
+from qtp_toolkit.load.insar.convention import interferograms
+from qtp_toolkit.load.insar.hyp3 import hyp3
+from qtp_toolkit.load.insar.licsar import licsar
+from qtp_toolkit.load.maps import features, rasters, soil
+from qtp_toolkit.load.temperature import cells, modis
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-def modis_hdf4(request: Request) -> xr.Dataset | xr.DataArray:
-    """MODIS LST or vegetation index, HDF4-EOS granules: the product decides which."""
-    options = request.options.model_dump()
-    masked = options.pop("quality_mask")
-    wishes = modis.Wishes(chunks=request.chunks, area=request.settings.bounds, **options)
-    return modis.modis(request.files, wishes, quality_mask=masked)
+Coherence = Literal["required", "optional", "none"]
 
 
-def appeears_netcdf(request: Request) -> xr.Dataset | xr.DataArray:
-    """MODIS LST or vegetation index, AppEEARS NetCDF."""
-    return modis_hdf4(request)
+class Reader(NamedTuple):
+    """How the sources of a driver are opened.
+
+    ``open`` is called with the request and the parameters that the catalog gives; which there are, of which type and
+    with which default, say its own keywords and those of the loaders ``keywords``.
+    """
+
+    open: Callable[..., Any]
+    keywords: tuple[Callable[..., Any], ...]
+    reads: str
+    makes: str
 
 
-def appeears_geotiff(request: Request) -> xr.Dataset | xr.DataArray:
-    """MODIS LST or vegetation index, AppEEARS GeoTIFF."""
-    return modis_hdf4(request)
+def _modis(request: Request, **options: Any) -> xr.Dataset | xr.DataArray:
+    said = {name: value for name, value in options.items() if value is not None}
+    return modis.modis(request.files, chunks=request.chunks, area=request.settings.bounds, **said)
 
 
-def lst_table(request: Request) -> xr.Dataset:
-    """LST by cell and date."""
-    table = cells.lst_table(_one(request), **request.options.model_dump())
-    return table.chunk(request.chunks or {})
+def _lst_table(request: Request, **options: Any) -> xr.Dataset:
+    return cells.lst_table(_one(request), **options).chunk(request.chunks or {})
 
 
-def hyp3(request: Request) -> xr.Dataset:
-    """HyP3 unwrapped interferograms."""
-    return insar.hyp3(_contained(request), **_stack(request))
+def _hyp3(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
+    return hyp3(_contained(request), **_stack(request, coherence, options))
 
 
-def licsar(request: Request) -> xr.Dataset:
-    """LiCSAR unwrapped interferograms."""
-    return insar.licsar(_contained(request), **_stack(request))
+def _licsar(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
+    return licsar(_contained(request), **_stack(request, coherence, options))
 
 
-def geotiff_stack(request: Request) -> xr.Dataset:
-    """Unwrapped interferograms in plain GeoTIFFs; roles phase and coherence."""
+def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
     roles = set(request.files)
     if roles not in ({"phase", "coherence"}, {"phase"}, {"data"}):
         raise QtpDataError(
@@ -59,30 +66,26 @@ def geotiff_stack(request: Request) -> xr.Dataset:
             found=sorted(roles),
             where=f"sources.{request.name}.uri",
         )
-    phase = request.files.get("phase") or request.files["data"]
-    coherence = request.files.get("coherence")
-    if coherence is None and request.options.coherence == "required":
+    paths = request.files.get("coherence")
+    if paths is None and coherence == "required":
         raise QtpDataError(
             "uri of a geotiff_stack names no coherence",
             where=f"sources.{request.name}.uri",
             code="I03",
             hint="Give uri: {phase: ..., coherence: ...}, or set parameters.coherence: none.",
         )
-    coherence = None if request.options.coherence == "none" else coherence
-    return insar.interferograms(phase, coherence=coherence, **_stack(request))
+    phase = request.files.get("phase") or request.files["data"]
+    paths = None if coherence == "none" else paths
+    return interferograms(phase, coherence=paths, **_stack(request, coherence, options))
 
 
-def geotiff(request: Request) -> xr.DataArray:
-    """One map."""
+def _geotiff(request: Request, **options: Any) -> xr.DataArray:
     path = _one(request)
     inside(path.with_name(path.name + ".aux.xml"), request.root)  # the class table is read from beside the map
-    return rasters.raster(path, classes=request.source.classes, chunks=request.chunks, **request.options.model_dump())
+    return rasters.raster(path, classes=request.source.classes, chunks=request.chunks, **options)
 
 
-def geotiff_series(request: Request) -> xr.DataArray | xr.Dataset:
-    """One quantity by date, or those that the roles of the uri name."""
-    options = request.options.model_dump()
-    variable = options.pop("variable")
+def _geotiff_series(request: Request, *, variable: Variable | None = None, **options: Any) -> xr.DataArray | xr.Dataset:
     unknown = [role for role in request.files if role not in VARIABLES and not role.startswith("qc_")]
     if (set(request.files) == {"data"}) != (variable is not None) or (variable is None and unknown):
         raise QtpDataError(
@@ -95,51 +98,75 @@ def geotiff_series(request: Request) -> xr.DataArray | xr.Dataset:
     return rasters.series(request.paths, variable=variable, chunks=request.chunks, **options)
 
 
-def soilgrids(request: Request) -> xr.DataArray:
-    """SoilGrids by depth."""
-    o = request.options
-    return soil.soilgrids(request.paths, version=o.version, quantity=o.property, chunks=request.chunks)
+def _soilgrids(
+    request: Request,
+    *,
+    version: Literal["v1", "v2"],
+    property: Literal["bulk_density", "sand"],  # noqa: A002
+) -> xr.DataArray:
+    return soil.soilgrids(request.paths, version=version, quantity=property, chunks=request.chunks)
 
 
-def netcdf(request: Request) -> xr.Dataset:
-    """NetCDF as it is."""
-    o = request.options
-    return datasets.netcdf(
-        _one(request), variables=o.variables, rename=o.rename, complex_pairs=o.complex, crs=o.crs, chunks=request.chunks
-    )
+def _netcdf(request: Request, *, complex: dict[str, list[str]] | None = None, **options: Any) -> xr.Dataset:  # noqa: A002
+    return datasets.netcdf(_one(request), complex_pairs=complex, chunks=request.chunks, **options)
 
 
-def zarr(request: Request) -> xr.Dataset:
-    """Zarr as it is."""
-    o = request.options
-    return datasets.zarr(
-        _one(request), variables=o.variables, rename=o.rename, complex_pairs=o.complex, crs=o.crs, chunks=request.chunks
-    )
+def _zarr(request: Request, *, complex: dict[str, list[str]] | None = None, **options: Any) -> xr.Dataset:  # noqa: A002
+    return datasets.zarr(_one(request), complex_pairs=complex, chunks=request.chunks, **options)
 
 
-def era5_netcdf(request: Request) -> xr.Dataset:
-    """ERA5 on pressure levels."""
-    return datasets.era5(_one(request), rename=request.options.rename, chunks=request.chunks)
+def _era5(request: Request, **options: Any) -> xr.Dataset:
+    return datasets.era5(_one(request), chunks=request.chunks, **options)
 
 
-def csv(request: Request) -> pd.DataFrame | xr.Dataset:
-    """Stations or their series."""
-    options = request.options.model_dump()
-    if options.pop("table") == "stations":
-        keys = ("rename", "angle", "columns", "missing", "scale")
-        return tables.stations(_one(request), **{key: options[key] for key in keys})
-    options.pop("angle")
-    return tables.station_series(_one(request), **options)
+def _csv(
+    request: Request, *, table: Literal["stations", "series"], index: Sequence[str] = (), **options: Any
+) -> pd.DataFrame | xr.Dataset:
+    loader = tables.stations if table == "stations" else tables.station_series
+    own = inspect.signature(loader).parameters
+    return loader(_one(request), **{key: value for key, value in (options | {"index": index}).items() if key in own})
 
 
-def geojson(request: Request) -> pd.DataFrame:
-    """Lines and polygons."""
+def _vectors(request: Request) -> pd.DataFrame:
     return features.vectors(_one(request))
 
 
-def kml(request: Request) -> pd.DataFrame:
-    """Lines and polygons."""
-    return features.vectors(_one(request))
+_LST = "`terra_day` ... (time, y, x), degC, and `qc_terra_day` ...; or `ndvi` (time, y, x), 1: the product decides"
+_IFG = "`phase` (pair, y, x), rad, and `coherence`, 1"
+_AS_IS = "its variables, in the units of the file"
+_LINES = "one row a feature with its `geometry`, degrees"
+
+READERS: dict[str, Reader] = {
+    "modis_hdf4": Reader(_modis, (modis.ndvi,), "MODIS granules, HDF4-EOS", _LST),
+    "appeears_netcdf": Reader(_modis, (modis.ndvi,), "MODIS from AppEEARS, NetCDF", _LST),
+    "appeears_geotiff": Reader(_modis, (modis.ndvi,), "MODIS from AppEEARS, GeoTIFF", _LST),
+    "lst_table": Reader(_lst_table, (cells.lst_table,), "a table, one row a cell", "`lst` (time, y, x), degC"),
+    "hyp3": Reader(_hyp3, (interferograms,), "HyP3 products", _IFG),
+    "licsar": Reader(_licsar, (interferograms,), "LiCSAR products", _IFG),
+    "geotiff_stack": Reader(_geotiff_stack, (interferograms,), "GeoTIFFs with two dates in their names", _IFG),
+    "geotiff": Reader(_geotiff, (rasters.raster,), "one band of a GeoTIFF", "`variable` (y, x), in the table's unit"),
+    "geotiff_series": Reader(
+        _geotiff_series, (rasters.series,), "GeoTIFFs, one a date", "`variable` (time, y, x), in the table's unit"
+    ),
+    "soilgrids": Reader(_soilgrids, (), "SoilGrids, GeoTIFF", "`bulk_density` (depth, y, x), kg m-3, or `sand`, 1"),
+    "netcdf": Reader(_netcdf, (datasets.netcdf,), "NetCDF-4 as it is", _AS_IS),
+    "zarr": Reader(_zarr, (datasets.zarr,), "Zarr as it is", _AS_IS),
+    "era5_netcdf": Reader(
+        _era5,
+        (datasets.era5,),
+        "ERA5 on pressure levels, NetCDF",
+        "`geopotential`, `temperature`, `specific_humidity` (time, level, y, x)",
+    ),
+    "csv": Reader(
+        _csv,
+        (tables.stations, tables.station_series),
+        "a table of stations, or of their series",
+        "one row a station, degrees; or variables over `index`",
+    ),
+    "geojson": Reader(_vectors, (), "GeoJSON", _LINES),
+    "kml": Reader(_vectors, (), "KML", _LINES),
+}
+"""The drivers that a catalog may name."""
 
 
 def _one(request: Request) -> Path:
@@ -163,18 +190,9 @@ def _contained(request: Request) -> list[Path]:
     return request.paths
 
 
-def _stack(request: Request) -> dict[str, Any]:
-    o = request.options
-    settings = request.settings.wavelength
-    own = None if settings == SENTINEL1_WAVELENGTH else settings
-    return {
-        "pattern": o.pattern,
-        "nodata": o.nodata,
-        "coherence_nodata": o.coherence_nodata,
-        "phase_sign": o.phase_sign,
-        "require_coherence": o.coherence == "required",
-        "coherence_scale": o.coherence_scale,
-        "wavelength": o.wavelength or own,
-        "extent": o.extent,
-        "chunks": request.chunks,
-    }
+def _stack(request: Request, coherence: Coherence, options: dict[str, Any]) -> dict[str, Any]:
+    """Keywords of a stack: a wavelength of the settings holds where the source has none and it is not the usual one."""
+    given = options | {"require_coherence": coherence == "required", "chunks": request.chunks}
+    if given.get("wavelength") is None and request.settings.wavelength != SENTINEL1_WAVELENGTH:
+        given["wavelength"] = request.settings.wavelength
+    return given

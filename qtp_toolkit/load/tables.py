@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NEEDED = ("station", "longitude", "latitude")
 
@@ -21,7 +19,7 @@ def stations(
     path: Path,
     *,
     rename: Mapping[str, str] | None = None,
-    angle: str | None = None,
+    angle: Literal["degrees", "degrees_minutes"] | None = None,
     columns: Sequence[str] | None = None,
     missing: Sequence[float] = (),
     scale: Mapping[str, float] | None = None,
@@ -132,8 +130,6 @@ def station_series(
     QtpDataError
         If a column is missing, a combination stands twice, a time will not parse, or a value is not a number.
     """
-    import pandas as pd  # noqa: PLC0415
-
     table = _read(path, rename=rename, missing=missing, scale=scale).assign(**(constants or {}))
     if date_columns:
         parts = dict(zip(("year", "month", "day"), (table[c] for c in date_columns), strict=False))
@@ -170,8 +166,6 @@ def station_series(
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a CSV with headings; an error that names the file if it is none."""
-    import pandas as pd  # noqa: PLC0415
-
     try:
         return pd.read_csv(path, encoding="utf-8-sig")
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -206,8 +200,6 @@ def _need(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
 
 def numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
     """Values of a column as floats; an error that names the row of the first that is no number."""
-    import pandas as pd  # noqa: PLC0415
-
     values = pd.to_numeric(table[column], errors="coerce")
     bad = values.isna() & table[column].notna()
     if bad.any():
@@ -223,8 +215,6 @@ def numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
 
 
 def _times(column: pd.Series, path: Path) -> Any:
-    import pandas as pd  # noqa: PLC0415
-
     if column.dtype.kind in "iu" and column.between(1000, 9999).all():
         return pd.to_datetime(column.astype(str) + "-01-01")
     if column.dtype.kind in "iuf":

@@ -16,7 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import PAIR, TIME, X, Y
-from qtp_toolkit.load.files import centers
+from qtp_toolkit.load.files.dates import centers
 
 PHASE_STEP, COHERENCE_STEP = 1 / 1024, 1 / 512
 """Steps that phase (rad) and coherence are rounded to: far below their noise, and it halves the files."""

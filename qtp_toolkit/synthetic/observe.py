@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import describe
-from qtp_toolkit.load.files import centers
+from qtp_toolkit.load.files.dates import centers
 from qtp_toolkit.synthetic import atmosphere, modis, temperature
 from qtp_toolkit.synthetic.frame import EPSG, NOTED, Frame, generator
 from qtp_toolkit.synthetic.geographic import LonLatGrid, describe_on, lonlat_grid, to_lonlat

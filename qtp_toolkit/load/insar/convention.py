@@ -1,23 +1,22 @@
-"""Stacks of unwrapped interferograms and coherence: HyP3, LiCSAR, or any GeoTIFFs with two dates in their names."""
+"""Stacks of unwrapped interferograms and coherence: what every producer's files are brought to."""
 
 from __future__ import annotations
 
-import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
+from pydantic import Field
 
+from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe
-from qtp_toolkit.load.files import Chunks, no_duplicates, refuse_bad, ymd
-from qtp_toolkit.load.headers import Header, headers
-from qtp_toolkit.load.tiff import Decode, lazy_stack, same_grid
-
-if TYPE_CHECKING:
-    import pandas as pd
+from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
+from qtp_toolkit.load.files.dates import PairPattern, match_names, ymd
+from qtp_toolkit.load.files.headers import Header, headers
+from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 
 PATTERN = r"(?P<reference>\d{8})(?:T\d{6})?[-_](?P<secondary>\d{8})(?:T\d{6})?"
 """Two dates of eight digits, each perhaps with a time, joined by - or _: HyP3, LiCSAR, GAMMA, ISCE and many more."""
@@ -25,8 +24,6 @@ PATTERN = r"(?P<reference>\d{8})(?:T\d{6})?[-_](?P<secondary>\d{8})(?:T\d{6})?"
 
 _SIGNS = {"positive_away": 1.0, "positive_toward": -1.0}
 _RADIANS = ("", "rad", "radian", "radians")
-_MOST_ZEROS = 0.005
-"""Share of exact zeros from which on they look like missing data."""
 
 
 class Pair(NamedTuple):
@@ -46,14 +43,14 @@ def interferograms(
     phase: Sequence[Path],
     *,
     coherence: Sequence[Path] | None = None,
-    pattern: str | None = None,
+    pattern: PairPattern | None = None,
     nodata: float | None = 0.0,
     coherence_nodata: float | None = None,
-    phase_sign: str = "positive_away",
+    phase_sign: Literal["positive_away", "positive_toward"] = "positive_away",
     require_coherence: bool = True,
-    coherence_scale: float | None = None,
-    wavelength: float | None = None,
-    extent: str = "same",
+    coherence_scale: Positive | None = None,
+    wavelength: Annotated[float, Field(ge=0.01, le=1.0)] | None = None,
+    extent: Literal["same", "intersection"] = "same",
     baselines: Sequence[float] | None = None,
     chunks: Chunks | None = None,
 ) -> xr.Dataset:
@@ -105,7 +102,7 @@ def interferograms(
     """
     if phase_sign not in _SIGNS:
         raise QtpDataError("unknown phase_sign", expected=f"one of {list(_SIGNS)}", found=repr(phase_sign), code="I16")
-    expression = re.compile(pattern or PATTERN)
+    expression = pattern or PATTERN
     pairs = _pairs(headers(phase), expression)
     _refuse_not_phase(pairs)
     order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)
@@ -114,7 +111,9 @@ def interferograms(
     decode = Decode(nodata=_nodata(nodata, [p.header for p in pairs]))
     turned = np.array([p.first > p.second for p in pairs])
     sign = np.where(turned, -1.0, 1.0) * _SIGNS[phase_sign]
-    values = lazy_stack([p.header for p in pairs], grid, decode, dim=PAIR, chunks=chunks, factors=sign)
+    values = lazy_stack(
+        [p.header for p in pairs], grid, decode, dim=PAIR, chunks=chunks, variable="phase", factors=sign
+    )
     coords = {
         "reference": (PAIR, np.array([p.dates[0] for p in pairs], "datetime64[ns]")),
         "secondary": (PAIR, np.array([p.dates[1] for p in pairs], "datetime64[ns]")),
@@ -143,134 +142,9 @@ def interferograms(
     return data.assign_attrs(notes, wavelength=data["phase"].attrs["wavelength"])
 
 
-def hyp3(phase: Sequence[Path], **options: object) -> xr.Dataset:
-    """Open HyP3 InSAR products: ``<name>/<name>_unw_phase.tif`` beside ``_corr.tif`` and ``<name>.txt``.
-
-    Parameters
-    ----------
-    phase : sequence of path
-        The ``_unw_phase.tif`` files.
-    **options
-        As for :func:`interferograms`.
-
-    Returns
-    -------
-    xarray.Dataset
-        As :func:`interferograms`, with ``perpendicular_baseline`` from the text files where they say it.
-    """
-    beside = [Path(str(path).replace("_unw_phase.tif", "_corr.tif")) for path in phase]
-    texts = [Path(str(path).replace("_unw_phase.tif", ".txt")) for path in phase]
-    found = [_baseline(text) for text in texts]
-    known = None if np.isnan(found).all() else found
-    return interferograms(phase, coherence=[p for p in beside if p.is_file()], baselines=known, **options)
-
-
-def licsar(phase: Sequence[Path], **options: object) -> xr.Dataset:
-    """Open LiCSAR products: ``GEOC/<pair>/<pair>.geo.unw.tif`` beside ``.geo.cc.tif`` (0..255).
-
-    Parameters
-    ----------
-    phase : sequence of path
-        The ``.geo.unw.tif`` files.
-    **options
-        As for :func:`interferograms`.
-
-    Returns
-    -------
-    xarray.Dataset
-        As :func:`interferograms`.
-    """
-    beside = [path.with_name(path.name.replace(".geo.unw.tif", ".geo.cc.tif")) for path in map(Path, phase)]
-    return interferograms(phase, coherence=[p for p in beside if p.is_file()], **options)
-
-
-def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
-    """Read a thinned copy of a stack and tell whether it can be what it says. This one computes.
-
-    Parameters
-    ----------
-    stack : xarray.Dataset
-        ``phase`` (pair, y, x), rad, and ``coherence`` if there is one.
-    every : int
-        Rows and columns to step over.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a pair: dates, ``valid`` (share of pixels), ``zeros`` (share of exact zeros), ``smallest`` and
-        ``largest`` phase (rad), median coherence.
-
-    Raises
-    ------
-    QtpDataError
-        I10: all pairs lie within -pi..pi, so the phase looks wrapped; I12: all within half a radian, as displacement in
-        m does; I04: coherence outside 0..1; I21: pairs without any valid pixel.
-
-    Warns
-    -----
-    UserWarning
-        I23: more than 0.5 % of the phase is exactly 0, as where 0 stands for missing data.
-    """
-    import pandas as pd  # noqa: PLC0415
-
-    thin = stack.isel(y=slice(None, None, every), x=slice(None, None, every)).compute()
-    phase = thin["phase"].to_numpy()
-    valid = np.isfinite(phase)
-    rows = {
-        "reference": thin["reference"].to_numpy(),
-        "secondary": thin["secondary"].to_numpy(),
-        "valid": valid.mean((1, 2)),
-        "zeros": (phase == 0).mean((1, 2)),
-        "smallest": np.where(valid, phase, np.inf).min((1, 2)),
-        "largest": np.where(valid, phase, -np.inf).max((1, 2)),
-    }
-    if "coherence" in thin:
-        coherence = thin["coherence"].to_numpy()
-        known = np.isfinite(coherence)
-        rows["coherence"] = [
-            float(np.median(c[k])) if k.any() else np.nan for c, k in zip(coherence, known, strict=True)
-        ]
-        if known.any() and (coherence[known].min() < 0 or coherence[known].max() > 1.001):
-            raise QtpDataError(
-                "coherence leaves 0..1",
-                found=f"{coherence[known].min():g} to {coherence[known].max():g}",
-                code="I04",
-                hint="Stored as 0..255? Set parameters.coherence_scale: 0.00392157.",
-            )
-    table = pd.DataFrame(rows)
-    none = table[table["valid"] == 0]
-    empty = [f"{r:%Y-%m-%d} {s:%Y-%m-%d}" for r, s in zip(none["reference"], none["secondary"], strict=True)]
-    if empty:
-        raise QtpDataError(f"{len(empty)} pairs hold no valid pixel", where="; ".join(empty), code="I21")
-    farthest = max(table["largest"].max(), -table["smallest"].min())
-    if farthest <= 0.5:
-        raise QtpDataError(
-            "the phase looks like displacement in m: it never leaves -0.5..0.5",
-            variable="phase",
-            code="I12",
-            found=f"{table['smallest'].min():.3f} to {table['largest'].max():.3f}",
-            hint="Give the unwrapped phase in rad, or multiply by -4 pi / wavelength.",
-        )
-    if table["zeros"].mean() > _MOST_ZEROS:
-        warnings.warn(
-            f"{table['zeros'].mean():.1%} of the phase is exactly 0: missing data? Set parameters.nodata: 0. (I23)",
-            stacklevel=2,
-        )
-    if farthest <= np.pi + 1e-3:
-        raise QtpDataError(
-            "the phase looks wrapped: every pair lies within -pi..pi",
-            variable="phase",
-            code="I10",
-            found=f"{table['smallest'].min():.3f} to {table['largest'].max():.3f} rad",
-            hint="Give the unwrapped files (HyP3 _unw_phase, LiCSAR .geo.unw).",
-        )
-    return table
-
-
-def _pairs(found: Sequence[Header], expression: re.Pattern[str]) -> list[Pair]:
-    matches = [expression.search(h.path.name) for h in found]
-    unnamed = [(h.path, "no two dates in its name") for h, m in zip(found, matches, strict=True) if m is None]
-    refuse_bad(unnamed, f"interferogram by the pattern {expression.pattern!r}", total=len(found), code="I27")
+def _pairs(found: Sequence[Header], expression: str) -> list[Pair]:
+    what = f"interferogram by the pattern {expression!r}"
+    matches = match_names([h.path for h in found], expression, "no two dates in its name", what)
     pairs = [
         Pair(ymd(m["reference"], h.path), ymd(m["secondary"], h.path), h) for h, m in zip(found, matches, strict=True)
     ]
@@ -295,7 +169,7 @@ def _coherence(
     paths: Sequence[Path],
     pairs: Sequence[Pair],
     grid: Header,
-    expression: re.Pattern[str],
+    expression: str,
     *,
     nodata: float | None,
     scale: float | None,
@@ -320,7 +194,8 @@ def _coherence(
     if scale is None:
         scale = 1 / 255 if stored == {"uint8"} else 1.0
     decode = Decode(nodata=_nodata(nodata, present), scale=scale)
-    return float(scale), len(lacking), lazy_stack(found, grid, decode, dim=PAIR, chunks=chunks, absent=1.0)
+    array = lazy_stack(found, grid, decode, dim=PAIR, chunks=chunks, variable="coherence", absent=1.0)
+    return float(scale), len(lacking), array
 
 
 def _nodata(given: float | None, found: Sequence[Header]) -> tuple[float, ...]:
@@ -338,10 +213,3 @@ def _wavelength(pairs: Sequence[Pair], given: float | None) -> float:
     if not 0.01 <= value <= 1.0:
         raise QtpDataError("wavelength is not in meters", expected="0.01 to 1 m", found=value, code="I15")
     return value
-
-
-def _baseline(path: Path) -> float:
-    if not path.is_file():
-        return float("nan")
-    match = re.search(r"^Baseline:\s*([-+.\deE]+)", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
-    return float(match[1]) if match else float("nan")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    import pandas as pd
 
 _LAYERS = ("terra_day", "terra_night", "aqua_day", "aqua_night")
 _SIDE = 8
@@ -53,8 +50,6 @@ def check_lst(data: xr.Dataset, *, every: int = 4, max_empty: float = 0.5, max_h
     UserWarning
         M16: composites without any valid pixel, with their dates; M22: a night that is warmer than the day.
     """
-    import pandas as pd  # noqa: PLC0415
-
     layers = [name for name in _LAYERS if name in data]
     wanted = [name for layer in layers for name in (layer, f"qc_{layer}") if name in data]
     thin = data[wanted].isel(y=slice(None, None, every), x=slice(None, None, every)).compute()

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.load.tiff import Decode
+from qtp_toolkit.load.files.tiff import QC, Decode
 
 
 class Product(NamedTuple):
@@ -55,9 +55,6 @@ class Role(NamedTuple):
 
 LST = Decode(nodata=(0.0,), scale=0.02, offset=-273.15, valid=(7500, 65535))
 """MOD11 by its product specification, whatever the file's own tags say: K x 50, fill 0, valid from 7500."""
-
-QC = Decode(dtype="uint8", fill=3.0)
-"""Quality bytes are never scaled and never NaN; where there is no file: 3, not produced."""
 
 NDVI = Decode(nodata=(-3000.0,), scale=1e-4, valid=(-2000, 10000))
 """MOD13 by its product specification; what leaves the valid range is NaN, so any other fill value is too."""

@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import xarray as xr
+from pydantic import Field
 
-from qtp_toolkit.catalog.options import date_expression
+from qtp_toolkit.catalog.options import Band, Range, Variable
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe
-from qtp_toolkit.load.bands import band_tags, class_table
-from qtp_toolkit.load.files import Chunks, centers, date_of, no_duplicates, refuse_bad
-from qtp_toolkit.load.headers import Header, headers
-from qtp_toolkit.load.layers import QC
-from qtp_toolkit.load.limits import held
-from qtp_toolkit.load.tiff import Decode, lazy_stack, same_grid
-from qtp_toolkit.load.units import conversion, refuse_other_scale
-
-NO_CLASS = -1
-"""Code of pixels without a class."""
-
-CLASS_VARIABLES = ("permafrost", "vegetation")
-"""Quantities that are classes; others are where the catalog gives them classes."""
+from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
+from qtp_toolkit.load.files.dates import DatePattern, centers, date_expression, date_of, match_names
+from qtp_toolkit.load.files.headers import Header, band_tags, headers
+from qtp_toolkit.load.files.limits import conversion, refuse_other_scale
+from qtp_toolkit.load.files.tiff import QC, Decode, lazy_stack, same_grid
+from qtp_toolkit.load.maps.classes import CLASS_VARIABLES, class_map
 
 
 def raster(
     path: Path,
     *,
-    variable: str,
+    variable: Variable,
     units: str | None = None,
     nodata: float | Sequence[float] | None = None,
     scale_factor: float | None = None,
     add_offset: float = 0.0,
-    band: int = 1,
-    valid_range: tuple[float, float] | None = None,
+    band: Band = 1,
+    valid_range: Range | None = None,
     classes: Mapping[int, str] | None = None,
     chunks: Chunks | None = None,
 ) -> xr.DataArray:
@@ -69,7 +63,7 @@ def raster(
     -------
     xarray.DataArray
         (y, x), in the table's unit, float32, NaN without data and for single values outside the physical range of the
-        variable (:data:`qtp_toolkit.load.limits.LIMITS`), as undeclared fill values such as -9999 are. Class maps:
+        variable (:data:`qtp_toolkit.conventions.VARIABLES`), as undeclared fill values such as -9999 are. Class maps:
         int16, -1 without data, with ``attrs["classes"]`` (JSON of code to name); never interpolate them. Lazy.
 
     Raises
@@ -81,7 +75,7 @@ def raster(
     """
     (header,) = headers([path])
     if classes is not None or variable in CLASS_VARIABLES:
-        return _class_map(header, variable, classes, _tags([header], nodata), chunks=chunks, band=band)
+        return class_map(header, variable, classes, _tags([header], nodata), chunks=chunks, band=band)
     out = _physical(
         [header],
         variable,
@@ -123,15 +117,15 @@ def dem(path: Path, *, nodata: float | None = None, chunks: Chunks | None = None
 def series(
     paths: Sequence[Path],
     *,
-    variable: str,
-    pattern: str = r"doy(?P<year>\d{4})(?P<doy>\d{3})",
-    composite_days: int = 1,
+    variable: Variable,
+    pattern: DatePattern = r"doy(?P<year>\d{4})(?P<doy>\d{3})",
+    composite_days: Annotated[int, Field(ge=1, le=366)] = 1,
     units: str | None = None,
     nodata: float | Sequence[float] | None = None,
     scale_factor: float | None = None,
     add_offset: float = 0.0,
-    band: int = 1,
-    valid_range: tuple[float, float] | None = None,
+    band: Band = 1,
+    valid_range: Range | None = None,
     chunks: Chunks | None = None,
 ) -> xr.DataArray:
     """Open GeoTIFFs of one quantity, one a date.
@@ -159,11 +153,11 @@ def series(
         All unreadable files at once; names without date; a date twice; unlike grids; as :func:`raster`.
     """
     found = headers(paths)
-    matches = [re.search(date_expression(pattern), h.path.name) for h in found]
-    unnamed = [(h.path, "no date in its name") for h, m in zip(found, matches, strict=True) if m is None]
-    refuse_bad(unnamed, f"file by the pattern {pattern!r}", total=len(found), code="I27")
-    start = np.array([date_of(m, h.path) for m, h in zip(matches, found, strict=True)])
-    no_duplicates(start, [h.path for h in found], "date", "M02")
+    names = [h.path for h in found]
+    what = f"file by the pattern {pattern!r}"
+    matches = match_names(names, date_expression(pattern), "no date in its name", what)
+    start = np.array([date_of(match, path) for match, path in zip(matches, names, strict=True)])
+    no_duplicates(start, names, "date", "M02")
     order = np.argsort(start)
     ordered = [found[k] for k in order]
     if variable.startswith("qc"):
@@ -235,8 +229,7 @@ def _physical(
     scale, offset = _scale(found, band, scale_factor, add_offset)
     factor, shift = conversion(units, VARIABLES[variable].units, found[0].path, variable)
     decode = Decode(_tags(found, nodata), scale * factor, offset * factor + shift, valid_range)
-    out = lazy_stack(found, same_grid(found), decode, dim=dim, chunks=chunks, band=band)
-    return held(out, variable, found[0].path, stored=(decode.scale, decode.offset))
+    return lazy_stack(found, same_grid(found), decode, dim=dim, chunks=chunks, band=band, variable=variable)
 
 
 def _scale(found: Sequence[Header], band: int, asked: float | None, add_offset: float) -> tuple[float, float]:
@@ -265,58 +258,3 @@ def _scale(found: Sequence[Header], band: int, asked: float | None, add_offset: 
 def _tags(found: Sequence[Header], nodata: float | Sequence[float] | None) -> tuple[float, ...]:
     given = () if nodata is None else (nodata,) if isinstance(nodata, (int, float)) else tuple(nodata)
     return tuple(dict.fromkeys([*given, *(h.nodata for h in found if h.nodata is not None)]))
-
-
-def _class_map(
-    header: Header,
-    variable: str,
-    classes: Mapping[int, str] | None,
-    tags: tuple[float, ...],
-    *,
-    chunks: Chunks | None,
-    band: int,
-) -> xr.DataArray:
-    names = classes or class_table(header.path)
-    if not names:
-        raise QtpDataError(
-            f"{variable} is a class map, but its classes have no names",
-            path=header.path,
-            code="S10",
-            hint="Give the source classes: {code: name, ...}.",
-        )
-    wide = [code for code in names if not 0 <= code <= np.iinfo("int16").max]
-    if wide:
-        raise QtpDataError("class codes must be 0 to 32767", path=header.path, found=wide)
-    real = header.dtype.startswith("float")
-    decode = Decode(tags, dtype="float64" if real else "int32", fill=np.nan if real else NO_CLASS)
-    stored = lazy_stack([header], header, decode, dim="band", chunks=chunks, band=band).isel(band=0)
-    out = xr.apply_ufunc(
-        _coded,
-        stored,
-        kwargs={"codes": tuple(names), "path": str(header.path)},
-        dask="parallelized",
-        output_dtypes=["int16"],
-        keep_attrs=True,
-    )
-    table = json.dumps({int(code): name for code, name in sorted(names.items())}, ensure_ascii=False)
-    return describe(out, variable, classes=table, nodata=NO_CLASS)
-
-
-def _coded(values: np.ndarray, *, codes: tuple[int, ...], path: str) -> np.ndarray:
-    """Codes as int16; an error that lists those that are no class."""
-    known = np.isin(values, codes)
-    missing = np.isnan(values) | (np.abs(values) > 1e30) if values.dtype.kind == "f" else values == NO_CLASS
-    other = np.unique(values[~known & ~missing])
-    if other.size:
-        fractions = bool((other % 1 != 0).any())
-        raise QtpDataError(
-            "class map holds codes that are no class",
-            path=path,
-            expected=sorted(codes),
-            code="S10" if fractions else "S06",
-            found=f"{[round(float(v), 3) for v in other[:20]]}, {np.isin(values, other).mean():.1%} of a block",
-            hint="Was it interpolated? Resample classes by nearest neighbor."
-            if fractions
-            else "Add them to classes, or to parameters.nodata if they mean that there is no data.",
-        )
-    return np.where(known, np.where(known, values, 0), NO_CLASS).astype("int16")

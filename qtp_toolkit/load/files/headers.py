@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from qtp_toolkit.load.directory import Directory, read_directory
-from qtp_toolkit.load.files import first_bytes_problem, refuse_bad
-from qtp_toolkit.load.segments import Rows, Segments, layout
+from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
+from qtp_toolkit.load.files.directory import Directory, read_directory
+from qtp_toolkit.load.files.pixels import Rows, layout
 
 _MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
@@ -25,7 +26,7 @@ class Header(NamedTuple):
     dtype: str
     nodata: float | None
     blocks: tuple[int, int]
-    layout: Rows | Segments | None
+    layout: Rows | None
     tags: dict[str, str]
 
     @property
@@ -122,3 +123,30 @@ def _told(dataset: Any, path: Path, own: Directory | None) -> tuple[Header, str 
 def _truncation(own: Directory, path: Path) -> str | None:
     size = path.stat().st_size
     return None if own.end <= size else f"is truncated: its last block ends at byte {own.end}, {size} bytes on disk"
+
+
+def band_tags(path: Path, band: int = 1) -> dict[str, Any]:
+    """Tags of a band; ``scale_factor`` and ``add_offset`` where the file scales it, in GDAL's way or by name.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A readable GeoTIFF.
+    band : int
+        From 1.
+
+    Returns
+    -------
+    dict
+        No pixel is read.
+    """
+    import rasterio  # noqa: PLC0415  slow to import
+
+    with rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"), rasterio.open(path) as dataset:
+        if band > dataset.count:
+            raise QtpDataError("the file has no such band", path=path, expected=f"1 to {dataset.count}", found=band)
+        tags = dict(dataset.tags(band))
+        scale, offset = dataset.scales[band - 1], dataset.offsets[band - 1]
+    if (scale, offset) != (1.0, 0.0):
+        tags |= {"scale_factor": scale, "add_offset": offset}
+    return tags

@@ -11,23 +11,16 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
-from qtp_toolkit.load.bands import band_tags
-from qtp_toolkit.load.composites import Composite, refuse_unlike
-from qtp_toolkit.load.coverage import Box
-from qtp_toolkit.load.files import (
-    ITEM_BYTES,
-    Chunks,
-    block_shape,
-    descending,
-    first_bytes_problem,
-    refuse_bad,
-    spatial_names,
-    with_crs,
-    year_day,
-)
-from qtp_toolkit.load.hdf4 import SINUSOIDAL
-from qtp_toolkit.load.headers import Header, headers
-from qtp_toolkit.load.layers import (
+from qtp_toolkit.load.files.blocks import ITEM_BYTES, Chunks, block_shape
+from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
+from qtp_toolkit.load.files.dates import date_of, match_names
+from qtp_toolkit.load.files.grids import descending, spatial_names, with_crs
+from qtp_toolkit.load.files.headers import Header, band_tags, headers
+from qtp_toolkit.load.files.tiff import decoded, lazy_stack, same_grid
+from qtp_toolkit.load.temperature.composites import Composite, refuse_unlike
+from qtp_toolkit.load.temperature.coverage import Box
+from qtp_toolkit.load.temperature.hdf4 import SINUSOIDAL
+from qtp_toolkit.load.temperature.layers import (
     FAMILIES,
     PRODUCTS,
     SENSORS,
@@ -38,10 +31,9 @@ from qtp_toolkit.load.layers import (
     product_named,
     used_by_all,
 )
-from qtp_toolkit.load.tiff import decoded, lazy_stack, same_grid
 
 _PRODUCT = re.compile(r"(?P<product>M[OY]D\d\d[A-Z]\d)\.(?P<collection>\d{3})")
-_LAYER = re.compile(_PRODUCT.pattern + r"_(?P<layer>.+?)_doy(?P<year>\d{4})(?P<doy>\d{3})")
+_LAYER = _PRODUCT.pattern + r"_(?P<layer>.+?)_doy(?P<year>\d{4})(?P<doy>\d{3})"
 
 
 # GeoTIFF --------------------------------------------------------------------------------------------------------------
@@ -67,11 +59,8 @@ def scan_tiff(paths: Sequence[Path]) -> list[Composite]:
         stored as their product is (M07, M11, M12).
     """
     found = headers(paths)
-    matches = [_LAYER.search(header.path.name) for header in found]
-    unnamed = [
-        (h.path, "no product, layer and date in its name") for h, m in zip(found, matches, strict=True) if m is None
-    ]
-    refuse_bad(unnamed, "AppEEARS file", total=len(found), code="I27")
+    lacking = "no product, layer and date in its name"
+    matches = match_names([header.path for header in found], _LAYER, lacking, "AppEEARS file")
     groups: dict[str, list[tuple[Header, re.Match[str]]]] = {}
     for header, match in zip(found, matches, strict=True):
         groups.setdefault(match["product"], []).append((header, match))
@@ -91,15 +80,23 @@ def _tiffs_of(product: str, group: Sequence[tuple[Header, re.Match[str]]]) -> li
         role = roles[match["layer"]]
         own = Stored(header.dtype, stored[match["layer"]].attrs)
         hold_to_specification(header.path.name, own, FAMILIES[family][role])
-        start = year_day(int(match["year"]), int(match["doy"]), header.path)
         out.append(
-            Composite(start, header.path, header, "", SENSORS[product[:3]], product[3:], match["collection"], role)
+            Composite(
+                date_of(match, header.path),
+                header.path,
+                header,
+                "",
+                SENSORS[product[:3]],
+                product[3:],
+                match["collection"],
+                role,
+            )
         )
     return out
 
 
 def stack_tiff(kept: Sequence[Composite], *, chunks: Chunks | None) -> tuple[xr.Dataset, dict[str, Box]]:
-    """Lazy Dataset of :func:`scan_tiff`, and the edges of its grid; as :func:`qtp_toolkit.load.granules.stack`."""
+    """Lazy Dataset of :func:`scan_tiff`, and the edges of its grid; as :func:`qtp_toolkit.load.temperature.granules.stack`."""
     family = PRODUCTS[kept[0].product].family
     starts = sorted({c.start for c in kept})
     grid = same_grid([c.item for c in kept])
@@ -218,7 +215,7 @@ def _placed(raw: xr.Dataset, picked: Mapping[str, str], path: Path) -> xr.Datase
 
 
 def stack_netcdf(kept: Sequence[Composite], *, chunks: Chunks | None) -> tuple[xr.Dataset, dict[str, Box]]:
-    """Lazy Dataset of :func:`scan_netcdf`, and the edges of its grid; as :func:`qtp_toolkit.load.granules.stack`."""
+    """Lazy Dataset of :func:`scan_netcdf`, and the edges of its grid; as :func:`qtp_toolkit.load.temperature.granules.stack`."""
     family = PRODUCTS[kept[0].product].family
     files: dict[Path, list[Composite]] = {}
     for composite in kept:

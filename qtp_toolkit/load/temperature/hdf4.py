@@ -13,10 +13,11 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
-from qtp_toolkit.load.composites import Composite
-from qtp_toolkit.load.files import ITEM_BYTES, Chunks, block_shape, lazy_blocks, on_grid
-from qtp_toolkit.load.layers import Role, Stored
-from qtp_toolkit.load.tiff import Decode, decoded
+from qtp_toolkit.load.files.blocks import ITEM_BYTES, Chunks, block_shape, lazy_blocks
+from qtp_toolkit.load.files.grids import on_grid
+from qtp_toolkit.load.files.tiff import Decode, decoded
+from qtp_toolkit.load.temperature.composites import Composite
+from qtp_toolkit.load.temperature.layers import Role, Stored
 
 SINUSOIDAL = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
 TILE_SIZE = np.pi * 6371007.181 / 18

@@ -10,16 +10,11 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
-from qtp_toolkit.load.files import (
-    BLOCK_BYTES,
-    ITEM_BYTES,
-    Chunks,
-    block_shape,
-    lazy_blocks,
-    on_grid,
-)
-from qtp_toolkit.load.headers import Header
-from qtp_toolkit.load.segments import Placed, Rows, read_window
+from qtp_toolkit.load.files.blocks import BLOCK_BYTES, ITEM_BYTES, Chunks, block_shape, lazy_blocks
+from qtp_toolkit.load.files.grids import on_grid
+from qtp_toolkit.load.files.headers import Header
+from qtp_toolkit.load.files.limits import hold
+from qtp_toolkit.load.files.pixels import Placed, read_window
 
 SNAP = 1e-3
 """Grids that differ by less than this part of a pixel are one grid."""
@@ -38,6 +33,10 @@ class Decode(NamedTuple):
     valid: tuple[float, float] | None = None
     dtype: str = "float32"
     fill: float = float("nan")
+
+
+QC = Decode(dtype="uint8", fill=3.0)
+"""Quality bytes are never scaled and never NaN; where there is no file: 3, not produced."""
 
 
 def same_grid(found: Sequence[Header], *, extent: str = "same") -> Header:
@@ -147,7 +146,7 @@ def lazy_stack(
     dim: str,
     chunks: Chunks | None = None,
     band: int = 1,
-    name: str | None = None,
+    variable: str | None = None,
     factors: Sequence[float] | None = None,
     absent: float | None = None,
 ) -> xr.DataArray:
@@ -168,7 +167,8 @@ def lazy_stack(
         are multiples of 64 where that is possible (whole rows of compressed strips, up to three times as much).
     band : int
         From 1.
-    name : str, optional
+    variable : str, optional
+        Key of the variable table: each file's values are held to its physical range.
     factors : sequence of float, optional
         What the physical values of each file are multiplied by, as -1 for a pair that is turned round.
     absent : float, optional
@@ -186,13 +186,14 @@ def lazy_stack(
     blocks = block_shape(sizes, chunks, itemsize=ITEM_BYTES, rows=max(grid.blocks[0], 1))
     each = factors if factors is not None else (1.0,) * len(found)
     files = tuple(None if h is None else _placed(h, grid, float(f)) for h, f in zip(found, each, strict=True))
-    values = lazy_blocks(read_block, blocks, decode.dtype, files=files, decode=decode, band=band, absent=absent)
-    return on_grid(values, (dim, Y, X), grid_coords(grid), grid.crs, name=name)
+    how = {"decode": decode, "band": band, "variable": variable, "absent": absent}
+    values = lazy_blocks(read_block, blocks, decode.dtype, files=files, **how)
+    return on_grid(values, (dim, Y, X), grid_coords(grid), grid.crs)
 
 
 def _whole_blocks(found: Sequence[Header], grid: Header, pixels: int) -> Chunks:
     """Chunk of about so many pixels that cuts no block of the files, of multiples of 64 rows and columns if it can."""
-    plain = bool(found) and all(isinstance(header.layout, Rows) for header in found)
+    plain = bool(found) and all(header.layout is not None for header in found)
     height, width = (1, 1) if plain else grid.blocks
     rows, columns = (int(np.lcm(size, _UNIT)) if size <= _UNIT * 8 else size for size in (height, width))
     if width >= grid.width:
@@ -224,9 +225,10 @@ def read_block(
     files: tuple[Placed | None, ...],
     decode: Decode,
     band: int,
-    absent: float | None = None,
+    variable: str | None,
+    absent: float | None,
 ) -> np.ndarray:
-    """One block, decoded; run by workers."""
+    """One block, decoded and held to the physical range of the variable; run by workers."""
     import rasterio  # noqa: PLC0415
 
     (first, last), (top, bottom), (left, right) = bounds
@@ -246,6 +248,8 @@ def read_block(
             values = decoded(raw[::-1] if file.upward else raw, own, in_place=in_place)
             if not in_place:
                 plane[...] = values
+            if variable is not None:
+                hold(plane, variable, file.path, scale=own.scale, offset=own.offset)
     return out
 
 

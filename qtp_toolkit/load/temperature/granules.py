@@ -11,11 +11,13 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.load import hdf4
-from qtp_toolkit.load.composites import Composite
-from qtp_toolkit.load.coverage import Box
-from qtp_toolkit.load.files import Chunks, first_bytes_problem, refuse_bad, year_day
-from qtp_toolkit.load.layers import FAMILIES, PRODUCTS, SENSORS, find, product_named, used_by_all
+from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
+from qtp_toolkit.load.files.dates import date_of
+from qtp_toolkit.load.temperature import hdf4
+from qtp_toolkit.load.temperature.composites import Composite
+from qtp_toolkit.load.temperature.coverage import Box
+from qtp_toolkit.load.temperature.layers import FAMILIES, PRODUCTS, SENSORS, find, product_named, used_by_all
 
 _NAME = re.compile(
     r"(?P<product>M[OY]D\d\d[A-Z]\d)\.A(?P<year>\d{4})(?P<doy>\d{3})(?:\.h\d\dv\d\d)?\.(?P<collection>\d{3})"
@@ -36,7 +38,7 @@ def scan(paths: Sequence[Path]) -> list[Composite]:
     Returns
     -------
     list of Composite
-        ``item`` is a :class:`qtp_toolkit.load.hdf4.Granule`, ``part`` the tile that StructMetadata places it in.
+        ``item`` is a :class:`qtp_toolkit.load.temperature.hdf4.Granule`, ``part`` the tile that StructMetadata places it in.
 
     Raises
     ------
@@ -128,8 +130,12 @@ def _name(path: Path) -> dict[str, object]:
     match = _NAME.search(path.name)
     if match is None:
         return {}
-    start = year_day(int(match["year"]), int(match["doy"]), path)
-    known = {"product": match["product"], "start": start, "collection": match["collection"], "stamp": match["stamp"]}
+    known = {
+        "product": match["product"],
+        "start": date_of(match, path),
+        "collection": match["collection"],
+        "stamp": match["stamp"],
+    }
     return {key: value for key, value in known.items() if value is not None}
 
 

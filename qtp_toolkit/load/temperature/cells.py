@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Literal
 
 import numpy as np
 import xarray as xr
+from pydantic import Field
 
-from qtp_toolkit.catalog.options import date_expression
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
-from qtp_toolkit.load.checks import refuse_unscaled
-from qtp_toolkit.load.composites import missing_dates
-from qtp_toolkit.load.files import centers, date_of, no_duplicates, on_grid
+from qtp_toolkit.load.files.checks import no_duplicates
+from qtp_toolkit.load.files.dates import DatePattern, centers, date_expression, date_of
+from qtp_toolkit.load.files.grids import on_grid
 from qtp_toolkit.load.tables import numbers, read_table
+from qtp_toolkit.load.temperature.checks import refuse_unscaled
+from qtp_toolkit.load.temperature.composites import missing_dates
 
 
 def lst_table(
@@ -22,10 +25,10 @@ def lst_table(
     *,
     longitude: str = "lon",
     latitude: str = "lat",
-    pattern: str = r"(?P<year>\d{4})_(?P<month>\d{2})_(?P<day>\d{2})",
-    units: str = "degC",
-    stamp: str = "start",
-    composite_days: int = 8,
+    pattern: DatePattern = r"(?P<year>\d{4})_(?P<month>\d{2})_(?P<day>\d{2})",
+    units: Literal["degC", "K"] = "degC",
+    stamp: Literal["start", "center"] = "start",
+    composite_days: Annotated[int, Field(ge=1, le=32)] = 8,
     grid: bool = True,
     missing: Sequence[float] = (),
 ) -> xr.Dataset:

@@ -10,12 +10,11 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import DEPTH, VARIABLES, QtpDataError, describe
-from qtp_toolkit.load.bands import band_tags
-from qtp_toolkit.load.files import Chunks, no_duplicates, refuse_bad
-from qtp_toolkit.load.headers import headers
-from qtp_toolkit.load.limits import held
-from qtp_toolkit.load.tiff import Decode, lazy_stack, same_grid
-from qtp_toolkit.load.units import conversion, refuse_other_scale
+from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
+from qtp_toolkit.load.files.headers import band_tags, headers
+from qtp_toolkit.load.files.limits import conversion, refuse_other_scale
+from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 
 _SOIL = {
     ("v2", "bulk_density"): ("bdod", "cg/cm3"),
@@ -68,8 +67,8 @@ def soilgrids(paths: Sequence[Path], *, version: str, quantity: str, chunks: Chu
     factor, offset = conversion(units, VARIABLES[quantity].units, found[0].path, quantity)
     tags = tuple({-32768.0, *(h.nodata for h in found if h.nodata is not None)})
     decode = Decode(tags, factor, offset)
-    out = lazy_stack([found[k] for k in order], same_grid(found), decode, dim=DEPTH, chunks=chunks)
-    out = held(out, quantity, found[0].path.parent)
+    ordered = [found[k] for k in order]
+    out = lazy_stack(ordered, same_grid(found), decode, dim=DEPTH, chunks=chunks, variable=quantity)
     coords = {DEPTH: (top + bottom) / 2, "depth_top": (DEPTH, top), "depth_bottom": (DEPTH, bottom)}
     out = out.assign_coords(coords)
     out[DEPTH].attrs = {"units": "m", "long_name": "depth below the surface"}

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
+from pydantic import Field
 
+from qtp_toolkit.catalog.options import Fraction
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe
-from qtp_toolkit.load import appeears, granules
-from qtp_toolkit.load.composites import Composite, choose, merge_sensors, settle
-from qtp_toolkit.load.coverage import share_covered
-from qtp_toolkit.load.files import Chunks, centers
-from qtp_toolkit.load.hdf4 import SINUSOIDAL
-from qtp_toolkit.load.layers import PRODUCTS, QC
+from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.dates import centers
+from qtp_toolkit.load.temperature import appeears, granules
+from qtp_toolkit.load.temperature.composites import Composite, choose, merge_sensors, settle
+from qtp_toolkit.load.temperature.coverage import share_covered
+from qtp_toolkit.load.temperature.hdf4 import SINUSOIDAL
+from qtp_toolkit.load.temperature.layers import PRODUCTS, QC
 
 
 class Wishes(NamedTuple):
     """What to take of the files, and what to put up with; the keywords of :func:`modis_lst`."""
 
-    chunks: Chunks | None = None
-    sensors: Sequence[str] | None = None
-    max_gap: int | None = None
-    duplicates: str = "error"
-    mixed_collections: bool = False
-    area: Sequence[float] | None = None
-    min_cover: float | None = None
+    chunks: Chunks | None
+    sensors: Sequence[str] | None
+    max_gap: int | None
+    duplicates: str
+    mixed_collections: bool
+    area: Sequence[float] | None
+    min_cover: float | None
 
 
 class _Format(NamedTuple):
@@ -48,32 +51,36 @@ _BAND_BITS = {"qc_250m": 0x0FF0, "qc_500m": 0x03FC}
 """Bits of the red and the near infrared band in the quality words of M?D09Q1 (4-11) and M?D09A1 (2-9)."""
 
 
-def modis(
-    paths: Sequence[Path] | Mapping[str, Sequence[Path]], wishes: Wishes, *, quality_mask: bool = True
-) -> xr.Dataset | xr.DataArray:
-    """Open MODIS files as what their product is: as :func:`modis_lst` or as :func:`ndvi`.
+class Scanned(NamedTuple):
+    """Files whose headers have been read."""
 
-    For temperature ``wishes.sensors`` None means Terra and Aqua, ``wishes.max_gap`` None three composites.
-    """
-    form, found = _scanned(paths)
-    if PRODUCTS[found[0].product].family != "lst":
-        return _vegetation(form, found, wishes, quality_mask=quality_mask)
-    sensors = wishes.sensors or ("terra", "aqua")
-    return _temperature(
-        form, found, wishes._replace(sensors=sensors, max_gap=3 if wishes.max_gap is None else wishes.max_gap)
-    )
+    form: _Format
+    composites: list[Composite]
+
+
+Files = Sequence[Path] | Mapping[str, Sequence[Path]] | Scanned
+Sensors = Annotated[Sequence[Literal["terra", "aqua"]], Field(min_length=1)]
+Count = Annotated[int, Field(ge=0)]
+
+
+def modis(paths: Files, *, quality_mask: bool = True, **options: Any) -> xr.Dataset | xr.DataArray:
+    """Open MODIS files as what their product is: as :func:`modis_lst` or as :func:`ndvi`, with the defaults of each."""
+    found = _scan(paths)
+    if PRODUCTS[found.composites[0].product].family == "lst":
+        return modis_lst(found, **options)
+    return ndvi(found, quality_mask=quality_mask, **options)
 
 
 def modis_lst(
-    paths: Sequence[Path] | Mapping[str, Sequence[Path]],
+    paths: Files,
     *,
     chunks: Chunks | None = None,
-    sensors: Sequence[str] | None = ("terra", "aqua"),
-    max_gap: int | None = 3,
-    duplicates: str = "error",
+    sensors: Sensors | None = ("terra", "aqua"),
+    max_gap: Count | None = 3,
+    duplicates: Literal["error", "newest"] = "error",
     mixed_collections: bool = False,
     area: Sequence[float] | None = None,
-    min_cover: float | None = None,
+    min_cover: Fraction | None = None,
 ) -> xr.Dataset:
     """Open MODIS land surface temperature of Terra and Aqua, day and night, with its quality bytes.
 
@@ -121,20 +128,20 @@ def modis_lst(
         collections or products (M26); a tile outside the area (M17), or too little of it covered (M18).
     """
     wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
-    return _temperature(*_scanned(paths), wishes)
+    return _temperature(*_scan(paths), wishes)
 
 
 def ndvi(
-    paths: Sequence[Path] | Mapping[str, Sequence[Path]],
+    paths: Files,
     *,
     chunks: Chunks | None = None,
-    sensors: Sequence[str] | None = None,
-    max_gap: int | None = None,
-    duplicates: str = "error",
+    sensors: Sensors | None = None,
+    max_gap: Count | None = None,
+    duplicates: Literal["error", "newest"] = "error",
     mixed_collections: bool = False,
     quality_mask: bool = True,
     area: Sequence[float] | None = None,
-    min_cover: float | None = None,
+    min_cover: Fraction | None = None,
 ) -> xr.DataArray:
     """Open MODIS vegetation index: M?D13Q1, 13A1, 13A2 (16 days), or from the reflectances of M?D09Q1, 09A1 (8 days).
 
@@ -168,10 +175,12 @@ def ndvi(
         As :func:`modis_lst`.
     """
     wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
-    return _vegetation(*_scanned(paths), wishes, quality_mask=quality_mask)
+    return _vegetation(*_scan(paths), wishes, quality_mask=quality_mask)
 
 
-def _scanned(paths: Any) -> tuple[_Format, list[Composite]]:
+def _scan(paths: Files) -> Scanned:
+    if isinstance(paths, Scanned):
+        return paths
     groups = list(paths.values()) if isinstance(paths, Mapping) else [paths]
     files = [Path(path) for group in groups for path in group]
     formats = {_FORMATS.get(path.suffix.lower()) for path in files}
@@ -179,7 +188,7 @@ def _scanned(paths: Any) -> tuple[_Format, list[Composite]]:
         found = sorted({path.suffix.lower() for path in files})
         raise QtpDataError("MODIS files must be all of one kind", expected=sorted(_FORMATS), found=found, code="M04")
     (form,) = formats
-    return form, form.scan(files)
+    return Scanned(form, form.scan(files))
 
 
 def _settled(

@@ -13,34 +13,19 @@ _ORDERS = {b"II": "<", b"MM": ">"}
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 """Bytes a value, by the type of a tag."""
 _WHOLE = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
-STRIP_TABLES, TILE_TABLES = (273, 279), (324, 325)
+_STRIPS, _TILES = (273, 279), (324, 325)
 """Tags of the offsets and of the byte counts."""
-_TABLES = STRIP_TABLES + TILE_TABLES
-
-
-class Table(NamedTuple):
-    """Where the offsets, or the byte counts, of the strips or tiles stand in the file, and as what."""
-
-    at: int
-    dtype: str
-
-    def read(self, stream: BinaryIO, first: int, last: int) -> np.ndarray:
-        """Values ``first`` to ``last`` (exclusive), int64."""
-        size = np.dtype(self.dtype).itemsize
-        stream.seek(self.at + first * size)
-        return np.frombuffer(stream.read((last - first) * size), self.dtype, last - first).astype("i8")
 
 
 class Directory(NamedTuple):
     """Tags of the first directory.
 
     ``tags`` are their types and bytes, all but the two tables; two files with the same tags have the same grid, type
-    and metadata. ``offsets`` and ``counts`` (bytes) are of all strips or tiles, in ``tables`` is where they stand.
+    and metadata. ``offsets`` and ``counts`` (bytes) are of all strips or tiles.
     """
 
     order: str
     tags: tuple[tuple[int, int, bytes], ...]
-    tables: tuple[Table, Table]
     tiled: bool
     offsets: np.ndarray
     counts: np.ndarray
@@ -99,13 +84,12 @@ def _read(stream: BinaryIO, size: int) -> Directory:
             raise ValueError("values lie beyond the end")
         stream.seek(place)
         value = stream.read(length)
-        if tag in _TABLES:
-            dtype = order + _WHOLE[kind]
-            tables[tag] = Table(place, dtype), np.frombuffer(value, dtype).astype("i8")
+        if tag in _STRIPS + _TILES:
+            tables[tag] = np.frombuffer(value, order + _WHOLE[kind]).astype("i8")
         else:
             tags.append((tag, kind, value))
-    tiled = TILE_TABLES[0] in tables
-    (offsets_at, offsets), (counts_at, counts) = (tables[tag] for tag in (TILE_TABLES if tiled else STRIP_TABLES))
+    tiled = _TILES[0] in tables
+    offsets, counts = (tables[tag] for tag in (_TILES if tiled else _STRIPS))
     if len(offsets) != len(counts):
         raise ValueError("as many offsets as counts")
-    return Directory(order, tuple(tags), (offsets_at, counts_at), tiled, offsets, counts)
+    return Directory(order, tuple(tags), tiled, offsets, counts)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree import ElementTree as ET
 
-from qtp_toolkit.conventions import QtpDataError
+import pandas as pd
 
-if TYPE_CHECKING:
-    import pandas as pd
+from qtp_toolkit.conventions import QtpDataError
 
 _SHAPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 MAX_BYTES = 500_000_000
@@ -35,8 +34,6 @@ def vectors(path: Path) -> pd.DataFrame:
     QtpDataError
         If the file is not GeoJSON or KML, names another CRS, or coordinates leave -180..360, -90..90.
     """
-    import pandas as pd  # noqa: PLC0415
-
     path = Path(path)
     if path.stat().st_size > MAX_BYTES:
         raise QtpDataError("vector file is too large", path=path, expected=f"at most {MAX_BYTES} bytes")

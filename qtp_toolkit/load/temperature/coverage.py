@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.load.hdf4 import SINUSOIDAL, TILE_SIZE
+from qtp_toolkit.load.temperature.hdf4 import SINUSOIDAL, TILE_SIZE
 
 Box = tuple[float, float, float, float]
 _SIDE = 61

@@ -1,0 +1,59 @@
+"""Marks that every opened source carries, and the look that it lies where it should."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.catalog.schema import Source
+from qtp_toolkit.conventions import SYNTHETIC, QtpDataError, X, Y
+
+
+def stamp(data: Any, name: str, source: Source) -> Any:
+    """Put the source's name, citation, provenance (and that it is synthetic) into the attrs; returns a shallow copy."""
+    marks: dict[str, Any] = {"source": name, "provenance": source.provenance}
+    if source.citation:
+        marks["citation"] = source.citation
+    if source.provenance == "synthetic":
+        marks["provenance_note"] = SYNTHETIC
+    data = data.copy(deep=False)
+    if isinstance(data, xr.Dataset):
+        note = {key: marks[key] for key in ("provenance_note",) if key in marks}
+        for variable in data.data_vars.values():
+            variable.attrs = {**variable.attrs, **note}
+    data.attrs = {**data.attrs, **marks}
+    return data
+
+
+def footprint(data: Any) -> tuple[float, float, float, float] | None:
+    """West, south, east, north (degrees) of what has a grid and a CRS; None for the rest."""
+    if not isinstance(data, (xr.Dataset, xr.DataArray)) or not {Y, X} <= set(data.coords):
+        return None
+    spatial = data.coords.get("spatial_ref")
+    wkt = spatial.attrs.get("crs_wkt") if spatial is not None else None
+    if wkt is None or data.sizes.get(Y, 0) == 0 or data.sizes.get(X, 0) == 0:
+        return None
+    from pyproj import CRS, Transformer  # noqa: PLC0415  takes its time, and most sources never ask
+
+    x, y = data[X].to_numpy(), data[Y].to_numpy()
+    half_x, half_y = (abs(float(v[-1] - v[0])) / max(len(v) - 1, 1) / 2 for v in (x, y))
+    box = (x.min() - half_x, y.min() - half_y, x.max() + half_x, y.max() + half_y)
+    bounds = Transformer.from_crs(CRS.from_wkt(wkt), "EPSG:4326", always_xy=True).transform_bounds(*box)
+    return tuple(float(np.round(value, 6)) for value in bounds)
+
+
+def refuse_elsewhere(data: Any, name: str, bounds: tuple[float, float, float, float] | None) -> None:
+    """Raise if a grid lies wholly outside the bounds of the settings (a wrong tile, swapped axes)."""
+    box = footprint(data) if bounds is not None else None
+    if box is None:
+        return
+    if box[0] >= bounds[2] or box[2] <= bounds[0] or box[1] >= bounds[3] or box[3] <= bounds[1]:
+        raise QtpDataError(
+            f"source {name!r} lies outside the study area",
+            expected=f"west, south, east, north within {list(bounds)}",
+            found=list(box),
+            hint="Wrong tile, wrong CRS, or longitude and latitude swapped? Else mend settings.bounds of the catalog.",
+            code="M17",
+        )

@@ -1,0 +1,60 @@
+"""Lazy blocks of files: how large they are, and how tasks read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import dask.array as da
+import numpy as np
+
+from qtp_toolkit.conventions import Y
+
+Chunks = dict[str, int]
+BLOCK_BYTES = 128_000_000
+"""Size that blocks get when the catalog does not say."""
+ITEM_BYTES = 4
+"""Bytes a value that blocks of layers of one product are cut by, bytes of quality too, so that all are cut alike."""
+
+
+def block_shape(
+    sizes: dict[str, int], chunks: Chunks | None, *, itemsize: int, rows: int = 1
+) -> tuple[tuple[int, ...], ...]:
+    """Chunks of a lazy array: those asked for; where none are asked for, whole dims cut along y to about 128 MB.
+
+    Parameters
+    ----------
+    sizes : dict of str to int
+        Dims in order.
+    chunks : dict of str to int, optional
+        Sizes by dim; -1 is the whole dim.
+    itemsize : int
+        Bytes a value.
+    rows : int
+        Height of the files' own blocks: slabs are multiples of it.
+    """
+    asked = {dim: size for dim, size in (chunks or {}).items() if dim in sizes}
+    shape = {dim: sizes[dim] if asked.get(dim, -1) == -1 else asked[dim] for dim in sizes}
+    if Y in sizes and Y not in asked:
+        slab = itemsize * int(np.prod([max(shape[dim], 1) for dim in sizes if dim != Y]))
+        fitting = max(1, BLOCK_BYTES // max(slab, 1))
+        shape[Y] = min(sizes[Y], max(rows, fitting // rows * rows))
+    return da.core.normalize_chunks(tuple(max(shape[dim], 1) for dim in sizes), shape=tuple(sizes.values()))
+
+
+def lazy_blocks(
+    read: Callable[..., np.ndarray], chunks: tuple[tuple[int, ...], ...], dtype: np.dtype | str, **arguments: Any
+) -> da.Array:
+    """Dask array whose blocks are ``read(bounds, **arguments)`` with ``bounds`` = ((start, stop), ...).
+
+    ``read`` is a module-level function and the arguments are paths and numbers, so that tasks run in threads, in other
+    processes and on other machines.
+    """
+    return da.map_blocks(
+        _block, chunks=chunks, dtype=dtype, meta=np.empty((0,) * len(chunks), dtype), read=partial(read, **arguments)
+    )  # a partial, because dask would look into hundreds of files for other lazy arrays
+
+
+def _block(*, read: Callable[..., np.ndarray], block_info: dict | None = None) -> np.ndarray:
+    return read(tuple(tuple(map(int, span)) for span in block_info[None]["array-location"]))

@@ -1,0 +1,72 @@
+"""What makes a file unreadable or unwanted, told of all files at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from qtp_toolkit.conventions import QtpDataError
+
+_HINTS = {
+    "I27": "Set parameters.pattern to the way in which your files write their dates.",
+    "I18": "Move them away.",
+    "I11": "Give the unwrapped phase in rad.",
+    "I12": "Give the unwrapped phase in rad.",
+    "M12": "A quality byte that was saved as decimals reads NaN as good; get the original.",
+    "M19": "Rename the files as they were delivered, or get them again.",
+    "M26": "Rename the files as they were delivered, or get them again.",
+    "M27": "Get the layers that are named.",
+    "S02": "Mend parameters.version, or narrow the uri.",
+}
+
+
+def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: str) -> None:
+    """Raise one error that lists every bad file, if there is one.
+
+    Parameters
+    ----------
+    bad : sequence of (path, reason)
+    what : str
+        What the files should have been.
+    total : int
+        How many files there are in all.
+    code : str
+        Code of the fault.
+    """
+    if not bad:
+        return
+    listed = "; ".join(f"{path}: {reason}" for path, reason in bad)
+    raise QtpDataError(
+        f"{len(bad)} of {total} files are no {what}: {listed}",
+        path=bad[0][0] if len(bad) == 1 else bad[0][0].parent,
+        hint=_HINTS.get(code, "Download them again, or move them away; the other files are fine."),
+        code=code,
+    )
+
+
+def first_bytes_problem(path: Path, magics: Sequence[bytes], kind: str) -> str | None:
+    """Why a file cannot be of the kind, told from its size and first bytes; None if it can."""
+    size = path.stat().st_size
+    if size == 0:
+        return "zero bytes on disk"
+    with path.open("rb") as stream:
+        head = stream.read(512)
+    if any(head.startswith(magic) for magic in magics):
+        return None
+    text = head.lstrip()[:40].decode("latin-1", "replace")
+    if text[:1] == "<":
+        return f"not {kind}; starts with {text[:15]!r}: a login or error page saved as data? ({size} bytes)"
+    return f"not {kind}; starts with {head[:4].hex()} ({size} bytes)"
+
+
+def no_duplicates(keys: Iterable[Any], paths: Iterable[Path], what: str, code: str) -> None:
+    """Raise if two files have the same key; names both."""
+    seen: dict[Any, Path] = {}
+    double = []
+    for key, path in zip(keys, paths, strict=True):
+        if key in seen:
+            double.append(f"{what} {key}: {seen[key].name} and {path.name}")
+        seen[key] = path
+    if double:
+        raise QtpDataError(f"{what} stands twice; " + "; ".join(double), hint="Move one of each away.", code=code)

@@ -1,0 +1,52 @@
+"""Grids as the toolkit names them: y from north to south, x, and the CRS in ``spatial_ref``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import xarray as xr
+
+from qtp_toolkit.conventions import X, Y
+
+
+def on_grid(values: Any, dims: Sequence[str], coords: dict[str, Any], crs: str) -> xr.DataArray:
+    """DataArray with ``spatial_ref``; ``coords`` hold y and x (pixel centers) and whatever else."""
+    import rioxarray  # noqa: F401, PLC0415  registers .rio
+
+    return xr.DataArray(values, dims=list(dims), coords=coords).rio.write_crs(crs)
+
+
+def with_crs(data: xr.Dataset, crs: str | None = None) -> xr.Dataset:
+    """Return the data with its CRS under the name ``spatial_ref``, whatever the file calls its grid mapping.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+    crs : str, optional
+        Given CRS; by default the one that the file declares, if any.
+    """
+    import rioxarray  # noqa: F401, PLC0415  registers .rio
+
+    found = crs or data.rio.crs
+    if found is None:
+        return data
+    old = {v.encoding.get("grid_mapping", v.attrs.get("grid_mapping")) for v in data.data_vars.values()}
+    data = data.drop_vars([name for name in old - {None, "spatial_ref"} if name in data.variables])
+    for variable in data.data_vars.values():
+        variable.attrs.pop("grid_mapping", None)
+        variable.encoding.pop("grid_mapping", None)
+    return data.rio.write_crs(found, grid_mapping_name="spatial_ref")
+
+
+def descending(data: Any) -> Any:
+    """Return the same data with y running from north to south."""
+    if Y in data.coords and data.sizes[Y] > 1 and float(data[Y][1]) > float(data[Y][0]):
+        return data.isel({Y: slice(None, None, -1)})
+    return data
+
+
+def spatial_names(data: xr.Dataset) -> dict[str, str]:
+    """Say which lat/lon-like dims to rename to y and x."""
+    names = {"lat": Y, "latitude": Y, "lon": X, "longitude": X, "ydim": Y, "xdim": X}
+    return {str(dim): names[str(dim).lower()] for dim in data.dims if str(dim).lower() in names}

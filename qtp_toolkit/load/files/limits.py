@@ -1,0 +1,141 @@
+"""Units and physical ranges: a wrong unit is an error, a stray value and an undeclared fill value become NaN."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from qtp_toolkit.conventions import VARIABLES, QtpDataError
+
+CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
+    ("radian", "degree"): (180.0 / np.pi, 0.0),
+    ("K", "degC"): (1.0, -273.15),
+    ("%", "1"): (0.01, 0.0),
+    ("permille", "1"): (0.001, 0.0),
+    ("g/kg", "1"): (0.001, 0.0),
+    ("cg/cm3", "kg m-3"): (10.0, 0.0),
+    ("g/cm3", "kg m-3"): (1000.0, 0.0),
+    ("kg/m3", "kg m-3"): (1.0, 0.0),
+    ("cm", "m"): (0.01, 0.0),
+    ("m", "mm"): (1000.0, 0.0),
+    ("cm", "mm"): (10.0, 0.0),
+}
+"""Factor and offset from a unit of files to ours."""
+
+_SLACK = 1e-3
+"""Part of the larger limit that values may lie beyond it: scaled integers and compressed decimals are rounded."""
+_HUGE = 1e30
+_LOOKS = {
+    "bulk_density": (("g/cm3", 0.3, 2.7), ("cg/cm3", 30, 100), ("g/m3", 2.7e5, 2.7e6)),
+    "magt": (("K", 230, 320),),
+    "lst": (("K", 230, 320),),
+    "soil_temperature": (("K", 230, 320),),
+    "incidence": (("mrad", 300, 1200),),
+    "coherence": (("0 to 255", 1, 255),),
+}
+"""Units that values of a quantity may be in by mistake, with the limits of the median that tell so."""
+
+
+def conversion(units: str | None, ours: str, path: Path, variable: str) -> tuple[float, float]:
+    """Factor and offset from a unit to ours; an error that lists the known ones if there is none.
+
+    Parameters
+    ----------
+    units : str, optional
+        Unit in the file; None is ours.
+    ours : str
+    path : path
+    variable : str
+    """
+    if units is None or units == ours:
+        return 1.0, 0.0
+    if (units, ours) not in CONVERSIONS:
+        raise QtpDataError(
+            f"no conversion from {units!r} to {ours!r}",
+            path=path,
+            variable=variable,
+            code="S02",
+            expected=[a for a, b in CONVERSIONS if b == ours] + [ours],
+            hint="Use scale_factor and add_offset to reach one of them.",
+        )
+    return CONVERSIONS[units, ours]
+
+
+def refuse_other_scale(path: Path, tags: Mapping[str, Any], scale_factor: float) -> None:
+    """Raise if the file's own scale is not the one that is used (M11): one of them is wrong.
+
+    Parameters
+    ----------
+    path : path
+    tags : mapping
+        From :func:`qtp_toolkit.load.files.headers.band_tags`.
+    scale_factor : float
+        What the catalog says.
+    """
+    own = float(tags.get("scale_factor", 1.0))
+    if not np.isclose(own, scale_factor, rtol=1e-6) and own != 1.0:
+        raise QtpDataError(
+            "the file's own scale is not the one of the catalog",
+            path=path,
+            expected=f"scale_factor {scale_factor:g}",
+            found=f"scale_factor {own:g} in the file",
+            code="M11",
+            hint="Set parameters.scale_factor to the file's, if its values are stored unscaled.",
+        )
+
+
+def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 1.0, offset: float = 0.0) -> int:
+    """Hold values of one file, in place, to the physical range of their variable: what lies outside becomes NaN.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Decimals, in our unit.
+    variable : str
+        Key of the variable table; without a range there, nothing happens.
+    path : path
+        For messages.
+    scale, offset : float
+        From stored to our unit: the usual fill values are recognized as they are stored.
+
+    Returns
+    -------
+    int
+        How many values, undeclared fill values among them, were set to NaN.
+
+    Raises
+    ------
+    QtpDataError
+        S02, S03, M11, I04 or I11, by the table: the median, fill values aside, leaves the range.
+    """
+    row = VARIABLES[variable]
+    if row.valid is None:
+        return 0
+    low, high = row.valid
+    slack = _SLACK * max(abs(low), abs(high))
+    with np.errstate(invalid="ignore"):
+        outside = (values < low - slack) | (values > high + slack)
+    if not outside.any():
+        return 0
+    real = np.isfinite(values) & (np.abs(values) < _HUGE)
+    for fill in row.fills:
+        real &= ~(outside & np.isclose(values, fill * scale + offset, rtol=1e-6))
+    median = float(np.median(values[real])) if real.any() else np.nan
+    if median < low - slack or median > high + slack:
+        known = _LOOKS.get(variable, (("%", 1, 100), ("permille or g/kg", 100, 1000)) if row.fault == "S03" else ())
+        unit = next((name for name, least, most in known if least <= median <= most), None)
+        looks = f"It looks like {unit}; say so with parameters.units or scale_factor." if unit else None
+        raise QtpDataError(
+            f"{variable} leaves its physical range",
+            path=path,
+            variable=variable,
+            code=row.fault,
+            expected=f"{low:g} to {high:g} {row.units}",
+            found=f"median {median:g}, {outside.mean():.1%} of a block outside",
+            hint=looks or "Check units, scale_factor and nodata of the source.",
+        )
+    values[outside] = np.nan
+    return int(outside.sum())

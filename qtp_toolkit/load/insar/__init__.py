@@ -1,0 +1,1 @@
+"""Stacks of unwrapped interferograms: one convention, and one file a producer."""

@@ -1,0 +1,40 @@
+"""HyP3 (GAMMA): one folder a pair with phase, coherence and a text file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.load.insar.convention import interferograms
+
+
+def hyp3(phase: Sequence[Path], **options: object) -> xr.Dataset:
+    """Open HyP3 InSAR products: ``<name>/<name>_unw_phase.tif`` beside ``_corr.tif`` and ``<name>.txt``.
+
+    Parameters
+    ----------
+    phase : sequence of path
+        The ``_unw_phase.tif`` files.
+    **options
+        As for :func:`interferograms`.
+
+    Returns
+    -------
+    xarray.Dataset
+        As :func:`interferograms`, with ``perpendicular_baseline`` from the text files where they say it.
+    """
+    beside = [Path(str(path).replace("_unw_phase.tif", "_corr.tif")) for path in phase]
+    found = [_baseline(Path(str(path).replace("_unw_phase.tif", ".txt"))) for path in phase]
+    known = None if np.isnan(found).all() else found
+    return interferograms(phase, coherence=[p for p in beside if p.is_file()], baselines=known, **options)
+
+
+def _baseline(path: Path) -> float:
+    if not path.is_file():
+        return float("nan")
+    match = re.search(r"^Baseline:\s*([-+.\deE]+)", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    return float(match[1]) if match else float("nan")

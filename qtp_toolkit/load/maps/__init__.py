@@ -1,0 +1,1 @@
+"""Maps: rasters by quantity or class, soil by depth, lines and polygons."""

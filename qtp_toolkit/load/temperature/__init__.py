@@ -1,0 +1,1 @@
+"""Land surface temperature and vegetation index of MODIS: granules, cut-outs, tables."""

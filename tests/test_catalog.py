@@ -11,8 +11,9 @@ import pytest
 import xarray as xr
 
 from qtp_toolkit import catalog as cat
-from qtp_toolkit.catalog import open_catalog, paths, read_yaml, register_provider, register_reader
+from qtp_toolkit.catalog import open_catalog, read_yaml
 from qtp_toolkit.conventions import SYNTHETIC, MissingSourceError, QtpDataError
+from qtp_toolkit.load.readers import READERS
 
 LAKES = {
     "type": "FeatureCollection",
@@ -296,8 +297,7 @@ def test_package_root_is_made_on_first_use_and_its_size_may_be_overridden(folder
         asked.append(size)
         return folder / "data"
 
-    monkeypatch.setattr(paths, "_PROVIDERS", dict(paths._PROVIDERS))
-    register_provider("scene", provide)
+    monkeypatch.setattr("qtp_toolkit.synthetic.ensure_scene", provide)
     catalog = open_catalog(make(folder, head='catalog_version: 1\nroots: ["package://scene/default"]\n'))
     assert asked == []
     monkeypatch.delenv("QTP_SCENE", raising=False)
@@ -347,8 +347,6 @@ def test_parameters_fill_the_uri(folder):
 
 @pytest.fixture
 def own_reader(monkeypatch):
-    monkeypatch.setattr(cat.opening, "_READERS", dict(cat.opening._READERS))
-
     def install(data):
         seen = []
 
@@ -356,7 +354,7 @@ def own_reader(monkeypatch):
             seen.append(request)
             return data
 
-        register_reader("geojson", read)
+        monkeypatch.setitem(READERS, "geojson", READERS["geojson"]._replace(open=read))
         return seen
 
     return install

@@ -119,7 +119,7 @@ def test_the_conda_environment_is_in_step_with_the_project():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     conda = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
     listed = dict(requirement(line) for line in conda if isinstance(line, str))
-    names = {"dask": "dask-core", "datashader": "datashader", "isal": "python-isal", "matplotlib": "matplotlib-base"}
+    names = {"dask": "dask-core", "datashader": "datashader", "matplotlib": "matplotlib-base"}
     for line in project["dependencies"]:
         name, floor = requirement(line)
         found = next((listed[key] for key in (name, names.get(name, name)) if key in listed), None)

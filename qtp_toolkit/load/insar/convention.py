@@ -107,13 +107,12 @@ def interferograms(
     _refuse_not_phase(pairs)
     order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)
     pairs = [pairs[k] for k in order]
-    grid = same_grid([p.header for p in pairs], extent=extent)
-    decode = Decode(nodata=_nodata(nodata, [p.header for p in pairs]))
+    found = [p.header for p in pairs]
+    grid = same_grid(found, extent=extent)
+    decode = Decode(nodata=_nodata(nodata, found))
     turned = np.array([p.first > p.second for p in pairs])
     sign = np.where(turned, -1.0, 1.0) * _SIGNS[phase_sign]
-    values = lazy_stack(
-        [p.header for p in pairs], grid, decode, dim=PAIR, chunks=chunks, variable="phase", factors=sign
-    )
+    values = lazy_stack(found, grid, decode, dim=PAIR, chunks=chunks, variable="phase", factors=sign)
     coords = {
         "reference": (PAIR, np.array([p.dates[0] for p in pairs], "datetime64[ns]")),
         "secondary": (PAIR, np.array([p.dates[1] for p in pairs], "datetime64[ns]")),

@@ -97,6 +97,24 @@ def class_map(
     chunks: Chunks | None,
     band: int,
 ) -> xr.DataArray:
+    """Codes (y, x), int16, -1 without data, lazy; as :func:`qtp_toolkit.load.raster` of a class map.
+
+    Parameters
+    ----------
+    header : Header
+    variable : str
+    classes : mapping of int to str, optional
+        By default those of the table beside the file.
+    tags : tuple of float
+        Stored values without data.
+    chunks : dict, optional
+    band : int
+
+    Raises
+    ------
+    QtpDataError
+        S10: no names; when computed: S06, codes that are no class, S10, codes with a fraction.
+    """
     names = classes or class_table(header.path)
     if not names:
         raise QtpDataError(

@@ -80,23 +80,13 @@ def _tiffs_of(product: str, group: Sequence[tuple[Header, re.Match[str]]]) -> li
         role = roles[match["layer"]]
         own = Stored(header.dtype, stored[match["layer"]].attrs)
         hold_to_specification(header.path.name, own, FAMILIES[family][role])
-        out.append(
-            Composite(
-                date_of(match, header.path),
-                header.path,
-                header,
-                "",
-                SENSORS[product[:3]],
-                product[3:],
-                match["collection"],
-                role,
-            )
-        )
+        names = {"sensor": SENSORS[product[:3]], "product": product[3:], "collection": match["collection"]}
+        out.append(Composite(date_of(match, header.path), header.path, header, part=role, **names))
     return out
 
 
 def stack_tiff(kept: Sequence[Composite], *, chunks: Chunks | None) -> tuple[xr.Dataset, dict[str, Box]]:
-    """Lazy Dataset of :func:`scan_tiff`, and the edges of its grid; as :func:`qtp_toolkit.load.temperature.granules.stack`."""
+    """Lazy Dataset of :func:`scan_tiff`, and the edges of its grid; as :func:`.granules.stack`."""
     family = PRODUCTS[kept[0].product].family
     starts = sorted({c.start for c in kept})
     grid = same_grid([c.item for c in kept])
@@ -215,7 +205,7 @@ def _placed(raw: xr.Dataset, picked: Mapping[str, str], path: Path) -> xr.Datase
 
 
 def stack_netcdf(kept: Sequence[Composite], *, chunks: Chunks | None) -> tuple[xr.Dataset, dict[str, Box]]:
-    """Lazy Dataset of :func:`scan_netcdf`, and the edges of its grid; as :func:`qtp_toolkit.load.temperature.granules.stack`."""
+    """Lazy Dataset of :func:`scan_netcdf`, and the edges of its grid; as :func:`.granules.stack`."""
     family = PRODUCTS[kept[0].product].family
     files: dict[Path, list[Composite]] = {}
     for composite in kept:

@@ -38,7 +38,7 @@ def scan(paths: Sequence[Path]) -> list[Composite]:
     Returns
     -------
     list of Composite
-        ``item`` is a :class:`qtp_toolkit.load.temperature.hdf4.Granule`, ``part`` the tile that StructMetadata places it in.
+        ``item`` is a :class:`.hdf4.Granule`, ``part`` the tile that StructMetadata places it in.
 
     Raises
     ------
@@ -130,13 +130,8 @@ def _name(path: Path) -> dict[str, object]:
     match = _NAME.search(path.name)
     if match is None:
         return {}
-    known = {
-        "product": match["product"],
-        "start": date_of(match, path),
-        "collection": match["collection"],
-        "stamp": match["stamp"],
-    }
-    return {key: value for key, value in known.items() if value is not None}
+    known = match.groupdict() | {"start": date_of(match, path)}
+    return {key: known[key] for key in ("product", "start", "collection", "stamp") if known[key] is not None}
 
 
 def _metadata(text: str) -> dict[str, object]:

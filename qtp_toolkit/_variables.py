@@ -82,7 +82,7 @@ VARIABLES: dict[str, Variable] = {
     "cycles_adjusted": Variable("1", "cycles whose conductivity ratio is adjusted"),
     "adjusted_ratio": Variable("1", "mean conductivity ratio of the adjusted cycles"),
     # interferograms
-    "phase": Variable("rad", "unwrapped interferometric phase"),
+    "phase": Variable("rad", "unwrapped interferometric phase", valid=(-1000.0, 1000.0), fault="I11"),
     "wrapped_phase": Variable("rad", "wrapped interferometric phase"),
     "coherence": Variable("1", "interferometric coherence", valid=FRACTION, fault="I04"),
     "closure_phase": Variable("rad", "closure phase of the triplet"),
@@ -142,7 +142,7 @@ VARIABLES: dict[str, Variable] = {
     "active_layer_thickness": Variable("m", "active layer thickness"),
     "mean_water_content": Variable("1", "depth-weighted mean volumetric water content of the active layer"),
     "alt_calibrated": Variable("m", "active layer thickness calibrated by water content"),
-    "soil_temperature": Variable("degC", "soil temperature"),
+    "soil_temperature": Variable("degC", "soil temperature", valid=(-60.0, 60.0)),
     # geographical detector
     "q": Variable("1", "q statistic of the geographical detector"),
     "p": Variable("1", "p value"),

@@ -166,6 +166,23 @@ def test_stations(tmp_path):
     assert "row 2" in refused(load.stations, path)
 
 
+def test_tables_are_held_to_physical_ranges(tmp_path):
+    """S06, M11: undeclared fill values and strays are NaN and counted, another unit is an error."""
+    path = tmp_path / "s.csv"
+    path.write_text("station,longitude,latitude,elevation\nA,93,35,-9999\nB,92,33,4600\nC,92,34,12000\n")
+    out = load.stations(path)
+    np.testing.assert_array_equal(out["elevation"], [np.nan, 4600, np.nan])
+    assert out.attrs["outside_range"] == {"elevation": 2}
+    path.write_text("time,soil_temperature,depth_note\n2018-01-01,-52,1\n2018-01-02,-9999,2\n")
+    tenths = load.station_series(path, index=["time"], scale={"soil_temperature": 0.1})
+    np.testing.assert_allclose(tenths["soil_temperature"], [-5.2, np.nan])
+    assert tenths.attrs["outside_range"] == {"soil_temperature": 1}
+    path.write_text("time,soil_temperature\n2018-01-01,271\n2018-01-02,272\n")
+    assert "It looks like K" in refused(load.station_series, path, index=["time"], code="M11")
+    kelvin = load.station_series(path, index=["time"], units={"soil_temperature": "K"})
+    assert kelvin["soil_temperature"].values.tolist() == [271, 272]
+
+
 def test_degrees_minutes_are_not_guessed(tmp_path):
     path = tmp_path / "s.csv"
     rows = [f"S{k},{90 + k}.{(7 * k) % 60:02d},{30 + k}.{(11 * k) % 60:02d}" for k in range(12)]

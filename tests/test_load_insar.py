@@ -295,9 +295,29 @@ def test_zeros_are_no_data_by_the_tag_or_by_the_option(tmp_path):
     values = np.array([[0, 1], [2, -9999]], "float32")
     bare = tif(tmp_path / "20180101_20180113.tif", values)
     tagged = tif(tmp_path / "20180113_20180125.tif", values, nodata=-9999)
-    assert np.isnan(load.interferograms([bare])["phase"].values).tolist() == [[[True, False], [False, False]]]
+    assert np.isnan(load.interferograms([bare])["phase"].values).tolist() == [[[True, False], [False, True]]]
     assert np.isnan(load.interferograms([tagged])["phase"].values).tolist() == [[[True, False], [False, True]]]
     assert np.isnan(load.interferograms([tagged], nodata=None)["phase"].values).sum() == 1
+
+
+def test_stacks_are_held_to_physical_ranges(tmp_path, no_compute):
+    """I04, I11, I24: undeclared fill values and strays are NaN, another unit is an error that names the file."""
+    phase = np.array([[-9999, 4], [32767, -7], [1500, 2]], "float32")
+    name = "20180101_20180113.tif"
+    good = tif(tmp_path / name, phase)
+    coherence = tif(tmp_path / "cc" / name, np.array([[-1, 0.5], [1.0005, 0.25], [255, 0]], "float32"))
+    with no_compute():
+        data = load.interferograms([good], coherence=[coherence])
+    np.testing.assert_array_equal(data["phase"].values[0], [[np.nan, 4], [np.nan, -7], [np.nan, 2]])
+    np.testing.assert_allclose(data["coherence"].values[0], [[np.nan, 0.5], [1.0005, 0.25], [np.nan, 0]], rtol=1e-6)
+    counts = tif(tmp_path / "20180113_20180125.tif", np.full((3, 2), 5e4, "float32"))
+    stack = load.interferograms([good, counts])
+    message = refused(stack["phase"].compute, code="I11")
+    assert counts.name in message
+    assert "-1000 to 1000 rad" in message
+    percent = tif(tmp_path / "percent" / name, np.full((3, 2), 80, "float32"))
+    message = refused(load.interferograms([good], coherence=[percent])["coherence"].compute, code="I04")
+    assert "0 to 255" in message
 
 
 def test_lazy_same_numbers_under_threads_and_processes(stack, tmp_path):

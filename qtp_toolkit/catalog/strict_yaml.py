@@ -18,15 +18,10 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 12
 MAX_NODES = 20_000
 
-_SCALARS = {  # YAML 1.2 core schema, without octal and hexadecimal
-    "tag:yaml.org,2002:null": (r"^(?:~|null|)$", ["~", "n", ""]),
-    "tag:yaml.org,2002:bool": (r"^(?:true|false)$", list("tf")),
-    "tag:yaml.org,2002:int": (r"^[-+]?(?:0|[1-9][0-9]*)$", list("-+0123456789")),
-    "tag:yaml.org,2002:float": (
-        r"^[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?$|^[-+]?\.inf$|^\.nan$",
-        list("-+0123456789."),
-    ),
-}
+_WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
+_WHOLE = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
+_DECIMAL = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|[-+]?\.inf|\.nan")
+"""Plain scalars of the YAML 1.2 core schema, without octal and hexadecimal; everything else is text."""
 
 
 class _RefusedError(Exception):
@@ -37,63 +32,49 @@ class _RefusedError(Exception):
         self.code, self.text, self.mark, self.hint = code, text, mark, hint
 
 
-class _StrictLoader(yaml.SafeLoader):
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  filled below, per YAML 1.2
-
-    def __init__(self, stream: str) -> None:
-        super().__init__(stream)
-        self.depth = self.nodes = 0
-
-    def compose_node(self, parent: yaml.Node | None, index: object) -> yaml.Node:
-        event = self.peek_event()
+def _refuse_unsafe(text: str) -> None:
+    """Look through the events before anything is built: they come one by one, however deep the nesting."""
+    depth = nodes = 0
+    for event in yaml.parse(text, yaml.SafeLoader):
+        mark = event.start_mark
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _RefusedError("C01", "aliases and anchors are not allowed", event.start_mark, "Write the value out.")
-        if getattr(event, "tag", None) not in (None, "!"):
-            raise _RefusedError(
-                "C03", f"the tag {event.tag!r} is not allowed", event.start_mark, "A catalog holds plain data."
-            )
-        self.depth += 1
-        self.nodes += 1
-        if self.depth > MAX_DEPTH:
-            raise _RefusedError("C02", f"nested more than {MAX_DEPTH} deep", event.start_mark)
-        if self.nodes > MAX_NODES:
-            raise _RefusedError("C01", f"more than {MAX_NODES} entries", event.start_mark)
-        node = super().compose_node(parent, index)
-        self.depth -= 1
-        return node
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        seen: dict[object, int] = {}
-        for key_node, _ in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise _RefusedError("C11", "a key must be a plain word", key_node.start_mark)
-            key = self.construct_object(key_node, deep=True)
-            if key in seen:
-                raise _RefusedError(
-                    "C04",
-                    f"the key {key!r} stands twice, on lines {seen[key]} and {key_node.start_mark.line + 1}",
-                    key_node.start_mark,
-                    "Keep one of them.",
-                )
-            seen[key] = key_node.start_mark.line + 1
-        return super().construct_mapping(node, deep=deep)
+            raise _RefusedError("C01", "aliases and anchors are not allowed", mark, "Write the value out.")
+        if getattr(event, "tag", None):
+            raise _RefusedError("C03", f"the tag {event.tag!r} is not allowed", mark, "A catalog holds plain data.")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        nodes += isinstance(event, yaml.NodeEvent)
+        if depth + isinstance(event, yaml.ScalarEvent) > MAX_DEPTH:
+            raise _RefusedError("C02", f"nested more than {MAX_DEPTH} deep", mark)
+        if nodes > MAX_NODES:
+            raise _RefusedError("C01", f"more than {MAX_NODES} entries", mark)
 
 
-for _tag, (_pattern, _first) in _SCALARS.items():
-    _StrictLoader.add_implicit_resolver(_tag, re.compile(_pattern), _first)
+def _build(node: yaml.Node | None) -> Any:
+    """Plain data of a node."""
+    if isinstance(node, yaml.SequenceNode):
+        return [_build(child) for child in node.value]
+    if not isinstance(node, yaml.MappingNode):
+        return None if node is None else node.value if node.style else _scalar(node.value)
+    data: dict[Any, Any] = {}
+    lines: dict[Any, int] = {}
+    for key_node, child in node.value:
+        mark = key_node.start_mark
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise _RefusedError("C11", "a key must be a plain word", mark)
+        key = _build(key_node)
+        if key in data:
+            text = f"the key {key!r} stands twice, on lines {lines[key]} and {mark.line + 1}"
+            raise _RefusedError("C04", text, mark, "Keep one of them.")
+        data[key], lines[key] = _build(child), mark.line + 1
+    return data
 
 
-def _decimal(loader: _StrictLoader, node: yaml.ScalarNode) -> int:
-    return int(loader.construct_scalar(node))
-
-
-def _float(loader: _StrictLoader, node: yaml.ScalarNode) -> float:
-    text = loader.construct_scalar(node).lower()
-    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
-
-
-_StrictLoader.add_constructor("tag:yaml.org,2002:int", _decimal)
-_StrictLoader.add_constructor("tag:yaml.org,2002:float", _float)
+def _scalar(text: str) -> Any:
+    if text in _WORDS:
+        return _WORDS[text]
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    return float(text.replace(".inf", "inf").replace(".nan", "nan")) if _DECIMAL.fullmatch(text) else text
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -122,11 +103,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         )
     try:
         text = path.read_text(encoding="utf-8")
-        loader = _StrictLoader(text)
-        try:
-            data = loader.get_single_data()
-        finally:
-            loader.dispose()
+        _refuse_unsafe(text)
+        data = _build(yaml.compose(text, yaml.SafeLoader))
     except _RefusedError as error:
         where = f"line {error.mark.line + 1}, column {error.mark.column + 1}"
         raise QtpDataError(error.text, path=path, where=where, hint=error.hint, code=error.code) from None

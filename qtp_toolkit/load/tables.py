@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError
+from qtp_toolkit.load.files.limits import hold
 
 NEEDED = ("station", "longitude", "latitude")
 
@@ -45,7 +46,8 @@ def stations(
     Returns
     -------
     pandas.DataFrame
-        ``station`` (str), ``longitude``, ``latitude`` (degrees) and whatever else the table holds. In memory.
+        ``station`` (str), ``longitude``, ``latitude`` (degrees) and whatever else the table holds. In memory. Values
+        outside the physical range of a quantity are NaN, and ``attrs["outside_range"]`` counts them by column.
 
     Raises
     ------
@@ -69,12 +71,13 @@ def stations(
             )
         _refuse_far(values, limit, column, path)
         table[column] = values
+    outside = _hold_columns(table, [c for c in table.columns if c not in NEEDED], path, scale=scale)
     table["station"] = table["station"].astype(str)
     double = sorted(table.loc[table["station"].duplicated(), "station"])
     if double:
         raise QtpDataError("a station stands twice", path=path, found=double)
     table = table[list(columns)] if columns else table
-    table.attrs = {"units": {"longitude": "degrees_east", "latitude": "degrees_north", "elevation": "m"}}
+    table.attrs = {"units": {"longitude": "degrees_east", "latitude": "degrees_north", "elevation": "m"}, **outside}
     return table
 
 
@@ -123,7 +126,8 @@ def station_series(
     -------
     xarray.Dataset
         One variable a remaining column, dims ``index``, NaN where a combination is not in the file; ``depth`` in m,
-        positive down. In memory.
+        positive down. In memory. Values outside the physical range of a quantity are NaN, and
+        ``attrs["outside_range"]`` counts them by variable.
 
     Raises
     ------
@@ -145,6 +149,8 @@ def station_series(
     keep = list(columns) if columns else [c for c in table.columns if c not in index]
     for column in keep:
         table[column] = numbers(table, column, path)
+    ours = [c for c in keep if c in VARIABLES and (units or {}).get(c) in (None, VARIABLES[c].units)]
+    outside = _hold_columns(table, ours, path, scale=scale)
     double = table.duplicated(list(index))
     if double.any():
         raise QtpDataError(
@@ -161,7 +167,7 @@ def station_series(
     if "depth" in data.coords:
         data["depth"] = data["depth"].astype(float)
         data["depth"].attrs = {"units": "m", "positive": "down", "long_name": "depth below the surface"}
-    return data
+    return data.assign_attrs(outside)
 
 
 def read_table(path: Path) -> pd.DataFrame:
@@ -212,6 +218,20 @@ def numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
             found=table.loc[bad, column].iloc[0],
         )
     return values.to_numpy(float)
+
+
+def _hold_columns(
+    table: pd.DataFrame, columns: Sequence[str], path: Path, *, scale: Mapping[str, float] | None
+) -> dict[str, dict[str, int]]:
+    """Hold numbers to the physical ranges of the variable table; what was set to NaN, by column, as an attribute."""
+    counts = {}
+    for column in columns:
+        if column in VARIABLES and pd.api.types.is_numeric_dtype(table[column]):
+            values = table[column].to_numpy(float, copy=True)
+            count = hold(values, column, path, scale=(scale or {}).get(column, 1.0))
+            if count:
+                table[column], counts[column] = values, count
+    return {"outside_range": counts} if counts else {}
 
 
 def _times(column: pd.Series, path: Path) -> Any:

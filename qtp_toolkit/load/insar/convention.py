@@ -89,16 +89,17 @@ def interferograms(
     -------
     xarray.Dataset
         ``phase`` (pair, y, x), rad, and ``coherence`` (pair, y, x), 0..1, float32, lazy, NaN where there is no data
-        or it is infinite; coords ``reference`` < ``secondary`` (pair), ``perpendicular_baseline`` (pair) if given;
-        attrs ``wavelength``. Pairs are sorted by date. A pair written later-earlier is turned round and its phase
-        negated.
+        or it is infinite, and where it leaves 0..1 or -1000..1000 rad, as undeclared fill values do; coords
+        ``reference`` < ``secondary`` (pair), ``perpendicular_baseline`` (pair) if given; attrs ``wavelength``. Pairs
+        are sorted by date. A pair written later-earlier is turned round and its phase negated.
 
     Raises
     ------
     QtpDataError
         All unreadable files at once; names without dates (I27); a pair of one date (I18); a pair twice (I19); missing
         coherence files (I03); unlike grids (I05 to I07, I20); complex or integer phase, degrees (I11); lengths (I12); a
-        wavelength that is not in m (I15); an unknown sign (I16).
+        wavelength that is not in m (I15); an unknown sign (I16). When computed: I11, I04, if the values of a file as a
+        whole leave the physical range.
     """
     if phase_sign not in _SIGNS:
         raise QtpDataError("unknown phase_sign", expected=f"one of {list(_SIGNS)}", found=repr(phase_sign), code="I16")

@@ -32,12 +32,19 @@ class QtpDataError(ValueError):
 
     def __reduce__(self) -> tuple:
         """Travel between processes with all fields, and with notes."""
-        fields = ("path", "variable", "where", "expected", "found", "hint", "code")
-        return _raised, (type(self), self.what, {name: getattr(self, name) for name in fields}), vars(self)
+        return _raised, (type(self), self._fields()), vars(self)
+
+    def restated(self, kind: type[QtpDataError] | None = None, **changes: object) -> QtpDataError:
+        """Return the same error with other fields, and of another kind if asked for."""
+        return _raised(kind or type(self), self._fields() | changes)
+
+    def _fields(self) -> dict[str, object]:
+        names = ("what", "path", "variable", "where", "expected", "found", "hint", "code")
+        return {name: getattr(self, name) for name in names}
 
 
-def _raised(kind: type[QtpDataError], what: str, fields: dict[str, object]) -> QtpDataError:
-    return kind(what, **fields)
+def _raised(kind: type[QtpDataError], fields: dict[str, object]) -> QtpDataError:
+    return kind(**fields)
 
 
 class MissingSourceError(QtpDataError, FileNotFoundError):

@@ -149,15 +149,8 @@ class Catalog:
         except QtpDataError as error:
             if name is None:
                 raise
-            raise MissingSourceError(
-                f"source {name!r} has no folder: {error.what}",
-                path=self.path,
-                where=f"sources.{name}",
-                found=error.found,
-                expected=error.expected,
-                hint=error.hint,
-                code=error.code,
-            ) from None
+            what = f"source {name!r} has no folder: {error.what}"
+            raise error.restated(MissingSourceError, what=what, path=self.path, where=f"sources.{name}") from None
 
     def files(self, name: str, **parameters: str) -> list[Path]:
         """Files of a source, sorted; empty if there are none. ``parameters`` choose the ``{name}`` of the uri."""

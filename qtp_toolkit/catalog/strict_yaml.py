@@ -24,12 +24,8 @@ _DECIMAL = re.compile(r"[-+]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][
 """Plain scalars of the YAML 1.2 core schema, without octal and hexadecimal; everything else is text."""
 
 
-class _RefusedError(Exception):
-    """Something that a catalog may not hold, with the mark where it stands."""
-
-    def __init__(self, code: str, text: str, mark: yaml.Mark, hint: str | None = None) -> None:
-        super().__init__(text)
-        self.code, self.text, self.mark, self.hint = code, text, mark, hint
+def _refused(code: str, text: str, mark: yaml.Mark, hint: str | None = None) -> QtpDataError:
+    return QtpDataError(text, where=f"line {mark.line + 1}, column {mark.column + 1}", hint=hint, code=code)
 
 
 def _refuse_unsafe(text: str) -> None:
@@ -38,15 +34,15 @@ def _refuse_unsafe(text: str) -> None:
     for event in yaml.parse(text, yaml.SafeLoader):
         mark = event.start_mark
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise _RefusedError("C01", "aliases and anchors are not allowed", mark, "Write the value out.")
+            raise _refused("C01", "aliases and anchors are not allowed", mark, "Write the value out.")
         if getattr(event, "tag", None):
-            raise _RefusedError("C03", f"the tag {event.tag!r} is not allowed", mark, "A catalog holds plain data.")
+            raise _refused("C03", f"the tag {event.tag!r} is not allowed", mark, "A catalog holds plain data.")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         nodes += isinstance(event, yaml.NodeEvent)
         if depth + isinstance(event, yaml.ScalarEvent) > MAX_DEPTH:
-            raise _RefusedError("C02", f"nested more than {MAX_DEPTH} deep", mark)
+            raise _refused("C02", f"nested more than {MAX_DEPTH} deep", mark)
         if nodes > MAX_NODES:
-            raise _RefusedError("C01", f"more than {MAX_NODES} entries", mark)
+            raise _refused("C01", f"more than {MAX_NODES} entries", mark)
 
 
 def _build(node: yaml.Node | None) -> Any:
@@ -60,11 +56,11 @@ def _build(node: yaml.Node | None) -> Any:
     for key_node, child in node.value:
         mark = key_node.start_mark
         if not isinstance(key_node, yaml.ScalarNode):
-            raise _RefusedError("C11", "a key must be a plain word", mark)
+            raise _refused("C11", "a key must be a plain word", mark)
         key = _build(key_node)
         if key in data:
             text = f"the key {key!r} stands twice, on lines {lines[key]} and {mark.line + 1}"
-            raise _RefusedError("C04", text, mark, "Keep one of them.")
+            raise _refused("C04", text, mark, "Keep one of them.")
         data[key], lines[key] = _build(child), mark.line + 1
     return data
 
@@ -105,9 +101,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         _refuse_unsafe(text)
         data = _build(yaml.compose(text, yaml.SafeLoader))
-    except _RefusedError as error:
-        where = f"line {error.mark.line + 1}, column {error.mark.column + 1}"
-        raise QtpDataError(error.text, path=path, where=where, hint=error.hint, code=error.code) from None
+    except QtpDataError as error:
+        raise error.restated(path=path) from None
     except yaml.MarkedYAMLError as error:
         where = f"line {error.problem_mark.line + 1}" if error.problem_mark else None
         raise QtpDataError(

@@ -54,6 +54,13 @@ def netcdf(
     ------
     QtpDataError
         If the file is not NetCDF-4, is truncated, or lacks a variable.
+
+    Examples
+    --------
+    >>> data = xr.Dataset({"t": (("lat", "lon"), [[1.0], [2.0]])}, {"lat": [34.0, 35.0], "lon": [93.0]})
+    >>> data.to_netcdf(folder / "t.nc", engine="h5netcdf")
+    >>> load.netcdf(folder / "t.nc", crs="EPSG:4326")["y"].values.tolist()
+    [35.0, 34.0]
     """
     path = Path(path)
     problem = first_bytes_problem(path, (b"\x89HDF",), "NetCDF-4")
@@ -82,7 +89,14 @@ def zarr(
     crs: str | None = None,
     chunks: Chunks | None = None,
 ) -> xr.Dataset:
-    """Open a Zarr folder lazily; parameters and result as :func:`netcdf`."""
+    """Open a Zarr folder lazily; parameters and result as :func:`netcdf`.
+
+    Examples
+    --------
+    >>> _ = xr.Dataset({"t": ("x", [1.0, 2.0])}).to_zarr(folder / "t.zarr", consolidated=False)
+    >>> load.zarr(folder / "t.zarr")["t"].values.tolist()
+    [1.0, 2.0]
+    """
     path = Path(path)
     try:
         data = xr.open_zarr(path, consolidated=False, chunks=dict(chunks or {}), decode_coords="all")
@@ -114,6 +128,16 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
     ------
     QtpDataError
         If a variable is missing, levels are not pressures, or time is no date.
+
+    Examples
+    --------
+    >>> level = ("pressure_level", [1000.0, 500.0], {"units": "hPa"})
+    >>> time = np.array(["2018-08-31T11"], "datetime64[ns]")
+    >>> coords = {"valid_time": time, "pressure_level": level, "latitude": [35.0], "longitude": [93.0]}
+    >>> data = xr.Dataset({name: (tuple(coords), np.ones((1, 2, 1, 1))) for name in "ztq"}, coords)
+    >>> data.to_netcdf(folder / "era5.nc", engine="h5netcdf")
+    >>> load.era5(folder / "era5.nc")["level"].values.tolist()
+    [500.0, 1000.0]
     """
     data = netcdf(path, rename=rename, chunks=chunks)
     data = data.rename({old: new for old, new in _ERA5_DIMS.items() if old in data.dims})

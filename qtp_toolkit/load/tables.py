@@ -54,6 +54,14 @@ def stations(
     QtpDataError
         If a needed column is missing, a station stands twice, coordinates leave the globe or look swapped, minutes
         are 60 and more, or the angle is ambiguous.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"Name": ["Wudaoliang"], "Lon": [93.083], "Lat": [35.22]})
+    >>> table.to_csv(folder / "sites.csv", index=False)
+    >>> names = {"Name": "station", "Lon": "longitude", "Lat": "latitude"}
+    >>> load.stations(folder / "sites.csv", rename=names)["latitude"].tolist()
+    [35.22]
     """
     table = _read(path, rename=rename, missing=missing, scale=scale)
     _need(table, NEEDED, path)
@@ -133,6 +141,14 @@ def station_series(
     ------
     QtpDataError
         If a column is missing, a combination stands twice, a time will not parse, or a value is not a number.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"time": ["2018-01-01"], "depth": [0.05], "soil_temperature": [-5.5]})
+    >>> table.to_csv(folder / "t.csv", index=False)
+    >>> data = load.station_series(folder / "t.csv", index=["time", "depth"])
+    >>> data["soil_temperature"].dims, data["soil_temperature"].attrs["units"]
+    (('time', 'depth'), 'degC')
     """
     table = _read(path, rename=rename, missing=missing, scale=scale).assign(**(constants or {}))
     if date_columns:

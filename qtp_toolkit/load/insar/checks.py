@@ -40,6 +40,13 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
     -----
     UserWarning
         I23: more than 0.5 % of the phase is exactly 0, as where 0 stands for missing data.
+
+    Examples
+    --------
+    >>> phase = geotiff("20180819_20180831.tif", np.linspace(-9, 9, 20, dtype="float32").reshape(4, 5))
+    >>> table = load.check_stack(load.interferograms([phase]), every=1)
+    >>> table[["smallest", "largest"]].values.tolist()
+    [[-9.0, 9.0]]
     """
     thin = stack.isel(y=slice(None, None, every), x=slice(None, None, every)).compute()
     phase = thin["phase"].to_numpy()

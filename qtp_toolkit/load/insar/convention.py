@@ -100,6 +100,14 @@ def interferograms(
         coherence files (I03); unlike grids (I05 to I07, I20); complex or integer phase, degrees (I11); lengths (I12); a
         wavelength that is not in m (I15); an unknown sign (I16). When computed: I11, I04, if the values of a file as a
         whole leave the physical range.
+
+    Examples
+    --------
+    >>> names = ("20180819_20180831", "20180831_20180912")
+    >>> paths = [geotiff(f"{name}.unw.tif", np.full((2, 3), 4.0, "float32")) for name in names]
+    >>> stack = load.interferograms(paths)
+    >>> stack["phase"].sizes["pair"], stack["phase"].attrs["units"]
+    (2, 'rad')
     """
     if phase_sign not in _SIGNS:
         raise QtpDataError("unknown phase_sign", expected=f"one of {list(_SIGNS)}", found=repr(phase_sign), code="I16")

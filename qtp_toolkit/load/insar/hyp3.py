@@ -26,6 +26,14 @@ def hyp3(phase: Sequence[Path], **options: object) -> xr.Dataset:
     -------
     xarray.Dataset
         As :func:`interferograms`, with ``perpendicular_baseline`` from the text files where they say it.
+
+    Examples
+    --------
+    >>> name = "S1AA_20180819T114512_20180831T114512_VVP012_INT80_G_ueF_ABCD"
+    >>> phase = geotiff(f"{name}/{name}_unw_phase.tif", np.full((2, 3), 4.0, "float32"))
+    >>> coherence = geotiff(f"{name}/{name}_corr.tif", np.full((2, 3), 0.8, "float32"))
+    >>> list(load.hyp3([phase]))
+    ['phase', 'coherence']
     """
     beside = [Path(str(path).replace("_unw_phase.tif", "_corr.tif")) for path in phase]
     found = [_baseline(Path(str(path).replace("_unw_phase.tif", ".txt"))) for path in phase]

@@ -24,6 +24,14 @@ def licsar(phase: Sequence[Path], **options: object) -> xr.Dataset:
     -------
     xarray.Dataset
         As :func:`interferograms`.
+
+    Examples
+    --------
+    >>> pair = "GEOC/20180819_20180831/20180819_20180831"
+    >>> phase = geotiff(f"{pair}.geo.unw.tif", np.full((2, 3), 4.0, "float32"))
+    >>> coherence = geotiff(f"{pair}.geo.cc.tif", np.full((2, 3), 51, "uint8"))
+    >>> round(float(load.licsar([phase])["coherence"].mean()), 3)
+    0.2
     """
     beside = [path.with_name(path.name.replace(".geo.unw.tif", ".geo.cc.tif")) for path in map(Path, phase)]
     return interferograms(phase, coherence=[p for p in beside if p.is_file()], **options)

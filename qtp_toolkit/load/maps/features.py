@@ -33,6 +33,13 @@ def vectors(path: Path) -> pd.DataFrame:
     ------
     QtpDataError
         If the file is not GeoJSON or KML, names another CRS, or coordinates leave -180..360, -90..90.
+
+    Examples
+    --------
+    >>> line = {"type": "LineString", "coordinates": [[93.0, 35.0], [94.0, 36.0]]}
+    >>> _ = (folder / "road.geojson").write_text(json.dumps(line))
+    >>> load.vectors(folder / "road.geojson")["geometry"][0]["type"]
+    'LineString'
     """
     path = Path(path)
     if path.stat().st_size > MAX_BYTES:

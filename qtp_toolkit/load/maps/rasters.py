@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -19,6 +19,17 @@ from qtp_toolkit.load.files.headers import Header, band_tags, headers
 from qtp_toolkit.load.files.limits import conversion, refuse_other_scale
 from qtp_toolkit.load.files.tiff import QC, Decode, lazy_stack, same_grid
 from qtp_toolkit.load.maps.classes import CLASS_VARIABLES, class_map
+
+
+class Storage(NamedTuple):
+    """How files store a quantity; the keywords of :func:`raster`."""
+
+    units: str | None
+    nodata: float | Sequence[float] | None
+    scale_factor: float | None
+    add_offset: float
+    band: int
+    valid_range: tuple[float, float] | None
 
 
 def raster(
@@ -72,22 +83,19 @@ def raster(
         If the file is unreadable, there is no conversion from its unit, or a class map has no names (S10). When
         computed: S02, S03 or M11, if the values of a block as a whole leave the physical range; S06, codes that are no
         class (lists them); S10, codes with a fraction.
+
+    Examples
+    --------
+    >>> path = geotiff("magt.tif", [[271.0, 272.0], [-9999.0, 272.5]])
+    >>> magt = load.raster(path, variable="magt", units="K")
+    >>> magt.attrs["units"], int(magt.isnull().sum())
+    ('degC', 1)
     """
     (header,) = headers([path])
     if classes is not None or variable in CLASS_VARIABLES:
         return class_map(header, variable, classes, _tags([header], nodata), chunks=chunks, band=band)
-    out = _physical(
-        [header],
-        variable,
-        units=units,
-        nodata=nodata,
-        scale_factor=scale_factor,
-        add_offset=add_offset,
-        band=band,
-        valid_range=valid_range,
-        chunks=chunks,
-        dim="band",
-    ).isel(band=0)
+    storage = Storage(units, nodata, scale_factor, add_offset, band, valid_range)
+    out = physical([header], variable, storage, dim="band", chunks=chunks).isel(band=0)
     note = (
         {} if units in (None, VARIABLES[variable].units) else {"converted": f"{units} to {VARIABLES[variable].units}"}
     )
@@ -108,6 +116,11 @@ def dem(path: Path, *, nodata: float | None = None, chunks: Chunks | None = None
     -------
     xarray.DataArray
         ``elevation`` (y, x), m, float32, lazy.
+
+    Examples
+    --------
+    >>> load.dem(geotiff("dem.tif", np.array([[4600, -32768]], "int16"))).values.tolist()
+    [[4600.0, nan]]
     """
     return raster(
         path, variable="elevation", nodata=-32768 if nodata is None else nodata, valid_range=(-500, 9000), chunks=chunks
@@ -151,6 +164,12 @@ def series(
     ------
     QtpDataError
         All unreadable files at once; names without date; a date twice; unlike grids; as :func:`raster`.
+
+    Examples
+    --------
+    >>> paths = [geotiff(f"ndvi_2019{day}.tif", [[0.2, 0.4]]) for day in ("209", "225")]
+    >>> load.series(paths, variable="ndvi", pattern="%Y%j", composite_days=16).sizes["time"]
+    2
     """
     found = headers(paths)
     names = [h.path for h in found]
@@ -165,18 +184,8 @@ def series(
         refuse_bad(wrong, "quality byte", total=len(found), code="M12")
         out = lazy_stack(ordered, same_grid(ordered), QC, dim=TIME, chunks=chunks, band=band)
     else:
-        out = _physical(
-            ordered,
-            variable,
-            units=units,
-            nodata=nodata,
-            scale_factor=scale_factor,
-            add_offset=add_offset,
-            band=band,
-            valid_range=valid_range,
-            chunks=chunks,
-            dim=TIME,
-        )
+        storage = Storage(units, nodata, scale_factor, add_offset, band, valid_range)
+        out = physical(ordered, variable, storage, dim=TIME, chunks=chunks)
     out = out.assign_coords({TIME: centers(start[order], composite_days)})
     return describe(out, "qc" if variable.startswith("qc") else variable).rename(variable)
 
@@ -199,6 +208,14 @@ def series_set(files: Mapping[str, Sequence[Path]], **options: object) -> xr.Dat
     ------
     QtpDataError
         As :func:`series`; I06, if the variables lie on unlike grids.
+
+    Examples
+    --------
+    >>> values = [geotiff("day_2019001.tif", [[-3.0, 1.0]])]
+    >>> quality = [geotiff("qc_2019001.tif", np.array([[0, 65]], "uint8"))]
+    >>> files = {"terra_day": values, "qc_terra_day": quality}
+    >>> list(load.series_set(files, pattern="%Y%j", composite_days=8))
+    ['terra_day', 'qc_terra_day']
     """
     same_grid([header for paths in files.values() for header in headers(paths)])
     parts = {name: series(paths, variable=name, **options) for name, paths in files.items()}
@@ -212,47 +229,41 @@ def series_set(files: Mapping[str, Sequence[Path]], **options: object) -> xr.Dat
     return xr.Dataset(out)
 
 
-def _physical(
-    found: Sequence[Header],
-    variable: str,
-    *,
-    units: str | None,
-    nodata: float | Sequence[float] | None,
-    scale_factor: float | None,
-    add_offset: float,
-    band: int,
-    valid_range: tuple[float, float] | None,
-    chunks: Chunks | None,
-    dim: str,
+def physical(
+    found: Sequence[Header], variable: str, storage: Storage, *, dim: str, chunks: Chunks | None
 ) -> xr.DataArray:
-    """Values of files in our unit, lazy, held to the physical range of the variable."""
-    scale, offset = _scale(found, band, scale_factor, add_offset)
-    factor, shift = conversion(units, VARIABLES[variable].units, found[0].path, variable)
-    decode = Decode(_tags(found, nodata), scale * factor, offset * factor + shift, valid_range)
-    return lazy_stack(found, same_grid(found), decode, dim=dim, chunks=chunks, band=band, variable=variable)
+    """Values of files in our unit (dim, y, x), lazy, held to the physical range of the variable.
+
+    Parameters
+    ----------
+    found : sequence of Header
+    variable : str
+    storage : Storage
+    dim : str
+    chunks : dict, optional
+    """
+    scale, offset = _scale(found, storage)
+    factor, shift = conversion(storage.units, VARIABLES[variable].units, found[0].path, variable)
+    decode = Decode(_tags(found, storage.nodata), scale * factor, offset * factor + shift, storage.valid_range)
+    return lazy_stack(found, same_grid(found), decode, dim=dim, chunks=chunks, band=storage.band, variable=variable)
 
 
-def _scale(found: Sequence[Header], band: int, asked: float | None, add_offset: float) -> tuple[float, float]:
+def _scale(found: Sequence[Header], storage: Storage) -> tuple[float, float]:
     """Scale and offset of all files: as asked for, or as the tags of integer files say."""
-    tags = [band_tags(header.path, band) for header in found]
-    if asked is not None:
+    tags = [band_tags(header.path, storage.band) for header in found]
+    if storage.scale_factor is not None:
         for header, own in zip(found, tags, strict=True):
-            refuse_other_scale(header.path, own, asked)
-        return asked, add_offset
+            refuse_other_scale(header.path, own, storage.scale_factor)
+        return storage.scale_factor, storage.add_offset
     own = {(float(t.get("scale_factor", 1.0)), float(t.get("add_offset", 0.0))) for t in tags}
     if own == {(1.0, 0.0)}:
-        return 1.0, add_offset
+        return 1.0, storage.add_offset
     if len(own) > 1 or any(header.dtype.startswith("float") for header in found):
         what = "files have unlike scales" if len(own) > 1 else "decimals carry a scale: they may be scaled already"
-        raise QtpDataError(
-            what,
-            path=found[0].path,
-            found=sorted(own),
-            code="M11",
-            hint="Say which holds with parameters.scale_factor.",
-        )
+        hint = "Say which holds with parameters.scale_factor."
+        raise QtpDataError(what, path=found[0].path, found=sorted(own), code="M11", hint=hint)
     ((scale, offset),) = own
-    return scale, offset + add_offset
+    return scale, offset + storage.add_offset
 
 
 def _tags(found: Sequence[Header], nodata: float | Sequence[float] | None) -> tuple[float, ...]:

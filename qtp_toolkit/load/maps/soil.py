@@ -12,9 +12,8 @@ import xarray as xr
 from qtp_toolkit.conventions import DEPTH, VARIABLES, QtpDataError, describe
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
-from qtp_toolkit.load.files.headers import band_tags, headers
-from qtp_toolkit.load.files.limits import conversion, refuse_other_scale
-from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
+from qtp_toolkit.load.files.headers import headers
+from qtp_toolkit.load.maps.rasters import Storage, physical
 
 _SOIL = {
     ("v2", "bulk_density"): ("bdod", "cg/cm3"),
@@ -51,6 +50,13 @@ def soilgrids(paths: Sequence[Path], *, version: str, quantity: str, chunks: Chu
         All unreadable files at once; names that are not of this version and quantity (S02); a depth twice; unlike
         grids; a scale in the file's tags. When computed: S02, S03, if most values of a block leave the range: the
         files are not in the unit of this version.
+
+    Examples
+    --------
+    >>> path = geotiff("bdod_0-5cm_mean.tif", np.array([[130, 125]], "int16"))
+    >>> density = load.soilgrids([path], version="v2", quantity="bulk_density")
+    >>> density.attrs["units"], density.values.tolist()
+    ('kg m-3', [[[1300.0, 1250.0]]])
     """
     if (version, quantity) not in _SOIL:
         raise QtpDataError("unknown SoilGrids version or quantity", expected=sorted(_SOIL), found=(version, quantity))
@@ -62,13 +68,8 @@ def soilgrids(paths: Sequence[Path], *, version: str, quantity: str, chunks: Chu
     no_duplicates(layers, [h.path for h in found], "depth", "S02")
     order = sorted(range(len(found)), key=lambda k: layers[k])
     top, bottom = np.array([layers[k] for k in order]).T
-    for header in found:
-        refuse_other_scale(header.path, band_tags(header.path), 1.0)
-    factor, offset = conversion(units, VARIABLES[quantity].units, found[0].path, quantity)
-    tags = tuple({-32768.0, *(h.nodata for h in found if h.nodata is not None)})
-    decode = Decode(tags, factor, offset)
-    ordered = [found[k] for k in order]
-    out = lazy_stack(ordered, same_grid(found), decode, dim=DEPTH, chunks=chunks, variable=quantity)
+    storage = Storage(units, nodata=-32768.0, scale_factor=1.0, add_offset=0.0, band=1, valid_range=None)
+    out = physical([found[k] for k in order], quantity, storage, dim=DEPTH, chunks=chunks)
     coords = {DEPTH: (top + bottom) / 2, "depth_top": (DEPTH, top), "depth_bottom": (DEPTH, bottom)}
     out = out.assign_coords(coords)
     out[DEPTH].attrs = {"units": "m", "long_name": "depth below the surface"}

@@ -140,15 +140,7 @@ def _steps(path: Path) -> list[Composite]:
         stored = {str(name): Stored(str(array.dtype), array.attrs) for name, array in raw.data_vars.items()}
         picked = find({name: _as_if_stored(layer) for name, layer in stored.items()}, family)
     except QtpDataError as error:
-        raise QtpDataError(
-            error.what,
-            path=path,
-            variable=error.variable,
-            expected=error.expected,
-            found=error.found,
-            hint=error.hint,
-            code=error.code,
-        ) from None
+        raise error.restated(path=path) from None
     starts = _days_since(raw, path)
     layers = _placed(raw, picked, path)
     return [

@@ -65,6 +65,13 @@ def lst_table(
     QtpDataError
         If headings are missing, no heading holds a date, a value is no number, cells or dates stand twice (M02), the
         grid is irregular, or the values cannot be in degC (M11).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"lon": [93.0], "lat": [35.0], "LST2008_01_01": [-3.5], "LST2008_01_09": [-2.0]})
+    >>> table.to_csv(folder / "lst.csv", index=False)
+    >>> load.lst_table(folder / "lst.csv")["lst"].values.ravel().tolist()
+    [-3.5, -2.0]
     """
     table = read_table(path)
     expression = date_expression(pattern)

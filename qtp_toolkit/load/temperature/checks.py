@@ -49,6 +49,13 @@ def check_lst(data: xr.Dataset, *, every: int = 4, max_empty: float = 0.5, max_h
     -----
     UserWarning
         M16: composites without any valid pixel, with their dates; M22: a night that is warmer than the day.
+
+    Examples
+    --------
+    >>> times = np.array(["2019-01-04T12", "2019-01-12T12"], "datetime64[ns]")
+    >>> day = xr.DataArray(np.full((2, 8, 8), -3.0), {"time": times}, ("time", "y", "x"))
+    >>> float(load.check_lst(day.to_dataset(name="terra_day"), every=1).loc["terra_day", "median"])
+    -3.0
     """
     layers = [name for name in _LAYERS if name in data]
     wanted = [name for layer in layers for name in (layer, f"qc_{layer}") if name in data]

@@ -126,6 +126,16 @@ def modis_lst(
         All unreadable files at once (M03 to M05); missing layers (M27) and tags that contradict the product (M07, M11,
         M12); the same composite twice (M02); gaps longer than ``max_gap`` (M01); a sensor without files (M21); mixed
         collections or products (M26); a tile outside the area (M17), or too little of it covered (M18).
+
+    Examples
+    --------
+    >>> stored = {"LST_Day_1km": 13658, "LST_Night_1km": 13000, "QC_Day": 0, "QC_Night": 0}
+    >>> kinds = {name: "uint8" if name[:2] == "QC" else "uint16" for name in stored}
+    >>> names = {name: f"MOD11A2.061_{name}_doy2019001_aid0001.tif" for name in stored}
+    >>> paths = [geotiff(names[key], np.full((2, 2), value, kinds[key])) for key, value in stored.items()]
+    >>> lst = load.modis_lst(paths, sensors=["terra"])
+    >>> round(float(lst["terra_day"][0, 0, 0]), 2), str(lst["time"].values[0])[:13]
+    (0.01, '2019-01-04T12')
     """
     wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
     return _temperature(*_scan(paths), wishes)
@@ -173,6 +183,12 @@ def ndvi(
     ------
     QtpDataError
         As :func:`modis_lst`.
+
+    Examples
+    --------
+    >>> name = "MOD13Q1.061__250m_16_days_NDVI_doy2019209_aid0001.tif"
+    >>> load.ndvi([geotiff(name, np.array([[5000, -3000]], "int16"))]).values.tolist()
+    [[[0.5, nan]]]
     """
     wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
     return _vegetation(*_scan(paths), wishes, quality_mask=quality_mask)

@@ -151,8 +151,7 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
             expected="z, t, q over time, level, latitude, longitude",
             code="M27",
         )
-    if data[TIME].dtype.kind != "M":
-        raise QtpDataError("time is no date", path=path, variable=TIME, found=data[TIME].dtype, code="M24")
+    _refuse_no_date(data, path)
     out = {}
     for short, (name, units) in _ERA5.items():
         array = data[short if short in data else name].transpose(TIME, "level", Y, X)
@@ -187,15 +186,15 @@ def _chosen(
         whole = data[real] + 1j * data[imaginary]
         attrs = {k: v for k, v in data[real].attrs.items() if k != "long_name"}
         data = data.drop_vars([real, imaginary]).assign({name: whole.assign_attrs(attrs)})
-    if "time" in data.coords and data["time"].dtype.kind not in "M":
-        raise QtpDataError(
-            "time is no date",
-            path=path,
-            variable="time",
-            found=data["time"].dtype,
-            expected="days since YYYY-MM-DD",
-            code="M24",
-        )
+    _refuse_no_date(data, path)
     geographic = spatial_names(data)
     data = with_crs(data.rename({**geographic, **(rename or {})}), crs)
     return descending(data) if geographic or "spatial_ref" in data.coords else data
+
+
+def _refuse_no_date(data: xr.Dataset, path: Path) -> None:
+    if TIME in data.coords and data[TIME].dtype.kind != "M":
+        found = data[TIME].dtype
+        raise QtpDataError(
+            "time is no date", path=path, variable=TIME, found=found, expected="days since YYYY-MM-DD", code="M24"
+        )

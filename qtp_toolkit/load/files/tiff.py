@@ -62,12 +62,13 @@ def same_grid(found: Sequence[Header], *, extent: str = "same") -> Header:
     common = found[keys.index(Counter(keys).most_common(1)[0][0])]
     if len({h.crs for h in found}) > 1 and not _one_crs(found):
         _refuse_grids(found, common, "the files have different coordinate reference systems", "I07")
-    if any(_size_differs(h, common) for h in found):
+    span = max(common.height, common.width)
+    if any(abs(a - b) / b * span > SNAP * 10 for h in found for a, b in zip(h.size, common.size, strict=True)):
         _refuse_grids(found, common, "the files have different pixel sizes", "I20")
     shifts = [_shift(h, common) for h in found]
     if any(abs(v - round(v)) > SNAP for shift in shifts for v in shift):
         _refuse_grids(found, common, "the grids are shifted against each other by parts of a pixel", "I05")
-    alike = all(_same_extent(h, common, s) for h, s in zip(found, shifts, strict=True))
+    alike = len({(h.height, h.width, *map(round, s)) for h, s in zip(found, shifts, strict=True)}) == 1
     if not alike and extent != "intersection":
         hint = "Crop them to one extent, or set parameters.extent: intersection in the catalog."
         _refuse_grids(found, common, "the files differ in size or extent", "I06", hint)
@@ -75,15 +76,10 @@ def same_grid(found: Sequence[Header], *, extent: str = "same") -> Header:
 
 
 def _one_crs(found: Sequence[Header]) -> bool:
-    from pyproj import CRS  # noqa: PLC0415
+    from pyproj import CRS  # noqa: PLC0415  takes its time, and most files agree to the letter
 
     first, *others = (CRS.from_wkt(wkt) for wkt in {h.crs for h in found})
     return all(first == other for other in others)
-
-
-def _size_differs(header: Header, common: Header) -> bool:
-    span = max(common.height, common.width)
-    return any(abs(a - b) / b * span > SNAP * 10 for a, b in zip(header.size, common.size, strict=True))
 
 
 def _shift(header: Header, common: Header) -> tuple[float, float]:
@@ -91,10 +87,6 @@ def _shift(header: Header, common: Header) -> tuple[float, float]:
         (header.corner[0] - common.corner[0]) / common.size[0],
         (common.corner[1] - header.corner[1]) / common.size[1],
     )
-
-
-def _same_extent(header: Header, common: Header, shift: tuple[float, float]) -> bool:
-    return (header.height, header.width) == (common.height, common.width) and not any(round(v) for v in shift)
 
 
 def _intersection(found: Sequence[Header], common: Header, shifts: list[tuple[float, float]]) -> Header:
@@ -184,10 +176,16 @@ def lazy_stack(
         present = [header for header in found if header is not None]
         chunks = _whole_blocks(present, grid, BLOCK_BYTES // (ITEM_BYTES * max(len(found), 1))) | (chunks or {})
     blocks = block_shape(sizes, chunks, itemsize=ITEM_BYTES, rows=max(grid.blocks[0], 1))
-    each = factors if factors is not None else (1.0,) * len(found)
-    files = tuple(None if h is None else _placed(h, grid, float(f)) for h, f in zip(found, each, strict=True))
+    files = []
+    for header, factor in zip(found, factors if factors is not None else [1.0] * len(found), strict=True):
+        if header is None:
+            files.append(None)
+            continue
+        columns, rows = (-round(shift) for shift in _shift(header, grid))
+        upward, own = header.transform[4] > 0, (header.dtype, header.layout, float(factor))
+        files.append(Placed(str(header.path), rows, columns, header.height, header.width, upward, *own))
     how = {"decode": decode, "band": band, "variable": variable, "absent": absent}
-    values = lazy_blocks(read_block, blocks, decode.dtype, files=files, **how)
+    values = lazy_blocks(read_block, blocks, decode.dtype, files=tuple(files), **how)
     return on_grid(values, (dim, Y, X), grid_coords(grid), grid.crs)
 
 
@@ -202,21 +200,6 @@ def _whole_blocks(found: Sequence[Header], grid: Header, pixels: int) -> Chunks:
         rows //= 2
     columns = min(max(pixels // rows // columns, 1) * columns, grid.width)
     return {Y: min(max(pixels // columns // rows, 1) * rows, grid.height), X: columns}
-
-
-def _placed(header: Header, grid: Header, factor: float) -> Placed:
-    shift = _shift(header, grid)
-    return Placed(
-        str(header.path),
-        -round(shift[1]),
-        -round(shift[0]),
-        header.height,
-        header.width,
-        header.transform[4] > 0,
-        header.dtype,
-        header.layout,
-        factor,
-    )
 
 
 def read_block(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -156,58 +157,50 @@ def _one_each(found: Sequence[Composite], label: str, duplicates: str) -> list[C
     return list(kept.values())
 
 
-def calendar(first: np.datetime64, last: np.datetime64, days: int, phase: int = 0) -> list[Any]:
-    """First days of all composites from ``first`` to ``last``: every ``days`` days, starting anew each year.
+def calendar(starts: np.ndarray, span: tuple[np.datetime64, np.datetime64], days: int) -> list[Any]:
+    """First days of all composites of a calendar: every ``days`` days, starting anew each year.
 
     Parameters
     ----------
-    first, last : datetime64
+    starts : numpy.ndarray
+        First days; the first of them tells how many days after 1 January the calendar begins: 8 for the 16-day products
+        of Aqua.
+    span : (datetime64, datetime64)
+        First and last day.
     days : int
-    phase : int
-        Days after 1 January on which the first composite of a year begins: 8 for the 16-day products of Aqua.
     """
-    out = []
-    for year in range(
-        first.astype("datetime64[Y]").astype(int) + 1970, last.astype("datetime64[Y]").astype(int) + 1971
-    ):
-        start, end = np.datetime64(f"{year}-01-01") + phase, np.datetime64(f"{year + 1}-01-01")
-        steps = np.arange(start, end, np.timedelta64(days, "D"))
-        out += [day for day in steps.tolist() if first.tolist() <= day <= last.tolist()]
-    return out
+    first, last = (day.astype("datetime64[D]") for day in span)
+    phase = _days_into_year(starts[0]) % days
+    every = np.arange(first, last + 1)
+    into_year = _days_into_year(every)
+    return every[(into_year >= phase) & ((into_year - phase) % days == 0)].tolist()
+
+
+def _days_into_year(dates: np.ndarray) -> np.ndarray:
+    dates = dates.astype("datetime64[D]")
+    return (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")).astype(int)
 
 
 def missing_dates(starts: np.ndarray, days: int) -> list[Any]:
     """First days that the calendar of composites has between the first and the last of ``starts``, and it lacks."""
-    here, everything = _held_against(starts, (starts.min(), starts.max()), days)
-    return [day for day in everything if day not in here]
-
-
-def _held_against(
-    starts: np.ndarray, span: tuple[np.datetime64, np.datetime64], days: int
-) -> tuple[set[Any], list[Any]]:
-    """Dates that are there, and all of the calendar that the first of them belongs to."""
-    dates = starts.astype("datetime64[D]")
-    phase = int((dates[0] - dates[0].astype("datetime64[Y]").astype("datetime64[D]")).astype(int)) % days
-    return set(dates.tolist()), calendar(*(day.astype("datetime64[D]") for day in span), days, phase)
+    here = set(starts.astype("datetime64[D]").tolist())
+    return [day for day in calendar(starts, (starts.min(), starts.max()), days) if day not in here]
 
 
 def _missing(
     kept: Sequence[Composite], span: tuple[np.datetime64, np.datetime64], label: str, *, days: int, max_gap: int | None
 ) -> list[Any]:
-    here, everything = _held_against(np.array([c.start for c in kept]), span, days)
-    missing = [day for day in everything if day not in here]
-    run: list[Any] = []
-    longest: list[Any] = []
-    for day in everything:
-        run = [] if day in here else [*run, day]
-        longest = run if len(run) > len(longest) else longest
+    starts = np.array([c.start for c in kept])
+    here = set(starts.astype("datetime64[D]").tolist())
+    runs = [(there, list(run)) for there, run in groupby(calendar(starts, span, days), key=here.__contains__)]
+    gaps = [run for there, run in runs if not there]
+    missing, longest = [day for gap in gaps for day in gap], max(gaps, key=len, default=[])
     if max_gap is not None and len(longest) > max_gap:
+        listed = ", ".join(map(str, missing[:20])) + (", ..." if len(missing) > 20 else "")
         raise QtpDataError(
             f"{label} lacks {len(longest)} composites in a row",
             expected=f"at most {max_gap} (max_gap)",
-            found=f"{longest[0]} to {longest[-1]} missing; {len(missing)} missing in all: "
-            + ", ".join(map(str, missing[:20]))
-            + (", ..." if len(missing) > 20 else ""),
+            found=f"{longest[0]} to {longest[-1]} missing; {len(missing)} missing in all: {listed}",
             code="M01",
             hint="Download them, or raise parameters.max_gap: the harmonic fit then bridges the gap.",
         )

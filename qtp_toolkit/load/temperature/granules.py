@@ -46,7 +46,7 @@ def scan(paths: Sequence[Path]) -> list[Composite]:
         Lists all bad files at once: M03 or M04 (unreadable), M19 (date missing, impossible, or not the one in the
         name), M26 (product not the one in the name), M27 (layers), M11 and M07 (tags that contradict the product).
     """
-    hdf4.require_pyhdf()
+    hdf4.library()
     found, bad = [], []
     for path in map(Path, paths):
         problem = first_bytes_problem(path, hdf4.MAGIC, "HDF4")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,7 +56,7 @@ class Granule(NamedTuple):
     layers: Mapping[str, str]
 
 
-class Header(NamedTuple):
+class Contents(NamedTuple):
     """Layers with type, shape and attributes, and the metadata texts of the file."""
 
     layers: dict[str, Stored]
@@ -67,7 +68,7 @@ class Header(NamedTuple):
         return "".join(self.texts[key] for key in sorted(self.texts) if key.startswith(f"{name}."))
 
 
-def header(path: Path) -> Header:
+def header(path: Path) -> Contents:
     """Header of an HDF4 file; no pixel is read.
 
     Raises
@@ -75,28 +76,31 @@ def header(path: Path) -> Header:
     QtpDataError
         M03: the file is cut short or damaged; or pyhdf is not installed.
     """
-    sd, error_type = _pyhdf()
+    with _opened(path, "truncated or damaged") as granule:
+        attributes = [granule.attr(number) for number in range(granule.info()[1])]
+        wanted = [a for a in attributes if a.info()[0].startswith(("StructMeta", "CoreMeta"))]
+        texts = {a.info()[0]: _text(granule, a) for a in wanted}
+        listed = granule.datasets()
+        layers = {
+            name: Stored(_TYPES.get(row[2], "?"), granule.select(name).attributes()) for name, row in listed.items()
+        }
+    return Contents(layers, {name: tuple(row[1]) for name, row in listed.items()}, texts)
+
+
+@contextmanager
+def _opened(file: Path | str, problem: str, **fields: str) -> Iterator[Any]:
+    """Hold the library while a file is open; what it complains of is an error with these fields (M03)."""
+    sd, error_type = library()
     with _LOCK:
         try:
-            granule = sd(str(path))
+            granule = sd(str(file))
             try:
-                listed, texts = granule.datasets(), _metadata(granule)
-                layers = {
-                    name: Stored(_TYPES.get(row[2], "?"), _attributes(granule, name)) for name, row in listed.items()
-                }
+                yield granule
             finally:
                 granule.end()
         except error_type as error:
-            raise QtpDataError(
-                f"truncated or damaged ({error}; {path.stat().st_size} bytes on disk)", code="M03"
-            ) from None
-    return Header(layers, {name: tuple(row[1]) for name, row in listed.items()}, texts)
-
-
-def _metadata(granule: Any) -> dict[str, str]:
-    """Texts of StructMetadata and CoreMetadata."""
-    attributes = [granule.attr(number) for number in range(granule.info()[1])]
-    return {a.info()[0]: _text(granule, a) for a in attributes if a.info()[0].startswith(("StructMeta", "CoreMeta"))}
+            size = Path(file).stat().st_size
+            raise QtpDataError(f"{problem} ({error}; {size} bytes on disk)", code="M03", **fields) from None
 
 
 def _text(granule: Any, attribute: Any) -> str:
@@ -113,20 +117,8 @@ def _text(granule: Any, attribute: Any) -> str:
     return str(attribute.get())
 
 
-def _attributes(granule: Any, name: str) -> dict[str, Any]:
-    layer = granule.select(name)
-    try:
-        return layer.attributes()
-    finally:
-        layer.endaccess()
-
-
-def require_pyhdf() -> None:
-    """Raise with what to do if pyhdf is not installed."""
-    _pyhdf()
-
-
-def _pyhdf() -> tuple[Any, type[Exception]]:
+def library() -> tuple[Any, type[Exception]]:
+    """Reader and error of pyhdf; says what to do if it is not installed."""
     try:
         from pyhdf.error import HDF4Error  # noqa: PLC0415  no wheel for every machine
         from pyhdf.SD import SD  # noqa: PLC0415
@@ -271,22 +263,7 @@ def read_block(bounds: tuple[tuple[int, int], ...], *, placed: tuple, decode: De
 
 def read_window(path: str, layer: str, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
     """Read the stored values of a window of one layer of one file."""
-    sd, error_type = _pyhdf()
-    with _LOCK:
-        try:
-            granule = sd(path)
-            try:
-                data = granule.select(layer)
-                raw = data.get(start=(rows[0], columns[0]), count=(rows[1] - rows[0], columns[1] - columns[0]))
-                data.endaccess()
-            finally:
-                granule.end()
-        except error_type as error:
-            raise QtpDataError(
-                f"cannot read pixels: {error}",
-                path=path,
-                variable=layer,
-                hint="Damaged file? Download it again.",
-                code="M03",
-            ) from None
+    damaged = {"path": path, "variable": layer, "hint": "Damaged file? Download it again."}
+    with _opened(path, "cannot read pixels", **damaged) as granule:
+        raw = granule.select(layer).get(start=(rows[0], columns[0]), count=(rows[1] - rows[0], columns[1] - columns[0]))
     return np.asarray(raw).reshape(rows[1] - rows[0], columns[1] - columns[0])

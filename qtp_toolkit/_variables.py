@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 FRACTION = (0.0, 1.0)
+SURFACE = (-95.0, 90.0)
+"""Land surface temperatures from the coldest ice to the hottest desert, degC."""
 USUAL_FILLS = (-32768.0, -32767.0, -9999.0, -99999.0, 65535.0, 32767.0, 255.0)
 """What files write for "no data" without saying so."""
 
@@ -31,11 +33,11 @@ class Variable(NamedTuple):
 
 VARIABLES: dict[str, Variable] = {
     # land surface temperature and seasons
-    "lst": Variable("degC", "mean daily land surface temperature", "surface_temperature"),
-    "terra_day": Variable("degC", "Terra daytime land surface temperature", "surface_temperature"),
-    "terra_night": Variable("degC", "Terra night-time land surface temperature", "surface_temperature"),
-    "aqua_day": Variable("degC", "Aqua daytime land surface temperature", "surface_temperature"),
-    "aqua_night": Variable("degC", "Aqua night-time land surface temperature", "surface_temperature"),
+    "lst": Variable("degC", "mean daily land surface temperature", "surface_temperature", valid=SURFACE),
+    "terra_day": Variable("degC", "Terra daytime land surface temperature", "surface_temperature", valid=SURFACE),
+    "terra_night": Variable("degC", "Terra night-time land surface temperature", "surface_temperature", valid=SURFACE),
+    "aqua_day": Variable("degC", "Aqua daytime land surface temperature", "surface_temperature", valid=SURFACE),
+    "aqua_night": Variable("degC", "Aqua night-time land surface temperature", "surface_temperature", valid=SURFACE),
     "qc": Variable("1", "MODIS quality control byte"),
     "mandatory": Variable("1", "0 good, 1 other quality, 2 not produced (cloud), 3 not produced (other)"),
     "data_quality": Variable("1", "0 good, 1 other quality, 2 and 3 not assigned"),

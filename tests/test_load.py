@@ -242,6 +242,10 @@ def test_lst_table_grid_and_stations(tmp_path):
     assert by_letters.attrs["missing_composites"] == 44
     assert load.lst_table(path, grid=False)["lst"].dims == ("time", "station")
     assert "degC taken for kelvin" in refused(load.lst_table, path, units="K", code="M11")
+    path.write_text("LST2008_01_01,lon,lat\n-9999,13.0,45.0\n1.5,13.01,45.0\n2,13.02,45.0\n")
+    filled = load.lst_table(path)
+    np.testing.assert_array_equal(filled["lst"].values.ravel(), [np.nan, 1.5, 2])
+    assert filled.attrs["outside_range"] == {"lst": 1}
     path.write_text("LST2008_12_26,LST2008_01_01,lon,lat\n271.0,275,13.0127,45.0089\n272.0,270,13.0,45.0\n")
     kelvin = load.lst_table(path, grid=False, units="K")["lst"]
     assert float(kelvin[0, 1]) == pytest.approx(270 - 273.15, abs=1e-3)

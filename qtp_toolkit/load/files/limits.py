@@ -29,14 +29,17 @@ _SLACK = 1e-3
 """Part of the larger limit that values may lie beyond it: scaled integers and compressed decimals are rounded."""
 _HUGE = 1e30
 _LOOKS = {
-    "bulk_density": (("g/cm3", 0.3, 2.7), ("cg/cm3", 30, 100), ("g/m3", 2.7e5, 2.7e6)),
-    "magt": (("K", 230, 320),),
-    "lst": (("K", 230, 320),),
-    "soil_temperature": (("K", 230, 320),),
-    "incidence": (("mrad", 300, 1200),),
+    "kg m-3": (("g/cm3", 0.3, 2.7), ("cg/cm3", 30, 100), ("g/m3", 2.7e5, 2.7e6)),
+    "degC": (
+        ("K (kelvin)", 180, 340),
+        ("stored numbers, not scaled", 5000, 65535),
+        ("degC taken for kelvin, or a scale applied twice", -350, -200),
+    ),
+    "degree": (("mrad", 300, 1200),),
+    "1": (("%", 1, 100), ("permille or g/kg", 100, 1000)),
     "coherence": (("0 to 255", 1, 255),),
 }
-"""Units that values of a quantity may be in by mistake, with the limits of the median that tell so."""
+"""What values of a unit, or of one quantity, may be by mistake, with the limits of the median that tell so."""
 
 
 def conversion(units: str | None, ours: str, path: Path, variable: str) -> tuple[float, float]:
@@ -128,17 +131,36 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
         real &= ~(outside & np.isclose(values, fill * scale + offset, rtol=1e-6))
     median = float(np.median(values[real])) if real.any() else np.nan
     if median < low - slack or median > high + slack:
-        known = _LOOKS.get(variable, (("%", 1, 100), ("permille or g/kg", 100, 1000)) if row.fault == "S03" else ())
-        unit = next((name for name, least, most in known if least <= median <= most), None)
-        looks = f"It looks like {unit}; say so with parameters.units or scale_factor." if unit else None
-        raise QtpDataError(
-            f"{variable} leaves its physical range",
-            path=path,
-            variable=variable,
-            code=row.fault,
-            expected=f"{low:g} to {high:g} {row.units}",
-            found=f"median {median:g}, {outside.mean():.1%} of a block outside",
-            hint=looks or "Check units, scale_factor and nodata of the source.",
-        )
+        raise implausible(median, variable, row.valid, path, found=f", {outside.mean():.1%} of a block outside")
     values[outside] = np.nan
     return int(outside.sum())
+
+
+def implausible(
+    median: float, variable: str, limits: tuple[float, float], path: Path | str | None = None, *, found: str = ""
+) -> QtpDataError:
+    """Make the fault of a variable whose median leaves the limits; guesses at what the values are.
+
+    Parameters
+    ----------
+    median : float
+        As if in the unit of the variable table.
+    variable : str
+    limits : (float, float)
+    path : path, optional
+    found : str
+        What else to tell.
+    """
+    row = VARIABLES[variable]
+    known = _LOOKS.get(variable, _LOOKS.get(row.units, ()))
+    guess = next((text for text, least, most in known if least <= median <= most), None)
+    looks = f"It looks like {guess}; say so with parameters.units or scale_factor." if guess else None
+    return QtpDataError(
+        f"{variable} leaves its physical range",
+        path=path,
+        variable=variable,
+        code=row.fault,
+        expected=f"{limits[0]:g} to {limits[1]:g} {row.units}",
+        found=f"median {median:g}{found}",
+        hint=looks or "Check units, scale_factor and nodata of the source.",
+    )

@@ -15,8 +15,8 @@ from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
 from qtp_toolkit.load.files.checks import no_duplicates
 from qtp_toolkit.load.files.dates import DatePattern, centers, date_expression, date_of
 from qtp_toolkit.load.files.grids import on_grid
+from qtp_toolkit.load.files.limits import hold
 from qtp_toolkit.load.tables import numbers, read_table
-from qtp_toolkit.load.temperature.checks import refuse_unscaled
 from qtp_toolkit.load.temperature.composites import missing_dates
 
 
@@ -58,7 +58,8 @@ def lst_table(
     -------
     xarray.Dataset
         ``lst``, degC, float32, in memory; attrs ``missing_composites`` and ``missing_dates`` between the first and the
-        last. The source must say whether it is a daily mean: the table cannot.
+        last, and ``outside_range``: values that no land surface has, which are NaN. The source must say whether it is
+        a daily mean: the table cannot.
 
     Raises
     ------
@@ -91,14 +92,14 @@ def lst_table(
     values[np.isin(values, np.asarray(missing, "float32"))] = np.nan
     values -= np.float32(273.15 if units == "K" else 0.0)
     time = centers(start[order], composite_days) if stamp == "start" else start[order].astype("datetime64[ns]")
-    if np.isfinite(values).any():
-        refuse_unscaled("lst", float(np.nanmedian(values)), path)
+    outside = hold(values, "lst", path, offset=-273.15 if units == "K" else 0.0)
     lon, lat = numbers(table, longitude, path), numbers(table, latitude, path)
     lay = _gridded if grid else _listed
     out = describe(lay(values, time, lon, lat, path), "lst").to_dataset()
     lost = missing_dates(start[order], composite_days)
+    notes = {"missing_composites": len(lost), "missing_dates": ", ".join(map(str, lost))}
     return out.assign_attrs(
-        composite_days=composite_days, missing_composites=len(lost), missing_dates=", ".join(map(str, lost))
+        notes | ({"outside_range": {"lst": outside}} if outside else {}), composite_days=composite_days
     )
 
 

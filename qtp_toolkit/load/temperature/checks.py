@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,11 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError
+from qtp_toolkit.load.files.limits import implausible
 
 _LAYERS = ("terra_day", "terra_night", "aqua_day", "aqua_night")
+_PLAUSIBLE = (-60.0, 60.0)
+"""Medians of a layer, degC."""
 _SIDE = 8
 """Blocks a side in which empty ground is looked for."""
 
@@ -97,13 +99,15 @@ def _row(thin: xr.Dataset, name: str, *, max_empty: float, max_hollow: float) ->
             expected=f"at most {max_empty:.0%}",
             hint="A download cut short?",
         )
-    refuse_unscaled(name, float(np.median(some)))
+    median = float(np.median(some))
+    if median < _PLAUSIBLE[0] or median > _PLAUSIBLE[1]:
+        raise implausible(median, name, _PLAUSIBLE)
     if empty.any():
         listed = ", ".join(map(str, dates[empty][:10])) + (", ..." if empty.sum() > 10 else "")
         warnings.warn(f"{name}: {empty.sum()} composites without any valid pixel: {listed}", stacklevel=3)
     return {
         "valid": known.mean(),
-        "median": np.median(some),
+        "median": median,
         "smallest": some.min(),
         "largest": some.max(),
         "empty": int(empty.sum()),
@@ -120,23 +124,3 @@ def _hollow(known: np.ndarray, quality: np.ndarray) -> np.ndarray:
     hollow = (blocks[0] == 0) & (blocks[1] == 0)
     used = (blocks[0] > 0).any(0)
     return hollow[:, used].mean(1) if used.any() else np.zeros(len(known))
-
-
-def refuse_unscaled(name: str, median: float, path: Path | None = None) -> None:
-    """Raise M11 if temperatures of this median cannot be in degC; guesses at what they are."""
-    if np.isnan(median) or -60 <= median <= 60:
-        return
-    guesses = {"kelvin, not degC": 200 <= median <= 340, "stored numbers, not scaled": median > 5000}
-    guess = next(
-        (text for text, fits in guesses.items() if fits),
-        "degC taken for kelvin, or a scale applied twice" if median < -200 else "",
-    )
-    raise QtpDataError(
-        "LST is not in degC",
-        path=path,
-        variable=name,
-        expected="median within -60 to 60 degC",
-        found=f"median {median:g}",
-        code="M11",
-        hint=f"It looks like {guess}." if guess else "Check unit and scale of the files.",
-    )

@@ -138,7 +138,22 @@ def modis_lst(
     (0.01, '2019-01-04T12')
     """
     wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
-    return _temperature(*_scan(paths), wishes)
+    form, found = _scan(paths)
+    groups, notes, days = _settled(found, ("lst",), wishes)
+    parts = {}
+    for sensor, group in groups.items():
+        parts[sensor], boxes = form.stack(group, chunks=wishes.chunks)
+        notes |= {f"{key}_{sensor}": share for key, share in _cover(form, parts[sensor], boxes, wishes).items()}
+    data = merge_sensors(parts, no_quality=int(QC.fill))
+    data = data.assign_coords({TIME: centers(data[TIME].to_numpy(), days)})
+    described = {
+        name: describe(a, name if name in VARIABLES else "qc").rename(name) for name, a in data.data_vars.items()
+    }
+    return data.assign(described).assign_attrs(
+        notes | _tiles(groups),
+        composite_days=days,
+        converted="K x 50 to degC; fill 0 and values below 150 K to NaN by product specification; time to the center",
+    )
 
 
 def ndvi(
@@ -191,7 +206,23 @@ def ndvi(
     [[[0.5, nan]]]
     """
     wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
-    return _vegetation(*_scan(paths), wishes, quality_mask=quality_mask)
+    form, found = _scan(paths)
+    groups, notes, days = _settled(found, ("ndvi", "reflectance"), wishes)
+    _refuse_shared_dates(groups)
+    kept = sorted((c for group in groups.values() for c in group), key=lambda c: (c.start, c.part))
+    layers, boxes = form.stack(kept, chunks=wishes.chunks)
+    notes |= _cover(form, layers, boxes, wishes)
+    value, masked = _index(layers, quality_mask=quality_mask)
+    value = value.assign_coords({TIME: centers(value[TIME].to_numpy(), days)})
+    return describe(
+        value,
+        "ndvi",
+        **notes,
+        **_tiles(groups),
+        composite_days=days,
+        quality_mask=masked,
+        converted="scale 0.0001; fill and values outside the valid range to NaN; time to the center",
+    )
 
 
 def _scan(paths: Files) -> Scanned:
@@ -222,43 +253,6 @@ def _settled(
     groups = choose(found, wishes.sensors, mixed_collections=wishes.mixed_collections)
     days = PRODUCTS[next(iter(groups.values()))[0].product].days
     return *settle(groups, days=days, duplicates=wishes.duplicates, max_gap=wishes.max_gap), days
-
-
-def _temperature(form: _Format, found: list[Composite], wishes: Wishes) -> xr.Dataset:
-    groups, notes, days = _settled(found, ("lst",), wishes)
-    parts = {}
-    for sensor, group in groups.items():
-        parts[sensor], boxes = form.stack(group, chunks=wishes.chunks)
-        notes |= {f"{key}_{sensor}": share for key, share in _cover(form, parts[sensor], boxes, wishes).items()}
-    data = merge_sensors(parts, no_quality=int(QC.fill))
-    data = data.assign_coords({TIME: centers(data[TIME].to_numpy(), days)})
-    described = {
-        name: describe(a, name if name in VARIABLES else "qc").rename(name) for name, a in data.data_vars.items()
-    }
-    return data.assign(described).assign_attrs(
-        notes | _tiles(groups),
-        composite_days=days,
-        converted="K x 50 to degC; fill 0 and values below 150 K to NaN by product specification; time to the center",
-    )
-
-
-def _vegetation(form: _Format, found: list[Composite], wishes: Wishes, *, quality_mask: bool) -> xr.DataArray:
-    groups, notes, days = _settled(found, ("ndvi", "reflectance"), wishes)
-    _refuse_shared_dates(groups)
-    kept = sorted((c for group in groups.values() for c in group), key=lambda c: (c.start, c.part))
-    layers, boxes = form.stack(kept, chunks=wishes.chunks)
-    notes |= _cover(form, layers, boxes, wishes)
-    value, masked = _index(layers, quality_mask=quality_mask)
-    value = value.assign_coords({TIME: centers(value[TIME].to_numpy(), days)})
-    return describe(
-        value,
-        "ndvi",
-        **notes,
-        **_tiles(groups),
-        composite_days=days,
-        quality_mask=masked,
-        converted="scale 0.0001; fill and values outside the valid range to NaN; time to the center",
-    )
 
 
 def _refuse_shared_dates(groups: Mapping[str, Sequence[Composite]]) -> None:

@@ -23,13 +23,14 @@ from small_stacks import chunks_of, digest, lazy, raster_stack
 from typer.testing import CliRunner
 
 from qtp_toolkit import cli, inversion
+from qtp_toolkit._atomic import named_together, put_file
+from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.conventions import describe
 from qtp_toolkit.store import ingest, open_store, slab_memory, write_blocks
-from qtp_toolkit.store.chunks import BlockArray, named_together, put_file
+from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.compact import encode, survey
 from qtp_toolkit.store.stack import Target, write_window
 from qtp_toolkit.store.windows import pieces
-from qtp_toolkit.store.work import progress_bar
 
 ALIVE = {"now": 0, "most": 0}
 

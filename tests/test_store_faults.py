@@ -33,9 +33,10 @@ from small_stacks import (
 from typer.testing import CliRunner
 
 from qtp_toolkit import cli, load
+from qtp_toolkit._atomic import put_file
 from qtp_toolkit.conventions import MissingSourceError
 from qtp_toolkit.store import ingest, open_store, write_blocks
-from qtp_toolkit.store.chunks import BlockArray, put_file
+from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.fingerprint import changed_files, identify
 from qtp_toolkit.store.lock import _me
 from qtp_toolkit.store.run import mark_done

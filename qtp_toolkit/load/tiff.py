@@ -186,7 +186,9 @@ def lazy_stack(
     blocks = block_shape(sizes, chunks, itemsize=ITEM_BYTES, rows=max(grid.blocks[0], 1))
     each = factors if factors is not None else (1.0,) * len(found)
     files = tuple(None if h is None else _placed(h, grid, float(f)) for h, f in zip(found, each, strict=True))
-    values = lazy_blocks(read_block, blocks, decode.dtype, files=files, decode=decode, band=band, absent=absent)
+    paths = [header.path for header in found if header is not None]
+    options = {"files": files, "decode": decode, "band": band, "absent": absent}
+    values = lazy_blocks(read_block, blocks, decode.dtype, paths=paths, **options)
     return on_grid(values, (dim, Y, X), grid_coords(grid), grid.crs, name=name)
 
 

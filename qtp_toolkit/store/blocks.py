@@ -129,17 +129,8 @@ def _compute(
         values = {name: whole(da.isel(region).data) for name, da in arrays.items()}
         return write_block, (values, targets, starts[key], str(run.path), run.fingerprint)
 
-    left_over = [key for key in starts if not run.is_done(key)]
-    run_tasks(
-        make,
-        left_over,
-        name=run.name,
-        at_once=at_once,
-        done=len(starts) - len(left_over),
-        progress=progress,
-        busy=run.busy,
-        is_done=run.is_done,
-    )
+    options = {"name": run.name, "busy": run.busy, "is_done": run.is_done}
+    run_tasks(make, list(starts), at_once=at_once, progress=progress, **options)
 
 
 def _at_once(arrays: dict[str, xr.DataArray], block: int, memory_budget: float) -> int:

@@ -13,8 +13,9 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from qtp_toolkit._linkless import LinklessStore
+from qtp_toolkit._atomic import PARTIAL, LinklessStore
 from qtp_toolkit.conventions import QtpDataError, X, Y
+from qtp_toolkit.products import plain
 from qtp_toolkit.store.chunks import COMPRESSION, BlockArray
 
 CHUNK_BYTES = 16_000_000
@@ -123,17 +124,12 @@ def audit(path: Path) -> dict[str, dict[str, int | None]]:
     return out
 
 
-def plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Attributes as JSON takes them."""
-    return json.loads(json.dumps(dict(attrs), default=lambda v: v.tolist() if hasattr(v, "tolist") else str(v)))
-
-
 def _walk(path: Path) -> list[os.DirEntry]:
     """All files below a folder, but for those that are only being written."""
     found = []
     for entry in os.scandir(path):
         found += _walk(Path(entry.path)) if entry.is_dir() else [entry]
-    return [entry for entry in found if not entry.name.endswith(".partial")]
+    return [entry for entry in found if not entry.name.endswith(PARTIAL)]
 
 
 def _attrs(ds: xr.Dataset, key: str, how: Stored) -> dict[str, Any]:

@@ -25,8 +25,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from qtp_toolkit._atomic import PARTIAL, flush, flush_tree, put_file
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
-from qtp_toolkit.store.chunks import again, flush_folder, flush_tree, put_file
+from qtp_toolkit.store.chunks import again
 from qtp_toolkit.store.fingerprint import changed_files, differences, fingerprint
 from qtp_toolkit.store.layout import audit
 from qtp_toolkit.store.lock import locked
@@ -69,7 +70,7 @@ class Run:
             flush_tree(self.path)
             put_file(self.path / "run.json", json.dumps(self.identity, indent=1, sort_keys=True).encode())
         for folder in (self.path, *list(self.path.parents)[:3]):
-            flush_folder(folder)
+            flush(folder)
 
     def is_done(self, key: str) -> bool:
         """Whether the block is on disk: its marker exists and is of this run."""
@@ -148,14 +149,14 @@ class Run:
             **more,
         }
         put_file(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1).encode())
-        flush_folder(self.folder)
+        flush(self.folder)
         for other in others:
             shutil.rmtree(other, ignore_errors=True)
         return self.folder
 
     def _sweep(self) -> None:
         """Remove files that a killed process was just writing."""
-        for half in [*self.path.rglob("*.partial"), *self.folder.glob(f".{self.name}.json.*.partial")]:
+        for half in [*self.path.rglob(f"*{PARTIAL}"), *self.folder.glob(f".{self.name}.json.*{PARTIAL}")]:
             half.unlink(missing_ok=True)
 
     def _refuse_changed(self) -> None:

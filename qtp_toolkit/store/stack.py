@@ -16,9 +16,10 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._atomic import Put, named_together
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, require
 from qtp_toolkit.store import layout
-from qtp_toolkit.store.chunks import BlockArray, Put, named_together
+from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, refuse_beyond, stored_as, survey
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
@@ -256,17 +257,8 @@ def _fill(
     def is_done(key: str) -> bool:
         return all(map(run.is_done, windows[key][-1]))
 
-    left_over = [key for key in windows if not is_done(key)]
-    run_tasks(
-        make,
-        left_over,
-        name=run.name,
-        at_once=plan.at_once,
-        done=len(windows) - len(left_over),
-        progress=progress,
-        busy=run.busy,
-        is_done=is_done,
-    )
+    options = {"name": run.name, "busy": run.busy, "is_done": is_done}
+    run_tasks(make, list(windows), at_once=plan.at_once, progress=progress, **options)
 
 
 def _pair_names(da: xr.DataArray) -> tuple[str, ...]:

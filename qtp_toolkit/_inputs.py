@@ -1,9 +1,11 @@
-"""The files that lazy arrays are read from, known by size and time."""
+"""What results depend on: the files that lazy arrays are read from, by size and time, and the code, by its content."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,15 @@ def input_files(ds: xr.Dataset) -> dict[str, list[int]]:
     nodes = [node for layer in layers for node in layer.values()]  # sources have a node of their own
     paths = {str(Path(path).absolute()) for node in nodes for path in _files_of(getattr(node, "value", node))}
     return {path: found for path in sorted(paths) if (found := state(path)) is not None}
+
+
+@cache
+def code_digest(folder: Path) -> str:
+    """Short digest of all code below a folder."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _files_of(source: Any) -> Iterable[str | Path]:

@@ -20,6 +20,7 @@ from typing import Any
 
 from qtp_toolkit import __version__, products, report
 from qtp_toolkit._execute import Kernels, Outcome, execute
+from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
 
@@ -36,9 +37,7 @@ class Notebook:
 
     path: Path
     title: str = ""
-    paper: str = ""
     needs: tuple[str, ...] = ()
-    uses: tuple[str, ...] = ()
     products_in: tuple[str, ...] = ()
     products_out: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
@@ -170,8 +169,8 @@ def _read(path: Path) -> Notebook:
         cells = sum(cell["cell_type"] == "code" and bool(cell["source"]) for cell in nb["cells"])
     except (json.JSONDecodeError, KeyError) as error:
         raise QtpDataError("Not a notebook", path=path, found=f"{type(error).__name__}: {error}") from error
-    lists = {key: tuple(said.get(key, ())) for key in ("needs", "uses", "products_in", "products_out", "figures")}
-    return Notebook(path, said.get("title", path.stem), said.get("paper", ""), cells=cells, **lists)
+    lists = {key: tuple(said.get(key, ())) for key in ("needs", "products_in", "products_out", "figures")}
+    return Notebook(path, said.get("title", path.stem), cells=cells, **lists)
 
 
 def _named(word: str, notebooks: list[Notebook]) -> Notebook:
@@ -229,13 +228,10 @@ def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Map
     if missing:
         reasons.append(f"not on disk: {', '.join(missing)} (qtp check says how to get it)")
     for product in nb.products_in:
-        maker = makers.get(product)
-        if status.get(maker or "") in ("failed", "skipped"):
-            reasons.append(f"needs product {product} of {maker}, which {_WAS[status[str(maker)]]}")
+        maker = makers.get(product, "")
+        if said := {"failed": "failed", "skipped": "was skipped"}.get(status.get(maker, "")):
+            reasons.append(f"needs product {product} of {maker}, which {said}")
     return "; ".join(reasons)
-
-
-_WAS = {"failed": "failed", "skipped": "was skipped"}
 
 
 def _sorted(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSorter[str]:
@@ -261,9 +257,6 @@ def _waiting(nb: Notebook, chosen: list[Notebook]) -> int:
 def _run_all(
     chosen: list[Notebook], catalog: Any, *, out: Path, jobs: int, timeout: float, progress: bool
 ) -> list[Outcome]:
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     by_name = {nb.name: nb for nb in chosen}
     makers = {product: nb.name for nb in chosen for product in nb.products_out}
     sorter, kernels = _sorted(chosen, makers), Kernels()
@@ -271,18 +264,19 @@ def _run_all(
     running: dict[Future[Outcome], str] = {}
     queue: list[str] = []
     threads = {name: os.environ.get(name, "1") for name in _THREADS}  # dask has a thread for each core already
-    with Progress(*columns, disable=not progress) as bar, ThreadPoolExecutor(jobs) as pool:
-        task = bar.add_task("", total=sum(nb.cells for nb in chosen))
+    total = sum(nb.cells for nb in chosen)
+    with progress_bar("", total=total, progress=progress, stderr=False) as bar, ThreadPoolExecutor(jobs) as pool:
 
         def finish(outcome: Outcome) -> None:
             outcomes[outcome.name] = outcome
             sorter.done(outcome.name)
-            if progress:
-                bar.console.print(_said(outcome), highlight=False, markup=False)
+            where = f" in cell {outcome.cell}" if outcome.cell else ""
+            reason = f": {outcome.reason}" if outcome.reason else ""
+            bar.say(f"{outcome.status:8}{outcome.name:24}{outcome.seconds:6.1f} s{where}{reason}")
 
         def launch(nb: Notebook) -> None:
             (out / "checks" / f"{nb.name}.jsonl").unlink(missing_ok=True)
-            options = {"out": out, "timeout": timeout, "kernels": kernels, "on_cell": lambda: bar.advance(task)}
+            options = {"out": out, "timeout": timeout, "kernels": kernels, "on_cell": lambda: bar.advance(1)}
             env = {**os.environ, **threads, "QTP_NOTEBOOK": nb.name}
             running[pool.submit(execute, nb.path, env=env, **options)] = nb.name
 
@@ -293,13 +287,12 @@ def _run_all(
                     nb = by_name[queue.pop(0)]
                     reason = _why_skip(nb, catalog, {name: o.status for name, o in outcomes.items()}, makers)
                     finish(Outcome(nb.name, "skipped", reason=reason)) if reason else launch(nb)
-                bar.update(task, description=", ".join(running.values()))
+                bar.describe(", ".join(running.values()))
                 for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
                     finish(_complete(future.result(), by_name[running.pop(future)]))
         except BaseException:
             kernels.kill()
             raise
-        bar.update(task, completed=sum(nb.cells for nb in chosen), description="")
     return [outcomes[nb.name] for nb in chosen]
 
 
@@ -309,9 +302,3 @@ def _complete(outcome: Outcome, nb: Notebook) -> Outcome:
     if outcome.status == "done" and lacking:
         outcome.status, outcome.reason = "failed", f"it did not save {', '.join(lacking)}"
     return outcome
-
-
-def _said(outcome: Outcome) -> str:
-    where = f" in cell {outcome.cell}" if outcome.cell else ""
-    reason = f": {outcome.reason}" if outcome.reason else ""
-    return f"{outcome.status:8}{outcome.name:24}{outcome.seconds:6.1f} s{where}{reason}"

@@ -542,7 +542,7 @@ def test_another_state_of_the_code_is_another_run(tmp_path, failing, monkeypatch
     with pytest.raises(ValueError, match="no"):
         write_blocks(stopping(), tmp_path, name="rate", block=16)
     with monkeypatch.context() as patch:
-        patch.setattr("qtp_toolkit.store.fingerprint._code", lambda: "edited")
+        patch.setattr("qtp_toolkit.store.fingerprint.code_digest", lambda folder: "edited")
         message = refused(write_blocks, stopping(), tmp_path, name="rate", block=16, code="R08")
     assert re.search(r"version \S+\+[0-9a-f]{12} then, \S+\+edited now", message)
     refused(write_blocks, stopping(), tmp_path, name="rate", block=32, code="R08")

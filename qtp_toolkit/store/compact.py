@@ -26,7 +26,7 @@ _LIMITS = {"phase": (-32.767, 32.767), "coherence": (0.0, 1.001)}
 _INTEGERS = {"phase": ("int16", -32768), "coherence": ("uint8", 255)}
 
 
-class Survey(NamedTuple):
+class Summary(NamedTuple):
     """Means of tiles of 8 x 8 pixels over the finite ones (pair, y, x), NaN where there is none, and the limits.
 
     ``least`` and ``largest`` (pair,) pass over NaN and are 0 where no value lies beyond.
@@ -45,7 +45,7 @@ def stored_as(key: str, storage: str, chunks: tuple[int, int, int]) -> Stored:
     return Stored(dtype, chunks, fill, SCALES[key])
 
 
-def survey(values: np.ndarray) -> Survey:
+def summarize(values: np.ndarray) -> Summary:
     """Look at every value once.
 
     Parameters
@@ -55,17 +55,17 @@ def survey(values: np.ndarray) -> Survey:
 
     Returns
     -------
-    Survey
+    Summary
         A mean depends on the pixels of its tile only, however the stack is cut.
     """
     pairs, rows, columns = values.shape
     means = np.empty((pairs, -(-rows // STEP), -(-columns // STEP)), "float32")
     least, largest = np.empty((2, pairs), "float32")
-    tiles.survey(values, means, least, largest)
-    return Survey(means, least, largest)
+    tiles.summarize(values, means, least, largest)
+    return Summary(means, least, largest)
 
 
-def refuse_beyond(seen: Survey, key: str, pairs: Sequence[str]) -> None:
+def refuse_beyond(seen: Summary, key: str, pairs: Sequence[str]) -> None:
     """Raise I12 or I04 if values leave the limits of ``key``, with the first of the pairs that do."""
     low, high = _LIMITS[key]
     for k in np.flatnonzero((seen.largest > high) | (seen.least < low)):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import xarray as xr
 from dask.base import tokenize
 
-from qtp_toolkit._inputs import input_files, state
+from qtp_toolkit._inputs import code_digest, input_files, state
 from qtp_toolkit.conventions import QtpDataError
 
 
@@ -43,7 +42,7 @@ def identify(ds: xr.Dataset, parameters: Mapping[str, Any], *, code: bool) -> di
         raise QtpDataError(
             "parameters are no plain values", expected="text, numbers, lists, mappings", found=error, code="C09"
         ) from None
-    version = f"{__version__}+{_code()}" if code else __version__
+    version = f"{__version__}+{code_digest(Path(__file__).parents[1])}" if code else __version__
     return {"graph": tokenize(ds), "files": input_files(ds), "parameters": plain, "version": version}
 
 
@@ -71,11 +70,3 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 def changed_files(identity: Mapping[str, Any]) -> list[str]:
     """Name the inputs whose size or time is no longer what it was, or that are gone."""
     return [path for path, was in identity["files"].items() if state(path) != was]
-
-
-@lru_cache(maxsize=1)
-def _code() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).resolve().parents[1].rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]

@@ -20,11 +20,11 @@ from qtp_toolkit._atomic import Put, named_together
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, require
 from qtp_toolkit.store import layout
 from qtp_toolkit.store.chunks import BlockArray
-from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, refuse_beyond, stored_as, survey
+from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, refuse_beyond, stored_as, summarize
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
 from qtp_toolkit.store.run import QUICKLOOK, Run, mark_done, writing
-from qtp_toolkit.store.windows import Plan, gather, pieces, plan_windows
+from qtp_toolkit.store.windows import Windows, gather, pieces, plan_windows
 from qtp_toolkit.store.work import run_tasks
 
 _ROWS, _LOOKED = "rows", "quicklook"
@@ -143,7 +143,7 @@ def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[s
 
 def _write_block(values: np.ndarray, target: Target, start: tuple[int, int, int], put: Put) -> np.ndarray:
     """Write one block, unless its values leave their limits; returns its part of the quicklook."""
-    seen = survey(values)
+    seen = summarize(values)
     compact = target.blocks.scale is not None
     if compact or target.key == "coherence":
         refuse_beyond(seen, target.key, target.pairs)
@@ -172,7 +172,7 @@ def _checked(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataAr
     return arrays
 
 
-def _keys(arrays: dict[str, xr.DataArray], plan: Plan, block: int) -> list[str]:
+def _keys(arrays: dict[str, xr.DataArray], plan: Windows, block: int) -> list[str]:
     """Markers: one for each variable, row of blocks, and column of windows, whatever the height of the windows."""
     height, width = next(iter(arrays.values())).shape[1:]
     places = [(top, left) for top in range(0, height, block) for left in range(0, width, plan.columns)]
@@ -223,7 +223,7 @@ def _fill(
     run: Run,
     arrays: dict[str, xr.DataArray],
     stored: dict[str, Stored],
-    plan: Plan,
+    plan: Windows,
     *,
     progress: bool,
 ) -> None:
@@ -269,7 +269,9 @@ def _pair_names(da: xr.DataArray) -> tuple[str, ...]:
     return tuple(f"{a} {b}" for a, b in zip(first, second, strict=True))
 
 
-def _turn(run: Run, arrays: dict[str, xr.DataArray], stored: dict[str, Stored], plan: Plan, *, memory: float) -> None:
+def _turn(
+    run: Run, arrays: dict[str, xr.DataArray], stored: dict[str, Stored], plan: Windows, *, memory: float
+) -> None:
     """Write the quicklook pair by pair from its rows, as many pairs at once as fit into memory."""
     for key, da in arrays.items():
         how = _looks(da, stored, plan.columns)

@@ -70,11 +70,10 @@ def run_tasks(
         R05: no worker of the cluster has been at work for long. R06: tasks that killed every worker that took them, by
         key; raised when all others are through.
     """
-    call = uuid.uuid4().hex[:8]
 
     def task(key: str) -> Any:
         function, arguments = make(key)
-        return dask.delayed(function, pure=False)(*arguments, dask_key_name=f"{name}-{key}-{call}")
+        return dask.delayed(function, pure=False)(*arguments, dask_key_name=f"{name}-{key}-{uuid.uuid4().hex[:8]}")
 
     left = [key for key in keys if not is_done(key)]
     client = getattr(get_scheduler(), "__self__", None)
@@ -131,8 +130,7 @@ def _run_there(
     from distributed import KilledWorker  # noqa: PLC0415  slow to import
 
     patience = parse_timedelta(dask.config.get("distributed.scheduler.no-workers-timeout", None) or PATIENCE)
-    waiting, running, ended = deque(keys), {}, SimpleQueue()
-    lost, killed = set(), []
+    waiting, running, ended, killed = deque(keys), {}, SimpleQueue(), []
     with _nobody_left(client, running, ended, patience=min(patience, _SOON)):
         while waiting or running:
             room = max(2 * sum(client.nthreads().values()), _LEAST) - len(running)
@@ -148,8 +146,7 @@ def _run_there(
             key = running.pop(future)
             if future.status == "finished" or is_done(key):
                 advance(1)
-            elif future.status != "error" and key not in lost:  # cancelled elsewhere, or forgotten with its scheduler
-                lost.add(key)
+            elif future.status != "error":  # cancelled by another client, or lost with its worker or scheduler
                 waiting.append(key)
             elif isinstance(error := future.exception(), KilledWorker):
                 killed.append(key)
@@ -196,9 +193,15 @@ def _next_ended(client: Any, ended: SimpleQueue, *, patience: float) -> Any:
         try:
             return ended.get(timeout=min(_LOOK, patience))
         except Empty:
-            if any(worker["metrics"].get("executing") for worker in client.scheduler_info()["workers"].values()):
+            if _is_at_work(client):
                 last = time.monotonic()
     return None
+
+
+def _is_at_work(client: Any) -> bool:
+    """Whether a worker has told of late that it computes or fetches something; one that is paused may never again."""
+    counts = [worker["metrics"].get("task_counts", {}) for worker in client.scheduler_info()["workers"].values()]
+    return any(of.get(state) for of in counts for state in ("executing", "long-running", "flight"))
 
 
 def whole(data: Any) -> Any:

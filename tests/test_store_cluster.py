@@ -157,6 +157,7 @@ def test_the_command_uses_the_scheduler_that_it_is_given(cluster, tmp_path, monk
         "driver: geotiff_stack, uri: {phase: phase/*.tif, coherence: coherence/*.tif}, provenance: observed}\n"
     )
     words = ["ingest", "--source", "pairs", "--catalog", str(tmp_path / "catalog.yaml"), "--block", "16", "--out"]
+    monkeypatch.setattr("qtp_toolkit.cli.CONNECT_SECONDS", 300)
     monkeypatch.setattr("qtp_toolkit.store.work._run_here", lambda *_, **__: pytest.fail("ran in this process"))
     told = CliRunner().invoke(cli.app, [*words, str(tmp_path / "a"), "--scheduler", made.scheduler_address])
     assert told.exit_code == 0, told.output
@@ -220,7 +221,7 @@ def test_a_cluster_without_workers_is_not_waited_for_for_ever(tmp_path):
     assert "0 of 6 blocks of 'rate' are done and kept; the same call resumes" in caught.value.__notes__[0]
     with dask.config.set(scheduler="threads"):
         write_blocks(rate, tmp_path, name="rate", block=16)
-    xr.testing.assert_equal(open_store(tmp_path).load()["rate"], rate.compute())
+        xr.testing.assert_equal(open_store(tmp_path).load()["rate"], rate.compute())
 
 
 def test_a_long_block_is_waited_for_beyond_any_patience(tmp_path, monkeypatch):

@@ -232,7 +232,7 @@ def mark_done(path: Path, key: str, text: str) -> None:
 
 def read_pointer(folder: Path, name: str) -> dict[str, Any] | None:
     """Return what the name points at; None if nothing complete is there."""
-    return _json(folder / f"{name}.json")
+    return _json(folder / f"{name}.json", name=name)
 
 
 def locate(folder: Path, name: str | None) -> tuple[Path, dict[str, Any]]:
@@ -256,7 +256,7 @@ def published(folder: Path) -> list[str]:
     names = []
     for path in sorted(folder.glob("*.json")):
         with contextlib.suppress(QtpDataError):  # not ours
-            names += [path.stem] if (_json(path) or {}).get("name") == path.stem else []
+            names += [path.stem] if read_pointer(folder, path.stem) else []
     return names
 
 
@@ -278,14 +278,14 @@ def check_complete(path: Path, pointer: dict[str, Any]) -> None:
             )
 
 
-def _json(path: Path) -> dict[str, Any] | None:
+def _json(path: Path, **held: Any) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError:
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not held.items() <= found.items():
         raise QtpDataError("not the JSON that was written here", path=path, code="R12", hint="Delete it.")
     return found
 

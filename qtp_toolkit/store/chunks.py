@@ -136,13 +136,10 @@ class BlockArray:
             if google_crc32c.value(packed) != int.from_bytes(checksum, "little"):
                 raise ValueError("its checksum does not match")
             _codec(self.stored).decode(packed, values)
-        except FileNotFoundError:  # Zarr would take it for a block of fill values
-            raise QtpDataError(
-                "a block of the store is missing", path=path, code="R12", hint=again(Path(self.path).parents[1])
-            ) from None
         except (ValueError, RuntimeError, OSError) as error:
+            is_missing = isinstance(error, FileNotFoundError)  # Zarr would take it for a block of fill values
             raise QtpDataError(
-                f"a block of the store is damaged: {error}",
+                f"a block of the store is {'missing' if is_missing else f'damaged: {error}'}",
                 path=path,
                 code="R12",
                 hint=again(Path(self.path).parents[1]),

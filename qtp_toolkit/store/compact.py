@@ -68,8 +68,24 @@ def summarize(values: np.ndarray) -> Summary:
 def refuse_beyond(seen: Summary, key: str, pairs: Sequence[str]) -> None:
     """Raise I12 or I04 if values leave the limits of ``key``, with the first of the pairs that do."""
     low, high = _LIMITS[key]
-    for k in np.flatnonzero((seen.largest > high) | (seen.least < low)):
-        raise _overflow(key, pairs[k], float(seen.least[k]), float(seen.largest[k]))
+    beyond = np.flatnonzero((seen.largest > high) | (seen.least < low))
+    if not beyond.size:
+        return
+    k = beyond[0]
+    if key == "phase":
+        what, code = "phase does not fit into compact storage", "I12"
+        hint = "Is it in rad? Use storage='float32', or subtract a constant from each pair first."
+    else:
+        what, code, hint = "coherence leaves 0..1", "I04", "Stored as 0..255? Set its scale when loading."
+    raise QtpDataError(
+        what,
+        variable=key,
+        where=f"pair {pairs[k]}",
+        code=code,
+        hint=hint,
+        expected=f"{low} to {high}{' rad' * (key == 'phase')}",
+        found=f"{seen.least[k]:g} to {seen.largest[k]:g}",
+    )
 
 
 def encode(values: np.ndarray, key: str) -> np.ndarray:
@@ -90,21 +106,3 @@ def encode(values: np.ndarray, key: str) -> np.ndarray:
     out = np.empty(values.shape, dtype)
     tiles.to_integers(values, 1 / SCALES[key], fill, 1 if key == "coherence" else -np.inf, out)
     return out
-
-
-def _overflow(key: str, pair: str, least: float, largest: float) -> QtpDataError:
-    low, high = _LIMITS[key]
-    if key == "phase":
-        what, code = "phase does not fit into compact storage", "I12"
-        hint = "Is it in rad? Use storage='float32', or subtract a constant from each pair first."
-    else:
-        what, code, hint = "coherence leaves 0..1", "I04", "Stored as 0..255? Set its scale when loading."
-    return QtpDataError(
-        what,
-        variable=key,
-        where=f"pair {pair}",
-        code=code,
-        hint=hint,
-        expected=f"{low} to {high}{' rad' * (key == 'phase')}",
-        found=f"{least:g} to {largest:g}",
-    )

@@ -78,8 +78,11 @@ def make_group(path: Path, ds: xr.Dataset, stored: Mapping[str, Stored]) -> None
     store = LinklessStore(path)
     small.to_zarr(store, mode="w", zarr_format=3, consolidated=False, encoding=codecs)
     group = zarr.open_group(store, mode="r+")
+    mapping = {"grid_mapping": "spatial_ref"} if "spatial_ref" in ds.coords else {}
     for key, how in stored.items():
-        make_array(group, key, how, dims=ds[key].dims, shape=ds[key].shape, attrs=_attrs(ds, key, how))
+        decoding = {} if how.scale is None else {"scale_factor": how.scale, "_FillValue": how.fill}
+        attrs = {**plain(ds[key].attrs), **mapping, **decoding}  # the latter two are for other programs
+        make_array(group, key, how, dims=ds[key].dims, shape=ds[key].shape, attrs=attrs)
 
 
 def make_array(
@@ -130,11 +133,3 @@ def _walk(path: Path) -> list[os.DirEntry]:
     for entry in os.scandir(path):
         found += _walk(Path(entry.path)) if entry.is_dir() else [entry]
     return [entry for entry in found if not entry.name.endswith(PARTIAL)]
-
-
-def _attrs(ds: xr.Dataset, key: str, how: Stored) -> dict[str, Any]:
-    """Return the attributes of an array on disk: its own, and those by which other programs decode it."""
-    extra = {"grid_mapping": "spatial_ref"} if "spatial_ref" in ds.coords else {}
-    if how.scale is not None:
-        extra |= {"scale_factor": how.scale, "_FillValue": how.fill}
-    return {**plain(ds[key].attrs), **extra}

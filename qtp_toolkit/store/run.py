@@ -79,11 +79,6 @@ class Run:
         except (FileNotFoundError, UnicodeDecodeError):
             return False
 
-    def mark(self, *keys: str) -> None:
-        """Put the markers of blocks whose data are on disk."""
-        for key in keys:
-            mark_done(self.path, key, self.fingerprint)
-
     def need(self, n_bytes: int, keys: Sequence[str]) -> None:
         """Refuse to start if the disk lacks the room for the blocks that are left of all ``n_bytes``."""
         free, left = shutil.disk_usage(self.folder).free, n_bytes * (1 - sum(map(self.is_done, keys)) / len(keys))
@@ -128,39 +123,6 @@ class Run:
 
     def publish(self, **more: Any) -> Path:
         """Point the name at this run, once its count of blocks is right; then remove what the name held before."""
-        self._refuse_changed()
-        with self._room(lambda: "Make room, then make the same call again: all blocks are done and kept."):
-            return self._publish(more)
-
-    def _publish(self, more: dict[str, Any]) -> Path:
-        self._sweep()
-        found = audit(self.path)
-        for array, entry in found.items():
-            if entry["expected"] is not None and entry["files"] != entry["expected"]:
-                raise _lost(self.path, array, entry["expected"], entry["files"])
-        others = [path for path in sorted(self.path.parent.iterdir()) if path != self.path]
-        pointer = {
-            "name": self.name,
-            "run": self.path.relative_to(self.folder).as_posix(),
-            "fingerprint": self.fingerprint,
-            "version": self.identity["version"],
-            "replaced": [path.name for path in others],
-            "arrays": found,
-            **more,
-        }
-        put_file(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1).encode())
-        flush(self.folder)
-        for other in others:
-            shutil.rmtree(other, ignore_errors=True)
-        return self.folder
-
-    def _sweep(self) -> None:
-        """Remove files that a killed process was just writing."""
-        for half in [*self.path.rglob(f"*{PARTIAL}"), *self.folder.glob(f".{self.name}.json.*{PARTIAL}")]:
-            half.unlink(missing_ok=True)
-
-    def _refuse_changed(self) -> None:
-        """Refuse to publish what was made while its inputs changed."""
         changed = changed_files(self.identity)
         if changed:
             raise QtpDataError(
@@ -170,6 +132,32 @@ class Run:
                 code="R08",
                 hint="Open the inputs again and pass restart=True: blocks of before and after the change would mix.",
             )
+        with self._room(lambda: "Make room, then make the same call again: all blocks are done and kept."):
+            self._sweep()
+            found = audit(self.path)
+            for array, entry in found.items():
+                if entry["expected"] is not None and entry["files"] != entry["expected"]:
+                    raise _lost(self.path, array, entry["expected"], entry["files"])
+            others = [path for path in sorted(self.path.parent.iterdir()) if path != self.path]
+            pointer = {
+                "name": self.name,
+                "run": self.path.relative_to(self.folder).as_posix(),
+                "fingerprint": self.fingerprint,
+                "version": self.identity["version"],
+                "replaced": [path.name for path in others],
+                "arrays": found,
+                **more,
+            }
+            put_file(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1).encode())
+            flush(self.folder)
+        for other in others:
+            shutil.rmtree(other, ignore_errors=True)
+        return self.folder
+
+    def _sweep(self) -> None:
+        """Remove files that a killed process was just writing."""
+        for half in [*self.path.rglob(f"*{PARTIAL}"), *self.folder.glob(f".{self.name}.json.*{PARTIAL}")]:
+            half.unlink(missing_ok=True)
 
     def _refuse_others(self, *, restart: bool) -> None:
         """Refuse to start beside an unfinished run of other inputs, parameters or version; ``restart`` removes it."""
@@ -195,7 +183,14 @@ def writing(folder: str | os.PathLike, name: str, identity: dict[str, Any]) -> I
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise QtpDataError("name is not fit for a file", expected="letters, digits, _ and -", found=repr(name))
     folder = Path(folder).expanduser().resolve()
-    _refuse_own(folder, name, identity)
+    for path in map(Path, identity["files"]):
+        if path.is_relative_to(folder / "runs" / name) or folder.is_relative_to(path):
+            raise QtpDataError(
+                "what would be written is also what is read",
+                path=path,
+                code="R10",
+                hint="Write under another name, or into another folder.",
+            )
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -210,19 +205,6 @@ def writing(folder: str | os.PathLike, name: str, identity: dict[str, Any]) -> I
                 hint="Choose another one, or ask for the right to write there.",
             ) from error
         yield Run(folder, name, identity)
-
-
-def _refuse_own(folder: Path, name: str, identity: dict[str, Any]) -> None:
-    """Refuse inputs that would be replaced or added to: below the runs of this very name, or around the folder."""
-    own = folder / "runs" / name
-    for path in map(Path, identity["files"]):
-        if path.is_relative_to(own) or folder.is_relative_to(path):
-            raise QtpDataError(
-                "what would be written is also what is read",
-                path=path,
-                code="R10",
-                hint="Write under another name, or into another folder.",
-            )
 
 
 def mark_done(path: Path, key: str, text: str) -> None:

@@ -72,6 +72,13 @@ def save(ds: xr.Dataset | xr.DataArray, name: str) -> Path:
     -----
     All-NaN blocks are written too, so a block that is missing on disk is lost, never just empty. The swap is two
     renames; a process killed between them leaves the earlier product aside, and :func:`open` finds it there.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import products
+    >>> rate = xr.DataArray(np.zeros((3, 4)), dims=("y", "x"), name="linear_rate", attrs={"units": "mm/yr"})
+    >>> products.save(rate, "deformation").name
+    'deformation.zarr'
     """
     from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module)
 
@@ -100,6 +107,13 @@ def open(name: str) -> xr.Dataset:  # noqa: A001  (read as products.open)
     ------
     MissingSourceError
         If it is not on disk; says which notebook makes it.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import products
+    >>> path = products.save(xr.Dataset({"onset": ("year", [130, 141])}), "onsets")
+    >>> int(products.open("onsets")["onset"].max())
+    141
     """
     path = find(path_of(name))
     if path is None:
@@ -110,13 +124,20 @@ def open(name: str) -> xr.Dataset:  # noqa: A001  (read as products.open)
             text = f"{text}; products of the workflow: {', '.join(PRODUCTS)}"
         raise MissingSourceError(text, code="missing-product")
     ds = xr.open_zarr(path, chunks={}, consolidated=False, decode_coords="all", decode_timedelta=False)
-    words = {key: np.array(da.values.tolist()) for key, da in ds.variables.items() if da.dtype.kind in "OT"}
     order = ds.attrs.pop("variables", list(ds))  # a folder has no order of its own
-    return ds.assign({key: ds[key].copy(data=text) for key, text in words.items()})[order]
+    return with_words(ds)[order]
 
 
 def save_table(table: pd.DataFrame, name: str) -> Path:
-    """Write a table as ``<output>/tables/<name>.csv``, whole or not at all; a mere row number is dropped."""
+    """Write a table as ``<output>/tables/<name>.csv``, whole or not at all; a mere row number is dropped.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import products
+    >>> path = products.save_table(pd.DataFrame({"q": [0.5]}, index=pd.Index(["slope"], name="factor")), "q_table")
+    >>> path.read_text().split()
+    ['factor,q', 'slope,0.5']
+    """
     target = output_folder() / "tables" / f"{_checked(name)}.csv"
     with replacing(target) as stage:
         table.to_csv(stage, index=not isinstance(table.index, pd.RangeIndex))
@@ -142,7 +163,15 @@ def export_maps(ds: xr.Dataset, name: str) -> list[Path]:
     Raises
     ------
     QtpDataError
-        If the dataset has no CRS or no 2-D variable.
+        If the dataset has no CRS, no 2-D variable, or uneven pixels.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import products
+    >>> grid = {"y": 4e6 - 90.0 * np.arange(3), "x": 3e5 + 90.0 * np.arange(4)}
+    >>> rate = xr.DataArray(np.zeros((3, 4)), grid, ("y", "x"), name="rate", attrs={"units": "mm/yr"})
+    >>> [path.name for path in products.export_maps(rate.to_dataset().rio.write_crs(32646), "maps")]
+    ['maps_rate.tif', 'maps.nc']
     """
     import rioxarray  # noqa: F401, PLC0415  (registers .rio)
 
@@ -171,6 +200,12 @@ def _checked(name: str) -> str:
     if not name or not name.replace("_", "").replace("-", "").isalnum():
         raise QtpDataError("Name is not fit for a file", expected="letters, digits, _ and -", found=repr(name))
     return name
+
+
+def with_words(ds: xr.Dataset) -> xr.Dataset:
+    """Return what Zarr read with text as numpy has it, in memory."""
+    words = {key: np.array(da.values.tolist()) for key, da in ds.variables.items() if da.dtype.kind in "OT"}
+    return ds.assign({key: ds[key].copy(data=text) for key, text in words.items()})
 
 
 def plain(value: Any) -> Any:

@@ -63,15 +63,25 @@ def write_blocks(
     Raises
     ------
     QtpDataError
-        R02: disk too small or full; R03: another process writes here; R06: blocks keep killing their workers; R08: an
-        unfinished run of something else, or inputs that change meanwhile; R09: the folder cannot be written; R10: the
-        result is computed from what it would replace; R13: a block does not fit into the budget. Errors of the
-        computation itself come through, with a note on what is done.
+        R02: disk too small or full; R03: another process writes here; R05: no worker is at work for long; R06: blocks
+        keep killing their workers; R08: an unfinished run of something else, or inputs that change meanwhile; R09: the
+        folder cannot be written; R10: the result is computed from what it would replace; R13: a block does not fit into
+        the budget. Errors of the computation itself come through, with a note on what is done.
 
     Notes
     -----
     The fingerprint covers the lazy graph, size and time of the files that it reads, ``parameters``, and the code of
-    this package. An earlier result under the name stays until the new one is complete, and is then removed.
+    this package. Files are known that were opened by the loaders and stores here, by xarray, or by rioxarray; what was
+    read in another way belongs into ``parameters``. An earlier result under the name stays until the new one is
+    complete, and is then removed.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import store
+    >>> rate = xr.DataArray(np.arange(600.0).reshape(20, 30), dims=("y", "x"), name="rate").chunk(y=10)
+    >>> path = store.write_blocks(rate * 2, folder / "area", name="twice", block=10, parameters={"factor": 2})
+    >>> float(store.open_store(path, name="twice")["rate"].max())
+    1198.0
     """
     ds = result.to_dataset() if isinstance(result, xr.DataArray) else result
     arrays = layout.spatial(ds)

@@ -12,6 +12,7 @@ import xarray as xr
 import zarr
 
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.products import with_words
 from qtp_toolkit.store.chunks import BlockArray, again
 from qtp_toolkit.store.run import DATA, QUICKLOOK, check_complete, locate
 
@@ -44,6 +45,14 @@ def open_store(
         If there is no such store, or its writing was interrupted (R01).
     QtpDataError
         R12: if files are missing, or have another size than when the store was completed, or the metadata are damaged.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import store
+    >>> rate = xr.DataArray(np.zeros((20, 30)), dims=("y", "x"), name="rate").chunk(y=10)
+    >>> path = store.write_blocks(rate, folder / "area", name="rate", block=10)
+    >>> store.open_store(path)["rate"].chunksizes["x"]
+    (10, 10, 10)
     """
     folder = Path(folder).expanduser().resolve()
     path, pointer = locate(folder, name)
@@ -68,8 +77,7 @@ def open_store(
 def _small(root: Path, blocks: list[str]) -> xr.Dataset:
     """Coordinates and whatever is not stored by blocks, in memory."""
     ds = xr.open_zarr(root, consolidated=False, chunks=None, drop_variables=blocks, decode_timedelta=False).load()
-    words = {key: np.array(var.values.tolist()) for key, var in ds.variables.items() if var.dtype.kind in "OT"}
-    return ds.assign({key: ds[key].copy(data=text) for key, text in words.items()}).drop_encoding()
+    return with_words(ds).drop_encoding()
 
 
 def _lazy(root: Path, key: str, array: zarr.Array) -> xr.Variable:

@@ -97,14 +97,22 @@ def ingest(
     ------
     QtpDataError
         I12: a phase beyond +-32.767 rad cannot be stored compactly; I04: coherence outside 0..1; R02: disk too small;
-        R03: another process writes here; R06: a window keeps killing its worker; R08: an unfinished run of something
-        else, or inputs that change meanwhile; R09: the folder cannot be written; R10: the stack is read from what would
-        be written; R13: memory budget too small.
+        R03: another process writes here; R05: no worker is at work for long; R06: a window keeps killing its worker;
+        R08: an unfinished run of something else, or inputs that change meanwhile; R09: the folder cannot be written;
+        R10: the stack is read from what would be written; R13: memory budget too small.
 
     Notes
     -----
     Beside the blocks lies a quicklook: means of 8 x 8 pixels, pair by pair. What a killed call leaves is resumed by the
     same call, with bit-identical outcome; the name points at the new store only when it is complete.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import store
+    >>> phase = xr.DataArray(np.ones((3, 20, 30), "f4"), dims=("pair", "y", "x"), attrs={"units": "rad"})
+    >>> path = store.ingest(xr.Dataset({"phase": phase.chunk(y=10)}), folder / "area", block=16)
+    >>> store.open_store(path)["phase"].chunksizes["y"]
+    (16, 4)
     """
     arrays = _checked(stack, storage, block)
     plan = plan_windows(stack, block=block, memory_budget=memory_budget)

@@ -23,7 +23,7 @@ from dask.utils import parse_timedelta
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.conventions import QtpDataError
 
-PATIENCE = "30 minutes"
+PATIENCE = "2 hours"
 """How long a run waits for a cluster none of whose workers is at work, unless dask's own setting says."""
 
 _AHEAD = 4

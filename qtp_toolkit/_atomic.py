@@ -12,6 +12,8 @@ from pathlib import Path
 from zarr.core.buffer import Buffer
 from zarr.storage import LocalStore
 
+from qtp_toolkit._errors import QtpDataError
+
 PARTIAL = ".partial"
 """How names of what is only being written end; they begin with a dot."""
 
@@ -124,6 +126,20 @@ def flush_tree(top: Path) -> None:
     """Bring all files and folders below ``top`` to the disk, and ``top`` itself."""
     for path in [*top.rglob("*"), top]:
         flush(path)
+
+
+def refuse_small_disk(folder: Path, needed: float, *, hint: str = "") -> None:
+    """Raise R02 if the disk of ``folder`` has less than ``needed`` bytes of room."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise QtpDataError(
+            "the disk is too small",
+            path=folder,
+            expected=f"{needed / 1e9:.3f} GB free",
+            found=f"{free / 1e9:.3f} GB",
+            code="R02",
+            hint=f"Make room or choose a folder on a larger disk. {hint}".rstrip(),
+        )
 
 
 class LinklessStore(LocalStore):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -54,6 +55,14 @@ def input_files(ds: xr.Dataset) -> dict[str, list[int]]:
     nodes = [node for layer in layers for node in layer.values()]  # sources have a node of their own
     paths = {str(Path(path).absolute()) for node in nodes for path in _files_of(getattr(node, "value", node))}
     return {path: found for path in sorted(paths) if (found := state(path)) is not None}
+
+
+def is_stamped(path: Path, stamp: Mapping[str, Any]) -> bool:
+    """Whether a file of JSON says just that what lies beside it was made from ``stamp``."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) == stamp
+    except (OSError, json.JSONDecodeError):
+        return False
 
 
 @cache

@@ -20,6 +20,7 @@ from typing import Any
 
 from qtp_toolkit import __version__, products, report
 from qtp_toolkit._execute import Kernels, Outcome, execute
+from qtp_toolkit._inputs import is_stamped
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
@@ -152,7 +153,9 @@ def reproduce(
         found = open_catalog(catalog)
         os.environ["QTP_CATALOG"] = str(found.path)
         inputs = _inputs(found)
-        have = [name for name in products.PRODUCTS if products.exists(name)] if _stamped(target, inputs) else []
+        have = (
+            [name for name in products.PRODUCTS if products.exists(name)] if is_stamped(target / _STAMP, inputs) else []
+        )
         chosen = plan(notebooks, only, have)
         (target / _STAMP).write_text(json.dumps(inputs, indent=1), encoding="utf-8")
         outcomes = _run_all(chosen, found, out=target, jobs=jobs, timeout=cell_timeout, progress=progress)
@@ -211,13 +214,6 @@ def _inputs(catalog: Any) -> dict[str, str]:
         "sha256": hashlib.sha256(b"".join(texts)).hexdigest(),
         "version": __version__,
     }
-
-
-def _stamped(out: Path, inputs: dict[str, str]) -> bool:
-    try:
-        return json.loads((out / _STAMP).read_text(encoding="utf-8")) == inputs
-    except (OSError, json.JSONDecodeError):
-        return False
 
 
 def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Mapping[str, str]) -> str:

@@ -63,7 +63,8 @@ def open_store(
     try:
         group = zarr.open_group(root, mode="r")
         blocks = {key: group[key] for key in pointer["variables"] if key in pointer["blocks"]}
-        small = _small(root, list(blocks))
+        small = xr.open_zarr(root, consolidated=False, chunks=None, drop_variables=list(blocks), decode_timedelta=False)
+        small = with_words(small.load()).drop_encoding()
     except (ValueError, KeyError, RuntimeError, OSError) as error:
         raise QtpDataError(
             f"the store is damaged: {type(error).__name__} {error}", path=root, code="R12", hint=again(path)
@@ -72,12 +73,6 @@ def open_store(
     if verify:
         dask.compute(*(ds[key].data.map_blocks(_nothing, dtype=bool, chunks=(1,) * ds[key].ndim) for key in blocks))
     return ds
-
-
-def _small(root: Path, blocks: list[str]) -> xr.Dataset:
-    """Coordinates and whatever is not stored by blocks, in memory."""
-    ds = xr.open_zarr(root, consolidated=False, chunks=None, drop_variables=blocks, decode_timedelta=False).load()
-    return with_words(ds).drop_encoding()
 
 
 def _lazy(root: Path, key: str, array: zarr.Array) -> xr.Variable:

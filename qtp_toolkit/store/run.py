@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from qtp_toolkit._atomic import PARTIAL, flush, flush_tree, put_file
+from qtp_toolkit._atomic import PARTIAL, flush, flush_tree, put_file, refuse_small_disk
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
 from qtp_toolkit.store.chunks import again
 from qtp_toolkit.store.fingerprint import changed_files, differences, fingerprint
@@ -81,16 +81,7 @@ class Run:
 
     def need(self, n_bytes: int, keys: Sequence[str]) -> None:
         """Refuse to start if the disk lacks the room for the blocks that are left of all ``n_bytes``."""
-        free, left = shutil.disk_usage(self.folder).free, n_bytes * (1 - sum(map(self.is_done, keys)) / len(keys))
-        if free < left:
-            raise QtpDataError(
-                "the disk is too small",
-                path=self.folder,
-                expected=f"{left / 1e9:.3f} GB free",
-                found=f"{free / 1e9:.3f} GB",
-                code="R02",
-                hint="Make room or choose a folder on a larger disk.",
-            )
+        refuse_small_disk(self.folder, n_bytes * (1 - sum(map(self.is_done, keys)) / len(keys)))
 
     @contextlib.contextmanager
     def kept(self, keys: Sequence[str], *, unit: str) -> Iterator[None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -15,8 +14,8 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import __version__
-from qtp_toolkit._atomic import replacing
-from qtp_toolkit._inputs import code_digest
+from qtp_toolkit._atomic import refuse_small_disk, replacing
+from qtp_toolkit._inputs import code_digest, is_stamped
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.conventions import PAIR, QtpDataError, Y
 from qtp_toolkit.synthetic import formats
@@ -90,7 +89,8 @@ def write_scene(
     if target.exists() and any(target.iterdir()) and not (target / STAMP).exists():
         raise QtpDataError("Folder holds something else than a scene", path=target, hint="Name another folder.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    _refuse_small_disk(target.parent, size)
+    _, height, width = SIZES[size]
+    refuse_small_disk(target.parent, _BYTES_PER_PIXEL * height * width, hint="Or set QTP_DATA to a folder there.")
     stamp = _stamp(size, seed, without)
     try:
         with replacing(target) as stage:
@@ -98,7 +98,7 @@ def write_scene(
                 _write(stage, size=size, seed=seed, without=without, advance=bar.advance)
             (stage / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
     except OSError:
-        if not _is_fresh(target, stamp):  # else another process was faster with the same scene
+        if not is_stamped(target / STAMP, stamp):  # else another process was faster with the same scene
             raise
     return target
 
@@ -118,7 +118,7 @@ def ensure_scene(size: str = "default", *, progress: bool = True) -> Path:
         ``scene-<size>`` in ``$QTP_DATA`` if that is set, else in the user's cache folder.
     """
     folder = scenes_folder() / f"scene-{size}"
-    if not _is_fresh(folder, _stamp(size, SEED, ())):
+    if not is_stamped(folder / STAMP, _stamp(size, SEED, ())):
         write_scene(folder, size=size, progress=progress)
     return folder
 
@@ -186,23 +186,3 @@ def _stamp(size: str, seed: int, without: tuple[str, ...]) -> dict[str, Any]:
     """Return what a scene on disk was made of; another stamp means another scene."""
     code = code_digest(Path(__file__).parent)
     return {"size": size, "seed": seed, "without": sorted(without), "version": __version__, "code": code}
-
-
-def _is_fresh(folder: Path, stamp: dict[str, Any]) -> bool:
-    try:
-        return json.loads((folder / STAMP).read_text(encoding="utf-8")) == stamp
-    except (OSError, json.JSONDecodeError):
-        return False
-
-
-def _refuse_small_disk(folder: Path, size: str) -> None:
-    _, height, width = SIZES[size]
-    needed, free = _BYTES_PER_PIXEL * height * width, shutil.disk_usage(folder).free
-    if free < needed:
-        raise QtpDataError(
-            "The disk is too small for the scene",
-            path=folder,
-            expected=f"{needed / 1e9:.1f} GB free",
-            found=f"{free / 1e9:.1f} GB",
-            hint="Set QTP_DATA to a folder on a larger disk.",
-        )

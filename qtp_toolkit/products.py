@@ -40,7 +40,7 @@ def output_folder() -> Path:
 
 def path_of(name: str) -> Path:
     """Where the product ``name`` is stored, whether it exists or not."""
-    return output_folder() / "products" / f"{_checked(name)}.zarr"
+    return output_folder() / "products" / f"{_check_name(name)}.zarr"
 
 
 def exists(name: str) -> bool:
@@ -138,7 +138,7 @@ def save_table(table: pd.DataFrame, name: str) -> Path:
     >>> path.read_text().split()
     ['factor,q', 'slope,0.5']
     """
-    target = output_folder() / "tables" / f"{_checked(name)}.csv"
+    target = output_folder() / "tables" / f"{_check_name(name)}.csv"
     with replacing(target) as stage:
         table.to_csv(stage, index=not isinstance(table.index, pd.RangeIndex))
     return target
@@ -186,7 +186,7 @@ def export_maps(ds: xr.Dataset, name: str) -> list[Path]:
     folder = output_folder() / "maps"
     files = []
     for key in maps:
-        target = folder / f"{_checked(name)}_{key}.tif"
+        target = folder / f"{_check_name(name)}_{key}.tif"
         with replacing(target) as stage:
             _write_cog(ds[key].transpose(Y, X), stage)
         files.append(target)
@@ -196,7 +196,7 @@ def export_maps(ds: xr.Dataset, name: str) -> list[Path]:
     return [*files, target]
 
 
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     if not name or not name.replace("_", "").replace("-", "").isalnum():
         raise QtpDataError("Name is not fit for a file", expected="letters, digits, _ and -", found=repr(name))
     return name

@@ -92,7 +92,7 @@ def plan(notebooks: list[Notebook], only: Iterable[str] = (), have: Iterable[str
         return notebooks
     makers = {product: nb for nb in notebooks for product in nb.products_out}
     chosen: set[str] = set()
-    queue = [_named(word, notebooks) for word in only]
+    queue = [_find(word, notebooks) for word in only]
     while queue:
         nb = queue.pop()
         chosen.add(nb.name)
@@ -176,7 +176,7 @@ def _read(path: Path) -> Notebook:
     return Notebook(path, said.get("title", path.stem), cells=cells, **lists)
 
 
-def _named(word: str, notebooks: list[Notebook]) -> Notebook:
+def _find(word: str, notebooks: list[Notebook]) -> Notebook:
     for nb in notebooks:
         if word in (nb.name, nb.name.split("_")[0]) or (word.isdigit() and nb.name.startswith(word.zfill(2) + "_")):
             return nb
@@ -230,7 +230,7 @@ def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Map
     return "; ".join(reasons)
 
 
-def _sorted(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSorter[str]:
+def _order(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSorter[str]:
     before = {nb.name: {makers[product] for product in nb.products_in if product in makers} for nb in chosen}
     sorter = TopologicalSorter(before)
     try:
@@ -240,7 +240,7 @@ def _sorted(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSor
     return sorter
 
 
-def _waiting(nb: Notebook, chosen: list[Notebook]) -> int:
+def _count_waiting(nb: Notebook, chosen: list[Notebook]) -> int:
     """Count the notebooks that wait for this one, directly or not; the most awaited goes first."""
     made, names = set(nb.products_out), {nb.name}
     for other in chosen:
@@ -255,7 +255,7 @@ def _run_all(
 ) -> list[Outcome]:
     by_name = {nb.name: nb for nb in chosen}
     makers = {product: nb.name for nb in chosen for product in nb.products_out}
-    sorter, kernels = _sorted(chosen, makers), Kernels()
+    sorter, kernels = _order(chosen, makers), Kernels()
     outcomes: dict[str, Outcome] = {}
     running: dict[Future[Outcome], str] = {}
     queue: list[str] = []
@@ -278,21 +278,23 @@ def _run_all(
 
         try:
             while sorter.is_active():
-                queue = sorted([*queue, *sorter.get_ready()], key=lambda name: (-_waiting(by_name[name], chosen), name))
+                queue = sorted(
+                    [*queue, *sorter.get_ready()], key=lambda name: (-_count_waiting(by_name[name], chosen), name)
+                )
                 while queue and len(running) < jobs:
                     nb = by_name[queue.pop(0)]
                     reason = _why_skip(nb, catalog, {name: o.status for name, o in outcomes.items()}, makers)
                     finish(Outcome(nb.name, "skipped", reason=reason)) if reason else launch(nb)
                 bar.describe(", ".join(running.values()))
                 for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
-                    finish(_complete(future.result(), by_name[running.pop(future)]))
+                    finish(_hold_to_promise(future.result(), by_name[running.pop(future)]))
         except BaseException:
             kernels.kill()
             raise
     return [outcomes[nb.name] for nb in chosen]
 
 
-def _complete(outcome: Outcome, nb: Notebook) -> Outcome:
+def _hold_to_promise(outcome: Outcome, nb: Notebook) -> Outcome:
     """Count a notebook as failed that ended well without what it promises."""
     lacking = [product for product in nb.products_out if not products.exists(product)]
     if outcome.status == "done" and lacking:

@@ -91,7 +91,7 @@ def _first_fails(block, folder, block_info=None):
     if block_info[0]["chunk-location"] == (0, 0):
         secede()
         while not (folder / "begun").exists():
-            time.sleep(0.005)
+            time.sleep(0.02)
         raise ZeroDivisionError
     if block_info[0]["chunk-location"] == (0, 1):
         (folder / "begun").touch()

@@ -96,7 +96,7 @@ class Hold(WorkerPlugin):
 
     def mark(self, path, *arguments):
         while len(list((path / "done").glob("[!.]*"))) > 1 and not (self.folder / f"{path.parent.name}.go").exists():
-            time.sleep(0.005)
+            time.sleep(0.02)
         self.real(path, *arguments)
 
 
@@ -104,10 +104,10 @@ def kill_twice(cluster, folder, killed):
     """Kill a worker after the first blocks of either result, while some are not done."""
     for name in ("time_series", "deformation"):
         while len(list(folder.glob(f"runs/{name}/*/done/[!.]*"))) < 2:
-            time.sleep(0.005)
+            time.sleep(0.02)
         assert not (folder / f"{name}.json").exists()
         while not (living := {worker.pid for worker in cluster.workers.values()} - {None, *killed}):
-            time.sleep(0.005)
+            time.sleep(0.02)
         victim = min(living)
         os.kill(victim, signal.SIGKILL)
         killed.append(victim)

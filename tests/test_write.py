@@ -186,7 +186,7 @@ def test_a_small_disk_is_told_before_the_work(tmp_path, monkeypatch):
 
 def test_packing_rounds_and_fills():
     values = np.array([np.nan, 0.01, -10.004, 20.01])
-    packed = formats.packed(values, dtype="uint16", fill=0, scale=0.02, offset=-273.15)
+    packed = formats.pack(values, dtype="uint16", fill=0, scale=0.02, offset=-273.15)
     np.testing.assert_array_equal(packed, [0, 13658, 13157, 14658])
 
 

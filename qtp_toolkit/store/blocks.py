@@ -16,7 +16,7 @@ from qtp_toolkit.store import layout
 from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.run import mark_done, writing
-from qtp_toolkit.store.work import run_tasks, whole
+from qtp_toolkit.store.work import join_chunks, run_tasks
 
 
 def write_blocks(
@@ -85,7 +85,7 @@ def write_blocks(
     """
     ds = result.to_dataset() if isinstance(result, xr.DataArray) else result
     arrays = layout.spatial(ds)
-    stored = {key: layout.stored_result(da, block) for key, da in arrays.items()}
+    stored = {key: layout.lay_out_result(da, block) for key, da in arrays.items()}
     at_once = _at_once(arrays, block, memory_budget)
     height, width = next(iter(arrays.values())).shape[-2:]
     starts = {_key((y, x)): (y, x) for y in range(0, height, block) for x in range(0, width, block)}
@@ -100,7 +100,7 @@ def write_blocks(
         def make(key: str) -> tuple[Callable, tuple]:
             top, left = starts[key]
             region = {Y: slice(top, top + block), X: slice(left, left + block)}
-            values = {name: whole(da.isel(region).data) for name, da in arrays.items()}
+            values = {name: join_chunks(da.isel(region).data) for name, da in arrays.items()}
             return write_block, (values, targets, starts[key], str(run.path), run.fingerprint)
 
         with run.kept(keys, unit="blocks"):

@@ -60,7 +60,7 @@ class BlockArray:
         box = [(min(span[0], span[-1]), max(span[0], span[-1]) + 1) if span else (0, 0) for span in spans]
         values = self._box(box)
         inside = tuple(
-            _shifted(span, low) if isinstance(index, slice) else span[0] - low
+            _shift(span, low) if isinstance(index, slice) else span[0] - low
             for span, (low, _), index in zip(spans, box, key, strict=True)
         )
         return values[inside]
@@ -164,7 +164,7 @@ def _as_slice(index: Any, size: int) -> slice:
     return index if isinstance(index, slice) else slice(int(index) % size, int(index) % size + 1)
 
 
-def _shifted(span: range, low: int) -> slice:
+def _shift(span: range, low: int) -> slice:
     """Take the same elements out of an array that begins at ``low``."""
     if not span:
         return slice(0, 0)

@@ -37,7 +37,7 @@ class Summary(NamedTuple):
     largest: np.ndarray
 
 
-def stored_as(key: str, storage: str, chunks: tuple[int, int, int]) -> Stored:
+def lay_out_stack(key: str, storage: str, chunks: tuple[int, int, int]) -> Stored:
     """How ``phase`` or ``coherence`` lies on disk."""
     if storage == "float32":
         return Stored("float32", chunks, np.float32(np.nan))

@@ -54,7 +54,7 @@ def spatial(ds: xr.Dataset) -> dict[str, xr.DataArray]:
     return out
 
 
-def stored_result(da: xr.DataArray, block: int) -> Stored:
+def lay_out_result(da: xr.DataArray, block: int) -> Stored:
     """Whole leading dims; y and x in chunks of ``block``, or of a half, a quarter, ... where those get large."""
     if da.dtype.kind not in "biufc":
         raise QtpDataError("blocks must hold numbers", variable=str(da.name), found=da.dtype, expected="a number dtype")

@@ -210,7 +210,7 @@ def read_pointer(folder: Path, name: str) -> dict[str, Any] | None:
 
 def locate(folder: Path, name: str | None) -> tuple[Path, dict[str, Any]]:
     """Path and pointer of the complete run of ``name``, or of the only name there is."""
-    names = published(folder)
+    names = list_complete(folder)
     if name is None and len(names) == 1:
         name = names[0]
     pointer = read_pointer(folder, name) if name is not None else None
@@ -224,7 +224,7 @@ def locate(folder: Path, name: str | None) -> tuple[Path, dict[str, Any]]:
     return path, pointer
 
 
-def published(folder: Path) -> list[str]:
+def list_complete(folder: Path) -> list[str]:
     """Names that are complete in the folder."""
     names = []
     for path in sorted(folder.glob("*.json")):

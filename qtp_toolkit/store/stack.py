@@ -20,7 +20,7 @@ from qtp_toolkit._atomic import named_together
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, require
 from qtp_toolkit.store import layout
 from qtp_toolkit.store.chunks import BlockArray
-from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, refuse_beyond, stored_as, summarize
+from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, lay_out_stack, refuse_beyond, summarize
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
 from qtp_toolkit.store.run import QUICKLOOK, Run, mark_done, writing
@@ -114,7 +114,7 @@ def ingest(
     >>> store.open_store(path)["phase"].chunksizes["y"]
     (16, 4)
     """
-    arrays = _checked(stack, storage, block)
+    arrays = _check_stack(stack, storage, block)
     plan = plan_windows(stack, block=block, memory_budget=memory_budget)
     windows = _cut(arrays, plan, block)
     keys = [key for window in windows.values() for key in window.marks]
@@ -123,7 +123,7 @@ def ingest(
         if run.is_published:
             return run.folder
         chunks = (stack.sizes[PAIR], block, block)
-        stored = {key: stored_as(key, storage, chunks) for key in arrays}
+        stored = {key: lay_out_stack(key, storage, chunks) for key in arrays}
         # Uncompressed, the quicklook counted twice: its rows, and its maps.
         pixel = sum(np.dtype(how.dtype).itemsize + 2 * 4 / STEP**2 for how in stored.values())
         run.need(int(pixel * stack["phase"].size), keys)
@@ -166,7 +166,7 @@ def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[s
     return keys[0]
 
 
-def _checked(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataArray]:
+def _check_stack(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataArray]:
     if "phase" not in stack:
         raise QtpDataError("the stack has no variable 'phase'", found=list(stack), expected="phase, coherence")
     require(stack["phase"], dims=(PAIR, Y, X), units="rad")

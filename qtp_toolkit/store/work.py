@@ -204,6 +204,6 @@ def _is_at_work(client: Any) -> bool:
     return any(of.get(state) for of in counts for state in ("executing", "long-running", "flight"))
 
 
-def whole(data: Any) -> Any:
+def join_chunks(data: Any) -> Any:
     """Give a task its argument in one piece: dask's own way of putting arrays into tasks copies them once more."""
     return data.rechunk(-1).to_delayed(optimize_graph=False).item() if hasattr(data, "to_delayed") else data

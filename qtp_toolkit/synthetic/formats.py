@@ -56,11 +56,11 @@ def geotiff(
 
 def layer(path: Path, da: xr.DataArray, *, dtype: str, nodata: float, scale: float = 1.0) -> None:
     """Write a map (y, x) as a GeoTIFF of ``da / scale``, NaN as ``nodata``."""
-    values = packed(da.transpose(Y, X).values, dtype=dtype, fill=nodata, scale=scale)
+    values = pack(da.transpose(Y, X).values, dtype=dtype, fill=nodata, scale=scale)
     geotiff(path, values, like=da, nodata=nodata)
 
 
-def packed(values: np.ndarray, *, dtype: str, fill: float, scale: float = 1.0, offset: float = 0.0) -> np.ndarray:
+def pack(values: np.ndarray, *, dtype: str, fill: float, scale: float = 1.0, offset: float = 0.0) -> np.ndarray:
     """``(values - offset) / scale`` in ``dtype``, rounded if that is an integer, NaN as ``fill``."""
     if values.dtype.kind in "biu" and scale == 1.0 and offset == 0.0:
         return values.astype(dtype)
@@ -74,7 +74,7 @@ def modis_lst(folder: Path, lst: xr.Dataset) -> None:
     for sensor, product in (("terra", "MOD11A2"), ("aqua", "MYD11A2")):
         layers = {}
         for part, title in (("day", "Day"), ("night", "Night")):
-            values = packed(lst[f"{sensor}_{part}"].values, dtype="uint16", fill=0, scale=0.02, offset=-273.15)
+            values = pack(lst[f"{sensor}_{part}"].values, dtype="uint16", fill=0, scale=0.02, offset=-273.15)
             attrs = {"_FillValue": np.uint16(0), "scale_factor": 0.02, "add_offset": 0.0, "units": "Kelvin"}
             attrs |= {"long_name": f"{title} land surface temperature", "valid_min": 7500, "valid_max": 65535}
             layers[f"LST_{title}_1km"] = ((TIME, "lat", "lon"), values, attrs | {"grid_mapping": "crs"})

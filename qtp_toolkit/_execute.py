@@ -20,6 +20,9 @@ CONNECT = (
     "import os\nfrom dask.distributed import Client\nClient(os.environ['QTP_SCHEDULER'])"  # becomes dask's scheduler
 )
 
+START_SECONDS = 300
+"""How long a kernel may take to start, on a machine that is busy with others."""
+
 
 @dataclass
 class Outcome:
@@ -34,23 +37,27 @@ class Outcome:
 
 @dataclass
 class Kernels:
-    """The running kernels, so that an interrupted run can end them."""
+    """The running kernels, so that an interrupted run can end them; one that only starts ends at its first cell."""
 
     _pids: set[int] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _over: bool = False
 
     def add(self, pid: int) -> None:
         """Note a kernel's process."""
         with self._lock:
             self._pids.add(pid)
+        if self._over:
+            self.kill()
 
     def discard(self, pid: int | None) -> None:
-        """Forget a kernel that ended."""
+        """Forget a kernel that ended: its number may become another process's."""
         with self._lock:
             self._pids.discard(pid or -1)
 
     def kill(self) -> None:
         """End all kernels at once."""
+        self._over = True
         with self._lock:
             for pid in self._pids:
                 with suppress(ProcessLookupError):
@@ -80,11 +87,8 @@ def execute(
     current: dict[str, Any] = {}
 
     def started(cell: Any, cell_index: int) -> None:
-        current.update(cell=f"{cell_index} ({cell.get('id', '')})")
-        kernels.add(client.km.provisioner.pid)
-
-    def executed(**_: Any) -> None:
-        on_cell()
+        current.update(cell=f"{cell_index} ({cell.get('id', '')})", pid=client.km.provisioner.pid)
+        kernels.add(current["pid"])
 
     client = NotebookClient(
         nb,
@@ -92,7 +96,8 @@ def execute(
         timeout=timeout,
         resources={"metadata": {"path": str(out)}},
         on_cell_start=started,
-        on_cell_executed=executed,
+        on_cell_executed=lambda **_: on_cell(),
+        startup_timeout=START_SECONDS,
         iopub_timeout=60,
     )
     client.owns_km = True
@@ -111,6 +116,7 @@ def execute(
         outcome.status, outcome.reason = "failed", "the kernel died (killed, or out of memory)"
     except Exception as error:
         outcome.status, outcome.reason = "failed", f"{type(error).__name__}: {_last(str(error))}"
+    kernels.discard(current.get("pid"))
     outcome.seconds = time.monotonic() - start
     if outcome.status == "failed":
         outcome.cell = current.get("cell", "")

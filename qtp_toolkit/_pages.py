@@ -32,10 +32,10 @@ def write_page(nb: Any, path: Path, *, title: str) -> None:
 
 def equations(text: str) -> str:
     """Replace the TeX of Markdown by MathML, which browsers draw by themselves; code stays as it is."""
-    return _TEX.sub(_drawn, text)
+    return _TEX.sub(_draw, text)
 
 
-def _drawn(found: re.Match) -> str:
+def _draw(found: re.Match) -> str:
     from latex2mathml.converter import convert  # noqa: PLC0415
 
     if found["code"] is not None:

@@ -6,12 +6,8 @@ writes a sibling first and swaps it in, so a killed or failing write leaves the 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import shutil
-import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from qtp_toolkit._atomic import LinklessStore, find, replacing
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError, X, Y
 
 PRODUCTS = {
@@ -35,9 +32,6 @@ PRODUCTS = {
 BLOCK = 256
 """Edge of the blocks (pixels) in which arrays that come from memory are stored."""
 
-_STORES, _TABLES, _MAPS = "products", "tables", "maps"
-_TAGS = ("units", "long_name", "standard_name", "provenance_note")
-
 
 def output_folder() -> Path:
     """Folder that everything is written to: ``$QTP_OUTPUT``, else ``qtp_output`` in the working folder. Not created."""
@@ -46,12 +40,12 @@ def output_folder() -> Path:
 
 def path_of(name: str) -> Path:
     """Where the product ``name`` is stored, whether it exists or not."""
-    return output_folder() / _STORES / f"{_checked(name)}.zarr"
+    return output_folder() / "products" / f"{_check_name(name)}.zarr"
 
 
 def exists(name: str) -> bool:
     """Whether the product ``name`` is on disk, complete."""
-    return _find(path_of(name)) is not None
+    return find(path_of(name)) is not None
 
 
 def save(ds: xr.Dataset | xr.DataArray, name: str) -> Path:
@@ -78,14 +72,20 @@ def save(ds: xr.Dataset | xr.DataArray, name: str) -> Path:
     -----
     All-NaN blocks are written too, so a block that is missing on disk is lost, never just empty. The swap is two
     renames; a process killed between them leaves the earlier product aside, and :func:`open` finds it there.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import products
+    >>> rate = xr.DataArray(np.zeros((3, 4)), dims=("y", "x"), name="linear_rate", attrs={"units": "mm/yr"})
+    >>> products.save(rate, "deformation").name
+    'deformation.zarr'
     """
     from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module)
-    from qtp_toolkit._linkless import LinklessStore  # noqa: PLC0415  (Zarr takes its time)
 
     target = path_of(name)
     ds = ds.to_dataset() if isinstance(ds, xr.DataArray) else ds
     ready = _storable(ds).assign_attrs(product=name, qtp_toolkit_version=__version__, variables=[*map(str, ds)])
-    with _staged(target) as stage:
+    with replacing(target) as stage:
         ready.to_zarr(LinklessStore(stage), mode="w-", zarr_format=3, consolidated=False, encoding=_encoding(ready))
     return target
 
@@ -107,20 +107,39 @@ def open(name: str) -> xr.Dataset:  # noqa: A001  (read as products.open)
     ------
     MissingSourceError
         If it is not on disk; says which notebook makes it.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import products
+    >>> path = products.save(xr.Dataset({"onset": ("year", [130, 141])}), "onsets")
+    >>> int(products.open("onsets")["onset"].max())
+    141
     """
-    path = _find(path_of(name))
+    path = find(path_of(name))
     if path is None:
-        raise MissingSourceError(_missing(name), code="missing-product")
+        text = f"product {name!r} is not in {path_of(name).parent}"
+        if notebook := PRODUCTS.get(name):
+            text = f"{text}: run notebook {notebook} (qtp reproduce --only {notebook[:2]})"
+        else:
+            text = f"{text}; products of the workflow: {', '.join(PRODUCTS)}"
+        raise MissingSourceError(text, code="missing-product")
     ds = xr.open_zarr(path, chunks={}, consolidated=False, decode_coords="all", decode_timedelta=False)
-    words = {key: np.array(da.values.tolist()) for key, da in ds.variables.items() if da.dtype.kind in "OT"}
     order = ds.attrs.pop("variables", list(ds))  # a folder has no order of its own
-    return ds.assign({key: ds[key].copy(data=text) for key, text in words.items()})[order]
+    return with_words(ds)[order]
 
 
 def save_table(table: pd.DataFrame, name: str) -> Path:
-    """Write a table as ``<output>/tables/<name>.csv``, whole or not at all; a mere row number is dropped."""
-    target = output_folder() / _TABLES / f"{_checked(name)}.csv"
-    with _staged(target) as stage:
+    """Write a table as ``<output>/tables/<name>.csv``, whole or not at all; a mere row number is dropped.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import products
+    >>> path = products.save_table(pd.DataFrame({"q": [0.5]}, index=pd.Index(["slope"], name="factor")), "q_table")
+    >>> path.read_text().split()
+    ['factor,q', 'slope,0.5']
+    """
+    target = output_folder() / "tables" / f"{_check_name(name)}.csv"
+    with replacing(target) as stage:
         table.to_csv(stage, index=not isinstance(table.index, pd.RangeIndex))
     return target
 
@@ -144,7 +163,15 @@ def export_maps(ds: xr.Dataset, name: str) -> list[Path]:
     Raises
     ------
     QtpDataError
-        If the dataset has no CRS or no 2-D variable.
+        If the dataset has no CRS, no 2-D variable, or uneven pixels.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import products
+    >>> grid = {"y": 4e6 - 90.0 * np.arange(3), "x": 3e5 + 90.0 * np.arange(4)}
+    >>> rate = xr.DataArray(np.zeros((3, 4)), grid, ("y", "x"), name="rate", attrs={"units": "mm/yr"})
+    >>> [path.name for path in products.export_maps(rate.to_dataset().rio.write_crs(32646), "maps")]
+    ['maps_rate.tif', 'maps.nc']
     """
     import rioxarray  # noqa: F401, PLC0415  (registers .rio)
 
@@ -156,84 +183,39 @@ def export_maps(ds: xr.Dataset, name: str) -> list[Path]:
             found=f"maps {maps}, CRS {ds.rio.crs}",
             hint="Give it a CRS with ds.rio.write_crs(...).",
         )
-    folder = output_folder() / _MAPS
+    folder = output_folder() / "maps"
     files = []
     for key in maps:
-        target = folder / f"{_checked(name)}_{key}.tif"
-        with _staged(target) as stage:
+        target = folder / f"{_check_name(name)}_{key}.tif"
+        with replacing(target) as stage:
             _write_cog(ds[key].transpose(Y, X), stage)
         files.append(target)
     target = folder / f"{name}.nc"
-    with _staged(target) as stage:
+    with replacing(target) as stage:
         _write_netcdf(ds, stage)
     return [*files, target]
 
 
-def _missing(name: str) -> str:
-    text = f"product {name!r} is not in {output_folder() / _STORES}"
-    if name not in PRODUCTS:
-        return f"{text}; products of the workflow: {', '.join(PRODUCTS)}"
-    notebook = PRODUCTS[name]
-    return f"{text}: run notebook {notebook} (qtp reproduce --only {notebook[:2]})"
-
-
-def _checked(name: str) -> str:
+def _check_name(name: str) -> str:
     if not name or not name.replace("_", "").replace("-", "").isalnum():
         raise QtpDataError("Name is not fit for a file", expected="letters, digits, _ and -", found=repr(name))
     return name
 
 
-def _aside(target: Path) -> Path:
-    return target.with_name(f"{target.name}.previous")
+def with_words(ds: xr.Dataset) -> xr.Dataset:
+    """Return what Zarr read with text as numpy has it, in memory."""
+    words = {key: np.array(da.values.tolist()) for key, da in ds.variables.items() if da.dtype.kind in "OT"}
+    return ds.assign({key: ds[key].copy(data=text) for key, text in words.items()})
 
 
-def _find(target: Path) -> Path | None:
-    """Return the complete store: under its name, or set aside by a swap that was cut short."""
-    return next((path for path in (target, _aside(target)) if path.exists()), None)
-
-
-@contextlib.contextmanager
-def _staged(target: Path) -> Iterator[Path]:
-    """Give a sibling to write to; it takes the target's place if the block ends well, and vanishes if not."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    stage = target.with_name(f".{uuid.uuid4().hex}.{target.name}")
-    try:
-        yield stage
-        swap(stage, target)
-    finally:
-        _remove(stage)
-
-
-def swap(stage: Path, target: Path) -> None:
-    """Put the finished ``stage`` (file or folder) in the place of ``target``, which is removed only afterwards."""
-    if not stage.is_dir():
-        stage.replace(target)
-        return
-    aside = _aside(target)
-    if target.exists():
-        _remove(aside)
-        target.rename(aside)
-    stage.rename(target)
-    _remove(aside)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
-
-
-def _plain(value: Any) -> Any:
-    """Attribute values that Zarr's JSON takes."""
+def plain(value: Any) -> Any:
+    """Attributes of any depth as JSON takes them."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, np.generic):
-        return value.item()
+        return [plain(item) for item in value]
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
@@ -242,9 +224,9 @@ def _storable(ds: xr.Dataset) -> xr.Dataset:
     out = ds.drop_encoding()
     irregular = {dim for dim, sizes in out.chunksizes.items() if len({*sizes[:-1]}) > 1 or sizes[-1] > sizes[0]}
     out = out.chunk({dim: max(out.chunksizes[dim]) for dim in irregular})
-    out.attrs = _plain(out.attrs)
+    out.attrs = plain(out.attrs)
     for key in out.variables:
-        out[key].attrs = _plain(out[key].attrs)
+        out[key].attrs = plain(out[key].attrs)
         if out[key].dtype.kind in "UO":
             out[key] = out[key].astype(object).compute()
     return out
@@ -264,6 +246,8 @@ def _write_cog(da: xr.DataArray, path: Path) -> None:
     import rasterio.shutil  # noqa: PLC0415
     from rasterio.io import MemoryFile  # noqa: PLC0415
 
+    from qtp_toolkit.grid._frame import affine  # noqa: PLC0415  (maps only)
+
     values = da.values
     if values.dtype.kind == "b":
         values = values.astype("uint8")
@@ -275,14 +259,13 @@ def _write_cog(da: xr.DataArray, path: Path) -> None:
         "count": 1,
         "dtype": values.dtype,
         "crs": da.rio.crs,
-        "transform": _transform(da),
+        "transform": affine(da),
         "nodata": np.nan if real else None,
     }
-    attrs = {
-        key: da.attrs[key] for key in ("units", "long_name", "standard_name", "provenance_note") if key in da.attrs
-    }
+    tags = ("units", "long_name", "standard_name", "provenance_note")
+    attrs = {key: da.attrs[key] for key in tags if key in da.attrs}
     if "classes" in da.attrs:
-        attrs["classes"] = json.dumps(_plain(da.attrs["classes"]))
+        attrs["classes"] = json.dumps(plain(da.attrs["classes"]))
     options = {"compress": "deflate", "predictor": "yes", "overview_resampling": "average" if real else "nearest"}
     with MemoryFile() as memory:
         with memory.open(**profile) as raster:
@@ -294,24 +277,14 @@ def _write_cog(da: xr.DataArray, path: Path) -> None:
             rasterio.shutil.copy(raster, path, driver="COG", **options)
 
 
-def _transform(da: xr.DataArray) -> Any:
-    """Affine transform from the pixel centers."""
-    from affine import Affine  # noqa: PLC0415
-
-    (x0, dx), (y0, dy) = (
-        (float(da[dim][0]), float(da[dim][-1] - da[dim][0]) / max(da.sizes[dim] - 1, 1)) for dim in (X, Y)
-    )
-    return Affine(dx, 0.0, x0 - dx / 2, 0.0, dy, y0 - dy / 2)
-
-
 def _write_netcdf(ds: xr.Dataset, path: Path) -> None:
     out = ds.drop_encoding().rio.write_coordinate_system().assign_attrs(Conventions="CF-1.8")
     for key in [*out.data_vars, *out.coords]:
-        attrs = {name: _plain(value) for name, value in out[key].attrs.items()}
+        attrs = {name: plain(value) for name, value in out[key].attrs.items()}
         out[key].attrs = {n: json.dumps(v) if isinstance(v, dict) else v for n, v in attrs.items() if v is not None}
         if out[key].dtype.kind == "b":
             out[key] = out[key].astype("uint8").assign_attrs(out[key].attrs)
-    out.attrs = {key: json.dumps(_plain(v)) if isinstance(v, dict) else v for key, v in out.attrs.items()}
+    out.attrs = {key: json.dumps(plain(v)) if isinstance(v, dict) else v for key, v in out.attrs.items()}
     encoding: dict[str, dict[str, Any]] = {}
     for key, da in out.data_vars.items():
         encoding[str(key)] = (

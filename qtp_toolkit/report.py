@@ -65,9 +65,12 @@ def check(
     limits = {"at_most": at_most, "at_least": at_least, "equals": _scalar(equals)}
     passed = _passes(found, limits, tolerance)
     line = _line(label, found, limits, tolerance, unit)
-    _append(
-        {"label": label, "value": found, **limits, "tolerance": tolerance, "unit": unit, "passed": passed, "line": line}
-    )
+    said = {"value": found, **limits, "tolerance": tolerance, "unit": unit, "passed": passed, "line": line}
+    notebook = os.environ.get("QTP_NOTEBOOK") or "interactive"
+    path = products.output_folder() / "checks" / f"{notebook}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps({"label": label, **said}, default=str) + "\n")
     if not passed:
         raise AssertionError(line)
     return line
@@ -113,14 +116,6 @@ def _line(label: str, found: Any, limits: dict[str, Any], tolerance: float, unit
 
 def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _append(row: dict[str, Any]) -> None:
-    folder = products.output_folder() / "checks"
-    folder.mkdir(parents=True, exist_ok=True)
-    notebook = os.environ.get("QTP_NOTEBOOK") or "interactive"
-    with (folder / f"{notebook}.jsonl").open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(row, default=str) + "\n")
 
 
 def write(run: dict[str, Any], folder: Path) -> Path:

@@ -20,6 +20,8 @@ from typing import Any
 
 from qtp_toolkit import __version__, products, report
 from qtp_toolkit._execute import Kernels, Outcome, execute
+from qtp_toolkit._inputs import is_stamped
+from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
 
@@ -36,9 +38,7 @@ class Notebook:
 
     path: Path
     title: str = ""
-    paper: str = ""
     needs: tuple[str, ...] = ()
-    uses: tuple[str, ...] = ()
     products_in: tuple[str, ...] = ()
     products_out: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
@@ -92,7 +92,7 @@ def plan(notebooks: list[Notebook], only: Iterable[str] = (), have: Iterable[str
         return notebooks
     makers = {product: nb for nb in notebooks for product in nb.products_out}
     chosen: set[str] = set()
-    queue = [_named(word, notebooks) for word in only]
+    queue = [_find(word, notebooks) for word in only]
     while queue:
         nb = queue.pop()
         chosen.add(nb.name)
@@ -153,7 +153,9 @@ def reproduce(
         found = open_catalog(catalog)
         os.environ["QTP_CATALOG"] = str(found.path)
         inputs = _inputs(found)
-        have = [name for name in products.PRODUCTS if products.exists(name)] if _stamped(target, inputs) else []
+        have = (
+            [name for name in products.PRODUCTS if products.exists(name)] if is_stamped(target / _STAMP, inputs) else []
+        )
         chosen = plan(notebooks, only, have)
         (target / _STAMP).write_text(json.dumps(inputs, indent=1), encoding="utf-8")
         outcomes = _run_all(chosen, found, out=target, jobs=jobs, timeout=cell_timeout, progress=progress)
@@ -170,11 +172,11 @@ def _read(path: Path) -> Notebook:
         cells = sum(cell["cell_type"] == "code" and bool(cell["source"]) for cell in nb["cells"])
     except (json.JSONDecodeError, KeyError) as error:
         raise QtpDataError("Not a notebook", path=path, found=f"{type(error).__name__}: {error}") from error
-    lists = {key: tuple(said.get(key, ())) for key in ("needs", "uses", "products_in", "products_out", "figures")}
-    return Notebook(path, said.get("title", path.stem), said.get("paper", ""), cells=cells, **lists)
+    lists = {key: tuple(said.get(key, ())) for key in ("needs", "products_in", "products_out", "figures")}
+    return Notebook(path, said.get("title", path.stem), cells=cells, **lists)
 
 
-def _named(word: str, notebooks: list[Notebook]) -> Notebook:
+def _find(word: str, notebooks: list[Notebook]) -> Notebook:
     for nb in notebooks:
         if word in (nb.name, nb.name.split("_")[0]) or (word.isdigit() and nb.name.startswith(word.zfill(2) + "_")):
             return nb
@@ -214,13 +216,6 @@ def _inputs(catalog: Any) -> dict[str, str]:
     }
 
 
-def _stamped(out: Path, inputs: dict[str, str]) -> bool:
-    try:
-        return json.loads((out / _STAMP).read_text(encoding="utf-8")) == inputs
-    except (OSError, json.JSONDecodeError):
-        return False
-
-
 def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Mapping[str, str]) -> str:
     """Why ``nb`` cannot run, or an empty string."""
     absent = [name for name in nb.needs if name not in catalog]
@@ -229,16 +224,13 @@ def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Map
     if missing:
         reasons.append(f"not on disk: {', '.join(missing)} (qtp check says how to get it)")
     for product in nb.products_in:
-        maker = makers.get(product)
-        if status.get(maker or "") in ("failed", "skipped"):
-            reasons.append(f"needs product {product} of {maker}, which {_WAS[status[str(maker)]]}")
+        maker = makers.get(product, "")
+        if said := {"failed": "failed", "skipped": "was skipped"}.get(status.get(maker, "")):
+            reasons.append(f"needs product {product} of {maker}, which {said}")
     return "; ".join(reasons)
 
 
-_WAS = {"failed": "failed", "skipped": "was skipped"}
-
-
-def _sorted(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSorter[str]:
+def _order(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSorter[str]:
     before = {nb.name: {makers[product] for product in nb.products_in if product in makers} for nb in chosen}
     sorter = TopologicalSorter(before)
     try:
@@ -248,7 +240,7 @@ def _sorted(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSor
     return sorter
 
 
-def _waiting(nb: Notebook, chosen: list[Notebook]) -> int:
+def _count_waiting(nb: Notebook, chosen: list[Notebook]) -> int:
     """Count the notebooks that wait for this one, directly or not; the most awaited goes first."""
     made, names = set(nb.products_out), {nb.name}
     for other in chosen:
@@ -261,57 +253,50 @@ def _waiting(nb: Notebook, chosen: list[Notebook]) -> int:
 def _run_all(
     chosen: list[Notebook], catalog: Any, *, out: Path, jobs: int, timeout: float, progress: bool
 ) -> list[Outcome]:
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-
-    columns = (BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
     by_name = {nb.name: nb for nb in chosen}
     makers = {product: nb.name for nb in chosen for product in nb.products_out}
-    sorter, kernels = _sorted(chosen, makers), Kernels()
+    sorter, kernels = _order(chosen, makers), Kernels()
     outcomes: dict[str, Outcome] = {}
     running: dict[Future[Outcome], str] = {}
     queue: list[str] = []
     threads = {name: os.environ.get(name, "1") for name in _THREADS}  # dask has a thread for each core already
-    with Progress(*columns, disable=not progress) as bar, ThreadPoolExecutor(jobs) as pool:
-        task = bar.add_task("", total=sum(nb.cells for nb in chosen))
+    total = sum(nb.cells for nb in chosen)
+    with progress_bar("", total=total, progress=progress, stderr=False) as bar, ThreadPoolExecutor(jobs) as pool:
 
         def finish(outcome: Outcome) -> None:
             outcomes[outcome.name] = outcome
             sorter.done(outcome.name)
-            if progress:
-                bar.console.print(_said(outcome), highlight=False, markup=False)
+            where = f" in cell {outcome.cell}" if outcome.cell else ""
+            reason = f": {outcome.reason}" if outcome.reason else ""
+            bar.say(f"{outcome.status:8}{outcome.name:24}{outcome.seconds:6.1f} s{where}{reason}")
 
         def launch(nb: Notebook) -> None:
             (out / "checks" / f"{nb.name}.jsonl").unlink(missing_ok=True)
-            options = {"out": out, "timeout": timeout, "kernels": kernels, "on_cell": lambda: bar.advance(task)}
+            options = {"out": out, "timeout": timeout, "kernels": kernels, "on_cell": lambda: bar.advance(1)}
             env = {**os.environ, **threads, "QTP_NOTEBOOK": nb.name}
             running[pool.submit(execute, nb.path, env=env, **options)] = nb.name
 
         try:
             while sorter.is_active():
-                queue = sorted([*queue, *sorter.get_ready()], key=lambda name: (-_waiting(by_name[name], chosen), name))
+                queue = sorted(
+                    [*queue, *sorter.get_ready()], key=lambda name: (-_count_waiting(by_name[name], chosen), name)
+                )
                 while queue and len(running) < jobs:
                     nb = by_name[queue.pop(0)]
                     reason = _why_skip(nb, catalog, {name: o.status for name, o in outcomes.items()}, makers)
                     finish(Outcome(nb.name, "skipped", reason=reason)) if reason else launch(nb)
-                bar.update(task, description=", ".join(running.values()))
+                bar.describe(", ".join(running.values()))
                 for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
-                    finish(_complete(future.result(), by_name[running.pop(future)]))
+                    finish(_hold_to_promise(future.result(), by_name[running.pop(future)]))
         except BaseException:
             kernels.kill()
             raise
-        bar.update(task, completed=sum(nb.cells for nb in chosen), description="")
     return [outcomes[nb.name] for nb in chosen]
 
 
-def _complete(outcome: Outcome, nb: Notebook) -> Outcome:
+def _hold_to_promise(outcome: Outcome, nb: Notebook) -> Outcome:
     """Count a notebook as failed that ended well without what it promises."""
     lacking = [product for product in nb.products_out if not products.exists(product)]
     if outcome.status == "done" and lacking:
         outcome.status, outcome.reason = "failed", f"it did not save {', '.join(lacking)}"
     return outcome
-
-
-def _said(outcome: Outcome) -> str:
-    where = f" in cell {outcome.cell}" if outcome.cell else ""
-    reason = f": {outcome.reason}" if outcome.reason else ""
-    return f"{outcome.status:8}{outcome.name:24}{outcome.seconds:6.1f} s{where}{reason}"

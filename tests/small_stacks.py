@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import rioxarray  # noqa: F401  (registers .rio)
 import xarray as xr
+from distributed import secede
 
 from qtp_toolkit import load
 from qtp_toolkit.conventions import describe
@@ -86,10 +87,11 @@ def slow_write(folder):
 
 
 def _first_fails(block, folder, block_info=None):
-    """The first block fails as soon as the second one, which takes its time, has begun."""
+    """The first block fails as soon as the second one, which takes its time, has begun; also on the only worker."""
     if block_info[0]["chunk-location"] == (0, 0):
+        secede()
         while not (folder / "begun").exists():
-            time.sleep(0.005)
+            time.sleep(0.02)
         raise ZeroDivisionError
     if block_info[0]["chunk-location"] == (0, 1):
         (folder / "begun").touch()

@@ -23,13 +23,14 @@ from small_stacks import chunks_of, digest, lazy, raster_stack
 from typer.testing import CliRunner
 
 from qtp_toolkit import cli, inversion
+from qtp_toolkit._atomic import named_together, put_file
+from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.conventions import describe
 from qtp_toolkit.store import ingest, open_store, slab_memory, write_blocks
-from qtp_toolkit.store.chunks import BlockArray, named_together, put_file
-from qtp_toolkit.store.compact import encode, survey
+from qtp_toolkit.store.chunks import BlockArray
+from qtp_toolkit.store.compact import encode, summarize
 from qtp_toolkit.store.stack import Target, write_window
 from qtp_toolkit.store.windows import pieces
-from qtp_toolkit.store.work import progress_bar
 
 ALIVE = {"now": 0, "most": 0}
 
@@ -378,7 +379,7 @@ def test_zarr_reads_and_writes_the_same_files(tmp_path, storage):
 @given(height=st.integers(1, 20), width=st.integers(1, 20), level=st.floats(-30, 30, width=32))
 def test_property_the_mean_of_a_constant_is_the_constant(height, width, level):
     plane = np.full((height, width), level, "float32")
-    (out,) = survey(plane[None]).means
+    (out,) = summarize(plane[None]).means
     assert out.shape == (-(-height // 8), -(-width // 8))
     np.testing.assert_allclose(out, level, rtol=1e-6)
 
@@ -391,7 +392,7 @@ def test_property_means_and_limits_of_tiles_with_holes(seed, height, width):
     values = rng.normal(rng.normal(0, 3), 1, (3, height, width)).astype("float32")
     values[rng.random(values.shape) < rng.choice([0, 0.1, 0.97])] = np.nan
     values[0][rng.random((height, width)) < 0.02] = np.inf
-    seen = survey(values)
+    seen = summarize(values)
     finite = np.where(np.isfinite(values), values, np.nan)
     for k, i, j in np.ndindex(seen.means.shape):
         tile = finite[k, 8 * i : 8 * i + 8, 8 * j : 8 * j + 8]

@@ -12,12 +12,13 @@ import subprocess
 import time
 from functools import partial
 from pathlib import Path
-from threading import Event
+from threading import Event, Lock
 
 import dask
 import dask.array as da
 import numpy as np
 import pytest
+import rioxarray
 import xarray as xr
 from small_files import refused, tif
 from small_stacks import (
@@ -32,10 +33,11 @@ from small_stacks import (
 )
 from typer.testing import CliRunner
 
-from qtp_toolkit import cli, load
+from qtp_toolkit import cli, load, products
+from qtp_toolkit._atomic import put_file
 from qtp_toolkit.conventions import MissingSourceError
 from qtp_toolkit.store import ingest, open_store, write_blocks
-from qtp_toolkit.store.chunks import BlockArray, put_file
+from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.fingerprint import changed_files, identify
 from qtp_toolkit.store.lock import _me
 from qtp_toolkit.store.run import mark_done
@@ -112,7 +114,7 @@ def _stopping(block, block_info=None):
 def _first_fails(block, block_info=None):
     """The first block fails as soon as another one is being written."""
     if block_info[0]["chunk-location"] == (0, 0):
-        assert BEGUN.wait(20)
+        assert BEGUN.wait(250)
         raise ZeroDivisionError
     return block
 
@@ -325,6 +327,7 @@ def test_after_an_error_nobody_is_still_writing(tmp_path, monkeypatch):
     """R03, R07: a block that is being written while another one fails is done when the lock is gone."""
     marked = []
     BEGUN.clear()
+    monkeypatch.setattr("qtp_toolkit.store.blocks.CPU_COUNT", 2)
 
     def slow_mark(path, key, *arguments):
         BEGUN.set()
@@ -341,22 +344,31 @@ def test_after_an_error_nobody_is_still_writing(tmp_path, monkeypatch):
 
 
 def test_interrupted_by_the_keyboard_the_command_says_how_far_it_came(tmp_path, monkeypatch):
-    """R07, with a true signal in the middle of the work: after the third marker."""
+    """R07, with a true signal in the middle of the work: after the third marker; nothing is marked until it came."""
+    came, turn, marked = Event(), Lock(), []
 
     def work(*_, **__):
         with monkeypatch.context() as patch:
             patch.setattr("qtp_toolkit.store.stack.mark_done", marking)
             slow_ingest(tmp_path / "store")
 
-    def marking(path, *arguments):
-        mark_done(path, *arguments)
-        if len(list((path / "done").glob("[!.]*"))) == 3:
-            os.kill(os.getpid(), signal.SIGINT)
+    def marking(*arguments):
+        with turn:
+            if len(marked) == 3:
+                assert came.wait(250)
+            mark_done(*arguments)
+            marked.append(arguments)
+            if len(marked) == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    def interrupt(*_):
+        came.set()
+        raise KeyboardInterrupt
 
     monkeypatch.setattr("qtp_toolkit.store.slab_memory", lambda *_, **__: "")
     monkeypatch.setattr("qtp_toolkit.store.ingest", work)
     monkeypatch.setattr("qtp_toolkit.catalog.open_catalog", lambda *_: {"interferograms": None})
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored by what a shell runs in the background
+    before = signal.signal(signal.SIGINT, interrupt)  # ignored by what a shell runs in the background
     told = CliRunner().invoke(cli.app, ["ingest"])
     signal.signal(signal.SIGINT, before)
     assert told.exit_code == 130
@@ -514,6 +526,49 @@ def test_inputs_are_known_by_relative_paths_too(rasters, tmp_path, monkeypatch):
     assert paths[2].name in refused(ingest, stack, tmp_path / "store", block=16, code="R08")
 
 
+def test_text_among_the_arguments_is_no_input(tmp_path, monkeypatch):
+    """R08: a label that happens to be the name of a file here."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run.json").write_text("{}")
+    one = xr.DataArray(da.ones((2, 3), chunks=1), dims=("y", "x"), name="a")
+    labels = one.copy(data=one.data.map_blocks(_labelled, dtype=float, label="run.json"))
+    assert identify(labels.to_dataset(), {}, code=False)["files"] == {}
+    refused(write_blocks, labels, tmp_path, name="run", block=16, code="R12")
+    write_blocks(labels, tmp_path, name="rate", block=16)
+
+
+def _labelled(block, label):
+    return block
+
+
+@pytest.mark.parametrize("opened", ["loader", "rioxarray", "netcdf", "zarr", "store", "product"])
+def test_files_are_inputs_however_they_were_opened(rasters, tmp_path, opened):
+    """R08: also of what is computed from them."""
+    products.save(lazy(), "maps")
+    lazy().drop_encoding().to_zarr(tmp_path / "plain.zarr", consolidated=False)
+    ingest(lazy(), tmp_path / "store", block=16)
+    lazy().compute().to_netcdf(tmp_path / "plain.nc", engine="h5netcdf")
+    path = tmp_path / "rasters" / "phase" / "20180101_20180113.tif"
+    ds, path = {
+        "loader": lambda: (load.interferograms([path]), path),
+        "rioxarray": lambda: (rioxarray.open_rasterio(path, chunks={}).to_dataset(name="a"), path),
+        "netcdf": lambda: (load.netcdf(tmp_path / "plain.nc", chunks={}), tmp_path / "plain.nc"),
+        "zarr": lambda: (xr.open_zarr(tmp_path / "plain.zarr", consolidated=False), tmp_path / "plain.zarr"),
+        "store": lambda: (open_store(tmp_path / "store")[["phase"]], chunks_of(tmp_path / "store")[0].parent),
+        "product": lambda: (products.open("maps"), products.path_of("maps")),
+    }[opened]()
+    assert list(identify(ds.map(abs) + 1, {}, code=False)["files"]) == [str(path)]
+
+
+def test_a_file_that_changed_is_another_array(tmp_path):
+    """R08: dask takes arrays of one name for the same; size and time of the file are part of it."""
+    path = tif(tmp_path / "20180101_20180113.tif", np.ones((40, 30), "float32"))
+    one, again = load.interferograms([path]), load.interferograms([path])
+    assert one["phase"].data.name == again["phase"].data.name
+    os.utime(path, (1, 1))
+    assert load.interferograms([path])["phase"].data.name != one["phase"].data.name
+
+
 def test_prose_among_the_arguments_is_no_path():
     """R08: the text of a CRS is longer than any name of a file may be, and looking for it would be an error."""
     text = f'GEOGCRS["{"WGS 84, " * 40}", ELLIPSOID["WGS 84", 298.257223563]]'
@@ -541,7 +596,7 @@ def test_another_state_of_the_code_is_another_run(tmp_path, failing, monkeypatch
     with pytest.raises(ValueError, match="no"):
         write_blocks(stopping(), tmp_path, name="rate", block=16)
     with monkeypatch.context() as patch:
-        patch.setattr("qtp_toolkit.store.fingerprint._code", lambda: "edited")
+        patch.setattr("qtp_toolkit.store.fingerprint.code_digest", lambda folder: "edited")
         message = refused(write_blocks, stopping(), tmp_path, name="rate", block=16, code="R08")
     assert re.search(r"version \S+\+[0-9a-f]{12} then, \S+\+edited now", message)
     refused(write_blocks, stopping(), tmp_path, name="rate", block=32, code="R08")

@@ -77,7 +77,7 @@ def test_of_two_that_take_over_a_lock_one_is_refused(tmp_path, monkeypatch):
         path.write_text(quicker)
         return True
 
-    monkeypatch.setattr("qtp_toolkit.store.lock._stale", meanwhile)
+    monkeypatch.setattr("qtp_toolkit.store.lock._is_stale", meanwhile)
     assert "on node7" in refused(_hold, path, code="R03")
     assert path.read_text() == quicker
     assert list(tmp_path.iterdir()) == [path]

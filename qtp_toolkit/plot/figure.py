@@ -150,18 +150,15 @@ def save(fig: Figure, name: str) -> Path:
     >>> save(fig, "fig03").name
     'fig03.png'
     """
-    from qtp_toolkit import products  # noqa: PLC0415  (only saving needs the output folder)
+    from qtp_toolkit import products  # noqa: PLC0415  (only saving needs the output folder, and what names a file)
+    from qtp_toolkit._atomic import replacing  # noqa: PLC0415
 
     if not name or Path(name).name != name:
         raise QtpDataError("not a plain figure name", expected="letters, digits, - and _", found=name)
-    folder = products.output_folder() / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / f"{name}.png"
-    partial = folder / f".{name}.partial.png"
-    with house():
+    target = products.output_folder() / "figures" / f"{name}.png"
+    with house(), replacing(target) as stage:
         settle(fig)
-        fig.savefig(partial, dpi=DPI)
-    partial.replace(target)
+        fig.savefig(stage, dpi=DPI, format="png")
     return target
 
 

@@ -15,8 +15,8 @@ from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.store import layout
 from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.fingerprint import identify
-from qtp_toolkit.store.run import Run, mark_done, writing
-from qtp_toolkit.store.work import run_tasks, whole
+from qtp_toolkit.store.run import mark_done, writing
+from qtp_toolkit.store.work import join_chunks, run_tasks
 
 
 def write_blocks(
@@ -63,28 +63,49 @@ def write_blocks(
     Raises
     ------
     QtpDataError
-        R02: disk too small or full; R03: another process writes here; R06: blocks keep killing their workers; R08: an
-        unfinished run of something else, or inputs that change meanwhile; R09: the folder cannot be written; R10: the
-        result is computed from what it would replace; R13: a block does not fit into the budget. Errors of the
-        computation itself come through, with a note on what is done.
+        R02: disk too small or full; R03: another process writes here; R05: no worker is at work for long; R06: blocks
+        keep killing their workers; R08: an unfinished run of something else, or inputs that change meanwhile; R09: the
+        folder cannot be written; R10: the result is computed from what it would replace; R13: a block does not fit into
+        the budget. Errors of the computation itself come through, with a note on what is done.
 
     Notes
     -----
     The fingerprint covers the lazy graph, size and time of the files that it reads, ``parameters``, and the code of
-    this package. An earlier result under the name stays until the new one is complete, and is then removed.
+    this package. Files are known that were opened by the loaders and stores here, by xarray, or by rioxarray; what was
+    read in another way belongs into ``parameters``. An earlier result under the name stays until the new one is
+    complete, and is then removed.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import store
+    >>> rate = xr.DataArray(np.arange(600.0).reshape(20, 30), dims=("y", "x"), name="rate").chunk(y=10)
+    >>> path = store.write_blocks(rate * 2, folder / "area", name="twice", block=10, parameters={"factor": 2})
+    >>> float(store.open_store(path, name="twice")["rate"].max())
+    1198.0
     """
     ds = result.to_dataset() if isinstance(result, xr.DataArray) else result
     arrays = layout.spatial(ds)
-    stored = {key: layout.stored_result(da, block) for key, da in arrays.items()}
+    stored = {key: layout.lay_out_result(da, block) for key, da in arrays.items()}
     at_once = _at_once(arrays, block, memory_budget)
+    height, width = next(iter(arrays.values())).shape[-2:]
+    starts = {_key((y, x)): (y, x) for y in range(0, height, block) for x in range(0, width, block)}
+    keys = list(starts)
     with writing(folder, name, identify(ds, {**(parameters or {}), "block": block}, code=True)) as run:
         if run.is_published:
             return run.folder
-        starts = _starts(arrays, block)
-        run.need(sum(da.nbytes for da in arrays.values()), list(starts))
+        run.need(sum(da.nbytes for da in arrays.values()), keys)
         run.create(lambda path: layout.make_group(path, ds, stored), restart=restart)
-        with run.kept(list(starts), unit="blocks"):
-            _compute(run, arrays, stored, starts, block=block, at_once=at_once, progress=progress)
+        targets = {name: stored[name].at(run.data / name, da.shape) for name, da in arrays.items()}
+
+        def make(key: str) -> tuple[Callable, tuple]:
+            top, left = starts[key]
+            region = {Y: slice(top, top + block), X: slice(left, left + block)}
+            values = {name: join_chunks(da.isel(region).data) for name, da in arrays.items()}
+            return write_block, (values, targets, starts[key], str(run.path), run.fingerprint)
+
+        with run.kept(keys, unit="blocks"):
+            options = {"name": run.name, "busy": run.busy, "is_done": run.is_done}
+            run_tasks(make, keys, at_once=at_once, progress=progress, **options)
         return run.publish(variables=[*map(str, ds)], blocks=list(stored), parameters=run.identity["parameters"])
 
 
@@ -101,45 +122,6 @@ def write_block(
 
 def _key(start: tuple[int, int]) -> str:
     return f"{start[0]}_{start[1]}"
-
-
-def _starts(arrays: Mapping[str, xr.DataArray], block: int) -> dict[str, tuple[int, int]]:
-    """First row and column of every block, by the name of its marker."""
-    height, width = next(iter(arrays.values())).shape[-2:]
-    places = [(y, x) for y in range(0, height, block) for x in range(0, width, block)]
-    return {_key(place): place for place in places}
-
-
-def _compute(
-    run: Run,
-    arrays: dict[str, xr.DataArray],
-    stored: dict[str, layout.Stored],
-    starts: dict[str, tuple[int, int]],
-    *,
-    block: int,
-    at_once: int,
-    progress: bool,
-) -> None:
-    """Run what is not marked yet, a few blocks at once."""
-    targets = {name: stored[name].at(run.data / name, da.shape) for name, da in arrays.items()}
-
-    def make(key: str) -> tuple[Callable, tuple]:
-        top, left = starts[key]
-        region = {Y: slice(top, top + block), X: slice(left, left + block)}
-        values = {name: whole(da.isel(region).data) for name, da in arrays.items()}
-        return write_block, (values, targets, starts[key], str(run.path), run.fingerprint)
-
-    left_over = [key for key in starts if not run.is_done(key)]
-    run_tasks(
-        make,
-        left_over,
-        name=run.name,
-        at_once=at_once,
-        done=len(starts) - len(left_over),
-        progress=progress,
-        busy=run.busy,
-        is_done=run.is_done,
-    )
 
 
 def _at_once(arrays: dict[str, xr.DataArray], block: int, memory_budget: float) -> int:

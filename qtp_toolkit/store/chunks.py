@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import uuid
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +16,11 @@ import google_crc32c
 import numpy as np
 from numcodecs import blosc
 
+from qtp_toolkit._atomic import Put, named_together
 from qtp_toolkit.conventions import QtpDataError
 
 COMPRESSION = {"cname": "lz4", "clevel": 5, "shuffle": "bitshuffle"}
 """Parameters of the blosc codec; a CRC-32C follows it."""
-
-Put = Callable[..., None]
-"""Writes a file: takes its path and the pieces of its content."""
 
 _CHECKSUM = 4
 
@@ -55,12 +50,17 @@ class BlockArray:
         """Number of dims."""
         return len(self.shape)
 
+    @property
+    def source_files(self) -> tuple[str]:
+        """What a graph that begins here is computed from."""
+        return (self.path,)
+
     def __getitem__(self, key: tuple) -> np.ndarray:
         spans = [range(size)[_as_slice(index, size)] for index, size in zip(key, self.shape, strict=True)]
         box = [(min(span[0], span[-1]), max(span[0], span[-1]) + 1) if span else (0, 0) for span in spans]
         values = self._box(box)
         inside = tuple(
-            _shifted(span, low) if isinstance(index, slice) else span[0] - low
+            _shift(span, low) if isinstance(index, slice) else span[0] - low
             for span, (low, _), index in zip(spans, box, key, strict=True)
         )
         return values[inside]
@@ -136,13 +136,10 @@ class BlockArray:
             if google_crc32c.value(packed) != int.from_bytes(checksum, "little"):
                 raise ValueError("its checksum does not match")
             _codec(self.stored).decode(packed, values)
-        except FileNotFoundError:  # Zarr would take it for a block of fill values
-            raise QtpDataError(
-                "a block of the store is missing", path=path, code="R12", hint=again(Path(self.path).parents[1])
-            ) from None
         except (ValueError, RuntimeError, OSError) as error:
+            is_missing = isinstance(error, FileNotFoundError)  # Zarr would take it for a block of fill values
             raise QtpDataError(
-                f"a block of the store is damaged: {error}",
+                f"a block of the store is {'missing' if is_missing else f'damaged: {error}'}",
                 path=path,
                 code="R12",
                 hint=again(Path(self.path).parents[1]),
@@ -167,117 +164,12 @@ def _as_slice(index: Any, size: int) -> slice:
     return index if isinstance(index, slice) else slice(int(index) % size, int(index) % size + 1)
 
 
-def _shifted(span: range, low: int) -> slice:
+def _shift(span: range, low: int) -> slice:
     """Take the same elements out of an array that begins at ``low``."""
     if not span:
         return slice(0, 0)
     stop = span[-1] - low + (1 if span.step > 0 else -1)
     return slice(span[0] - low, None if stop < 0 else stop, span.step)
-
-
-def put_file(path: Path, *content: bytes, flush: bool = True) -> None:
-    """Write a file in one step: it is the old or the new one, never half of it.
-
-    Parameters
-    ----------
-    path : pathlib.Path
-        Its folder is made if need be.
-    *content : bytes
-        Pieces, one after another.
-    flush : bool
-        Bring it to the disk before it gets its name, so that it is whole after a power cut too.
-    """
-    stage = _stage(path)
-    with _removed_on_error([stage]):
-        _write(stage, content)
-        if flush:
-            _flush_file(stage)
-        stage.replace(path)
-
-
-@contextlib.contextmanager
-def named_together(folder: Path) -> Iterator[Put]:
-    """Many files of one folder, which get their names when this ends without error, each after it was flushed.
-
-    The disk is at work on them meanwhile. Flushed one by one, each would have to be waited for.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        Made if need be; its entries are flushed in the end.
-
-    Yields
-    ------
-    callable
-        Takes the path of a file and the pieces of its content.
-    """
-    stages: dict[Path, Path] = {}
-
-    def put(path: Path, *content: bytes) -> None:
-        stage = _stage(path)
-        stages[stage] = path
-        _write(stage, content, start_flush=True)
-
-    with _removed_on_error(stages):
-        yield put
-        for stage, path in stages.items():
-            _flush_file(stage)
-            stage.replace(path)
-        flush_folder(folder)
-
-
-def _stage(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-
-
-def _write(stage: Path, content: Iterable[bytes], *, start_flush: bool = False) -> None:
-    try:
-        stream = stage.open("wb")
-    except FileNotFoundError:
-        stage.parent.mkdir(parents=True, exist_ok=True)
-        stream = stage.open("wb")
-    with stream:
-        stream.writelines(content)
-        stream.flush()
-        if start_flush and hasattr(os, "posix_fadvise"):  # Linux takes it for a hint to begin, and does not wait
-            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
-@contextlib.contextmanager
-def _removed_on_error(stages: Iterable[Path]) -> Iterator[None]:
-    try:
-        yield
-    except BaseException:
-        for stage in stages:
-            with contextlib.suppress(OSError):
-                stage.unlink()
-        raise
-
-
-def _flush_file(path: Path) -> None:
-    with path.open("r+b") as stream:
-        os.fsync(stream.fileno())
-
-
-def flush_folder(path: Path) -> None:
-    """Bring the names of the files in a folder to the disk."""
-    if os.name == "nt":  # folders cannot be opened there, and their entries are journaled
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def flush_tree(top: Path) -> None:
-    """Bring all files and folders below ``top`` to the disk, and ``top`` itself."""
-    for path in top.rglob("*"):
-        if path.is_dir():
-            flush_folder(path)
-        else:
-            _flush_file(path)
-    flush_folder(top)
 
 
 def again(path: Path) -> str:

@@ -26,7 +26,7 @@ _LIMITS = {"phase": (-32.767, 32.767), "coherence": (0.0, 1.001)}
 _INTEGERS = {"phase": ("int16", -32768), "coherence": ("uint8", 255)}
 
 
-class Survey(NamedTuple):
+class Summary(NamedTuple):
     """Means of tiles of 8 x 8 pixels over the finite ones (pair, y, x), NaN where there is none, and the limits.
 
     ``least`` and ``largest`` (pair,) pass over NaN and are 0 where no value lies beyond.
@@ -37,7 +37,7 @@ class Survey(NamedTuple):
     largest: np.ndarray
 
 
-def stored_as(key: str, storage: str, chunks: tuple[int, int, int]) -> Stored:
+def lay_out_stack(key: str, storage: str, chunks: tuple[int, int, int]) -> Stored:
     """How ``phase`` or ``coherence`` lies on disk."""
     if storage == "float32":
         return Stored("float32", chunks, np.float32(np.nan))
@@ -45,7 +45,7 @@ def stored_as(key: str, storage: str, chunks: tuple[int, int, int]) -> Stored:
     return Stored(dtype, chunks, fill, SCALES[key])
 
 
-def survey(values: np.ndarray) -> Survey:
+def summarize(values: np.ndarray) -> Summary:
     """Look at every value once.
 
     Parameters
@@ -55,21 +55,37 @@ def survey(values: np.ndarray) -> Survey:
 
     Returns
     -------
-    Survey
+    Summary
         A mean depends on the pixels of its tile only, however the stack is cut.
     """
     pairs, rows, columns = values.shape
     means = np.empty((pairs, -(-rows // STEP), -(-columns // STEP)), "float32")
     least, largest = np.empty((2, pairs), "float32")
-    tiles.survey(values, means, least, largest)
-    return Survey(means, least, largest)
+    tiles.summarize(values, means, least, largest)
+    return Summary(means, least, largest)
 
 
-def refuse_beyond(seen: Survey, key: str, pairs: Sequence[str]) -> None:
+def refuse_beyond(seen: Summary, key: str, pairs: Sequence[str]) -> None:
     """Raise I12 or I04 if values leave the limits of ``key``, with the first of the pairs that do."""
     low, high = _LIMITS[key]
-    for k in np.flatnonzero((seen.largest > high) | (seen.least < low)):
-        raise _overflow(key, pairs[k], float(seen.least[k]), float(seen.largest[k]))
+    beyond = np.flatnonzero((seen.largest > high) | (seen.least < low))
+    if not beyond.size:
+        return
+    k = beyond[0]
+    if key == "phase":
+        what, code = "phase does not fit into compact storage", "I12"
+        hint = "Is it in rad? Use storage='float32', or subtract a constant from each pair first."
+    else:
+        what, code, hint = "coherence leaves 0..1", "I04", "Stored as 0..255? Set its scale when loading."
+    raise QtpDataError(
+        what,
+        variable=key,
+        where=f"pair {pairs[k]}",
+        code=code,
+        hint=hint,
+        expected=f"{low} to {high}{' rad' * (key == 'phase')}",
+        found=f"{seen.least[k]:g} to {seen.largest[k]:g}",
+    )
 
 
 def encode(values: np.ndarray, key: str) -> np.ndarray:
@@ -90,21 +106,3 @@ def encode(values: np.ndarray, key: str) -> np.ndarray:
     out = np.empty(values.shape, dtype)
     tiles.to_integers(values, 1 / SCALES[key], fill, 1 if key == "coherence" else -np.inf, out)
     return out
-
-
-def _overflow(key: str, pair: str, least: float, largest: float) -> QtpDataError:
-    low, high = _LIMITS[key]
-    if key == "phase":
-        what, code = "phase does not fit into compact storage", "I12"
-        hint = "Is it in rad? Use storage='float32', or subtract a constant from each pair first."
-    else:
-        what, code, hint = "coherence leaves 0..1", "I04", "Stored as 0..255? Set its scale when loading."
-    return QtpDataError(
-        what,
-        variable=key,
-        where=f"pair {pair}",
-        code=code,
-        hint=hint,
-        expected=f"{low} to {high}{' rad' * (key == 'phase')}",
-        found=f"{least:g} to {largest:g}",
-    )

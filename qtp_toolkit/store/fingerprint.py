@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
-import cloudpickle
 import xarray as xr
 from dask.base import tokenize
 
+from qtp_toolkit._inputs import code_digest, input_files, state
 from qtp_toolkit.conventions import QtpDataError
-
-_PACKAGE = Path(__file__).resolve().parents[1]
-_LONGEST_NAME = 255
-"""Characters that a file system allows in a name; the text of a CRS has more, and asking for it is an error."""
 
 
 def identify(ds: xr.Dataset, parameters: Mapping[str, Any], *, code: bool) -> dict[str, Any]:
@@ -37,8 +31,8 @@ def identify(ds: xr.Dataset, parameters: Mapping[str, Any], *, code: bool) -> di
     Returns
     -------
     dict
-        ``graph`` (token), ``files`` (path: size and modification time in ns, also of Zarr folders), ``parameters``,
-        ``version``.
+        ``graph`` (token), ``files`` (path: size and time, from :func:`qtp_toolkit._inputs.input_files`),
+        ``parameters``, ``version``.
     """
     from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module)
 
@@ -48,8 +42,8 @@ def identify(ds: xr.Dataset, parameters: Mapping[str, Any], *, code: bool) -> di
         raise QtpDataError(
             "parameters are no plain values", expected="text, numbers, lists, mappings", found=error, code="C09"
         ) from None
-    version = f"{__version__}+{_code()}" if code else __version__
-    return {"graph": tokenize(ds), "files": _files(ds), "parameters": plain, "version": version}
+    version = f"{__version__}+{code_digest(Path(__file__).parents[1])}" if code else __version__
+    return {"graph": tokenize(ds), "files": input_files(ds), "parameters": plain, "version": version}
 
 
 def fingerprint(identity: Mapping[str, Any]) -> str:
@@ -75,56 +69,4 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
 
 def changed_files(identity: Mapping[str, Any]) -> list[str]:
     """Name the inputs whose size or time is no longer what it was, or that are gone."""
-    return [path for path, was in identity["files"].items() if _stat(Path(path)) != was]
-
-
-class _Finder(cloudpickle.Pickler):
-    """Pickles into nothing and notes all text and paths on the way."""
-
-    def __init__(self) -> None:
-        super().__init__(io.BytesIO(), protocol=5, buffer_callback=lambda _: None)  # arrays stay out of it
-        self.words: set[str] = set()
-
-    def persistent_id(self, obj: object) -> None:
-        if isinstance(obj, (str, PurePath)):
-            self.words.add(str(obj))
-
-
-def _files(ds: xr.Dataset) -> dict[str, list[int]]:
-    """Size and time of every file, and every Zarr folder, whose path is among the arguments of the lazy tasks."""
-    graph = ds.__dask_graph__()
-    if not graph:
-        return {}
-    finder = _Finder()
-    finder.dump(graph)
-    found = {}
-    for path in sorted(Path(word) for word in finder.words if len(word) < 4096 and not {"\n", "\0"} & set(word)):
-        stat = _stat(path) if _may_be_input(path) else None
-        if stat is not None:
-            found[str(path.absolute())] = stat
-    return found
-
-
-def _may_be_input(path: Path) -> bool:
-    """Whether a text among the arguments is worth a look: bare words, like names of variables, and prose are not."""
-    is_path = path.is_absolute() or bool(path.suffix) or len(path.parts) > 1
-    return is_path and path.suffix != ".py" and max(map(len, path.parts), default=0) <= _LONGEST_NAME
-
-
-def _stat(path: Path) -> list[int] | None:
-    """Size and modification time in ns; for Zarr folders their sums over all files, and how many there are."""
-    if path.is_file():
-        stat = path.stat()
-        return [stat.st_size, stat.st_mtime_ns]
-    if not any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup")):
-        return None
-    stats = [file.stat() for file in path.rglob("*") if file.is_file()]
-    return [sum(stat.st_size for stat in stats), sum(stat.st_mtime_ns for stat in stats), len(stats)]
-
-
-@lru_cache(maxsize=1)
-def _code() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:12]
+    return [path for path, was in identity["files"].items() if state(path) != was]

@@ -13,8 +13,9 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from qtp_toolkit._linkless import LinklessStore
+from qtp_toolkit._atomic import PARTIAL, LinklessStore
 from qtp_toolkit.conventions import QtpDataError, X, Y
+from qtp_toolkit.products import plain
 from qtp_toolkit.store.chunks import COMPRESSION, BlockArray
 
 CHUNK_BYTES = 16_000_000
@@ -53,7 +54,7 @@ def spatial(ds: xr.Dataset) -> dict[str, xr.DataArray]:
     return out
 
 
-def stored_result(da: xr.DataArray, block: int) -> Stored:
+def lay_out_result(da: xr.DataArray, block: int) -> Stored:
     """Whole leading dims; y and x in chunks of ``block``, or of a half, a quarter, ... where those get large."""
     if da.dtype.kind not in "biufc":
         raise QtpDataError("blocks must hold numbers", variable=str(da.name), found=da.dtype, expected="a number dtype")
@@ -77,8 +78,11 @@ def make_group(path: Path, ds: xr.Dataset, stored: Mapping[str, Stored]) -> None
     store = LinklessStore(path)
     small.to_zarr(store, mode="w", zarr_format=3, consolidated=False, encoding=codecs)
     group = zarr.open_group(store, mode="r+")
+    mapping = {"grid_mapping": "spatial_ref"} if "spatial_ref" in ds.coords else {}
     for key, how in stored.items():
-        make_array(group, key, how, dims=ds[key].dims, shape=ds[key].shape, attrs=_attrs(ds, key, how))
+        decoding = {} if how.scale is None else {"scale_factor": how.scale, "_FillValue": how.fill}
+        attrs = {**plain(ds[key].attrs), **mapping, **decoding}  # the latter two are for other programs
+        make_array(group, key, how, dims=ds[key].dims, shape=ds[key].shape, attrs=attrs)
 
 
 def make_array(
@@ -123,22 +127,9 @@ def audit(path: Path) -> dict[str, dict[str, int | None]]:
     return out
 
 
-def plain(attrs: Mapping[Any, Any]) -> dict[str, Any]:
-    """Attributes as JSON takes them."""
-    return json.loads(json.dumps(dict(attrs), default=lambda v: v.tolist() if hasattr(v, "tolist") else str(v)))
-
-
 def _walk(path: Path) -> list[os.DirEntry]:
     """All files below a folder, but for those that are only being written."""
     found = []
     for entry in os.scandir(path):
         found += _walk(Path(entry.path)) if entry.is_dir() else [entry]
-    return [entry for entry in found if not entry.name.endswith(".partial")]
-
-
-def _attrs(ds: xr.Dataset, key: str, how: Stored) -> dict[str, Any]:
-    """Return the attributes of an array on disk: its own, and those by which other programs decode it."""
-    extra = {"grid_mapping": "spatial_ref"} if "spatial_ref" in ds.coords else {}
-    if how.scale is not None:
-        extra |= {"scale_factor": how.scale, "_FillValue": how.fill}
-    return {**plain(ds[key].attrs), **extra}
+    return [entry for entry in found if not entry.name.endswith(PARTIAL)]

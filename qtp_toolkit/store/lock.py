@@ -90,7 +90,7 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _take_over(path: Path) -> None:
     """Remove the lock if its process is gone; otherwise refuse."""
     holder = _read(path)
-    if not _stale(path, holder):
+    if not _is_stale(path, holder):
         raise _held(path)
     aside = path.with_name(f"{path.name}.{os.getpid()}.stale")
     with contextlib.suppress(FileNotFoundError):
@@ -102,7 +102,7 @@ def _take_over(path: Path) -> None:
         aside.unlink()
 
 
-def _stale(path: Path, holder: dict[str, Any] | None) -> bool:
+def _is_stale(path: Path, holder: dict[str, Any] | None) -> bool:
     if holder is None:
         with contextlib.suppress(FileNotFoundError):
             return abs(time.time() - path.stat().st_mtime) > _HALF_WRITTEN  # or from a future that was set back

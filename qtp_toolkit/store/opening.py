@@ -12,6 +12,7 @@ import xarray as xr
 import zarr
 
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.products import with_words
 from qtp_toolkit.store.chunks import BlockArray, again
 from qtp_toolkit.store.run import DATA, QUICKLOOK, check_complete, locate
 
@@ -44,6 +45,14 @@ def open_store(
         If there is no such store, or its writing was interrupted (R01).
     QtpDataError
         R12: if files are missing, or have another size than when the store was completed, or the metadata are damaged.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import store
+    >>> rate = xr.DataArray(np.zeros((20, 30)), dims=("y", "x"), name="rate").chunk(y=10)
+    >>> path = store.write_blocks(rate, folder / "area", name="rate", block=10)
+    >>> store.open_store(path)["rate"].chunksizes["x"]
+    (10, 10, 10)
     """
     folder = Path(folder).expanduser().resolve()
     path, pointer = locate(folder, name)
@@ -54,7 +63,8 @@ def open_store(
     try:
         group = zarr.open_group(root, mode="r")
         blocks = {key: group[key] for key in pointer["variables"] if key in pointer["blocks"]}
-        small = _small(root, list(blocks))
+        small = xr.open_zarr(root, consolidated=False, chunks=None, drop_variables=list(blocks), decode_timedelta=False)
+        small = with_words(small.load()).drop_encoding()
     except (ValueError, KeyError, RuntimeError, OSError) as error:
         raise QtpDataError(
             f"the store is damaged: {type(error).__name__} {error}", path=root, code="R12", hint=again(path)
@@ -63,13 +73,6 @@ def open_store(
     if verify:
         dask.compute(*(ds[key].data.map_blocks(_nothing, dtype=bool, chunks=(1,) * ds[key].ndim) for key in blocks))
     return ds
-
-
-def _small(root: Path, blocks: list[str]) -> xr.Dataset:
-    """Coordinates and whatever is not stored by blocks, in memory."""
-    ds = xr.open_zarr(root, consolidated=False, chunks=None, drop_variables=blocks, decode_timedelta=False).load()
-    words = {key: np.array(var.values.tolist()) for key, var in ds.variables.items() if var.dtype.kind in "OT"}
-    return ds.assign({key: ds[key].copy(data=text) for key, text in words.items()}).drop_encoding()
 
 
 def _lazy(root: Path, key: str, array: zarr.Array) -> xr.Variable:

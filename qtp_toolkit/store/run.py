@@ -25,8 +25,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from qtp_toolkit._atomic import PARTIAL, flush, flush_tree, put_file, refuse_small_disk
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
-from qtp_toolkit.store.chunks import again, flush_folder, flush_tree, put_file
+from qtp_toolkit.store.chunks import again
 from qtp_toolkit.store.fingerprint import changed_files, differences, fingerprint
 from qtp_toolkit.store.layout import audit
 from qtp_toolkit.store.lock import locked
@@ -69,7 +70,7 @@ class Run:
             flush_tree(self.path)
             put_file(self.path / "run.json", json.dumps(self.identity, indent=1, sort_keys=True).encode())
         for folder in (self.path, *list(self.path.parents)[:3]):
-            flush_folder(folder)
+            flush(folder)
 
     def is_done(self, key: str) -> bool:
         """Whether the block is on disk: its marker exists and is of this run."""
@@ -78,23 +79,9 @@ class Run:
         except (FileNotFoundError, UnicodeDecodeError):
             return False
 
-    def mark(self, *keys: str) -> None:
-        """Put the markers of blocks whose data are on disk."""
-        for key in keys:
-            mark_done(self.path, key, self.fingerprint)
-
     def need(self, n_bytes: int, keys: Sequence[str]) -> None:
         """Refuse to start if the disk lacks the room for the blocks that are left of all ``n_bytes``."""
-        free, left = shutil.disk_usage(self.folder).free, n_bytes * (1 - sum(map(self.is_done, keys)) / len(keys))
-        if free < left:
-            raise QtpDataError(
-                "the disk is too small",
-                path=self.folder,
-                expected=f"{left / 1e9:.3f} GB free",
-                found=f"{free / 1e9:.3f} GB",
-                code="R02",
-                hint="Make room or choose a folder on a larger disk.",
-            )
+        refuse_small_disk(self.folder, n_bytes * (1 - sum(map(self.is_done, keys)) / len(keys)))
 
     @contextlib.contextmanager
     def kept(self, keys: Sequence[str], *, unit: str) -> Iterator[None]:
@@ -127,39 +114,6 @@ class Run:
 
     def publish(self, **more: Any) -> Path:
         """Point the name at this run, once its count of blocks is right; then remove what the name held before."""
-        self._refuse_changed()
-        with self._room(lambda: "Make room, then make the same call again: all blocks are done and kept."):
-            return self._publish(more)
-
-    def _publish(self, more: dict[str, Any]) -> Path:
-        self._sweep()
-        found = audit(self.path)
-        for array, entry in found.items():
-            if entry["expected"] is not None and entry["files"] != entry["expected"]:
-                raise _lost(self.path, array, entry["expected"], entry["files"])
-        others = [path for path in sorted(self.path.parent.iterdir()) if path != self.path]
-        pointer = {
-            "name": self.name,
-            "run": self.path.relative_to(self.folder).as_posix(),
-            "fingerprint": self.fingerprint,
-            "version": self.identity["version"],
-            "replaced": [path.name for path in others],
-            "arrays": found,
-            **more,
-        }
-        put_file(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1).encode())
-        flush_folder(self.folder)
-        for other in others:
-            shutil.rmtree(other, ignore_errors=True)
-        return self.folder
-
-    def _sweep(self) -> None:
-        """Remove files that a killed process was just writing."""
-        for half in [*self.path.rglob("*.partial"), *self.folder.glob(f".{self.name}.json.*.partial")]:
-            half.unlink(missing_ok=True)
-
-    def _refuse_changed(self) -> None:
-        """Refuse to publish what was made while its inputs changed."""
         changed = changed_files(self.identity)
         if changed:
             raise QtpDataError(
@@ -169,6 +123,32 @@ class Run:
                 code="R08",
                 hint="Open the inputs again and pass restart=True: blocks of before and after the change would mix.",
             )
+        with self._room(lambda: "Make room, then make the same call again: all blocks are done and kept."):
+            self._sweep()
+            found = audit(self.path)
+            for array, entry in found.items():
+                if entry["expected"] is not None and entry["files"] != entry["expected"]:
+                    raise _lost(self.path, array, entry["expected"], entry["files"])
+            others = [path for path in sorted(self.path.parent.iterdir()) if path != self.path]
+            pointer = {
+                "name": self.name,
+                "run": self.path.relative_to(self.folder).as_posix(),
+                "fingerprint": self.fingerprint,
+                "version": self.identity["version"],
+                "replaced": [path.name for path in others],
+                "arrays": found,
+                **more,
+            }
+            put_file(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1).encode())
+            flush(self.folder)
+        for other in others:
+            shutil.rmtree(other, ignore_errors=True)
+        return self.folder
+
+    def _sweep(self) -> None:
+        """Remove files that a killed process was just writing."""
+        for half in [*self.path.rglob(f"*{PARTIAL}"), *self.folder.glob(f".{self.name}.json.*{PARTIAL}")]:
+            half.unlink(missing_ok=True)
 
     def _refuse_others(self, *, restart: bool) -> None:
         """Refuse to start beside an unfinished run of other inputs, parameters or version; ``restart`` removes it."""
@@ -194,7 +174,14 @@ def writing(folder: str | os.PathLike, name: str, identity: dict[str, Any]) -> I
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise QtpDataError("name is not fit for a file", expected="letters, digits, _ and -", found=repr(name))
     folder = Path(folder).expanduser().resolve()
-    _refuse_own(folder, name, identity)
+    for path in map(Path, identity["files"]):
+        if path.is_relative_to(folder / "runs" / name) or folder.is_relative_to(path):
+            raise QtpDataError(
+                "what would be written is also what is read",
+                path=path,
+                code="R10",
+                hint="Write under another name, or into another folder.",
+            )
     with contextlib.ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -211,19 +198,6 @@ def writing(folder: str | os.PathLike, name: str, identity: dict[str, Any]) -> I
         yield Run(folder, name, identity)
 
 
-def _refuse_own(folder: Path, name: str, identity: dict[str, Any]) -> None:
-    """Refuse inputs that would be replaced or added to: below the runs of this very name, or around the folder."""
-    own = folder / "runs" / name
-    for path in map(Path, identity["files"]):
-        if path.is_relative_to(own) or folder.is_relative_to(path):
-            raise QtpDataError(
-                "what would be written is also what is read",
-                path=path,
-                code="R10",
-                hint="Write under another name, or into another folder.",
-            )
-
-
 def mark_done(path: Path, key: str, text: str) -> None:
     """Put the marker of one block, whose data are on the disk; done by whichever process wrote it."""
     put_file(path / "done" / key, text.encode(), flush=False)
@@ -231,12 +205,12 @@ def mark_done(path: Path, key: str, text: str) -> None:
 
 def read_pointer(folder: Path, name: str) -> dict[str, Any] | None:
     """Return what the name points at; None if nothing complete is there."""
-    return _json(folder / f"{name}.json")
+    return _json(folder / f"{name}.json", name=name)
 
 
 def locate(folder: Path, name: str | None) -> tuple[Path, dict[str, Any]]:
     """Path and pointer of the complete run of ``name``, or of the only name there is."""
-    names = published(folder)
+    names = list_complete(folder)
     if name is None and len(names) == 1:
         name = names[0]
     pointer = read_pointer(folder, name) if name is not None else None
@@ -250,12 +224,12 @@ def locate(folder: Path, name: str | None) -> tuple[Path, dict[str, Any]]:
     return path, pointer
 
 
-def published(folder: Path) -> list[str]:
+def list_complete(folder: Path) -> list[str]:
     """Names that are complete in the folder."""
     names = []
     for path in sorted(folder.glob("*.json")):
         with contextlib.suppress(QtpDataError):  # not ours
-            names += [path.stem] if (_json(path) or {}).get("name") == path.stem else []
+            names += [path.stem] if read_pointer(folder, path.stem) else []
     return names
 
 
@@ -277,14 +251,14 @@ def check_complete(path: Path, pointer: dict[str, Any]) -> None:
             )
 
 
-def _json(path: Path) -> dict[str, Any] | None:
+def _json(path: Path, **held: Any) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     except ValueError:
         found = None
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not held.items() <= found.items():
         raise QtpDataError("not the JSON that was written here", path=path, code="R12", hint="Delete it.")
     return found
 

@@ -16,19 +16,29 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._atomic import named_together
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, require
 from qtp_toolkit.store import layout
-from qtp_toolkit.store.chunks import BlockArray, Put, named_together
-from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, refuse_beyond, stored_as, survey
+from qtp_toolkit.store.chunks import BlockArray
+from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, lay_out_stack, refuse_beyond, summarize
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
 from qtp_toolkit.store.run import QUICKLOOK, Run, mark_done, writing
-from qtp_toolkit.store.windows import Plan, gather, pieces, plan_windows
+from qtp_toolkit.store.windows import WindowPlan, gather, pieces, plan_windows
 from qtp_toolkit.store.work import run_tasks
 
 _ROWS, _LOOKED = "rows", "quicklook"
 _LOOK_BYTES = 4_000_000
 """Maps of the quicklook share a file until it gets this large: each file costs a wait for the disk."""
+
+
+class Window(NamedTuple):
+    """A variable, the first row and column of a region of it, and the markers that stand for it."""
+
+    key: str
+    top: int
+    left: int
+    marks: tuple[str, ...]
 
 
 class Target(NamedTuple):
@@ -87,32 +97,43 @@ def ingest(
     ------
     QtpDataError
         I12: a phase beyond +-32.767 rad cannot be stored compactly; I04: coherence outside 0..1; R02: disk too small;
-        R03: another process writes here; R06: a window keeps killing its worker; R08: an unfinished run of something
-        else, or inputs that change meanwhile; R09: the folder cannot be written; R10: the stack is read from what would
-        be written; R13: memory budget too small.
+        R03: another process writes here; R05: no worker is at work for long; R06: a window keeps killing its worker;
+        R08: an unfinished run of something else, or inputs that change meanwhile; R09: the folder cannot be written;
+        R10: the stack is read from what would be written; R13: memory budget too small.
 
     Notes
     -----
     Beside the blocks lies a quicklook: means of 8 x 8 pixels, pair by pair. What a killed call leaves is resumed by the
     same call, with bit-identical outcome; the name points at the new store only when it is complete.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import store
+    >>> phase = xr.DataArray(np.ones((3, 20, 30), "f4"), dims=("pair", "y", "x"), attrs={"units": "rad"})
+    >>> path = store.ingest(xr.Dataset({"phase": phase.chunk(y=10)}), folder / "area", block=16)
+    >>> store.open_store(path)["phase"].chunksizes["y"]
+    (16, 4)
     """
-    arrays = _checked(stack, storage, block)
+    arrays = _check_stack(stack, storage, block)
     plan = plan_windows(stack, block=block, memory_budget=memory_budget)
+    windows = _cut(arrays, plan, block)
+    keys = [key for window in windows.values() for key in window.marks]
     parameters = {"storage": storage, "block": block, "format": 2}
     with writing(folder, name, identify(stack, parameters, code=False)) as run:
         if run.is_published:
             return run.folder
         chunks = (stack.sizes[PAIR], block, block)
-        stored = {key: stored_as(key, storage, chunks) for key in arrays}
+        stored = {key: lay_out_stack(key, storage, chunks) for key in arrays}
+        # Uncompressed, the quicklook counted twice: its rows, and its maps.
+        pixel = sum(np.dtype(how.dtype).itemsize + 2 * 4 / STEP**2 for how in stored.values())
+        run.need(int(pixel * stack["phase"].size), keys)
         ds = stack.assign_attrs(storage=storage, storage_error=ERRORS[storage])
-        keys = _keys(arrays, plan, block)
-        run.need(_bytes_needed(ds, stored), keys)
         run.create(lambda path: _make(path, ds, stored, plan.columns), restart=restart)
         with run.kept(keys, unit="windows"):
-            _fill(run, arrays, stored, plan, progress=progress)
+            _fill(run, arrays, stored, plan, windows, progress=progress)
             if not run.is_done(_LOOKED):
                 _turn(run, arrays, stored, plan, memory=memory_budget / 3)
-                run.mark(_LOOKED)
+                mark_done(run.path, _LOOKED, run.fingerprint)
         shutil.rmtree(run.path / _ROWS, ignore_errors=True)
         return run.publish(variables=[*map(str, stack)], blocks=list(stored))
 
@@ -131,26 +152,21 @@ def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[s
             shape = pairs, min(block, height - row), min(block, width - column)
             values = room[: np.prod(shape)].reshape(shape)
             gather(parts, (row, column), values)
-            means = _write_block(values, target, (0, top + row, left + column), put)
-            _, rows, columns = means.shape
-            look[:, row // STEP :, column // STEP :][:, :rows, :columns] = means
+            seen = summarize(values)
+            compact = target.blocks.scale is not None
+            if compact or target.key == "coherence":
+                refuse_beyond(seen, target.key, target.pairs)
+            at = (0, top + row, left + column)
+            target.blocks.write(encode(values, target.key) if compact else values, at, put=put)
+            _, rows, columns = seen.means.shape
+            look[:, row // STEP :, column // STEP :][:, :rows, :columns] = seen.means
     target.rows.write(look, (0, top // STEP, left // STEP))
     for key in keys:
         mark_done(Path(target.run), key, target.mark)
     return keys[0]
 
 
-def _write_block(values: np.ndarray, target: Target, start: tuple[int, int, int], put: Put) -> np.ndarray:
-    """Write one block, unless its values leave their limits; returns its part of the quicklook."""
-    seen = survey(values)
-    compact = target.blocks.scale is not None
-    if compact or target.key == "coherence":
-        refuse_beyond(seen, target.key, target.pairs)
-    target.blocks.write(encode(values, target.key) if compact else values, start, put=put)
-    return seen.means
-
-
-def _checked(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataArray]:
+def _check_stack(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataArray]:
     if "phase" not in stack:
         raise QtpDataError("the stack has no variable 'phase'", found=list(stack), expected="phase, coherence")
     require(stack["phase"], dims=(PAIR, Y, X), units="rad")
@@ -171,29 +187,29 @@ def _checked(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataAr
     return arrays
 
 
-def _keys(arrays: dict[str, xr.DataArray], plan: Plan, block: int) -> list[str]:
-    """Markers: one for each variable, row of blocks, and column of windows, whatever the height of the windows."""
+def _cut(arrays: dict[str, xr.DataArray], plan: WindowPlan, block: int) -> dict[str, Window]:
+    """Windows by their first marker.
+
+    There is a marker for each variable, row of blocks, and column of windows, whatever the height of the windows.
+    """
     height, width = next(iter(arrays.values())).shape[1:]
-    places = [(top, left) for top in range(0, height, block) for left in range(0, width, plan.columns)]
-    return [_key(name, top, left) for top, left in places for name in arrays]
-
-
-def _key(name: str, top: int, left: int) -> str:
-    return f"{name}_{top}_{left}"
-
-
-def _bytes_needed(ds: xr.Dataset, stored: dict[str, Stored]) -> int:
-    """Bytes that the whole store takes at most: uncompressed, the quicklook counted twice."""
-    pixel = sum(np.dtype(how.dtype).itemsize + 2 * 4 / STEP**2 for how in stored.values())
-    return int(pixel * ds.sizes[PAIR] * ds.sizes[Y] * ds.sizes[X])
+    windows = {}
+    for top, left, key in itertools.product(range(0, height, plan.rows), range(0, width, plan.columns), arrays):
+        rows = range(top, min(top + plan.rows, height), block)
+        marks = tuple(f"{key}_{row}_{left}" for row in rows)
+        windows[marks[0]] = Window(key, top, left, marks)
+    return windows
 
 
 def _make(path: Path, ds: xr.Dataset, stored: dict[str, Stored], columns: int) -> None:
     """Lay out the blocks and the quicklook; the rows from which that is made need no description of their own."""
     layout.make_group(path, ds, stored)
     small = ds.isel({Y: slice(None, None, STEP), X: slice(None, None, STEP)})
-    centers = {dim: _centers(ds[dim].to_numpy(), small.sizes[dim]) for dim in (Y, X) if dim in ds.coords}
-    small = small.assign_coords({dim: (dim, values, ds[dim].attrs) for dim, values in centers.items()})
+    for dim in [dim for dim in (Y, X) if dim in ds.coords]:
+        values = ds[dim].to_numpy()
+        step = (values[-1] - values[0]) / max(len(values) - 1, 1)
+        centers = values[0] + step * (np.arange(small.sizes[dim]) * STEP + (STEP - 1) / 2)
+        small = small.assign_coords({dim: (dim, centers, ds[dim].attrs)})
     small.attrs["quicklook"] = f"means of {STEP} x {STEP} pixels"
     how = _looks(next(iter(ds.values())), stored, columns)[QUICKLOOK]
     layout.make_group(path.parent / QUICKLOOK, small, dict.fromkeys(stored, how))
@@ -208,11 +224,6 @@ def _looks(da: xr.DataArray, stored: dict[str, Stored], columns: int) -> dict[st
     return {file: Stored("float32", chunks, np.float32(np.nan)) for file, chunks in shapes.items()}
 
 
-def _centers(values: np.ndarray, size: int) -> np.ndarray:
-    step = (values[-1] - values[0]) / max(len(values) - 1, 1)
-    return values[0] + step * (np.arange(size) * STEP + (STEP - 1) / 2)
-
-
 def _look(run: Run, file: str, key: str, da: xr.DataArray, how: Stored) -> BlockArray:
     pairs, height, width = da.shape
     return how.at(run.path / file / key, (pairs, -(-height // STEP), -(-width // STEP)))
@@ -222,7 +233,8 @@ def _fill(
     run: Run,
     arrays: dict[str, xr.DataArray],
     stored: dict[str, Stored],
-    plan: Plan,
+    plan: WindowPlan,
+    windows: dict[str, Window],
     *,
     progress: bool,
 ) -> None:
@@ -230,43 +242,20 @@ def _fill(
     first = next(iter(arrays.values()))
     rows = _looks(first, stored, plan.columns)[_ROWS]
     pairs = _pair_names(first)
-    block = next(iter(stored.values())).chunks[1]
-    windows: dict[str, tuple[str, int, int, tuple[str, ...]]] = {}
-    height, width = first.shape[1:]
-    for top in range(0, height, plan.rows):
-        for left in range(0, width, plan.columns):
-            for name in arrays:
-                inner = range(top, min(top + plan.rows, height), block)
-                windows[_key(name, top, left)] = name, top, left, tuple(_key(name, row, left) for row in inner)
 
     def make(key: str) -> tuple[Callable, tuple]:
-        name, top, left, own = windows[key]
+        name, top, left, marks = windows[key]
         da = arrays[name]
         region = {Y: slice(top, top + plan.rows), X: slice(left, left + plan.columns)}
-        target = Target(
-            name,
-            stored[name].at(run.data / name, da.shape),
-            _look(run, _ROWS, name, da, rows),
-            str(run.path),
-            run.fingerprint,
-            pairs,
-        )
-        return write_window, (pieces(da.isel(region).data), target, top, left, own)
+        blocks, look = stored[name].at(run.data / name, da.shape), _look(run, _ROWS, name, da, rows)
+        target = Target(name, blocks, look, str(run.path), run.fingerprint, pairs)
+        return write_window, (pieces(da.isel(region).data), target, top, left, marks)
 
     def is_done(key: str) -> bool:
-        return all(map(run.is_done, windows[key][-1]))
+        return all(map(run.is_done, windows[key].marks))
 
-    left_over = [key for key in windows if not is_done(key)]
-    run_tasks(
-        make,
-        left_over,
-        name=run.name,
-        at_once=plan.at_once,
-        done=len(windows) - len(left_over),
-        progress=progress,
-        busy=run.busy,
-        is_done=is_done,
-    )
+    options = {"name": run.name, "busy": run.busy, "is_done": is_done}
+    run_tasks(make, list(windows), at_once=plan.at_once, progress=progress, **options)
 
 
 def _pair_names(da: xr.DataArray) -> tuple[str, ...]:
@@ -277,7 +266,9 @@ def _pair_names(da: xr.DataArray) -> tuple[str, ...]:
     return tuple(f"{a} {b}" for a, b in zip(first, second, strict=True))
 
 
-def _turn(run: Run, arrays: dict[str, xr.DataArray], stored: dict[str, Stored], plan: Plan, *, memory: float) -> None:
+def _turn(
+    run: Run, arrays: dict[str, xr.DataArray], stored: dict[str, Stored], plan: WindowPlan, *, memory: float
+) -> None:
     """Write the quicklook pair by pair from its rows, as many pairs at once as fit into memory."""
     for key, da in arrays.items():
         how = _looks(da, stored, plan.columns)

@@ -12,7 +12,7 @@ from qtp_toolkit.conventions import PAIR, QtpDataError, X, Y
 from qtp_toolkit.store import layout
 
 
-class Plan(NamedTuple):
+class WindowPlan(NamedTuple):
     """Rows and columns of a window, rows of the chunks that one touches at most, and how many are under way at once."""
 
     rows: int
@@ -54,7 +54,7 @@ def slab_memory(stack: xr.Dataset, *, block: int = 64, memory_budget: float = 2e
     return f"{text}, {plan.at_once} at once" if plan.at_once > 1 else text
 
 
-def plan_windows(stack: xr.Dataset, *, block: int, memory_budget: float) -> Plan:
+def plan_windows(stack: xr.Dataset, *, block: int, memory_budget: float) -> WindowPlan:
     """Choose the windows of a stack; see :func:`slab_memory`."""
     height, width = stack.sizes[Y], stack.sizes[X]
     rows_at, columns_at = _edges(stack, Y), _edges(stack, X)
@@ -76,7 +76,7 @@ def plan_windows(stack: xr.Dataset, *, block: int, memory_budget: float) -> Plan
             hint=f"Open the stack with chunks={{'y': {block}}}, take a smaller block, or raise memory_budget.",
         )
     _, rows, largest = min(fitting)
-    return Plan(rows, columns, largest, int(min(most // largest, 2 * CPU_COUNT)))
+    return WindowPlan(rows, columns, largest, int(min(most // largest, 2 * CPU_COUNT)))
 
 
 def pieces(data: Any) -> list[tuple[tuple[int, int, int], Any]]:

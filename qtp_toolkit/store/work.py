@@ -6,24 +6,34 @@ to look.
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import islice
+from queue import Empty, SimpleQueue
 from typing import Any
 
 import dask
 import dask.threaded
 from dask.base import get_scheduler
+from dask.utils import parse_timedelta
 
+from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.conventions import QtpDataError
+
+PATIENCE = "2 hours"
+"""How long a run waits for a cluster none of whose workers is at work, unless dask's own setting says."""
 
 _AHEAD = 4
 """Local tasks come in groups of so many times those that run at once."""
 
 _LEAST = 16
 """Tasks that a cluster gets at least, so that one that grows on demand has a reason to."""
+
+_LOOK, _SOON = 5.0, 60.0
+"""Seconds without news after which the workers are looked at; and those that the others get after an error."""
 
 
 def run_tasks(
@@ -32,12 +42,11 @@ def run_tasks(
     *,
     name: str,
     at_once: int,
-    done: int = 0,
     progress: bool = False,
     busy: list[str],
     is_done: Callable[[str], bool],
 ) -> None:
-    """Run one task a key.
+    """Run one task for each key that is not done.
 
     Parameters
     ----------
@@ -48,10 +57,8 @@ def run_tasks(
         What the tasks are of; part of their names on a cluster's dashboard, and of the progress bar.
     at_once : int
         Local tasks under way at once. A cluster takes two for each thread of its workers, whose memory is its own.
-    done : int
-        Tasks that were done before; the bar begins there.
     progress : bool
-        Show a progress bar on stderr.
+        Show a progress bar on stderr; it begins at what was done before.
     busy : list of str
         Always holds the keys that are under way; after an error, those that it may have come from.
     is_done : callable
@@ -60,27 +67,21 @@ def run_tasks(
     Raises
     ------
     QtpDataError
-        R06: tasks that killed every worker that took them, by key; raised when all others are through.
+        R05: no worker of the cluster has been at work for long. R06: tasks that killed every worker that took them, by
+        key; raised when all others are through.
     """
-    call = uuid.uuid4().hex[:8]
 
     def task(key: str) -> Any:
         function, arguments = make(key)
-        return dask.delayed(function, pure=False)(*arguments, dask_key_name=f"{name}-{key}-{call}")
+        return dask.delayed(function, pure=False)(*arguments, dask_key_name=f"{name}-{key}-{uuid.uuid4().hex[:8]}")
 
-    with progress_bar(f"writing {name}", total=done + len(keys), done=done, progress=progress) as advance:
-        client = _client()
-        if client is None:
-            _run_here(task, keys, at_once=at_once, busy=busy, advance=advance)
+    left = [key for key in keys if not is_done(key)]
+    client = getattr(get_scheduler(), "__self__", None)
+    with progress_bar(f"writing {name}", total=len(keys), done=len(keys) - len(left), progress=progress) as bar:
+        if type(client).__module__.partition(".")[0] == "distributed":
+            _run_there(client, task, left, busy=busy, is_done=is_done, advance=bar.advance)
         else:
-            killed = [key for key in _run_there(client, task, keys, busy=busy, advance=advance) if not is_done(key)]
-            _refuse_killed(killed, busy)
-
-
-def _client() -> Any:
-    """Return the cluster's client if dask would send work to one."""
-    owner = getattr(get_scheduler(), "__self__", None)
-    return owner if type(owner).__module__.partition(".")[0] == "distributed" else None
+            _run_here(task, left, at_once=at_once, busy=busy, advance=bar.advance)
 
 
 def _run_here(
@@ -122,43 +123,44 @@ def _run_there(
     keys: Sequence[str],
     *,
     busy: list[str],
+    is_done: Callable[[str], bool],
     advance: Callable[[int], None],
-) -> list[str]:
-    """Keep the workers busy until all is done; returns the keys whose workers died again and again."""
-    from distributed import KilledWorker, as_completed, wait  # noqa: PLC0415  slow to import
+) -> None:
+    """Keep the workers busy until all is done, or none of them is at work any more."""
+    from distributed import KilledWorker  # noqa: PLC0415  slow to import
 
-    waiting, running, killed = iter(keys), {}, []
-    pool = as_completed()
-    try:
-        while True:
+    patience = parse_timedelta(dask.config.get("distributed.scheduler.no-workers-timeout", None) or PATIENCE)
+    waiting, running, ended, killed = deque(keys), {}, SimpleQueue(), []
+    with _nobody_left(client, running, ended, patience=min(patience, _SOON)):
+        while waiting or running:
             room = max(2 * sum(client.nthreads().values()), _LEAST) - len(running)
-            for key in islice(waiting, max(room, 0)):
+            for _ in range(min(room, len(waiting))):
+                key = waiting.popleft()
                 future = client.compute(task(key))
                 running[future] = key
-                pool.add(future)
+                future.add_done_callback(ended.put)
             busy[:] = running.values()
-            if not running:
+            future = _next_ended(client, ended, patience=patience)
+            if future is None:
                 break
-            future = next(pool)
             key = running.pop(future)
-            error = None if future.status == "finished" else future.exception()
-            if isinstance(error, KilledWorker):
+            if future.status == "finished" or is_done(key):
+                advance(1)
+            elif future.status != "error":  # cancelled by another client, or lost with its worker or scheduler
+                waiting.append(key)
+            elif isinstance(error := future.exception(), KilledWorker):
                 killed.append(key)
-            elif error is not None:
+            else:
                 busy[:] = [key]
                 raise error
-            else:
-                advance(1)
-    except Exception:
-        wait(list(running))  # they would write when the lock is gone
-        raise
-    finally:
-        if running:
-            client.cancel(list(running))
-    return killed
-
-
-def _refuse_killed(killed: Sequence[str], busy: list[str]) -> None:
+    if waiting or running:
+        raise QtpDataError(
+            f"no worker of the cluster has been at work for {patience:g} s",
+            where=f"{len(waiting) + len(running)} blocks that are left",
+            code="R05",
+            hint="Start workers, or see in their logs why they died. How long to wait says dask's setting "
+            "distributed.scheduler.no-workers-timeout.",
+        )
     busy[:] = killed
     if killed:
         raise QtpDataError(
@@ -170,19 +172,38 @@ def _refuse_killed(killed: Sequence[str], busy: list[str]) -> None:
         )
 
 
-def whole(data: Any) -> Any:
+@contextmanager
+def _nobody_left(client: Any, running: dict[Any, str], ended: SimpleQueue, *, patience: float) -> Iterator[None]:
+    """Let workers finish what they are at after an error, for they would write on when the lock is gone."""
+    try:
+        yield
+    except Exception:
+        while running and (future := _next_ended(client, ended, patience=patience)) is not None:
+            del running[future]
+        raise
+    finally:
+        if running:
+            client.cancel(list(running))
+
+
+def _next_ended(client: Any, ended: SimpleQueue, *, patience: float) -> Any:
+    """Wait for the next future that ends; None if no worker has been at work for ``patience`` seconds."""
+    last = time.monotonic()
+    while time.monotonic() - last < patience:
+        try:
+            return ended.get(timeout=min(_LOOK, patience))
+        except Empty:
+            if _is_at_work(client):
+                last = time.monotonic()
+    return None
+
+
+def _is_at_work(client: Any) -> bool:
+    """Whether a worker has told of late that it computes or fetches something; one that is paused may never again."""
+    counts = [worker["metrics"].get("task_counts", {}) for worker in client.scheduler_info()["workers"].values()]
+    return any(of.get(state) for of in counts for state in ("executing", "long-running", "flight"))
+
+
+def join_chunks(data: Any) -> Any:
     """Give a task its argument in one piece: dask's own way of putting arrays into tasks copies them once more."""
     return data.rechunk(-1).to_delayed(optimize_graph=False).item() if hasattr(data, "to_delayed") else data
-
-
-@contextmanager
-def progress_bar(text: str, *, total: int, done: int, progress: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr if asked for; gives what moves it on."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True, force_jupyter=False)
-    with Progress(*columns, console=console, disable=not progress) as bar:
-        line = bar.add_task(text, total=total, completed=done)
-        yield lambda number: bar.advance(line, number)

@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import PAIR, TIME, X, Y
+from qtp_toolkit.grid._frame import affine
 from qtp_toolkit.load.files.dates import centers
 
 PHASE_STEP, COHERENCE_STEP = 1 / 1024, 1 / 512
@@ -24,18 +25,6 @@ PHASE_STEP, COHERENCE_STEP = 1 / 1024, 1 / 512
 SOILGRIDS_DEPTHS = ("0-5cm", "5-15cm", "15-30cm", "30-60cm", "60-100cm", "100-200cm")
 STRIP_ROWS = 64
 OVERPASS = "T000500"
-
-
-def transform_of(da: xr.DataArray | xr.Dataset) -> Any:
-    """Affine transform from the pixel centers of a regular grid."""
-    from affine import Affine  # noqa: PLC0415
-
-    edges = []
-    for dim in (X, Y):
-        first, last, count = float(da[dim][0]), float(da[dim][-1]), da.sizes[dim]
-        step = (last - first) / max(count - 1, 1)
-        edges += [step, first - step / 2]
-    return Affine(edges[0], 0.0, edges[1], 0.0, edges[2], edges[3])
 
 
 def geotiff(
@@ -52,7 +41,7 @@ def geotiff(
         "count": 1,
         "dtype": values.dtype,
         "crs": like.rio.crs,
-        "transform": transform_of(like),
+        "transform": affine(like),
         "nodata": nodata,
         "compress": "deflate",
         "zlevel": 1,

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
-import shutil
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit import __version__, products
+from qtp_toolkit import __version__
+from qtp_toolkit._atomic import refuse_small_disk, replacing
+from qtp_toolkit._inputs import code_digest, is_stamped
+from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.conventions import PAIR, QtpDataError, Y
 from qtp_toolkit.synthetic import formats
 from qtp_toolkit.synthetic.frame import SIZES
@@ -90,16 +89,17 @@ def write_scene(
     if target.exists() and any(target.iterdir()) and not (target / STAMP).exists():
         raise QtpDataError("Folder holds something else than a scene", path=target, hint="Name another folder.")
     target.parent.mkdir(parents=True, exist_ok=True)
-    _refuse_small_disk(target.parent, size)
+    _, height, width = SIZES[size]
+    refuse_small_disk(target.parent, _BYTES_PER_PIXEL * height * width, hint="Or set QTP_DATA to a folder there.")
     stamp = _stamp(size, seed, without)
-    stage = target.with_name(f".{uuid.uuid4().hex}.{target.name}")
     try:
-        with _bar(f"writing the {size} scene", progress=progress) as advance:
-            _write(stage, size=size, seed=seed, without=without, advance=advance)
-        (stage / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
-        _put(stage, target, stamp)
-    finally:
-        shutil.rmtree(stage, ignore_errors=True)
+        with replacing(target) as stage:
+            with progress_bar(f"writing the {size} scene", total=100, progress=progress) as bar:
+                _write(stage, size=size, seed=seed, without=without, advance=bar.advance)
+            (stage / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
+    except OSError:
+        if not is_stamped(target / STAMP, stamp):  # else another process was faster with the same scene
+            raise
     return target
 
 
@@ -118,7 +118,7 @@ def ensure_scene(size: str = "default", *, progress: bool = True) -> Path:
         ``scene-<size>`` in ``$QTP_DATA`` if that is set, else in the user's cache folder.
     """
     folder = scenes_folder() / f"scene-{size}"
-    if not _is_fresh(folder, _stamp(size, SEED, ())):
+    if not is_stamped(folder / STAMP, _stamp(size, SEED, ())):
         write_scene(folder, size=size, progress=progress)
     return folder
 
@@ -184,52 +184,5 @@ def _truth(path: Path, truth: xr.Dataset) -> None:
 
 def _stamp(size: str, seed: int, without: tuple[str, ...]) -> dict[str, Any]:
     """Return what a scene on disk was made of; another stamp means another scene."""
-    return {"size": size, "seed": seed, "without": sorted(without), "version": __version__, "code": _code()}
-
-
-@lru_cache(maxsize=1)
-def _code() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _is_fresh(folder: Path, stamp: dict[str, Any]) -> bool:
-    try:
-        return json.loads((folder / STAMP).read_text(encoding="utf-8")) == stamp
-    except (OSError, json.JSONDecodeError):
-        return False
-
-
-def _put(stage: Path, target: Path, stamp: dict[str, Any]) -> None:
-    """Give the finished scene its name; if another process was faster with the same scene, keep that one."""
-    try:
-        products.swap(stage, target)
-    except OSError:
-        if not _is_fresh(target, stamp):
-            raise
-
-
-def _refuse_small_disk(folder: Path, size: str) -> None:
-    _, height, width = SIZES[size]
-    needed, free = _BYTES_PER_PIXEL * height * width, shutil.disk_usage(folder).free
-    if free < needed:
-        raise QtpDataError(
-            "The disk is too small for the scene",
-            path=folder,
-            expected=f"{needed / 1e9:.1f} GB free",
-            found=f"{free / 1e9:.1f} GB",
-            hint="Set QTP_DATA to a folder on a larger disk.",
-        )
-
-
-@contextlib.contextmanager
-def _bar(text: str, *, progress: bool) -> Iterator[Callable[[float], None]]:
-    """Progress bar of 100 parts on stderr; gives the function that moves it."""
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True, force_jupyter=False), disable=not progress) as bar:
-        task = bar.add_task(text, total=100)
-        yield lambda parts: bar.advance(task, parts)
+    code = code_digest(Path(__file__).parent)
+    return {"size": size, "seed": seed, "without": sorted(without), "version": __version__, "code": code}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 
+from qtp_toolkit._inputs import FileReader
 from qtp_toolkit.conventions import Y
 
 Chunks = dict[str, int]
@@ -44,16 +47,22 @@ def block_shape(
 
 
 def lazy_blocks(
-    read: Callable[..., np.ndarray], chunks: tuple[tuple[int, ...], ...], dtype: np.dtype | str, **arguments: Any
+    read: Callable[..., np.ndarray],
+    chunks: tuple[tuple[int, ...], ...],
+    dtype: np.dtype | str,
+    *,
+    paths: Iterable[Path | str],
+    **arguments: Any,
 ) -> da.Array:
     """Dask array whose blocks are ``read(bounds, **arguments)`` with ``bounds`` = ((start, stop), ...).
 
     ``read`` is a module-level function and the arguments are paths and numbers, so that tasks run in threads, in other
-    processes and on other machines.
+    processes and on other machines. ``paths`` are all files that it may read: their sizes and times are part of the
+    array's name, and a store finds them there.
     """
-    return da.map_blocks(
-        _block, chunks=chunks, dtype=dtype, meta=np.empty((0,) * len(chunks), dtype), read=partial(read, **arguments)
-    )  # a partial, because dask would look into hundreds of files for other lazy arrays
+    reader = FileReader(partial(read, **arguments), tuple(map(str, paths)))
+    node = dask.delayed(reader, pure=True, traverse=False)  # dask would look into hundreds of files for lazy arrays
+    return da.map_blocks(_block, chunks=chunks, dtype=dtype, meta=np.empty((0,) * len(chunks), dtype), read=node)
 
 
 def _block(*, read: Callable[..., np.ndarray], block_info: dict | None = None) -> np.ndarray:

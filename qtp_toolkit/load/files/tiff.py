@@ -184,8 +184,9 @@ def lazy_stack(
         columns, rows = (-round(shift) for shift in _shift(header, grid))
         upward, own = header.transform[4] > 0, (header.dtype, header.layout, float(factor))
         files.append(Placed(str(header.path), rows, columns, header.height, header.width, upward, *own))
+    paths = [header.path for header in found if header is not None]
     how = {"decode": decode, "band": band, "variable": variable, "absent": absent}
-    values = lazy_blocks(read_block, blocks, decode.dtype, files=tuple(files), **how)
+    values = lazy_blocks(read_block, blocks, decode.dtype, paths=paths, files=tuple(files), **how)
     return on_grid(values, (dim, Y, X), grid_coords(grid), grid.crs)
 
 

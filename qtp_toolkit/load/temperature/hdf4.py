@@ -221,7 +221,8 @@ def stack(kept: Sequence[Composite], roles: Mapping[str, Role], *, chunks: Chunk
             )
             for name, group in tiles.items()
         )
-        values = lazy_blocks(read_block, blocks, wanted.decode.dtype, placed=placed, decode=wanted.decode)
+        paths = [composite.path for composite in kept]
+        values = lazy_blocks(read_block, blocks, wanted.decode.dtype, paths=paths, placed=placed, decode=wanted.decode)
         out[role] = on_grid(values, (TIME, Y, X), coords, SINUSOIDAL)
     return xr.Dataset(out).assign_coords({TIME: np.array(starts).astype("datetime64[ns]")})
 

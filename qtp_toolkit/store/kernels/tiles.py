@@ -11,7 +11,7 @@ STEP = 8
 
 
 @exact
-def survey(values, means, least, largest):
+def summarize(values, means, least, largest):
     """Means of tiles of 8 x 8 pixels, and the limits of each plane.
 
     A mean depends on the pixels of its tile only: eight rows are summed in float32, then eight columns in float64.

@@ -145,6 +145,8 @@ VARIABLES: dict[str, Variable] = {
     "mean_water_content": Variable("1", "depth-weighted mean volumetric water content of the active layer"),
     "alt_calibrated": Variable("m", "active layer thickness calibrated by water content"),
     "soil_temperature": Variable("degC", "soil temperature", valid=(-60.0, 60.0)),
+    "lake": Variable("1", "lake"),
+    "glacier": Variable("1", "glacier"),
     # geographical detector
     "q": Variable("1", "q statistic of the geographical detector"),
     "p": Variable("1", "p value"),

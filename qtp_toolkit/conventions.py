@@ -210,6 +210,22 @@ def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
     return any(array.chunks is not None for array in arrays)
 
 
+def require_same_grid(da: xr.DataArray, like: xr.DataArray, *, name: str | None = None) -> None:
+    """Refuse an array (called ``name``) whose dims, sizes or coordinates are not exactly those of another."""
+    label, other = name or repr(da.name or "array"), repr(like.name or "array")
+    if set(da.dims) != set(like.dims):
+        raise QtpDataError(f"{label} has other dims than {other}", expected=like.dims, found=da.dims)
+    try:
+        xr.align(like, da, join="exact", copy=False)
+    except ValueError:
+        raise QtpDataError(
+            f"{label} is not on the grid of {other}",
+            expected=dict(like.sizes),
+            found=dict(da.sizes),
+            hint="Bring it there with grid.match; coordinates must agree exactly.",
+        ) from None
+
+
 def class_names(da: xr.DataArray) -> dict[int, str]:
     """Names of the classes of a raster by code, from ``attrs["classes"]`` (a mapping, or its JSON); empty without."""
     classes = da.attrs.get("classes") or {}

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from qtp_toolkit import correct, grid, interferogram, lst, network, soil, synthetic, validation
-from qtp_toolkit.synthetic import acquisitions, atmosphere, interferograms, modis, places, terrain
+from qtp_toolkit.kernels.terrain import horn
+from qtp_toolkit.synthetic import acquisitions, atmosphere, interferograms, modis, places
 from qtp_toolkit.synthetic.frame import whole_frame
 from qtp_toolkit.synthetic.truth import frame_of, ground
 from qtp_toolkit.synthetic.vectors import vectors
@@ -166,6 +167,8 @@ def test_image_pair_holds_its_fringes(seen):
 
 def test_terrain_follows_horn():
     east, north = np.meshgrid(np.arange(5) * 100.0, -np.arange(5) * 100.0)
-    dz_east, dz_north = terrain.horn(0.05 * east + 0.03 * north, 100.0)
+    slope, aspect = horn(0.05 * east + 0.03 * north, 100.0, 100.0)
+    steepness = np.tan(np.deg2rad(slope))
+    dz_east, dz_north = (-steepness * turn(np.deg2rad(aspect)) for turn in (np.sin, np.cos))
     np.testing.assert_allclose(dz_east, 0.05)
     np.testing.assert_allclose(dz_north, 0.03)

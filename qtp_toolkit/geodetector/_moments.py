@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, provenance
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, provenance, require_same_grid
 from qtp_toolkit.geodetector._strata import read_strata
 from qtp_toolkit.kernels.strata import merge_tables, variance_split
 
@@ -25,7 +25,7 @@ def prepare(
         raise QtpDataError("no factor was given")
     codes, labels = [], []
     for name, da in named.items():
-        _same_grid(y, da, str(name))
+        require_same_grid(da, y, name=f"factor {name!r}")
         if y.name is not None and da.attrs.get("variable") == y.name:
             raise QtpDataError(
                 f"factor {name!r} is the explained variable itself",
@@ -155,17 +155,3 @@ def name_statistics(out: xr.DataArray, names: tuple[str, ...], y: xr.DataArray) 
     parts = {name: out.isel(statistic=i) for i, name in enumerate(names)}
     whole = {name: da.fillna(0).astype(np.int64) if name in COUNTS else da for name, da in parts.items()}
     return xr.Dataset({name: describe(da, name, like=y) for name, da in whole.items()}, attrs=provenance(y))
-
-
-def _same_grid(y: xr.DataArray, da: xr.DataArray, name: str) -> None:
-    if set(da.dims) != set(y.dims):
-        raise QtpDataError(f"factor {name!r} has other dims than {y.name!r}", expected=y.dims, found=da.dims)
-    try:
-        xr.align(y, da, join="exact", copy=False)
-    except ValueError:
-        raise QtpDataError(
-            f"factor {name!r} is not on the grid of {y.name!r}",
-            expected=dict(y.sizes),
-            found=dict(da.sizes),
-            hint="Bring it there with grid.match; coordinates must agree exactly.",
-        ) from None

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, describe, is_lazy, provenance
+from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, describe, is_lazy, provenance, require_same_grid
 from qtp_toolkit.kernels import strata as kernels
 
 BOX = (2.0, 25.0, 50.0, 75.0, 98.0)
@@ -196,7 +196,7 @@ def _classes(
     values: xr.DataArray, by: xr.DataArray, edges: Sequence[float] | np.ndarray | None, dim: str
 ) -> tuple[xr.DataArray, xr.Dataset]:
     """Codes on the dims of ``values`` and a Dataset of the coordinates of the classes."""
-    _same_grid(values, by)
+    require_same_grid(by, values)
     tail = dim.removeprefix(STRATUM)
     if edges is None:
         if "labels" not in by.attrs:
@@ -217,22 +217,6 @@ def _classes(
     named = {"left": limits[:-1], "right": limits[1:], "label": labels}
     axis = xr.Dataset(coords={f"{key}{tail}": (dim, value) for key, value in named.items()})
     return code.transpose(*values.dims), axis.assign_coords({dim: np.arange(len(labels))})
-
-
-def _same_grid(values: xr.DataArray, by: xr.DataArray) -> None:
-    if set(values.dims) != set(by.dims) or dict(values.sizes) != dict(by.sizes):
-        raise QtpDataError(
-            f"{by.name!r} is not on the grid of {values.name!r}",
-            expected=dict(values.sizes),
-            found=dict(by.sizes),
-            hint="Bring it there with grid.match.",
-        )
-    try:
-        xr.align(values, by, join="exact", copy=False)
-    except ValueError:
-        raise QtpDataError(
-            f"coordinates of {by.name!r} differ from those of {values.name!r}", hint="Bring it there with grid.match."
-        ) from None
 
 
 def _percentiles(

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qtp_toolkit.kernels.terrain import horn
 from qtp_toolkit.synthetic import places
 from qtp_toolkit.synthetic.frame import Frame, rise
 
@@ -81,21 +82,10 @@ def elevation(frame: Frame) -> np.ndarray:
     return base + mountain * above + (1 - mountain) * (1 - water) * gentle
 
 
-def horn(z: np.ndarray, pixel: float) -> tuple[np.ndarray, np.ndarray]:
-    """Eastward and northward gradient by Horn's 3 by 3 stencil of a grid with a one-pixel margin, rows southward."""
-    west, east = z[:, :-2], z[:, 2:]
-    north, south = z[:-2], z[2:]
-    dz_east = (east[:-2] + 2 * east[1:-1] + east[2:]) - (west[:-2] + 2 * west[1:-1] + west[2:])
-    dz_north = (north[:, :-2] + 2 * north[:, 1:-1] + north[:, 2:]) - (south[:, :-2] + 2 * south[:, 1:-1] + south[:, 2:])
-    return dz_east / (8 * pixel), dz_north / (8 * pixel)
-
-
 def terrain(frame: Frame) -> Terrain:
     """Elevation, slope (degree), downslope aspect (degree from north), lakes and glaciers of a frame."""
     z = elevation(frame.pad(1))
-    dz_east, dz_north = horn(z, frame.pixel)
-    slope = np.rad2deg(np.arctan(np.hypot(dz_east, dz_north)))
-    aspect = np.rad2deg(np.arctan2(-dz_east, -dz_north)) % 360.0
+    slope, aspect = horn(z, frame.pixel, frame.pixel)
     lake = places.inside(frame, places.LAKES) | places.inside(frame, places.thermokarst_lakes())
     glacier = places.inside(frame, places.GLACIERS) & ~lake
     mountain = _mountain(frame)[0]

@@ -185,11 +185,7 @@ def _motion_block(frame: Frame) -> np.ndarray:
 def _label(arrays: dict[str, np.ndarray | da.Array], frame: Frame) -> xr.Dataset:
     out = {}
     for name, values in arrays.items():
-        out[name] = xr.DataArray(values, dims=("time", "y", "x")[-values.ndim :])
-        if name in MASKS:
-            out[name].attrs = {"units": "1", "long_name": name, **NOTED}
-        else:
-            out[name] = describe(out[name], name, **NOTED)
+        out[name] = describe(xr.DataArray(values, dims=("time", "y", "x")[-values.ndim :]), name, **NOTED)
         if name in CLASSES:
             out[name].attrs["classes"] = {str(code): label for code, label in CLASSES[name].items()}
     masked = out["lake"] | out["glacier"]

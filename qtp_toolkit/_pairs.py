@@ -28,7 +28,7 @@ def name_pairs(pairs: xr.DataArray | xr.Dataset) -> list[str]:
 def index_pairs(pairs: xr.DataArray | xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Dates of the network and the positions of each pair's dates, or an error that names all bad pairs."""
     reference, secondary = pair_dates(pairs)
-    bad = graph.faults(reference, secondary)
+    bad = graph.find_faults(reference, secondary)
     if bad is not None:
         code, found = bad
         raise QtpDataError(
@@ -38,7 +38,7 @@ def index_pairs(pairs: xr.DataArray | xr.Dataset) -> tuple[np.ndarray, np.ndarra
             hint="Drop duplicates; network.canonicalise() puts the earlier date first and changes the sign.",
             code=code,
         )
-    return graph.index(reference, secondary)
+    return graph.index_dates(reference, secondary)
 
 
 def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.DataArray:

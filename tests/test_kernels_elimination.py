@@ -55,13 +55,13 @@ def test_closed_form_paper_network_is_sparse():
 def test_closed_form_faults_name_every_pair():
     days = np.array(["2020-01-01", "2020-01-13", "2020-01-25"], dtype="datetime64[ns]")
     first, second = days[[0, 0, 1, 2, 0]], days[[1, 1, 1, 0, 2]]
-    code, text = pairs.faults(first, second)
+    code, text = pairs.find_faults(first, second)
     assert code == "I18"
     assert "zero span: 2020-01-13/2020-01-13" in text
     assert "reference after secondary: 2020-01-25/2020-01-01" in text
     assert "2 times: 2020-01-01/2020-01-13" in text
     assert "2 times: 2020-01-01/2020-01-25" in text
-    assert pairs.faults(days[[0, 1]], days[[1, 2]]) is None
+    assert pairs.find_faults(days[[0, 1]], days[[1, 2]]) is None
 
 
 def test_closed_form_description_gives_dates_and_gap():
@@ -76,7 +76,7 @@ def test_oracle_components_against_scipy(seed, n_dates, density):
     first, second = random_graph(seed, n_dates, density)
     graph = coo_array((np.ones(len(first)), (first, second)), shape=(n_dates, n_dates))
     number, labels = connected_components(graph, directed=False)
-    own = pairs.components(n_dates, first, second)
+    own = pairs.label_components(n_dates, first, second)
     assert own.max() + 1 == number
     assert len(set(zip(own.tolist(), labels.tolist(), strict=True))) == number
 
@@ -91,7 +91,7 @@ def test_property_plan_solves_any_laplacian(seed, n_dates, density):
     plan = plan_elimination(n_dates, first, second, ground)
     observed, weight = rng.normal(0, 3, (len(first), 3)), rng.uniform(0.1, 1, (len(first), 3))
     out = invert_network(observed, weight, plan, table=np.array([0.0, 1.0]), epsilons=np.empty(0))
-    labels = pairs.components(n_dates, first, second)
+    labels = pairs.label_components(n_dates, first, second)
     with_ground = labels == labels[ground]
     assert (out.cut == (~with_ground).sum()).all()
     expected_finite = with_ground if with_ground.sum() > 1 else np.zeros(n_dates, bool)

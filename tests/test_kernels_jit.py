@@ -17,10 +17,10 @@ PACKAGE = Path(_jit.__file__).resolve().parents[1]
 
 INVERT = """
 import numpy as np
-from qtp_toolkit.inversion.kernels.elimination import make_plan
+from qtp_toolkit.inversion.kernels.elimination import plan_elimination
 from qtp_toolkit.inversion.kernels.irls import invert_network
 pairs = np.array([[0, 1], [1, 2], [0, 2]])
-plan = make_plan(3, pairs[:, 0], pairs[:, 1], 0)
+plan = plan_elimination(3, pairs[:, 0], pairs[:, 1], 0)
 phase = np.repeat(np.array([[1.0], [2.0], [3.0]]), 4, axis=1)
 found = invert_network(phase, None, plan, table=np.ones(2), epsilons=np.array([]))
 print(found.series[:, 0].round(6).tolist())
@@ -128,7 +128,7 @@ def test_the_inner_parts_of_numba_that_kernels_rest_on_are_as_they_were():
         part = a[row:]
         lanes.store(out, row, lanes.load(part, 0) + lanes.load(part, 1))
 
-    a, out = lanes.aligned(3, np.float64), lanes.aligned(3, np.float64)
+    a, out = lanes.zeros(3, np.float64), lanes.zeros(3, np.float64)
     a[:] = 1.0
     counted, uncounted = numba.njit(add), numba.njit(_nrt=False)(add)
     for function in (counted, uncounted):

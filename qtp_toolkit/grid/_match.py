@@ -82,7 +82,7 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
                 "source": spacing(da),
                 "target": spacing(template),
                 "method": method,
-                "fill": _fill(da),
+                "fill": _fill_value(da),
                 # Probes a side of a target pixel: one for each source pixel under it, if there is more than one.
                 "split": max(2, int(np.ceil(pixel_size(template) / pixel_size(da) - 0.05))),
             },
@@ -91,7 +91,7 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
             output_dtypes=[da.dtype],
         )
     out = out.transpose(..., Y, X).drop_vars("spatial_ref", errors="ignore").rename(da.name)
-    return out.assign_coords(_bare(template)).assign_attrs(da.attrs).rio.write_crs(target_crs)
+    return out.assign_coords(_pixel_axes(template)).assign_attrs(da.attrs).rio.write_crs(target_crs)
 
 
 def rasterize(vectors: pd.DataFrame, template: Grid, *, all_touched: bool = False) -> xr.DataArray:
@@ -131,7 +131,7 @@ def rasterize(vectors: pd.DataFrame, template: Grid, *, all_touched: bool = Fals
         burnt = rasterio.features.rasterize(
             shapes, out_shape=shape, transform=affine(template), all_touched=all_touched, dtype=np.uint8
         )
-    return xr.DataArray(burnt.astype(bool), _bare(template), (Y, X)).rio.write_crs(crs)
+    return xr.DataArray(burnt.astype(bool), _pixel_axes(template), (Y, X)).rio.write_crs(crs)
 
 
 def lonlat(template: Grid) -> xr.Dataset:
@@ -169,15 +169,15 @@ def lonlat(template: Grid) -> xr.Dataset:
             output_dtypes=[np.float64, np.float64],
         )
     out = xr.Dataset({name: describe(da.transpose(Y, X), name) for name, da in (("longitude", x), ("latitude", y))})
-    return out.assign_coords(_bare(template)).rio.write_crs(crs)
+    return out.assign_coords(_pixel_axes(template)).rio.write_crs(crs)
 
 
-def _bare(template: Grid) -> dict[str, Any]:
+def _pixel_axes(template: Grid) -> dict[str, Any]:
     """Coordinates y and x of the template without the scalar ones that hang on them."""
     return {dim: template[dim].variable for dim in (Y, X)}
 
 
-def _fill(da: xr.DataArray) -> Any:
+def _fill_value(da: xr.DataArray) -> Any:
     if da.dtype.kind == "f":
         return float("nan")
     nodata = da.rio.encoded_nodata if da.rio.encoded_nodata is not None else da.rio.nodata

@@ -46,7 +46,7 @@ def sample(
     """
     if method not in ("nearest", "linear"):
         raise QtpDataError("Unknown sampling method", expected="nearest, linear", found=repr(method))
-    lon, lat = (_points(values, dim) for values in (longitude, latitude))
+    lon, lat = (_label_points(values, dim) for values in (longitude, latitude))
     x, y = to_xy(da, lon, lat)
     dy, dx = spacing(da)
     row, column = (y - float(da[Y][0])) / dy, (x - float(da[X][0])) / dx
@@ -119,7 +119,7 @@ def to_xy(template: Grid, longitude: Any, latitude: Any) -> tuple[np.ndarray, np
     return to_crs(np.asarray(longitude), np.asarray(latitude), source=LONLAT, target=crs_of(template).to_wkt())
 
 
-def _points(values: Any, dim: str) -> xr.DataArray:
+def _label_points(values: Any, dim: str) -> xr.DataArray:
     if isinstance(values, xr.DataArray) and values.dims == (dim,):
         drop = [name for name in values.coords if name in ("longitude", "latitude", "spatial_ref")]
         return values.astype(float).drop_vars(drop)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -148,10 +149,8 @@ def invert(
     dates, plan = _plan_network(phase, reference_date, allow_disconnected=allow_disconnected)
     weights = "unit" if norm == "l2" or coherence is None else weights
     series = ["phase", "phase_std"] if std else ["phase"]
-    packed = _invert_blocks(
-        phase,
-        coherence,
-        len(series) * dates.size + len(_MAPS),
+    block = partial(
+        _invert_block,
         plan=plan,
         table=_tabulate(weights, looks),
         epsilons=np.geomspace(*epsilon, reweightings) if norm == "l1" else np.empty(0),
@@ -159,6 +158,7 @@ def invert(
         snap_table=_tabulate("unit" if coherence is None else "fisher", looks) if snap else None,
         deviation=std,
     )
+    packed = _map_blocks(block, phase, coherence, len(series) * dates.size + len(_MAPS))
     zero = str(dates[plan.order[-1]].astype("datetime64[D]"))
     layers = {}
     for number, name in enumerate(series):
@@ -170,8 +170,10 @@ def invert(
     return xr.Dataset(layers, attrs={**attrs, **provenance(phase)})
 
 
-def _invert_blocks(phase: xr.DataArray, coherence: xr.DataArray | None, n_rows: int, **options: Any) -> xr.DataArray:
-    """All results of a pixel as rows of one array.
+def _map_blocks(
+    function: Callable[..., np.ndarray], phase: xr.DataArray, coherence: xr.DataArray | None, n_rows: int
+) -> xr.DataArray:
+    """Call a function of all pairs for each block of pixels; its rows are the first dim of the result.
 
     Not by apply_ufunc, which would copy every block twice to bring the pairs to the end: blocks are passed as they lie.
     """
@@ -181,7 +183,7 @@ def _invert_blocks(phase: xr.DataArray, coherence: xr.DataArray | None, n_rows: 
         arrays.append(other.broadcast_like(arrays[0]).transpose(*arrays[0].dims))
     chunks = next((da.chunksizes for da in arrays if da.chunks is not None), None)
     if chunks is None:
-        data = _invert_block(*(da.values for da in arrays), **options)
+        data = function(*(da.values for da in arrays))
     else:
         first, *others = (da.data if da.chunks is not None else da.chunk(chunks).data for da in arrays)
         split = [blocks.chunks[0] for blocks in (first, *others)]
@@ -195,7 +197,7 @@ def _invert_blocks(phase: xr.DataArray, coherence: xr.DataArray | None, n_rows: 
         kind = np.float32 if phase.dtype == np.float32 else np.float64
         meta = np.empty((0,) * first.ndim, kind)
         shape = ((n_rows,), *first.chunks[1:])
-        data = first.map_blocks(_invert_block, *others, dtype=kind, chunks=shape, meta=meta, **options)
+        data = first.map_blocks(function, *others, dtype=kind, chunks=shape, meta=meta)
     coords = arrays[0].isel({PAIR: 0}, drop=True).coords
     return xr.DataArray(data, dims=(_ROW, *arrays[0].dims[1:]), coords=coords)
 
@@ -240,7 +242,7 @@ def _plan_network(
 ) -> tuple[np.ndarray, Elimination]:
     """Check the pairs, place the reference date, and plan the elimination."""
     dates, first, second = index_pairs(phase)
-    labels = graph.components(len(dates), first, second)
+    labels = graph.label_components(len(dates), first, second)
     if labels.max() > 0 and not allow_disconnected:
         raise QtpDataError(
             f"the network falls into {labels.max() + 1} groups of dates that no pair connects",

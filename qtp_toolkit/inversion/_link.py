@@ -73,7 +73,7 @@ def invert_linked(
     Lopez-Quiroz et al. 2009; Doin et al. 2011.
     """
     dates, first, second = index_pairs(phase)
-    labels = graph.components(len(dates), first, second)
+    labels = graph.label_components(len(dates), first, second)
     design = [_select_dates(column, dates) for column in columns]
     home = labels[find_date(dates, reference_date)]
     parts = []

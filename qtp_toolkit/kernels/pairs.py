@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 
 
-def faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str] | None:
+def find_faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str] | None:
     """Name every pair that no inversion can use: zero span, later date first, present twice; None if all are well.
 
     Returns
@@ -30,13 +30,13 @@ def faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str] | No
     return (found[0], "; ".join(chain.from_iterable(words.values()))) if found else None
 
 
-def index(reference: np.ndarray, secondary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def index_dates(reference: np.ndarray, secondary: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Sorted dates of a network and, per pair, the positions of its earlier and later date in them."""
     dates, position = np.unique(np.concatenate([reference, secondary]), return_inverse=True)
     return dates, *np.split(position.astype(np.int64), 2)
 
 
-def components(n_dates: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def label_components(n_dates: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Label (0, 1, ... in the order of their first date) of the connected group that each date belongs to."""
     root = list(range(n_dates))
 
@@ -64,7 +64,7 @@ def describe_components(dates: np.ndarray, labels: np.ndarray) -> str:
     return "; ".join(words)
 
 
-def triplets(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def find_triplets(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Find the closed triangles: rows of pair positions (a-b, b-c, a-c) with a < b < c, ordered by dates."""
     edge = {(a, b): number for number, (a, b) in enumerate(zip(first.tolist(), second.tolist(), strict=True))}
     later: dict[int, list[int]] = {}

@@ -49,7 +49,7 @@ def closure_phase(phase: xr.DataArray) -> xr.DataArray:
     """
     require(phase, dims=(PAIR,), quantity="phase")
     dates, first, second = index_pairs(phase)
-    rows = graph.triplets(first, second)
+    rows = graph.find_triplets(first, second)
     if not len(rows):
         raise QtpDataError(
             "the network has no closed triangle", found=f"{len(first)} pairs", hint="Add pairs that span two others."
@@ -94,6 +94,7 @@ def mean_by_pair(values: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> xr.D
     for start, end in combinations(at, 2):
         belongs += (first[:, None] == start) & (second[:, None] == end)
     number = belongs.sum(axis=1, keepdims=True)
+    # 0 / NaN: a pair without a triangle is unknown, not well.
     share = xr.DataArray(belongs / np.where(number > 0, number, np.nan), dims=(PAIR, "triplet"))
     out = xr.dot(values.drop_vars(_CORNERS), share, dim="triplet")
     coords = {REFERENCE: (PAIR, dates[first]), SECONDARY: (PAIR, dates[second])}
@@ -124,6 +125,7 @@ def closure_errors(phase: xr.DataArray) -> xr.DataArray:
         As :func:`closure_phase`.
     """
     closure = closure_phase(phase)
+    # float32 counts exactly as far as any network goes, and has a NaN.
     wrong = (abs(closure) > np.pi).sum("triplet", dtype=np.float32)
     return describe(wrong.where(closure.notnull().any("triplet")), "closure_errors", like=phase)
 
@@ -164,6 +166,7 @@ def rank_pairs(phase: xr.DataArray) -> xr.Dataset:
     there = closure.notnull().sum(over, dtype=np.float64)
     seen = mean_by_pair(there, phase)
     share = mean_by_pair(wrong, phase) / seen.where(seen > 0)
+    # The place in the order is the order of the order; NaN as -1, so that a pair that nothing checks comes last.
     rank = xr.apply_ufunc(
         lambda values: np.argsort(np.argsort(-np.nan_to_num(values, nan=-1.0), axis=-1, kind="stable"), axis=-1) + 1,
         share,

@@ -148,7 +148,7 @@ def components(pairs: xr.DataArray | xr.Dataset) -> list[np.ndarray]:
     [2, 2]
     """
     dates, first, second = index_pairs(pairs)
-    labels = graph.components(len(dates), first, second)
+    labels = graph.label_components(len(dates), first, second)
     return [dates[labels == label] for label in range(labels.max() + 1)]
 
 

@@ -9,7 +9,7 @@ import rasterio.features
 import rasterio.warp
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, many_blocks
+from qtp_toolkit.conventions import X, Y, describe, is_lazy, many_blocks, require_option
 from qtp_toolkit.grid._frame import LONLAT, Grid, affine, axes, crs_of, pixel_size, spacing, to_crs
 from qtp_toolkit.kernels.linear import corners
 
@@ -62,8 +62,7 @@ def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
         matched = {name: match(v, template, resampling=resampling) for name, v in spatial.items()}
         rest = da.drop_dims([Y, X]).drop_vars("spatial_ref", errors="ignore")
         return rest.assign(matched).assign_attrs(da.attrs)
-    if resampling not in METHODS:
-        raise QtpDataError("Unknown resampling method", expected=", ".join(METHODS), found=repr(resampling))
+    require_option("resampling method", resampling, METHODS)
     method = "nearest" if da.dtype.kind in "iub" and resampling != "mode" else resampling
     source_crs, target_crs = crs_of(da), crs_of(template)
     # Any target pixel may need any source pixel; blocks that saw a part would differ along their edges.

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, describe
+from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, describe, require_option
 from qtp_toolkit.grid._frame import LONLAT, WGS84, Grid, crs_of, pixel_size, spacing, to_crs
 from qtp_toolkit.grid._match import inside
 
@@ -44,8 +44,7 @@ def sample(
     >>> sample(da, [0.9], [0.2]).values, sample(da, [0.5], [0.5], method="linear").values
     (array([4.]), array([2.5]))
     """
-    if method not in ("nearest", "linear"):
-        raise QtpDataError("Unknown sampling method", expected="nearest, linear", found=repr(method))
+    require_option("sampling method", method, ("nearest", "linear"))
     lon, lat = (_label_points(values, dim) for values in (longitude, latitude))
     x, y = to_xy(da, lon, lat)
     dy, dx = spacing(da)

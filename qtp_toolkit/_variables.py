@@ -22,7 +22,9 @@ class Variable(NamedTuple):
     fault: str = "M11"
     """Fault of docs/faults.md if a source leaves that range as a whole."""
     fills: tuple[float, ...] = USUAL_FILLS
-    """Values that stand for "no data" in files that do not say so; they count as such only outside ``valid``."""
+    """Values that stand for "no data" in files that do not say so; they count as such only outside the range."""
+    held: tuple[float, float] | None = None
+    """Range to which readers hold files, where it is not ``valid``: functions accept what lies beyond."""
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -33,11 +35,11 @@ class Variable(NamedTuple):
 
 VARIABLES: dict[str, Variable] = {
     # land surface temperature and seasons
-    "lst": Variable("degC", "mean daily land surface temperature", "surface_temperature", valid=SURFACE),
-    "terra_day": Variable("degC", "Terra daytime land surface temperature", "surface_temperature", valid=SURFACE),
-    "terra_night": Variable("degC", "Terra night-time land surface temperature", "surface_temperature", valid=SURFACE),
-    "aqua_day": Variable("degC", "Aqua daytime land surface temperature", "surface_temperature", valid=SURFACE),
-    "aqua_night": Variable("degC", "Aqua night-time land surface temperature", "surface_temperature", valid=SURFACE),
+    "lst": Variable("degC", "mean daily land surface temperature", "surface_temperature", held=SURFACE),
+    "terra_day": Variable("degC", "Terra daytime land surface temperature", "surface_temperature", held=SURFACE),
+    "terra_night": Variable("degC", "Terra night-time land surface temperature", "surface_temperature", held=SURFACE),
+    "aqua_day": Variable("degC", "Aqua daytime land surface temperature", "surface_temperature", held=SURFACE),
+    "aqua_night": Variable("degC", "Aqua night-time land surface temperature", "surface_temperature", held=SURFACE),
     "qc": Variable("1", "MODIS quality control byte"),
     "mandatory": Variable("1", "0 good, 1 other quality, 2 not produced (cloud), 3 not produced (other)"),
     "data_quality": Variable("1", "0 good, 1 other quality, 2 and 3 not assigned"),
@@ -84,9 +86,9 @@ VARIABLES: dict[str, Variable] = {
     "cycles_adjusted": Variable("1", "cycles whose conductivity ratio is adjusted"),
     "adjusted_ratio": Variable("1", "mean conductivity ratio of the adjusted cycles"),
     # interferograms
-    "phase": Variable("rad", "unwrapped interferometric phase", valid=(-1000.0, 1000.0), fault="I11"),
+    "phase": Variable("rad", "unwrapped interferometric phase", fault="I11", held=(-1000.0, 1000.0)),
     "wrapped_phase": Variable("rad", "wrapped interferometric phase"),
-    "coherence": Variable("1", "interferometric coherence", valid=FRACTION, fault="I04"),
+    "coherence": Variable("1", "interferometric coherence", valid=FRACTION, fault="I04", held=(0.0, 1.001)),
     "closure_phase": Variable("rad", "closure phase of the triplet"),
     "temporal_coherence": Variable("1", "temporal coherence of the network inversion"),
     "phase_std": Variable("rad", "standard deviation of the phase at the date"),
@@ -144,7 +146,7 @@ VARIABLES: dict[str, Variable] = {
     "active_layer_thickness": Variable("m", "active layer thickness"),
     "mean_water_content": Variable("1", "depth-weighted mean volumetric water content of the active layer"),
     "alt_calibrated": Variable("m", "active layer thickness calibrated by water content"),
-    "soil_temperature": Variable("degC", "soil temperature", valid=(-60.0, 60.0)),
+    "soil_temperature": Variable("degC", "soil temperature", held=(-60.0, 60.0)),
     "lake": Variable("1", "lake"),
     "glacier": Variable("1", "glacier"),
     # geographical detector

@@ -25,8 +25,8 @@ CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
 }
 """Factor and offset from a unit of files to ours."""
 
-_SLACK = 1e-3
-"""Part of the larger limit that values may lie beyond it: scaled integers and compressed decimals are rounded."""
+_SLACK = 1e-6
+"""Part of the larger limit that values may lie beyond it: decimals are rounded."""
 _HUGE = 1e30
 _LOOKS = {
     "kg m-3": (("g/cm3", 0.3, 2.7), ("cg/cm3", 30, 100), ("g/m3", 2.7e5, 2.7e6)),
@@ -115,9 +115,10 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
         S02, S03, M11, I04 or I11, by the table: the median, fill values aside, leaves the range.
     """
     row = VARIABLES[variable]
-    if row.valid is None:
+    limits = row.held or row.valid
+    if limits is None:
         return 0
-    low, high = row.valid
+    low, high = limits
     slack = _SLACK * max(abs(low), abs(high))
     with np.errstate(invalid="ignore"):
         # two reductions that skip NaN take a sixth of the time of the comparisons below, and mostly settle it
@@ -131,7 +132,7 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
         real &= ~(outside & np.isclose(values, fill * scale + offset, rtol=1e-6))
     median = float(np.median(values[real])) if real.any() else np.nan
     if median < low - slack or median > high + slack:
-        raise implausible(median, variable, row.valid, path, found=f", {outside.mean():.1%} of a block outside")
+        raise implausible(median, variable, limits, path, found=f", {outside.mean():.1%} of a block outside")
     values[outside] = np.nan
     return int(outside.sum())
 

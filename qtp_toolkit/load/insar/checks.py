@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.conventions import VARIABLES, QtpDataError
 
 _MOST_ZEROS = 0.005
 """Share of exact zeros from which on they look like missing data."""
@@ -65,7 +65,8 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
         rows["coherence"] = [
             float(np.median(c[k])) if k.any() else np.nan for c, k in zip(coherence, known, strict=True)
         ]
-        if known.any() and (coherence[known].min() < 0 or coherence[known].max() > 1.001):
+        low, high = VARIABLES["coherence"].held
+        if known.any() and (coherence[known].min() < low or coherence[known].max() > high):
             raise QtpDataError(
                 "coherence leaves 0..1",
                 found=f"{coherence[known].min():g} to {coherence[known].max():g}",

@@ -75,6 +75,7 @@ def netcdf(
         raise QtpDataError(
             f"cannot decode NetCDF: {error}", path=path, expected="time in days since YYYY-MM-DD", code="M24"
         ) from None
+    # dask cannot tell the size of text, and refuses to choose chunks for it
     textual = any(array.dtype.kind not in "biufcmM" for array in data.data_vars.values())
     data = data.chunk(dict(chunks) if chunks else {} if textual else "auto")
     return _chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)

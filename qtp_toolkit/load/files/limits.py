@@ -128,7 +128,7 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
             return 0
         outside = (values < low - slack) | (values > high + slack)
     real = np.isfinite(values) & (np.abs(values) < _HUGE)
-    for fill in row.fills:
+    for fill in row.fills:  # fill values tell nothing of the unit
         real &= ~(outside & np.isclose(values, fill * scale + offset, rtol=1e-6))
     median = float(np.median(values[real])) if real.any() else np.nan
     if median < low - slack or median > high + slack:

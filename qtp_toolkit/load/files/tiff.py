@@ -62,7 +62,7 @@ def same_grid(found: Sequence[Header], *, extent: str = "same") -> Header:
     common = found[keys.index(Counter(keys).most_common(1)[0][0])]
     if len({h.crs for h in found}) > 1 and not _one_crs(found):
         _refuse_grids(found, common, "the files have different coordinate reference systems", "I07")
-    span = max(common.height, common.width)
+    span = max(common.height, common.width)  # what pixels differ by adds up to the far edge
     if any(abs(a - b) / b * span > SNAP * 10 for h in found for a, b in zip(h.size, common.size, strict=True)):
         _refuse_grids(found, common, "the files have different pixel sizes", "I20")
     shifts = [_shift(h, common) for h in found]
@@ -192,6 +192,7 @@ def lazy_stack(
 
 def _whole_blocks(found: Sequence[Header], grid: Header, pixels: int) -> Chunks:
     """Chunk of about so many pixels that cuts no block of the files, of multiples of 64 rows and columns if it can."""
+    # plain rows can be cut anywhere; a compressed block that two chunks share would be decoded twice
     plain = bool(found) and all(header.layout is not None for header in found)
     height, width = (1, 1) if plain else grid.blocks
     rows, columns = (int(np.lcm(size, _UNIT)) if size <= _UNIT * 8 else size for size in (height, width))
@@ -245,6 +246,7 @@ def decoded(raw: np.ndarray, decode: Decode, *, in_place: bool = False) -> np.nd
     bad = ~np.isfinite(raw) if raw.dtype.kind == "f" else np.zeros(raw.shape, bool)
     for value in decode.nodata:
         if np.isfinite(value):
+            # a tag such as -3.4e38 is a double, and no pixel equals it before it is rounded as they are
             bad |= raw == (np.float32(value) if raw.dtype == np.float32 else value)
     if decode.valid is not None:
         with np.errstate(invalid="ignore"):
@@ -252,6 +254,7 @@ def decoded(raw: np.ndarray, decode: Decode, *, in_place: bool = False) -> np.nd
     if in_place:
         out = raw
     else:
+        # NaN as an integer is undefined
         out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" and bad.any() else raw).astype(decode.dtype)
     if decode.scale != 1.0:
         out *= np.asarray(decode.scale, decode.dtype)

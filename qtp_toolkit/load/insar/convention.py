@@ -114,7 +114,7 @@ def interferograms(
     expression = pattern or PATTERN
     pairs = _pairs(headers(phase), expression)
     _refuse_not_phase(pairs)
-    order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)
+    order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)  # baselines come in the files' order
     pairs = [pairs[k] for k in order]
     found = [p.header for p in pairs]
     grid = same_grid(found, extent=extent)

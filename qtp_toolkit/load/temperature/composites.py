@@ -170,7 +170,7 @@ def calendar(starts: np.ndarray, span: tuple[np.datetime64, np.datetime64], days
     days : int
     """
     first, last = (day.astype("datetime64[D]") for day in span)
-    phase = _days_into_year(starts[0]) % days
+    phase = _days_into_year(starts[0]) % days  # the 16 days of Aqua begin 8 days after those of Terra
     every = np.arange(first, last + 1)
     into_year = _days_into_year(every)
     return every[(into_year >= phase) & ((into_year - phase) % days == 0)].tolist()

@@ -54,6 +54,11 @@ def test_hyp3_stack(stack, no_compute):
     assert data["phase"].dtype == data["coherence"].dtype == np.float32
 
 
+def test_files_in_any_order_make_one_stack(stack):
+    """Baselines and coherence go with their pairs."""
+    xr.testing.assert_identical(load.hyp3(unwrapped(stack)[::-1]).compute(), load.hyp3(unwrapped(stack)).compute())
+
+
 def test_pairs_written_backward_are_turned_round(tmp_path):
     """I16, I17: one order of dates, one meaning of the sign."""
     forward = tif(tmp_path / "20180101_20180113.unw.tif", np.full((2, 2), 2.0, "float32"))

@@ -142,7 +142,7 @@ def require(
     between: tuple[float, float] | None = None,
     name: str | None = None,
     code: str | None = None,
-    hint: str = "Check unit, scale factor and fill value of the source.",
+    hint: str | None = "Check unit, scale factor and fill value of the source.",
 ) -> None:
     """Refuse an input that lacks dims, has the wrong unit, or (when in memory) lies outside a physical range.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -107,7 +109,7 @@ def fill_gaps(
         raise QtpDataError("too few harmonics", expected="1 or more, or 0 with the Whittaker smoother", found=harmonics)
     terms = {"harmonics": harmonics, "interannual": interannual, "period": period_days}
     smoother = {"strength": smoothing, "pull": pull, "on": method == "whittaker"}
-    rules = {
+    rules: dict[str, Any] = {
         "side": SIDES[reject],
         "tolerance": tolerance_K,
         "max_gap": np.inf if max_gap_days is None else max_gap_days,

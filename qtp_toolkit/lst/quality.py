@@ -141,7 +141,10 @@ def mask_quality(
         good = True if qc is None else _look_up(qc, accepted)
         # Fill values carry good quality in places (M07), so the byte alone is not enough.
         within = (da >= valid_range[0]) & (da <= valid_range[1])
-        told = {"quality_rule": rule if qc is not None else "no quality byte", "valid_range": list(valid_range)}
+        told: dict[str, object] = {
+            "quality_rule": rule if qc is not None else "no quality byte",
+            "valid_range": list(valid_range),
+        }
         if not (is_lazy(da) or (qc is not None and is_lazy(qc))):
             present = np.isfinite(da)
             passed = present & good

@@ -118,7 +118,7 @@ def indices(
         cycles.drop_vars(THAW_YEAR),
         input_core_dims=[[*source, TIME]] * 3 + [[], [], [], [THAW_YEAR]],
         output_core_dims=[[TIME]],
-        kwargs={"clip": clip},
+        kwargs={"clip": CLIPS.index(clip)},
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.result_type(coarse["addt"].dtype, coarse["addf"].dtype)],
@@ -181,12 +181,12 @@ def _match_to_fine(coarse: xr.Dataset, template: Any) -> dict[str, xr.DataArray]
     """Onsets, sums at the end of seasons, and the position on the coarse grid, of every fine pixel, in one go."""
     rows, columns = (xr.DataArray(np.arange(coarse.sizes[dim], dtype=float), dims=dim) for dim in (Y, X))
     flat = xr.zeros_like(coarse[ONSETS[0]], dtype=float)
-    # Positions go through the same resampling as values: one search for the place of every fine pixel.
-    parts = [(flat + at).transpose(Y, X) for at in (rows, columns)]
-    parts += [coarse[name].transpose(Y, X) for name in ONSETS]
     years = coarse[THAW_YEAR].values
-    parts += [coarse[name].isel({THAW_YEAR: i}, drop=True).transpose(Y, X) for name in ENDS for i in range(len(years))]
-    stack = xr.concat([part.astype(float).drop_attrs() for part in parts], "band", coords="minimal", compat="override")
+    # Positions go through the same resampling as values: one search for the place of every fine pixel.
+    parts = [flat + rows, flat + columns, *(coarse[name] for name in ONSETS)]
+    parts += [coarse[name].isel({THAW_YEAR: i}, drop=True) for name in ENDS for i in range(len(years))]
+    parts = [part.transpose(Y, X).astype(float).drop_attrs() for part in parts]
+    stack = xr.concat(parts, "band", coords="minimal", compat="override")
     stack = stack.chunk(band=-1) if is_lazy(stack) else stack
     with many_blocks():
         fine = grid.match(stack.rio.write_crs(coarse.rio.crs), template)

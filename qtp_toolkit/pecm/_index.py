@@ -169,7 +169,7 @@ def composite_index(
     out = xr.apply_ufunc(
         kernels.composite,
         *arrays,
-        kwargs={"clip": clip},
+        kwargs={"clip": CLIPS.index(clip)},
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.result_type(addt.dtype, addf.dtype)],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe, require_option
+from qtp_toolkit.conventions import QtpDataError, class_names, describe, require_option
 from qtp_toolkit.soil._checks import STATES
 
 
@@ -61,7 +60,11 @@ def water_content_by_class(
             hint="Resample classes with grid.match(..., resampling='nearest').",
             code="S10",
         )
-    names = _classes(vegetation)
+    names = class_names(vegetation)
+    if not names:
+        raise QtpDataError(
+            "class names are missing", variable=str(vegetation.name), expected="attrs['classes']: code to name"
+        )
     unknown = sorted(set(table) - set(names.values()))
     if unknown:
         raise QtpDataError(
@@ -78,17 +81,6 @@ def water_content_by_class(
         _look_up, vegetation, kwargs={"values": values}, dask="parallelized", output_dtypes=[np.float32]
     )
     return describe(out, "water_content", like=vegetation)
-
-
-def _classes(vegetation: xr.DataArray) -> dict[int, str]:
-    classes = vegetation.attrs.get("classes")
-    if classes is None:
-        raise QtpDataError(
-            "class names are missing", variable=str(vegetation.name), expected="attrs['classes']: code to name"
-        )
-    if isinstance(classes, str):
-        classes = json.loads(classes)
-    return {int(code): str(name) for code, name in classes.items()}
 
 
 def _water(entry: Mapping[str, float] | float, state: str) -> float:

@@ -12,9 +12,6 @@ import numpy as np
 from qtp_toolkit.kernels._jit import fused
 from qtp_toolkit.pecm.kernels.slabs import slabs
 
-CLIPS = ("frozen", "printed", "none")
-"""Below zero, above zero (the letter of the text), or not at all."""
-
 
 def linear(
     thaw: np.ndarray, freeze: np.ndarray, *, day: np.ndarray, cycle: np.ndarray, before: np.ndarray, year_days: float
@@ -63,7 +60,7 @@ def composite(
     closed: np.ndarray | None = None,
     number: np.ndarray | None = None,
     *,
-    clip: str,
+    clip: int,
 ) -> np.ndarray:
     """Composite index (..., T), in the type of the degree days.
 
@@ -78,8 +75,8 @@ def composite(
         Ratio of each cycle.
     number : ndarray (..., T), optional
         Cycle of each date, from 1; the given ratio holds for any number outside 1..C.
-    clip : str
-        One of :data:`CLIPS`.
+    clip : int
+        0 sets to zero what is below, 1 what is above (the letter of the text), 2 nothing.
     """
     if closed is None:
         return composite(at[..., None], af[..., None], ratio, np.empty(0), np.zeros(1), clip=clip)[..., 0]
@@ -91,7 +88,7 @@ def composite(
         pixels = math.prod(out[part].shape[:-1])
         rows = (np.array(a[part], dtype=np.float64, order="C").reshape(pixels, a.shape[-1]) for a in full)
         index = np.empty((pixels, dates))
-        _composite(*rows, CLIPS.index(clip), index)
+        _composite(*rows, clip, index)
         out[part] = index.reshape(out[part].shape)
     return out.reshape(*lead, dates)
 
@@ -128,7 +125,7 @@ def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
     ratio: np.ndarray,
     closed: np.ndarray,
     *,
-    clip: str,
+    clip: int,
 ) -> np.ndarray:
     """Composite index (..., T) of fine pixels from the degree days of coarse ones, a few rows at a time.
 
@@ -140,8 +137,8 @@ def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
         Position of each fine pixel on the coarse grid, 0 at the first center; NaN outside.
     ratio, closed : ndarray (...), (..., C)
         Of the fine pixels.
-    clip : str
-        One of :data:`CLIPS`.
+    clip : int
+        0 sets to zero what is below, 1 what is above (the letter of the text), 2 nothing.
     """
     coarse = [a.reshape(a.shape[-3:]) for a in (at, af, number)]
     row, column, ratio = np.broadcast_arrays(row, column, ratio)
@@ -163,7 +160,7 @@ def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
         _bilinear(coarse[1], where, frozen)
         _nearest(coarse[2], where, cycle)
         ratios = (np.array(a[part], dtype=np.float64, order="C").reshape(where.shape[1], -1) for a in (closed, ratio))
-        _composite(thawed, frozen, cycle, *ratios, CLIPS.index(clip), index)
+        _composite(thawed, frozen, cycle, *ratios, clip, index)
         out[part] = index.reshape(out[part].shape)
     return out
 

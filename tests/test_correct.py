@@ -8,6 +8,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults
 from pyproj import Transformer
 
 from qtp_toolkit import correct
@@ -88,6 +89,20 @@ def test_closed_form_isothermal_moist_atmosphere():
         wet = 1e-6 * rate * vapor * 100 * scale * (np.exp(-height / scale) - np.exp(-top / scale))
         dry = 1e-6 * delay.K1 * delay.GAS_DRY / delay.GRAVITY_MEAN * pressure
         assert millimetres(phase.values[0, 0, 0]) == pytest.approx(1000 * (wet + dry), abs=0.1)
+
+
+def test_closed_form_wet_delay_by_the_published_constants():
+    """Vapor of 6 hPa at 265 K that falls by a scale height of 1900 m, with K1, K2 and K3 of Jolivet et al. (2011)."""
+    moist, dry = (
+        correct.tropospheric_delay(
+            reanalysis([isothermal(1013.0, temperature=265.0, **vapor)] * 3), terrain(0.0), looking(0.0)
+        )
+        for vapor in ({"vapor_hPa": 6.0, "scale_height": 1900.0}, {})
+    )
+    top = 287.05 * 265.0 / 9.80665 * np.log(1013.0 / 200.0)
+    rate = (0.716 - 287.05 / 461.495 * 0.776) / 265.0 + 3750.0 / 265.0**2
+    expected = 1e-6 * rate * 600.0 * 1900.0 * (1 - np.exp(-top / 1900.0))
+    assert millimetres((moist - dry).values[0, 0, 0]) == pytest.approx(1000 * expected, abs=0.05)
 
 
 def test_closed_form_delay_falls_with_height_and_is_phase_of_subsidence():
@@ -380,3 +395,11 @@ def test_lazy_troposphere(no_compute):
     assert lazy.dtype == np.float32
     xr.testing.assert_allclose(lazy.compute(), eager)
     xr.testing.assert_allclose(between.compute(), correct.pair_difference(eager, pairs))
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(correct) == {
+        "coherent_area": {"size": 5},
+        "reference_area": {"radius_m": 5000.0},
+        "tropospheric_delay": {"wavelength": 0.05546576},
+    }

@@ -11,6 +11,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults
 from small_networks import (
     CYCLE,
     VECTOR_PAIRS,
@@ -292,3 +293,20 @@ def test_lazy_import_compiles_nothing():
         "import sys, qtp_toolkit.inversion, qtp_toolkit.network, qtp_toolkit.correct; sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(inversion) == {
+        "invert": {
+            "norm": "l1",
+            "weights": "coherence",
+            "snap": False,
+            "reweightings": 3,
+            "relaxation": 1.9,
+            "looks": 57.0,
+            "std": False,
+            "allow_disconnected": False,
+        },
+        "phase_variance": {"looks": 57.0},
+        "weight_table": {"looks": 57.0},
+    }

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
+from promised import defaults
 from small_files import UTM, refused, tif
 
 from qtp_toolkit import load
@@ -306,3 +307,24 @@ def test_geojson(tmp_path):
     for odd in (["a", "b"], [[93.0], [94.0]], None, {"x": 1}):
         path.write_text(json.dumps({"type": "LineString", "coordinates": odd}))
         assert "feature 0" in refused(load.vectors, path)
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(load) == {
+        "check_lst": {"every": 4, "max_empty": 0.5, "max_hollow": 0.1},
+        "check_stack": {"every": 4},
+        "interferograms": {"nodata": 0.0, "phase_sign": "positive_away", "require_coherence": True, "extent": "same"},
+        "lst_table": {
+            "longitude": "lon",
+            "latitude": "lat",
+            "pattern": "(?P<year>\\d{4})_(?P<month>\\d{2})_(?P<day>\\d{2})",
+            "units": "degC",
+            "stamp": "start",
+            "composite_days": 8,
+            "grid": True,
+        },
+        "modis_lst": {"max_gap": 3, "duplicates": "error", "mixed_collections": False},
+        "ndvi": {"duplicates": "error", "mixed_collections": False, "quality_mask": True},
+        "raster": {"add_offset": 0.0, "band": 1},
+        "series": {"pattern": "doy(?P<year>\\d{4})(?P<doy>\\d{3})", "composite_days": 1, "add_offset": 0.0, "band": 1},
+    }

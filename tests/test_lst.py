@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from promised import defaults
 
 from qtp_toolkit import lst
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.kernels import daily as daily_kernel
 
 QC_ORACLE = {
     0: (0, 0, 0, 0), 2: (2, 0, 0, 0), 17: (1, 0, 1, 0), 65: (1, 0, 0, 1), 81: (1, 0, 1, 1), 97: (1, 0, 2, 1),
@@ -400,6 +402,23 @@ class TestAxis:
         assert daily.dtype == da.dtype
         assert np.isfinite(daily).all()
 
+    def test_daily_ends_half_a_composite_beyond_the_last_center(self):
+        """Nothing is carried further, neither within a year nor beyond it."""
+        da = cube(centers(2014, 2014))
+        daily = lst.to_daily(da.isel(time=slice(5, 20)))
+        assert [str(daily["time"].values[k])[:10] for k in (0, -1)] == ["2014-02-10", "2014-06-09"]
+        have, want = np.array([3.5, 11.5, 19.5]), np.array([-1.0, -0.5, 0.0, 11.5, 23.5, 24.0, 59.5])
+        left, weight = daily_kernel.interpolation_weights(have, want, reach=daily_kernel.REACH)
+        np.testing.assert_array_equal(left, [0, 0, 0, 1, 1, 1, 1])
+        np.testing.assert_allclose(weight, [np.nan, -0.5, -0.4375, 0.0, 1.5, np.nan, np.nan])
+
+    def test_composites_answer_for_half_a_composite_beyond_the_outer_centers(self):
+        da = cube(centers(2014, 2014))
+        edge = da["time"].values[-1] + np.array([0, 4, 5]) * np.timedelta64(1, "D")
+        assert np.isfinite(lst.at_dates(da, edge[:2])).all()
+        with pytest.raises(QtpDataError, match="1 dates lie outside"):
+            lst.at_dates(da, edge)
+
     def test_linear_between_centers(self):
         da = cube(centers(2014, 2014))
         days = (da["time"] - da["time"][0]) / np.timedelta64(1, "D")
@@ -491,3 +510,26 @@ def test_lazy(composites, no_compute):
         assert a.chunks
         assert not b.chunks
         xr.testing.assert_allclose(a.compute(scheduler="synchronous"), b, atol=1e-4)
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(lst) == {
+        "daily_mean": {"overpasses": "all"},
+        "fill_gaps": {
+            "method": "harmonic",
+            "harmonics": 2,
+            "tolerance_K": 8.0,
+            "spare": 10,
+            "min_valid": 0,
+            "reject": "low",
+            "interannual": 4.0,
+            "smoothing": 1.0,
+            "pull": 1.0,
+            "period_days": 365.25,
+        },
+        "fit_daily_mean": {"overpasses": "all"},
+        "hold_out": {"share": 0.2, "seed": 0},
+        "mask_quality": {"max_error_K": 2.0, "max_emissivity_error": np.inf},
+        "to_composites": {"min_days": 5},
+        "to_daily": {"max_gap_days": 40.0},
+    }

@@ -21,6 +21,7 @@ from pecm_cases import (
     series,
     six_years,
 )
+from promised import defaults
 from scipy.special import stdtrit
 from scipy.stats import norm
 
@@ -455,3 +456,29 @@ def test_indices_stay_lazy(no_compute):
     eager = run(*arrays)
     assert eager.closed.dims == eager.linear.dims == ("time", "y", "x")
     xr.testing.assert_allclose(lazy.compute(), eager)
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(pecm) == {
+        "compare": {"min_dates": 30},
+        "composite_index": {"close": "adjust", "clip": "frozen"},
+        "fit": {
+            "intercept": "estimate",
+            "uncertainty": "year_block",
+            "draws": 200,
+            "seed": 0,
+            "min_dates": 10,
+            "max_condition": 10000.0,
+        },
+        "fit_pairs": {
+            "uncertainty": "year_block",
+            "blocks": "reference",
+            "draws": 200,
+            "seed": 0,
+            "min_dates": 10,
+            "max_condition": 10000.0,
+        },
+        "indices": {"form": "thaw_normalized", "close": "adjust", "clip": "frozen"},
+        "linear_index": {"form": "thaw_normalized"},
+        "sinusoid": {"min_dates": 10, "max_condition": 10000.0},
+    }

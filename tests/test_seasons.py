@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults
 
 from qtp_toolkit import seasons
 from qtp_toolkit.conventions import QtpDataError
@@ -511,3 +512,18 @@ def test_crs_survives():
     for ds in (onsets, sums, seasons.annual_degree_days(da)):
         for name in ds:
             assert ds[name].rio.crs.to_epsg() == 4326
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(seasons) == {
+        "annual_degree_days": {"freezing_year": "calendar", "max_missing": 0, "min_days": 365},
+        "mean_annual_temperature": {"days": 365.0},
+        "onsets": {
+            "method": "smoothed",
+            "harmonics": 2,
+            "run_days": 5,
+            "threshold_degC": 0.0,
+            "min_days": 300,
+            "period_days": 365.25,
+        },
+    }

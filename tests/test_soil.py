@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults
 
 from qtp_toolkit import soil
 from qtp_toolkit.conventions import QtpDataError
@@ -377,3 +378,19 @@ def test_crs_survives():
     frozen = soil.thermal_conductivity(density, quartz, wet, state="frozen", unfrozen_water=0.05)
     for da in (wet, thawed, frozen, soil.conductivity_ratio(frozen, thawed)):
         assert da.rio.crs.to_epsg() == 32646
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(soil) == {
+        "depth_mean": {"to_m": 2.0},
+        "porosity": {"particle_density": 2700.0},
+        "quartz_from_sand": {"share": 1.0},
+        "thermal_conductivity": {
+            "state": "thawed",
+            "texture": "fine",
+            "unfrozen_water": 0.0,
+            "particle_density": 2700.0,
+            "scheme": "johansen",
+        },
+        "water_content_by_class": {"state": "thawed"},
+    }

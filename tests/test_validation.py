@@ -9,6 +9,7 @@ import rioxarray  # noqa: F401
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults
 
 from qtp_toolkit import grid, validation
 from qtp_toolkit.conventions import QtpDataError
@@ -71,6 +72,22 @@ def test_pixels_weigh_by_the_area_inside(rng):
     assert out.value.item() == pytest.approx(expected, rel=1e-4)
     assert out.n.item() == 9
     assert np.isnan(out.se_internal.item())
+
+
+def test_internal_error_of_partly_covered_pixels_is_propagated(rng):
+    """Oracle: the mean is linear in its independent pixels, so its variance adds up their slopes times sigma."""
+    da = amplitude_map(rng)
+    sigma = da.copy(data=rng.uniform(0.5, 4.0, da.shape))
+    place = lonlat_of(da, [float(da.x[10]) + 17.0], [float(da.y[10]) - 31.0])
+    out = validation.block_average(da, *place, size_m=200, sigma=sigma)
+    variance = 0.0
+    for j, i in np.ndindex(5, 5):
+        raised = da.copy()
+        raised[8 + j, 8 + i] += 1.0
+        slope = validation.block_average(raised, *place, size_m=200, sigma=sigma).value.item() - out.value.item()
+        variance += (slope * sigma[8 + j, 8 + i].item()) ** 2
+    assert out.n.item() == 9
+    assert out.se_internal.item() == pytest.approx(np.sqrt(variance), rel=1e-6)
 
 
 def test_too_few_pixels_give_nan(rng):
@@ -217,3 +234,12 @@ def test_validation_stays_lazy(rng, no_compute):
     xr.testing.assert_allclose(block.compute(), validation.block_average(da, lon, lat, sigma=da * 0.1))
     xr.testing.assert_allclose(depth.compute(), validation.alt_from_temperature(temperature, years="each"))
     xr.testing.assert_allclose(calibrated.compute(), validation.calibrate_alt(alt, water))
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(validation) == {
+        "alt_from_temperature": {"years": "max"},
+        "block_average": {"size_m": 200.0, "min_pixels": 2},
+        "calibrate_alt": {"reference": 0.3},
+        "stefan_alt": {"surface_factor": 1.0},
+    }

@@ -8,7 +8,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults
+from promised import defaults, refuse_strangers
 from pyproj import Transformer
 
 from qtp_toolkit import correct
@@ -302,6 +302,17 @@ def test_property_reference_area_is_the_same_however_it_is_cut(monkeypatch):
         xr.testing.assert_identical(correct.reference_area(phase, **place), expected)
 
 
+@pytest.mark.parametrize(("lead", "named"), [("pair", "2018-09-12/2018-09-24"), ("time", "2018-09-12"), ("band", "1")])
+def test_closed_form_layers_without_a_reference_are_named(lead, named):
+    phase = image(np.zeros((2, 4, 4)))
+    phase[1] = np.nan
+    if lead != "pair":
+        phase = phase.drop_vars(["reference", "secondary"]).rename(pair=lead)
+    phase = phase.assign_coords(time=DATES[:2]) if lead == "time" else phase
+    with pytest.raises(QtpDataError, match=f"1 of 2 interferograms.*found: {named}\\b"):
+        correct.set_reference(phase, image(np.ones((4, 4), bool), units="1"))
+
+
 def test_closed_form_coherent_area():
     gamma = np.full((3, 9, 9), 0.5)
     gamma[:, 4:7, 5:8] = 0.8
@@ -320,6 +331,13 @@ def test_closed_form_remove_delay():
     assert out.dtype == np.float32
     assert out.attrs["units"] == "rad"
     assert correct.remove_delay(phase.chunk(y=1), delay).chunks is not None
+    wide = image(np.zeros((2, 6, 4), np.float32)).chunk(pair=1, y=4, x=3)
+    across = image(np.broadcast_to(delay.values, (3, 6, 4))).drop_vars(["reference", "secondary"])
+    across = across.rename(pair="time").assign_coords(time=DATES)
+    for series in (across, across.chunk(y=4, x=3)):
+        out = correct.remove_delay(wide, series)
+        assert out.chunks == wide.chunks
+        np.testing.assert_array_equal(out[:, 5, 3], [-3, -5])
 
 
 def test_closed_form_mask():
@@ -403,3 +421,26 @@ def test_closed_form_defaults_are_the_promised_ones():
         "reference_area": {"radius_m": 5000.0},
         "tropospheric_delay": {"wavelength": 0.05546576},
     }
+
+
+def test_strangers_are_refused():
+    era5 = reanalysis([isothermal(1000.0)] * 3)
+    ground = {"dem": terrain(), "incidence": looking()}
+    refuse_strangers(
+        lambda **ground: correct.tropospheric_delay(era5, **ground), ground, units="dem incidence", dims="dem"
+    )
+    delay = correct.tropospheric_delay(era5, **ground)
+    phase = image(np.zeros((2, 6, 6), np.float32))
+    refuse_strangers(correct.remove_delay, {"phase": phase, "delay": delay}, units="phase delay", dims="phase delay")
+    refuse_strangers(lambda series: correct.pair_difference(series, phase), {"series": delay}, dims="series")
+    refuse_strangers(correct.deramp, {"phase": phase}, units="phase", dims="phase")
+    refuse_strangers(correct.coherent_area, {"coherence": abs(phase)}, dims="coherence")
+    inside = image(np.ones((6, 6), bool), units="1")
+    refuse_strangers(correct.set_reference, {"phase": phase, "where": inside}, dims="phase where")
+    refuse_strangers(correct.apply_mask, {"da": phase, "mask": inside}, dims="mask")
+    for name in ("geopotential", "temperature", "specific_humidity"):
+        with pytest.raises(QtpDataError, match="lacks dims"):
+            correct.tropospheric_delay(era5.assign({name: era5[name].isel(level=0, drop=True)}), **ground)
+    for angle in (-1.0, 90.0):
+        with pytest.raises(QtpDataError, match="incidence"):
+            correct.tropospheric_delay(era5, terrain(), looking(angle))

@@ -60,6 +60,17 @@ def test_closed_form_interaction_kinds():
     ]
 
 
+def test_closed_form_interaction_kinds_at_their_borders():
+    """Within the tolerance of a border a pair of factors belongs to the weaker side of it; of a sum, to the sum."""
+    near, off = 1 / 64, 1 / 32
+    q = np.array(
+        [0.25 - off, 0.25 - near, 0.25 + near, 0.5 + near, 0.5 + off, 0.75 - off, 0.75 - near, 0.75 + near, 0.75 + off]
+    )
+    found = _kinds(q, np.full(9, 0.25), np.full(9, 0.5), tolerance=near).tolist()
+    uni, bi = ["Weaken, uni-"] * 3, ["Enhance, bi-"] * 2
+    assert found == ["Weaken, nonlinear", *uni, *bi, "Independent", "Independent", "Enhance, nonlinear"]
+
+
 def test_closed_form_exclusive_or_is_a_nonlinear_interaction():
     a, b = np.tile([0, 0, 1, 1], 50), np.tile([0, 1, 0, 1], 50)
     ds = xr.Dataset({"y": ("s", (a ^ b).astype(float)), "a": ("s", a), "b": ("s", b)})

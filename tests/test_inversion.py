@@ -11,7 +11,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults
+from promised import defaults, refuse_strangers
 from small_networks import (
     CYCLE,
     VECTOR_PAIRS,
@@ -310,3 +310,11 @@ def test_closed_form_defaults_are_the_promised_ones():
         "phase_variance": {"looks": 57.0},
         "weight_table": {"looks": 57.0},
     }
+
+
+def test_strangers_are_refused():
+    phase = stack_of([(0, 1), (1, 2), (0, 2)], np.ones((3, 1)))
+    gamma = stack_of([(0, 1), (1, 2), (0, 2)], np.full((3, 1), 0.5), units="1")
+    refuse_strangers(inversion.invert, {"phase": phase, "coherence": gamma}, units="phase", dims="phase coherence")
+    given = {"phase": phase, "series": inversion.invert(phase).phase}
+    refuse_strangers(inversion.pair_misfit, given, units="phase series", dims="phase series")

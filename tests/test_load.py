@@ -252,6 +252,12 @@ def test_lst_table_grid_and_stations(tmp_path):
     assert float(kelvin[0, 1]) == pytest.approx(270 - 273.15, abs=1e-3)
     path.write_text("LST2008_01_01,lon,lat\n1,13.0,45.0\n1,13.01,45.0\n1,13.0163,45.0\n")
     assert "grid: false" in refused(load.lst_table, path)
+    # the middle one of five cells beside its place: the best line leaves four fifths of that
+    cells = "LST2008_01_01,lon,lat\n271,13.0,45.0\n271,13.01,45.0\n271,{},45.0\n271,13.03,45.0\n271,13.04,45.0\n"
+    path.write_text(cells.format(13.0206))
+    assert load.lst_table(path, units="K")["lst"].sizes["x"] == 5
+    path.write_text(cells.format(13.0207))
+    assert "up to 0.06 of a step off" in refused(load.lst_table, path, units="K")
     path.write_text("LST2008_01_01,lon,lat\n271,13.0,45.0\n")
     assert "kelvin" in refused(load.lst_table, path, code="M11")
     path.write_text("LST2008_01_01,lon,lat\ncold,13.0,45.0\n")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from promised import defaults
+from promised import defaults, refuse_strangers
 
 from qtp_toolkit import lst
 from qtp_toolkit.conventions import QtpDataError
@@ -533,3 +533,23 @@ def test_closed_form_defaults_are_the_promised_ones():
         "to_composites": {"min_days": 5},
         "to_daily": {"max_gap_days": 40.0},
     }
+
+
+def test_strangers_are_refused(composites):
+    da = cube(centers(2014, 2015))
+    daily = lst.to_daily(da)
+    for call in (
+        lst.to_daily,
+        lst.fill_gaps,
+        lst.hold_out,
+        lambda lst, at=lst.at_dates: at(lst, daily["time"].values[:1]),
+    ):
+        refuse_strangers(call, {"lst": da}, units="lst", dims="lst")
+    refuse_strangers(
+        lambda lst, mean=lst.daily_mean: mean(lst.to_dataset(name="lst")), {"lst": da}, units="lst", dims="lst"
+    )
+    four = {name: composites[name] for name in ("terra_day", "terra_night", "aqua_day", "aqua_night")}
+    refuse_strangers(lambda **four: lst.daily_mean(xr.Dataset(four)), four, units=" ".join(four))
+    refuse_strangers(lambda daily: lst.to_composites(daily, da["time"]), {"daily": daily}, dims="daily")
+    both, gap = {"truth": da, "filled": da}, xr.ones_like(da, dtype=int)
+    refuse_strangers(lambda **both: lst.gap_errors(gap=gap, **both), both, units="truth filled", dims="truth filled")

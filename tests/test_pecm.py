@@ -21,7 +21,7 @@ from pecm_cases import (
     series,
     six_years,
 )
-from promised import defaults
+from promised import defaults, refuse_strangers
 from scipy.special import stdtrit
 from scipy.stats import norm
 
@@ -482,3 +482,34 @@ def test_closed_form_defaults_are_the_promised_ones():
         "linear_index": {"form": "thaw_normalized"},
         "sinusoid": {"min_dates": 10, "max_condition": 10000.0},
     }
+
+
+def test_strangers_are_refused(model):
+    sums, ends = series([1.0, 2.0], "degC d"), series([9.0, 8.0], "degC d", [2014, 2015], "thaw_year")
+    refuse_strangers(
+        pecm.composite_index,
+        {"addt": sums, "addf": sums, "conductivity_ratio": 1.4},
+        units="addt addf",
+        dims="addt addf",
+    )
+    both = {"addt_end": ends, "addf_end": ends, "conductivity_ratio": 1.4}
+    refuse_strangers(pecm.closing_ratio, both, units="addt_end addf_end", dims="addt_end addf_end")
+    refuse_strangers(pecm.amplitude_factor, {"addt_end": ends}, units="addt_end", dims="addt_end")
+    coefficient = xr.DataArray(-0.8, attrs={"units": "mm degC-0.5 d-0.5"})
+    yearly = {"seasonal_coefficient": coefficient, "addt_end": ends}
+    refuse_strangers(pecm.yearly_amplitude, yearly, units="seasonal_coefficient addt_end", dims="addt_end")
+    onsets = {"dates": sums.time.values, "thaw_onset": doy(131.0), "freeze_onset": doy(283.0)}
+    refuse_strangers(pecm.linear_index, onsets, units="thaw_onset freeze_onset")
+    given = {"displacement": displacement(model), "linear": model["normalized"], "composite": model["I"]}
+    refuse_strangers(pecm.fit, given, units="displacement", dims="displacement linear composite")
+    refuse_strangers(pecm.sinusoid, {"displacement": given["displacement"]}, units="displacement", dims="displacement")
+    pairs = given["displacement"].drop_vars("time").rename(time="pair")
+    refuse_strangers(pecm.fit_pairs, given | {"displacement": pairs}, units="displacement", dims="displacement")
+    fitted = decompose(given["displacement"], model)
+    indices = {"linear": model["normalized"], "composite": model["I"]}
+    refuse_strangers(lambda **given: pecm.forward(fitted, **given), indices, dims="linear composite")
+    for name in ("addt", "addf"):
+        with pytest.raises(QtpDataError, match="range"):
+            pecm.composite_index(
+                **{"addt": sums, "addf": sums, "conductivity_ratio": 1.4} | {name: -sums.assign_attrs(units="degC d")}
+            )

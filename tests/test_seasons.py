@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults
+from promised import defaults, refuse_strangers
 
 from qtp_toolkit import seasons
 from qtp_toolkit.conventions import QtpDataError
@@ -527,3 +527,14 @@ def test_closed_form_defaults_are_the_promised_ones():
             "period_days": 365.25,
         },
     }
+
+
+def test_strangers_are_refused():
+    daily = series(np.tile(case(), 3), COMMON_YEARS)
+    both = {"thaw_onset": onset(131.0), "freeze_onset": onset(283.0, "freeze_onset")}
+    refuse_strangers(seasons.onsets, {"lst": daily}, units="lst", dims="lst")
+    refuse_strangers(seasons.annual_degree_days, {"lst_daily": daily}, units="lst_daily", dims="lst_daily")
+    given = {"lst_daily": daily, **both}
+    refuse_strangers(seasons.degree_days, given, units="lst_daily thaw_onset freeze_onset", dims="lst_daily")
+    index = xr.DataArray(900.0, name="ddt", attrs={"units": "degC d"})
+    refuse_strangers(seasons.mean_annual_temperature, {"ddt": index, "ddf": index}, units="ddt ddf")

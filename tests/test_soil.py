@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults
+from promised import defaults, refuse_strangers
 
 from qtp_toolkit import soil
 from qtp_toolkit.conventions import QtpDataError
@@ -394,3 +394,17 @@ def test_closed_form_defaults_are_the_promised_ones():
         },
         "water_content_by_class": {"state": "thawed"},
     }
+
+
+def test_strangers_are_refused():
+    def one(value, units="1", **attrs):
+        return xr.DataArray([value, value], dims="x", attrs={"units": units, **attrs})
+
+    given = {"bulk_density": one(1300.0, "kg m-3"), "quartz": one(0.4), "saturation": one(0.5)}
+    refuse_strangers(soil.thermal_conductivity, given, units=" ".join(given))
+    refuse_strangers(soil.porosity, {"bulk_density": given["bulk_density"]}, units="bulk_density")
+    refuse_strangers(soil.saturation, {"water_content": one(0.2), "porosity": one(0.5)}, units="water_content porosity")
+    refuse_strangers(soil.quartz_from_sand, {"sand": one(0.4)}, units="sand")
+    both = {"frozen": one(2.0, "W m-1 K-1"), "thawed": one(1.5, "W m-1 K-1")}
+    refuse_strangers(soil.conductivity_ratio, both, units="frozen thawed")
+    refuse_strangers(soil.depth_mean, {"profile": one(0.3).rename(x="depth")}, dims="profile")

@@ -9,7 +9,7 @@ import rioxarray  # noqa: F401
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults
+from promised import defaults, refuse_strangers
 
 from qtp_toolkit import grid, validation
 from qtp_toolkit.conventions import QtpDataError
@@ -243,3 +243,34 @@ def test_closed_form_defaults_are_the_promised_ones():
         "calibrate_alt": {"reference": 0.3},
         "stefan_alt": {"surface_factor": 1.0},
     }
+
+
+def test_strangers_are_refused(rng):
+    da = amplitude_map(rng)
+    lon, lat = lonlat_of(da, [450_900.0], [3_799_000.0])
+    given = {"da": da, "sigma": da * 0.1}
+    refuse_strangers(
+        lambda **given: validation.block_average(longitude=lon, latitude=lat, **given), given, dims="da sigma"
+    )
+    layer, water = stations(ALT), stations(WATER, "1")
+    for call in (validation.calibrate_alt, validation.pore_water_settlement):
+        refuse_strangers(
+            call, {"active_layer_thickness": layer, "mean_water_content": water}, units="active_layer_thickness"
+        )
+        with pytest.raises(QtpDataError, match="range"):
+            call(layer, water * 100)
+    below = water.expand_dims(depth=[0.5])
+    given = {"water_content": below, "active_layer_thickness": layer}
+    refuse_strangers(validation.mean_water_content, given, units="active_layer_thickness", dims="water_content")
+    with pytest.raises(QtpDataError, match="range"):
+        validation.mean_water_content(below * 100, layer)
+    profile = {"soil_temperature": ground([1.0, -1.0], [0.5, 1.0])}
+    refuse_strangers(validation.alt_from_temperature, profile, units="soil_temperature", dims="soil_temperature")
+    given = {"addt": stations([983.0], "degC d"), "conductivity_thawed": stations([1.2], "W m-1 K-1")}
+    refuse_strangers(
+        lambda **given: validation.stefan_alt(water_content=stations([0.3], "1"), **given), given, units=" ".join(given)
+    )
+    for wrong in ({"addt": -given["addt"].assign_attrs(units="degC d")}, {"water_content": stations([30.0], "1")}):
+        with pytest.raises(QtpDataError, match="range"):
+            validation.stefan_alt(**{"water_content": stations([0.3], "1"), **given, **wrong})
+    assert np.isnan(validation.block_average(da, [80.0], [30.0]).value.item())

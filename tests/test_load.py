@@ -32,6 +32,51 @@ def test_raster_units_nodata_and_scale(tmp_path, no_compute):
     )
 
 
+UNITS = [
+    ("incidence", "radian", 0.5, 28.6478898),
+    ("magt", "K", 270.0, -3.15),
+    ("sand", "%", 43.1, 0.431),
+    ("sand", "permille", 431.0, 0.431),
+    ("quartz", "g/kg", 431.0, 0.431),
+    ("bulk_density", "cg/cm3", 130.0, 1300.0),
+    ("bulk_density", "g/cm3", 1.3, 1300.0),
+    ("bulk_density", "kg/m3", 1300.0, 1300.0),
+    ("elevation", "cm", 450_000.0, 4500.0),
+    ("seasonal_amplitude", "m", 0.012, 12.0),
+    ("seasonal_amplitude", "cm", 1.2, 12.0),
+]
+
+
+@pytest.mark.parametrize(("variable", "units", "stored", "expected"), UNITS)
+def test_closed_form_units_of_maps(tmp_path, variable, units, stored, expected):
+    path = tif(tmp_path / "map.tif", np.full((2, 2), stored, "float32"))
+    np.testing.assert_allclose(load.raster(path, variable=variable, units=units).values, expected, rtol=2e-6)
+
+
+RANGES = {
+    "bulk_density": (100.0, 2650.0),
+    "sand": (0.0, 1.0),
+    "quartz": (0.0, 1.0),
+    "ground_ice": (0.0, 1.0),
+    "water_content": (0.0, 1.0),
+    "magt": (-40.0, 40.0),
+    "ndvi": (-1.0, 1.0),
+    "elevation": (-500.0, 9000.0),
+    "incidence": (0.0, 90.0),
+    "coherence": (0.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("variable", RANGES)
+def test_closed_form_ranges_of_maps(tmp_path, variable):
+    """Closed ranges: what lies a thousandth of the width beyond is no value."""
+    low, high = RANGES[variable]
+    beyond = 1e-3 * (high - low)
+    values = np.array([[low, high, low - beyond, high + beyond, *[(low + high) / 2] * 4]], "float32")
+    found = load.raster(tif(tmp_path / "map.tif", values), variable=variable).values[0]
+    np.testing.assert_array_equal(np.isnan(found), [False, False, True, True, *[False] * 4])
+
+
 def test_class_map_is_integer_with_its_table(tmp_path):
     path = tif(tmp_path / "v.tif", np.array([[0, 1], [2, 255]], "uint8"), nodata=255)
     out = load.raster(path, variable="vegetation", classes={1: "meadow", 2: "steppe"}, nodata=0)
@@ -258,6 +303,10 @@ def test_lst_table_grid_and_stations(tmp_path):
     assert load.lst_table(path, units="K")["lst"].sizes["x"] == 5
     path.write_text(cells.format(13.0207))
     assert "up to 0.06 of a step off" in refused(load.lst_table, path, units="K")
+    path.write_text("LST2008_01_01,lon,lat,A2008_01_01\n1,13.0,45.0,2\n")
+    assert "2008-01-01" in refused(load.lst_table, path, code="M02")
+    path.write_text("LST2008_01_01,lon,lat\n1,13.0,45.0\n2,13.0,45.0\n")
+    assert "cell twice" in refused(load.lst_table, path)
     path.write_text("LST2008_01_01,lon,lat\n271,13.0,45.0\n")
     assert "kelvin" in refused(load.lst_table, path, code="M11")
     path.write_text("LST2008_01_01,lon,lat\ncold,13.0,45.0\n")

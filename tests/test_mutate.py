@@ -32,7 +32,8 @@ def test_area():
 def test_is_many():
     assert room.is_many(9)
 """
-EQUAL = """- SPARE = 7
+EQUAL = """@ module
+- SPARE = 7
 + SPARE = 8
 = nobody reads it
 """
@@ -51,8 +52,8 @@ def test_a_change_is_noticed_or_survives_or_is_named_equal(repository):
     log = repository / "log.jsonl"
     command = [sys.executable, TOOL, "--root", repository, "--package", "toy", "--rooms", "room", "--log", log]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    verdicts = {line: verdict for _, line, _, _, verdict in map(json.loads, log.read_text().splitlines())}
+    verdicts = {line: verdict for _, line, *_, verdict in map(json.loads, log.read_text().splitlines())}
     assert verdicts == {3: "equal", 8: "noticed", 12: "survived"}
-    assert "toy/room.py:12\n- return count > 3\n+ return count >" in told
+    assert "toy/room.py:12\n@ is_many\n- return count > 3\n+ return count >" in told
     assert told.count("50% noticed of 2, 0 by time; 1 equal") == 2
     assert (repository / "toy" / "room.py").read_text() == MODULE

@@ -208,6 +208,28 @@ def test_other_linear_indices_cost_little(model, linear, rate, coefficient, rms)
     assert float(out.rms) == pytest.approx(rms, abs=0.01)
 
 
+def test_oracle_uncertainty_of_the_sinusoid(rng):
+    """Least squares by hand; the amplitude's slopes along both coefficients by finite differences."""
+    days = np.sort(rng.choice(1500, 90, replace=False))
+    t = (days - days[0]) / 365.25
+    design = np.stack([t, np.sin(2 * np.pi * t), np.cos(2 * np.pi * t), np.ones_like(t)], axis=1)
+    noisy = design @ [-5.0, 6.0, -2.0, 3.0] + rng.normal(0, 2, 90)
+    dates = np.datetime64("2014-01-01", "ns") + days * np.timedelta64(1, "D")
+    out = pecm.sinusoid(series(noisy, "mm", dates).rename("displacement"))
+    found, squares = np.linalg.lstsq(design, noisy)[:2]
+    covariance = squares[0] / 86 * np.linalg.inv(design.T @ design)
+
+    def swing(a, b):
+        return 2 * np.hypot(a, b)
+
+    _, a, b, _ = found
+    slopes = np.array([swing(a + 1e-6, b) - swing(a - 1e-6, b), swing(a, b + 1e-6) - swing(a, b - 1e-6)]) / 2e-6
+    spread = np.sqrt(slopes @ covariance[1:3, 1:3] @ slopes)
+    expected = [found[0], np.sqrt(covariance[0, 0]), swing(a, b), spread]
+    names = ("linear_rate", "linear_rate_std", "seasonal_amplitude", "seasonal_amplitude_std")
+    np.testing.assert_allclose([out[name].item() for name in names], expected, rtol=1e-6)
+
+
 def test_sinusoid_misses_the_shape(model):
     """The years of case A have 365 days: its dates are stretched to real ones."""
     d = displacement(model)

@@ -238,6 +238,32 @@ class TestRunLength:
 
 
 class TestOracles:
+    @pytest.mark.parametrize(("method", "run"), [("consecutive", 3), ("consecutive", 7), ("cumulative", 5)])
+    def test_rules_in_plain_words(self, rng, method, run):
+        """The middle one of three noisy years at cold, warm and mixed places: nine months around its warmest day."""
+        seen = set()
+        for mean in np.linspace(-22, 22, 89):
+            days = np.tile(case(mean), 3) + rng.normal(0, 3, 1095)
+            out = seasons.onsets(series(days, COMMON_YEARS), method=method, run_days=run).sel(thaw_year=2018)
+            peak = 365 + int(np.argmax(days[365:730]))
+            before, after = days[peak - 274 : peak + 1], days[peak : peak + 274]
+            coldest, next_coldest = peak - 274 + int(np.argmin(before)), peak + int(np.argmin(after))
+            if method == "consecutive":
+                warm = [d for d in range(coldest, peak + 1) if (days[d : d + run] > 0).all()]
+                cold = [d for d in range(peak + 1, peak + 274 - run) if (days[d : d + run] < 0).all()]
+            else:
+                warm = [coldest + 1 + int(np.argmin(np.cumsum(days[coldest : peak + 1])))]
+                cold = [peak + 1 + int(np.argmax(np.cumsum(days[peak : next_coldest + 1])))]
+            reason = 1 if days[peak] <= 0 else 2 if before.min() >= 0 or after.min() >= 0 else 0
+            reason = reason or (1 if not warm else 2 if not cold else 0)
+            if method == "cumulative" and not reason:
+                reason = 1 if cold[0] - warm[0] < run else 2 if 365 - (cold[0] - warm[0]) < run else 0
+            assert out["reason_of_year"].item() == reason
+            expected = [warm[0] - 364, cold[0] - 364] if reason == 0 else [np.nan, np.nan]
+            np.testing.assert_array_equal([out["thaw_onset"].item(), out["freeze_onset"].item()], expected)
+            seen.add(reason)
+        assert seen == {0, 1, 2}
+
     def test_smoothed_against_a_dense_search(self, rng):
         """Three harmonics with several crossings: least squares of numpy, then a look at every hundredth of a day."""
         waves = [f(2 * np.pi * k * DOY / 365) for k in (1, 2, 3) for f in (np.cos, np.sin)]

@@ -130,6 +130,10 @@ def test_stefan_and_settlement():
     assert depth.item() == pytest.approx(1.426282, abs=1e-6)
     assert (depth / np.sqrt(983.0)).item() == pytest.approx(0.045491, abs=1e-6)
     assert np.isnan(validation.stefan_alt(addt, conductivity, xr.DataArray(0.0)))
+    for factor in (0.5, 2.0):  # little thaw, and a conductivity and a water content at the ends of their ranges
+        small = validation.stefan_alt(addt * 0 + 0.5, conductivity, xr.DataArray(1.0), surface_factor=factor)
+        expected = np.sqrt(2 * factor * 1.2 * 0.5 * 86400 / (334e3 * 1000))
+        assert small.item() == pytest.approx(expected, rel=0.02)
     settlement = validation.pore_water_settlement(stations([2.0]), stations([0.3], "1"))
     assert settlement.item() == pytest.approx(54.3075, abs=1e-3)
     assert (settlement / 2.0).item() == pytest.approx(27.15, abs=0.01)

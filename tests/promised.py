@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import pytest
+import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError
 
@@ -28,3 +29,19 @@ def refuse_strangers(call, good, *, units="", dims=""):
         other = good[name].drop_vars(good[name].coords).rename({dim: f"other_{dim}" for dim in good[name].dims})
         with pytest.raises(QtpDataError, match="lacks dims"):
             call(**good | {name: other})
+
+
+NOTE = {"provenance_note": "synthetic scene"}
+
+
+def noted(data):
+    """Copy of an array, or of a Dataset and its variables, that says that it is synthetic."""
+    return (data.map(noted) if isinstance(data, xr.Dataset) else data).assign_attrs(NOTE)
+
+
+def without_note(**results):
+    """Name the results, and variables of results, that no longer say so."""
+    arrays = {}
+    for name, result in results.items():
+        arrays |= {f"{name}.{k}": da for k, da in result.items()} if isinstance(result, xr.Dataset) else {name: result}
+    return [name for name, da in arrays.items() if not NOTE.items() <= da.attrs.items()]

@@ -8,7 +8,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults, refuse_strangers
+from promised import defaults, noted, refuse_strangers, without_note
 from pyproj import Transformer
 
 from qtp_toolkit import correct
@@ -444,3 +444,13 @@ def test_strangers_are_refused():
     for angle in (-1.0, 90.0):
         with pytest.raises(QtpDataError, match="incidence"):
             correct.tropospheric_delay(era5, terrain(), looking(angle))
+
+
+def test_results_say_that_they_are_synthetic(rng):
+    phase, era5 = noted(image(rng.normal(size=(2, 6, 6)).astype("f4"))), noted(reanalysis([isothermal(1000.0)] * 3))
+    delay, inside = correct.tropospheric_delay(era5, terrain(), looking()), image(np.ones((6, 6), bool), units="1")
+    results = {"delay": delay, "difference": correct.pair_difference(delay, phase)}
+    results |= {"removed": correct.remove_delay(phase, delay), "deramped": correct.deramp(phase)}
+    results |= {"ramp": correct.fit_ramp(phase), "level": correct.reference_level(phase, inside)}
+    results |= {"referred": correct.set_reference(phase, inside), "masked": correct.apply_mask(phase, ~inside)}
+    assert without_note(**results) == []

@@ -11,7 +11,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults, refuse_strangers
+from promised import defaults, noted, refuse_strangers, without_note
 from small_networks import (
     CYCLE,
     VECTOR_PAIRS,
@@ -318,3 +318,9 @@ def test_strangers_are_refused():
     refuse_strangers(inversion.invert, {"phase": phase, "coherence": gamma}, units="phase", dims="phase coherence")
     given = {"phase": phase, "series": inversion.invert(phase).phase}
     refuse_strangers(inversion.pair_misfit, given, units="phase series", dims="phase series")
+
+
+def test_results_say_that_they_are_synthetic():
+    phase = noted(stack_of([(0, 1), (1, 2), (0, 2)], np.ones((3, 1))))
+    series = inversion.invert(phase)
+    assert without_note(series=series, misfit=inversion.pair_misfit(phase, series.phase)) == []

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from promised import defaults, refuse_strangers
+from promised import defaults, noted, refuse_strangers, without_note
 
 from qtp_toolkit import lst
 from qtp_toolkit.conventions import QtpDataError
@@ -553,3 +553,11 @@ def test_strangers_are_refused(composites):
     refuse_strangers(lambda daily: lst.to_composites(daily, da["time"]), {"daily": daily}, dims="daily")
     both, gap = {"truth": da, "filled": da}, xr.ones_like(da, dtype=int)
     refuse_strangers(lambda **both: lst.gap_errors(gap=gap, **both), both, units="truth filled", dims="truth filled")
+
+
+def test_results_say_that_they_are_synthetic():
+    da = noted(cube(centers(2014, 2015)))
+    daily = lst.to_daily(da)
+    results = {"filled": lst.fill_gaps(noted(da.to_dataset())), "daily": daily, "hidden": lst.hold_out(da)}
+    results |= {"at": lst.at_dates(da, da["time"].values[:2]), "composites": lst.to_composites(daily, da["time"])}
+    assert without_note(**results, mean=lst.daily_mean(noted(da.to_dataset()))) == []

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import refuse_strangers
+from promised import noted, refuse_strangers, without_note
 
 from qtp_toolkit import network
 from qtp_toolkit.conventions import QtpDataError
@@ -235,3 +235,11 @@ def pairs_of(span):
     days = np.array([0, span, 2000, 2001]) * np.timedelta64(1, "D")
     found = network.select_pairs(np.datetime64("2014-01-01", "ns") + days)
     return span in found.temporal_baseline.values
+
+
+def test_results_say_that_they_are_synthetic():
+    phase = noted(stack_of([(0, 1), (1, 2), (0, 2)], np.ones((3, 1))))
+    closure = network.closure_phase(phase)
+    results = {"closure": closure, "errors": network.closure_errors(phase), "rank": network.rank_pairs(phase)}
+    results |= {"mean": network.mean_by_pair(closure, phase), "mended": network.canonicalise(phase)}
+    assert without_note(**results) == []

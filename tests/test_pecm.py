@@ -21,7 +21,7 @@ from pecm_cases import (
     series,
     six_years,
 )
-from promised import defaults, refuse_strangers
+from promised import defaults, noted, refuse_strangers, without_note
 from scipy.special import stdtrit
 from scipy.stats import norm
 
@@ -535,3 +535,15 @@ def test_strangers_are_refused(model):
             pecm.composite_index(
                 **{"addt": sums, "addf": sums, "conductivity_ratio": 1.4} | {name: -sums.assign_attrs(units="degC d")}
             )
+
+
+def test_results_say_that_they_are_synthetic(model):
+    linear, composite, d = (noted(da) for da in (model["normalized"], model["I"], displacement(model)))
+    sums, ends = noted(series([1.0, 2.0], "degC d")), noted(series([9.0, 8.0], "degC d", [2014, 2015], "thaw_year"))
+    fitted = pecm.fit(d, linear, composite, uncertainty="formal")
+    results = {"linear": pecm.linear_index(sums.time.values, noted(doy(131.0)), noted(doy(283.0))), "fit": fitted}
+    results |= {"composite": pecm.composite_index(sums, sums, 1.4), "closing": pecm.closing_ratio(ends, ends, 1.4)}
+    results |= {"factor": pecm.amplitude_factor(ends), "sinusoid": pecm.sinusoid(d)}
+    results |= {"yearly": pecm.yearly_amplitude(fitted.seasonal_coefficient, ends)}
+    results |= {"forward": pecm.forward(fitted, linear, composite)}
+    assert without_note(**results) == []

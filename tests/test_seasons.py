@@ -6,7 +6,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults, refuse_strangers
+from promised import defaults, noted, refuse_strangers, without_note
 
 from qtp_toolkit import seasons
 from qtp_toolkit.conventions import QtpDataError
@@ -564,3 +564,11 @@ def test_strangers_are_refused():
     refuse_strangers(seasons.degree_days, given, units="lst_daily thaw_onset freeze_onset", dims="lst_daily")
     index = xr.DataArray(900.0, name="ddt", attrs={"units": "degC d"})
     refuse_strangers(seasons.mean_annual_temperature, {"ddt": index, "ddf": index}, units="ddt ddf")
+
+
+def test_results_say_that_they_are_synthetic():
+    daily = noted(series(np.tile(case(), 3), COMMON_YEARS))
+    found, annual = seasons.onsets(daily), seasons.annual_degree_days(daily)
+    results = {"onsets": found.drop_vars("crossings"), "annual": annual}
+    results |= {"sums": seasons.degree_days(daily, found.thaw_onset_mean, found.freeze_onset_mean)}
+    assert without_note(**results, mean=seasons.mean_annual_temperature(annual.ddt, annual.ddf)) == []

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults, refuse_strangers
+from promised import defaults, noted, refuse_strangers, without_note
 
 from qtp_toolkit import soil
 from qtp_toolkit.conventions import QtpDataError
@@ -408,3 +408,14 @@ def test_strangers_are_refused():
     both = {"frozen": one(2.0, "W m-1 K-1"), "thawed": one(1.5, "W m-1 K-1")}
     refuse_strangers(soil.conductivity_ratio, both, units="frozen thawed")
     refuse_strangers(soil.depth_mean, {"profile": one(0.3).rename(x="depth")}, dims="profile")
+
+
+def test_results_say_that_they_are_synthetic():
+    def one(value, units="1"):
+        return noted(xr.DataArray([value, value], dims="x", attrs={"units": units}))
+
+    ground = one(1300.0, "kg m-3"), one(0.4), one(0.5)
+    frozen, thawed = (soil.thermal_conductivity(*ground, state=state) for state in ("frozen", "thawed"))
+    results = {"frozen": frozen, "thawed": thawed, "ratio": soil.conductivity_ratio(frozen, thawed)}
+    results |= {"porosity": soil.porosity(ground[0]), "saturation": soil.saturation(one(0.2), one(0.4))}
+    assert without_note(**results, quartz=soil.quartz_from_sand(one(0.4))) == []

@@ -9,7 +9,7 @@ import rioxarray  # noqa: F401
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import defaults, refuse_strangers
+from promised import defaults, noted, refuse_strangers, without_note
 
 from qtp_toolkit import grid, validation
 from qtp_toolkit.conventions import QtpDataError
@@ -278,3 +278,14 @@ def test_strangers_are_refused(rng):
         with pytest.raises(QtpDataError, match="range"):
             validation.stefan_alt(**{"water_content": stations([0.3], "1"), **given, **wrong})
     assert np.isnan(validation.block_average(da, [80.0], [30.0]).value.item())
+
+
+def test_results_say_that_they_are_synthetic(rng):
+    layer, water, da = noted(stations(ALT)), noted(stations(WATER, "1")), noted(amplitude_map(rng))
+    profile = noted(ground([1.0, -1.0], [0.5, 1.0]))
+    thaw = noted(stations([983.0], "degC d")), noted(stations([1.2], "W m-1 K-1")), noted(stations([0.3], "1"))
+    results = {"block": validation.block_average(da, *lonlat_of(da, [450_900.0], [3_799_000.0]))}
+    results |= {"calibrated": validation.calibrate_alt(layer, water), "stefan": validation.stefan_alt(*thaw)}
+    results |= {"settlement": validation.pore_water_settlement(layer, water)}
+    results |= {"water": validation.mean_water_content(water.expand_dims(depth=[0.5]), layer)}
+    assert without_note(**results, alt=validation.alt_from_temperature(profile)) == []

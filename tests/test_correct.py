@@ -302,12 +302,15 @@ def test_property_reference_area_is_the_same_however_it_is_cut(monkeypatch):
         xr.testing.assert_identical(correct.reference_area(phase, **place), expected)
 
 
-@pytest.mark.parametrize(("lead", "named"), [("pair", "2018-09-12/2018-09-24"), ("time", "2018-09-12"), ("band", "1")])
+@pytest.mark.parametrize(
+    ("lead", "named"),
+    [("pair", "2018-09-12/2018-09-24"), ("time", "2018-09-12"), ("band", "1"), ("pair of no dates", "1")],
+)
 def test_closed_form_layers_without_a_reference_are_named(lead, named):
     phase = image(np.zeros((2, 4, 4)))
     phase[1] = np.nan
     if lead != "pair":
-        phase = phase.drop_vars(["reference", "secondary"]).rename(pair=lead)
+        phase = phase.drop_vars(["reference", "secondary"]).rename(pair=lead.split()[0])
     phase = phase.assign_coords(time=DATES[:2]) if lead == "time" else phase
     with pytest.raises(QtpDataError, match=f"1 of 2 interferograms.*found: {named}\\b"):
         correct.set_reference(phase, image(np.ones((4, 4), bool), units="1"))

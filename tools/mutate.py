@@ -25,7 +25,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,21 +53,25 @@ class Change(NamedTuple):
 
     path: str
     line: int
+    scope: str
     old: str
     new: str
 
     @property
-    def key(self) -> tuple[str, str]:
-        """What is left of a change when its line moves."""
-        return self.old.strip(), self.new.strip()
+    def key(self) -> tuple[str, ...]:
+        """What is left of a change when its function moves."""
+        return self.scope, self.old.strip(), self.new.strip()
 
 
 def find_changes(path: str, source: str) -> list[Change]:
     """Find every change that could be made to a module."""
-    lines, found = source.splitlines(), []
-    for line, start, end, text in Spans(lines).walk(ast.parse(source)):
+    lines, tree, found = source.splitlines(), ast.parse(source), []
+    scopes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    for line, start, end, text in Spans(lines).walk(tree):
+        inside = [(node.lineno, node.name) for node in scopes if node.lineno <= line <= node.end_lineno]
         old = lines[line - 1].encode()
-        found.append(Change(path, line, old.decode(), old[:start].decode() + text + old[end:].decode()))
+        new = old[:start].decode() + text + old[end:].decode()
+        found.append(Change(path, line, max(inside, default=(0, "module"))[1], old.decode(), new))
     return found
 
 
@@ -207,17 +210,18 @@ class Copies:
     def judge(self, change: Change) -> str:
         """Say whether a change is noticed, or survives, or runs for ever."""
         copy, tests = self.free.get(), self.tree.mirror(change.path)
-        changed = copy / change.path
+        changed, original = copy / change.path, copy / "original"
+        shutil.copy2(changed, original)
         try:
             if tests not in self.sound and self.run(copy, tests) != "survived":
                 raise SystemExit(f"without any change, tests fail: {' '.join(tests)}")
             self.sound.add(tests)
-            lines = changed.read_text().splitlines()
+            lines = original.read_text().splitlines()
             lines[change.line - 1] = change.new
             changed.write_text("\n".join(lines) + "\n")
             return self.run(copy, tests)
         finally:
-            shutil.copy2(self.tree.root / change.path, changed)
+            shutil.copy2(original, changed)
             shutil.rmtree(copy / ".hypothesis", ignore_errors=True)  # examples of this change
             self.free.put(copy)
 
@@ -257,10 +261,10 @@ def draw(tree: Tree, rooms: list[str], sample: int, seed: int) -> list[Change]:
     return drawn
 
 
-def read_known(equal: Path, log: Path) -> dict[tuple[str, str], str]:
-    """Verdicts that need no run: blocks of `- line`, `+ line`, `= reason`, and what an earlier run noticed."""
-    named = equal.read_text().splitlines() if equal.exists() else []
-    known = {(a[2:], b[2:]): "equal" for a, b in pairwise(named) if a[:2] + b[:2] == "- + "}
+def read_known(equal: Path, log: Path) -> dict[tuple[str, ...], str]:
+    """Verdicts that need no run: blocks of `@ scope`, `- line`, `+ line`, `= reason`; and what was noticed before."""
+    named = equal.read_text() if equal.exists() else ""
+    known = dict.fromkeys(re.findall(r"^@ (.*)\n- (.*)\n\+ (.*)\n= .", named, re.MULTILINE), "equal")
     for *change, verdict in map(json.loads, log.read_text().splitlines() if log.exists() else ()):
         known |= {Change(*change).key: verdict} if verdict == "noticed" else {}
     return known
@@ -287,7 +291,7 @@ def main() -> None:
         for change, verdict in zip(changes, verdicts, strict=True):
             table.setdefault(Path(change.path).with_suffix("").parts[1], Counter())[verdict] += 1
             if verdict == "survived":
-                print(f"{change.path}:{change.line}\n- {change.old.strip()}\n+ {change.new.strip()}\n", flush=True)
+                print("{}:{}\n@ {}\n- {}\n+ {}\n".format(change.path, change.line, *change.key), flush=True)
             print(json.dumps([*change, verdict]), file=log, flush=True)
     for room, counts in [*sorted(table.items()), ("all", sum(table.values(), Counter()))]:
         seen, late, equal = counts["noticed"] + counts["timed out"], counts["timed out"], counts["equal"]

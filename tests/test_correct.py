@@ -8,6 +8,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults, noted, refuse_strangers, without_note
 from pyproj import Transformer
 
 from qtp_toolkit import correct
@@ -88,6 +89,20 @@ def test_closed_form_isothermal_moist_atmosphere():
         wet = 1e-6 * rate * vapor * 100 * scale * (np.exp(-height / scale) - np.exp(-top / scale))
         dry = 1e-6 * delay.K1 * delay.GAS_DRY / delay.GRAVITY_MEAN * pressure
         assert millimetres(phase.values[0, 0, 0]) == pytest.approx(1000 * (wet + dry), abs=0.1)
+
+
+def test_closed_form_wet_delay_by_the_published_constants():
+    """Vapor of 6 hPa at 265 K that falls by a scale height of 1900 m, with K1, K2 and K3 of Jolivet et al. (2011)."""
+    moist, dry = (
+        correct.tropospheric_delay(
+            reanalysis([isothermal(1013.0, temperature=265.0, **vapor)] * 3), terrain(0.0), looking(0.0)
+        )
+        for vapor in ({"vapor_hPa": 6.0, "scale_height": 1900.0}, {})
+    )
+    top = 287.05 * 265.0 / 9.80665 * np.log(1013.0 / 200.0)
+    rate = (0.716 - 287.05 / 461.495 * 0.776) / 265.0 + 3750.0 / 265.0**2
+    expected = 1e-6 * rate * 600.0 * 1900.0 * (1 - np.exp(-top / 1900.0))
+    assert millimetres((moist - dry).values[0, 0, 0]) == pytest.approx(1000 * expected, abs=0.05)
 
 
 def test_closed_form_delay_falls_with_height_and_is_phase_of_subsidence():
@@ -287,6 +302,20 @@ def test_property_reference_area_is_the_same_however_it_is_cut(monkeypatch):
         xr.testing.assert_identical(correct.reference_area(phase, **place), expected)
 
 
+@pytest.mark.parametrize(
+    ("lead", "named"),
+    [("pair", "2018-09-12/2018-09-24"), ("time", "2018-09-12"), ("band", "1"), ("pair of no dates", "1")],
+)
+def test_closed_form_layers_without_a_reference_are_named(lead, named):
+    phase = image(np.zeros((2, 4, 4)))
+    phase[1] = np.nan
+    if lead != "pair":
+        phase = phase.drop_vars(["reference", "secondary"]).rename(pair=lead.split()[0])
+    phase = phase.assign_coords(time=DATES[:2]) if lead == "time" else phase
+    with pytest.raises(QtpDataError, match=f"1 of 2 interferograms.*found: {named}\\b"):
+        correct.set_reference(phase, image(np.ones((4, 4), bool), units="1"))
+
+
 def test_closed_form_coherent_area():
     gamma = np.full((3, 9, 9), 0.5)
     gamma[:, 4:7, 5:8] = 0.8
@@ -305,6 +334,13 @@ def test_closed_form_remove_delay():
     assert out.dtype == np.float32
     assert out.attrs["units"] == "rad"
     assert correct.remove_delay(phase.chunk(y=1), delay).chunks is not None
+    wide = image(np.zeros((2, 6, 4), np.float32)).chunk(pair=1, y=4, x=3)
+    across = image(np.broadcast_to(delay.values, (3, 6, 4))).drop_vars(["reference", "secondary"])
+    across = across.rename(pair="time").assign_coords(time=DATES)
+    for series in (across, across.chunk(y=4, x=3)):
+        out = correct.remove_delay(wide, series)
+        assert out.chunks == wide.chunks
+        np.testing.assert_array_equal(out[:, 5, 3], [-3, -5])
 
 
 def test_closed_form_mask():
@@ -380,3 +416,44 @@ def test_lazy_troposphere(no_compute):
     assert lazy.dtype == np.float32
     xr.testing.assert_allclose(lazy.compute(), eager)
     xr.testing.assert_allclose(between.compute(), correct.pair_difference(eager, pairs))
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(correct) == {
+        "coherent_area": {"size": 5},
+        "reference_area": {"radius_m": 5000.0},
+        "tropospheric_delay": {"wavelength": 0.05546576},
+    }
+
+
+def test_strangers_are_refused():
+    era5 = reanalysis([isothermal(1000.0)] * 3)
+    ground = {"dem": terrain(), "incidence": looking()}
+    refuse_strangers(
+        lambda **ground: correct.tropospheric_delay(era5, **ground), ground, units="dem incidence", dims="dem"
+    )
+    delay = correct.tropospheric_delay(era5, **ground)
+    phase = image(np.zeros((2, 6, 6), np.float32))
+    refuse_strangers(correct.remove_delay, {"phase": phase, "delay": delay}, units="phase delay", dims="phase delay")
+    refuse_strangers(lambda series: correct.pair_difference(series, phase), {"series": delay}, dims="series")
+    refuse_strangers(correct.deramp, {"phase": phase}, units="phase", dims="phase")
+    refuse_strangers(correct.coherent_area, {"coherence": abs(phase)}, dims="coherence")
+    inside = image(np.ones((6, 6), bool), units="1")
+    refuse_strangers(correct.set_reference, {"phase": phase, "where": inside}, dims="phase where")
+    refuse_strangers(correct.apply_mask, {"da": phase, "mask": inside}, dims="mask")
+    for name in ("geopotential", "temperature", "specific_humidity"):
+        with pytest.raises(QtpDataError, match="lacks dims"):
+            correct.tropospheric_delay(era5.assign({name: era5[name].isel(level=0, drop=True)}), **ground)
+    for angle in (-1.0, 90.0):
+        with pytest.raises(QtpDataError, match="incidence"):
+            correct.tropospheric_delay(era5, terrain(), looking(angle))
+
+
+def test_results_say_that_they_are_synthetic(rng):
+    phase, era5 = noted(image(rng.normal(size=(2, 6, 6)).astype("f4"))), noted(reanalysis([isothermal(1000.0)] * 3))
+    delay, inside = correct.tropospheric_delay(era5, terrain(), looking()), image(np.ones((6, 6), bool), units="1")
+    results = {"delay": delay, "difference": correct.pair_difference(delay, phase)}
+    results |= {"removed": correct.remove_delay(phase, delay), "deramped": correct.deramp(phase)}
+    results |= {"ramp": correct.fit_ramp(phase), "level": correct.reference_level(phase, inside)}
+    results |= {"referred": correct.set_reference(phase, inside), "masked": correct.apply_mask(phase, ~inside)}
+    assert without_note(**results) == []

@@ -6,10 +6,12 @@ import xarray as xr
 from detector_maps import F_TEST, dependent_maps, grid, toy_samples
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults
 
 from qtp_toolkit import geodetector as gd
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.geodetector._detectors import _kinds
+from qtp_toolkit.geodetector._significance import random_phase
 
 
 @pytest.fixture
@@ -56,6 +58,17 @@ def test_closed_form_interaction_kinds():
         "Enhance, nonlinear",
         "",
     ]
+
+
+def test_closed_form_interaction_kinds_at_their_borders():
+    """Within the tolerance of a border a pair of factors belongs to the weaker side of it; of a sum, to the sum."""
+    near, off = 1 / 64, 1 / 32
+    q = np.array(
+        [0.25 - off, 0.25 - near, 0.25 + near, 0.5 + near, 0.5 + off, 0.75 - off, 0.75 - near, 0.75 + near, 0.75 + off]
+    )
+    found = _kinds(q, np.full(9, 0.25), np.full(9, 0.5), tolerance=near).tolist()
+    uni, bi = ["Weaken, uni-"] * 3, ["Enhance, bi-"] * 2
+    assert found == ["Weaken, nonlinear", *uni, *bi, "Independent", "Independent", "Enhance, nonlinear"]
 
 
 def test_closed_form_exclusive_or_is_a_nonlinear_interaction():
@@ -210,6 +223,17 @@ def test_refusals(maps, call, match):
 # property
 
 
+@pytest.mark.parametrize("shape", [(16, 15), (15, 16), (9, 8, 5), (32,)])
+def test_property_surrogates_keep_the_amplitude_of_every_wave(rng, shape):
+    """Of all waves, those that their own mirror image constrains included; phases change, so the map does."""
+    values = rng.normal(3.0, 2.0, shape)
+    drawn = random_phase(values, np.random.default_rng(1))
+    waves = [np.abs(np.fft.fftn(one)) for one in (values - values.mean(), drawn)]
+    np.testing.assert_allclose(waves[1], waves[0], atol=1e-9)
+    assert abs(np.corrcoef(values.ravel(), drawn.ravel())[0, 1]) < 0.5
+    assert abs(np.corrcoef(drawn.ravel(), random_phase(values, np.random.default_rng(2)).ravel())[0, 1]) < 0.5
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 1000), scale=st.floats(0.01, 100), shift=st.floats(-1e5, 1e5))
 def test_property_q_ignores_scale_and_shift(seed, scale, shift):
@@ -320,3 +344,24 @@ def test_stratify_factors_takes_each_by_its_kind(maps, rng):
     )
     assert [out[name].attrs["method"] for name in out] == ["quantile", "aspect", "classes", "quantile"]
     assert (out["aspect"].values[slope.values < 5] == -1).all()
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(gd) == {
+        "ecological": {"alpha": 0.05},
+        "edges": {"method": "quantile", "k": 8},
+        "factor": {"singletons": "keep"},
+        "factors": {"singletons": "keep"},
+        "interaction": {"tolerance": 1e-09, "singletons": "keep"},
+        "significance": {
+            "method": "surrogate",
+            "n": 99,
+            "seed": 0,
+            "block": 16,
+            "center": True,
+            "ddof": 0,
+            "singletons": "keep",
+        },
+        "stratify": {"method": "quantile", "k": 8, "closed": "right", "flat_below": 5.0},
+        "stratify_factors": {"method": "quantile", "k": 8, "flat_below": 5.0},
+    }

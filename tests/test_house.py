@@ -85,7 +85,7 @@ def test_kernels_pickle_and_start_no_threads_of_their_own():
 
 def committed():
     suffixes = {".py", ".md", ".yaml", ".yml", ".toml", ".ipynb", ".cff", ".txt", ""}
-    folders = ["qtp_toolkit", "tests", "docs", "benchmarks", "notebooks", ".ci"]
+    folders = ["qtp_toolkit", "tests", "docs", "benchmarks", "tools", "notebooks", ".ci"]
     top = [path for path in ROOT.iterdir() if path.is_file() and path.suffix in suffixes and path.name != "uv.lock"]
     below = [
         path for name in folders for path in (ROOT / name).rglob("*") if path.is_file() and path.suffix in suffixes

@@ -11,6 +11,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults, noted, refuse_strangers, without_note
 from small_networks import (
     CYCLE,
     VECTOR_PAIRS,
@@ -292,3 +293,34 @@ def test_lazy_import_compiles_nothing():
         "import sys, qtp_toolkit.inversion, qtp_toolkit.network, qtp_toolkit.correct; sys.exit('numba' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(inversion) == {
+        "invert": {
+            "norm": "l1",
+            "weights": "coherence",
+            "snap": False,
+            "reweightings": 3,
+            "relaxation": 1.9,
+            "looks": 57.0,
+            "std": False,
+            "allow_disconnected": False,
+        },
+        "phase_variance": {"looks": 57.0},
+        "weight_table": {"looks": 57.0},
+    }
+
+
+def test_strangers_are_refused():
+    phase = stack_of([(0, 1), (1, 2), (0, 2)], np.ones((3, 1)))
+    gamma = stack_of([(0, 1), (1, 2), (0, 2)], np.full((3, 1), 0.5), units="1")
+    refuse_strangers(inversion.invert, {"phase": phase, "coherence": gamma}, units="phase", dims="phase coherence")
+    given = {"phase": phase, "series": inversion.invert(phase).phase}
+    refuse_strangers(inversion.pair_misfit, given, units="phase series", dims="phase series")
+
+
+def test_results_say_that_they_are_synthetic():
+    phase = noted(stack_of([(0, 1), (1, 2), (0, 2)], np.ones((3, 1))))
+    series = inversion.invert(phase)
+    assert without_note(series=series, misfit=inversion.pair_misfit(phase, series.phase)) == []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 import xarray as xr
+from promised import defaults
 from small_files import UTM, refused, tif
 
 from qtp_toolkit import load
@@ -29,6 +30,51 @@ def test_raster_units_nodata_and_scale(tmp_path, no_compute):
     np.testing.assert_allclose(
         load.raster(ice, variable="ground_ice", units="%").values, [[np.nan, 0.2, np.nan]], rtol=1e-6
     )
+
+
+UNITS = [
+    ("incidence", "radian", 0.5, 28.6478898),
+    ("magt", "K", 270.0, -3.15),
+    ("sand", "%", 43.1, 0.431),
+    ("sand", "permille", 431.0, 0.431),
+    ("quartz", "g/kg", 431.0, 0.431),
+    ("bulk_density", "cg/cm3", 130.0, 1300.0),
+    ("bulk_density", "g/cm3", 1.3, 1300.0),
+    ("bulk_density", "kg/m3", 1300.0, 1300.0),
+    ("elevation", "cm", 450_000.0, 4500.0),
+    ("seasonal_amplitude", "m", 0.012, 12.0),
+    ("seasonal_amplitude", "cm", 1.2, 12.0),
+]
+
+
+@pytest.mark.parametrize(("variable", "units", "stored", "expected"), UNITS)
+def test_closed_form_units_of_maps(tmp_path, variable, units, stored, expected):
+    path = tif(tmp_path / "map.tif", np.full((2, 2), stored, "float32"))
+    np.testing.assert_allclose(load.raster(path, variable=variable, units=units).values, expected, rtol=2e-6)
+
+
+RANGES = {
+    "bulk_density": (100.0, 2650.0),
+    "sand": (0.0, 1.0),
+    "quartz": (0.0, 1.0),
+    "ground_ice": (0.0, 1.0),
+    "water_content": (0.0, 1.0),
+    "magt": (-40.0, 40.0),
+    "ndvi": (-1.0, 1.0),
+    "elevation": (-500.0, 9000.0),
+    "incidence": (0.0, 90.0),
+    "coherence": (0.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("variable", RANGES)
+def test_closed_form_ranges_of_maps(tmp_path, variable):
+    """What lies further beyond than rounding takes it, a thousandth of the larger end, is no value."""
+    low, high = RANGES[variable]
+    beyond = 2e-3 * max(-low, high)
+    values = np.array([[low, high, low - beyond, high + beyond, *[(low + high) / 2] * 4]], "float32")
+    found = load.raster(tif(tmp_path / "map.tif", values), variable=variable).values[0]
+    np.testing.assert_array_equal(np.isnan(found), [False, False, True, True, *[False] * 4])
 
 
 def test_class_map_is_integer_with_its_table(tmp_path):
@@ -251,6 +297,16 @@ def test_lst_table_grid_and_stations(tmp_path):
     assert float(kelvin[0, 1]) == pytest.approx(270 - 273.15, abs=1e-3)
     path.write_text("LST2008_01_01,lon,lat\n1,13.0,45.0\n1,13.01,45.0\n1,13.0163,45.0\n")
     assert "grid: false" in refused(load.lst_table, path)
+    # the middle one of five cells beside its place: the best line leaves four fifths of that
+    cells = "LST2008_01_01,lon,lat\n271,13.0,45.0\n271,13.01,45.0\n271,{},45.0\n271,13.03,45.0\n271,13.04,45.0\n"
+    path.write_text(cells.format(13.0206))
+    assert load.lst_table(path, units="K")["lst"].sizes["x"] == 5
+    path.write_text(cells.format(13.0207))
+    assert "up to 0.06 of a step off" in refused(load.lst_table, path, units="K")
+    path.write_text("LST2008_01_01,lon,lat,A2008_01_01\n1,13.0,45.0,2\n")
+    assert "2008-01-01" in refused(load.lst_table, path, code="M02")
+    path.write_text("LST2008_01_01,lon,lat\n1,13.0,45.0\n2,13.0,45.0\n")
+    assert "cell twice" in refused(load.lst_table, path)
     path.write_text("LST2008_01_01,lon,lat\n271,13.0,45.0\n")
     assert "kelvin" in refused(load.lst_table, path, code="M11")
     path.write_text("LST2008_01_01,lon,lat\ncold,13.0,45.0\n")
@@ -306,3 +362,24 @@ def test_geojson(tmp_path):
     for odd in (["a", "b"], [[93.0], [94.0]], None, {"x": 1}):
         path.write_text(json.dumps({"type": "LineString", "coordinates": odd}))
         assert "feature 0" in refused(load.vectors, path)
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(load) == {
+        "check_lst": {"every": 4, "max_empty": 0.5, "max_hollow": 0.1},
+        "check_stack": {"every": 4},
+        "interferograms": {"nodata": 0.0, "phase_sign": "positive_away", "require_coherence": True, "extent": "same"},
+        "lst_table": {
+            "longitude": "lon",
+            "latitude": "lat",
+            "pattern": "(?P<year>\\d{4})_(?P<month>\\d{2})_(?P<day>\\d{2})",
+            "units": "degC",
+            "stamp": "start",
+            "composite_days": 8,
+            "grid": True,
+        },
+        "modis_lst": {"max_gap": 3, "duplicates": "error", "mixed_collections": False},
+        "ndvi": {"duplicates": "error", "mixed_collections": False, "quality_mask": True},
+        "raster": {"add_offset": 0.0, "band": 1},
+        "series": {"pattern": "doy(?P<year>\\d{4})(?P<doy>\\d{3})", "composite_days": 1, "add_offset": 0.0, "band": 1},
+    }

@@ -72,6 +72,20 @@ def test_pairs_written_backward_are_turned_round(tmp_path):
     assert toward["phase"].attrs["units"] == "rad"
 
 
+def test_baselines_follow_their_pairs(tmp_path):
+    """Whatever order the files are given in, pairs are sorted and every layer goes with them."""
+    pairs = ["20180113_20180125", "20180101_20180125", "20180101_20180113", "20180125_20180206"]
+    phase = [tif(tmp_path / f"{pair}.tif", np.full((2, 2), k + 1, "float32")) for k, pair in enumerate(pairs)]
+    coherence = [
+        tif(tmp_path / f"{pair}.cc.tif", np.full((2, 2), (k + 1) / 10, "float32")) for k, pair in enumerate(pairs)
+    ]
+    data = load.interferograms(phase, coherence=coherence, baselines=[10.0, 20.0, 30.0, np.nan])
+    assert data["phase"].values[:, 0, 0].tolist() == [3, 2, 1, 4]
+    np.testing.assert_allclose(data["coherence"].values[:, 0, 0], [0.3, 0.2, 0.1, 0.4])
+    np.testing.assert_array_equal(data["perpendicular_baseline"], [30.0, 20.0, 10.0, np.nan])
+    assert data["perpendicular_baseline"].attrs["units"] == "m"
+
+
 def test_licsar_coherence_is_0_to_255(tmp_path):
     """I04: bytes are scaled; I08: x is the longitude, whatever order the coordinate system declares."""
     folder = tmp_path / "GEOC" / "20180101_20180113"

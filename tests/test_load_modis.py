@@ -30,6 +30,16 @@ def two_sensors(tmp_path):
     return [terra, aqua]
 
 
+def test_dates_of_a_netcdf_in_any_order(tmp_path):
+    """Composites are sorted, and every layer goes with its date."""
+    order = [3, 0, 2, 1]
+    quality = np.array([0, 65, 129, 193], "uint8")[order][:, None, None]
+    path = appeears(tmp_path / "MOD11A2.061_1km_aid0001.nc", np.array(YEAR_END)[order], qc=quality)
+    data = load.modis_lst([path], sensors=["terra"])
+    assert (np.diff(data["time"]) > np.timedelta64(0)).all()
+    assert data["qc_terra_day"].values[:, 1, 1].tolist() == [0, 65, 129, 193]
+
+
 def test_appeears_netcdf_is_lazy_scaled_centered_and_merged(two_sensors, no_compute):
     with no_compute():
         data = load.modis_lst(two_sensors)

@@ -4,9 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from promised import defaults, noted, refuse_strangers, without_note
 
 from qtp_toolkit import lst
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.kernels import daily as daily_kernel
 
 QC_ORACLE = {
     0: (0, 0, 0, 0), 2: (2, 0, 0, 0), 17: (1, 0, 1, 0), 65: (1, 0, 0, 1), 81: (1, 0, 1, 1), 97: (1, 0, 2, 1),
@@ -400,6 +402,23 @@ class TestAxis:
         assert daily.dtype == da.dtype
         assert np.isfinite(daily).all()
 
+    def test_daily_ends_half_a_composite_beyond_the_last_center(self):
+        """Nothing is carried further, neither within a year nor beyond it."""
+        da = cube(centers(2014, 2014))
+        daily = lst.to_daily(da.isel(time=slice(5, 20)))
+        assert [str(daily["time"].values[k])[:10] for k in (0, -1)] == ["2014-02-10", "2014-06-09"]
+        have, want = np.array([3.5, 11.5, 19.5]), np.array([-1.0, -0.5, 0.0, 11.5, 23.5, 24.0, 59.5])
+        left, weight = daily_kernel.interpolation_weights(have, want, reach=daily_kernel.REACH)
+        np.testing.assert_array_equal(left, [0, 0, 0, 1, 1, 1, 1])
+        np.testing.assert_allclose(weight, [np.nan, -0.5, -0.4375, 0.0, 1.5, np.nan, np.nan])
+
+    def test_composites_answer_for_half_a_composite_beyond_the_outer_centers(self):
+        da = cube(centers(2014, 2014))
+        edge = da["time"].values[-1] + np.array([0, 4, 5]) * np.timedelta64(1, "D")
+        assert np.isfinite(lst.at_dates(da, edge[:2])).all()
+        with pytest.raises(QtpDataError, match="1 dates lie outside"):
+            lst.at_dates(da, edge)
+
     def test_linear_between_centers(self):
         da = cube(centers(2014, 2014))
         days = (da["time"] - da["time"][0]) / np.timedelta64(1, "D")
@@ -491,3 +510,54 @@ def test_lazy(composites, no_compute):
         assert a.chunks
         assert not b.chunks
         xr.testing.assert_allclose(a.compute(scheduler="synchronous"), b, atol=1e-4)
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(lst) == {
+        "daily_mean": {"overpasses": "all"},
+        "fill_gaps": {
+            "method": "harmonic",
+            "harmonics": 2,
+            "tolerance_K": 8.0,
+            "spare": 10,
+            "min_valid": 0,
+            "reject": "low",
+            "interannual": 4.0,
+            "smoothing": 1.0,
+            "pull": 1.0,
+            "period_days": 365.25,
+        },
+        "fit_daily_mean": {"overpasses": "all"},
+        "hold_out": {"share": 0.2, "seed": 0},
+        "mask_quality": {"max_error_K": 2.0, "max_emissivity_error": np.inf},
+        "to_composites": {"min_days": 5},
+        "to_daily": {"max_gap_days": 40.0},
+    }
+
+
+def test_strangers_are_refused(composites):
+    da = cube(centers(2014, 2015))
+    daily = lst.to_daily(da)
+    for call in (
+        lst.to_daily,
+        lst.fill_gaps,
+        lst.hold_out,
+        lambda lst, at=lst.at_dates: at(lst, daily["time"].values[:1]),
+    ):
+        refuse_strangers(call, {"lst": da}, units="lst", dims="lst")
+    refuse_strangers(
+        lambda lst, mean=lst.daily_mean: mean(lst.to_dataset(name="lst")), {"lst": da}, units="lst", dims="lst"
+    )
+    four = {name: composites[name] for name in ("terra_day", "terra_night", "aqua_day", "aqua_night")}
+    refuse_strangers(lambda **four: lst.daily_mean(xr.Dataset(four)), four, units=" ".join(four))
+    refuse_strangers(lambda daily: lst.to_composites(daily, da["time"]), {"daily": daily}, dims="daily")
+    both, gap = {"truth": da, "filled": da}, xr.ones_like(da, dtype=int)
+    refuse_strangers(lambda **both: lst.gap_errors(gap=gap, **both), both, units="truth filled", dims="truth filled")
+
+
+def test_results_say_that_they_are_synthetic():
+    da = noted(cube(centers(2014, 2015)))
+    daily = lst.to_daily(da)
+    results = {"filled": lst.fill_gaps(noted(da.to_dataset())), "daily": daily, "hidden": lst.hold_out(da)}
+    results |= {"at": lst.at_dates(da, da["time"].values[:2]), "composites": lst.to_composites(daily, da["time"])}
+    assert without_note(**results, mean=lst.daily_mean(noted(da.to_dataset()))) == []

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import noted, refuse_strangers, without_note
 
 from qtp_toolkit import network
 from qtp_toolkit.conventions import QtpDataError
@@ -78,6 +79,18 @@ def test_closed_form_closure_of_a_cycle_error():
     assert closure.attrs["units"] == "rad"
     with pytest.raises(QtpDataError, match="triangle"):
         network.closure_phase(stack_of([(0, 1), (1, 2)], values[:2]))
+
+
+def test_closed_form_closure_errors_count_the_triangles_that_are_there():
+    """Of four triangles three open where one pair is wrong; two of them remain where another pair is missing."""
+    rows = [(0, 1), (1, 2), (0, 2), (2, 3), (1, 3), (0, 3)]
+    values = np.zeros((6, 3))
+    values[0] = 7.0
+    values[3, 1] = np.nan
+    values[[0, 1, 2, 3], 2] = np.nan
+    wrong = network.closure_errors(stack_of(rows, values).assign_attrs(provenance_note="scene"))
+    np.testing.assert_array_equal(wrong, [2, 2, np.nan])
+    assert wrong.attrs["provenance_note"] == "scene"
 
 
 def test_closed_form_mean_by_pair():
@@ -196,3 +209,37 @@ def test_lazy_closure_errors_and_ranking(no_compute, rng):
     assert ranking["rank"].chunks is not None
     xr.testing.assert_identical(errors.compute(), network.closure_errors(phase))
     xr.testing.assert_allclose(ranking.compute(), network.rank_pairs(phase))
+
+
+def test_strangers_are_refused():
+    phase = stack_of([(0, 1), (1, 2), (0, 2)], np.zeros((3, 1)))
+    for call in (network.closure_phase, network.closure_errors, network.rank_pairs):
+        refuse_strangers(call, {"phase": phase}, units="phase", dims="phase")
+    closure = network.closure_phase(phase)
+    refuse_strangers(lambda values: network.mean_by_pair(values, phase), {"values": closure}, dims="values")
+    dates = ["2020-01-01", "2020-01-13"]
+    baseline = xr.DataArray([3.0, 5.0], {"time": np.array(dates, "datetime64[ns]")}, ("time",), attrs={"units": "m"})
+    given = {"perpendicular_baseline": baseline}
+    refuse_strangers(
+        lambda **given: network.select_pairs(dates, **given), given, units=" ".join(given), dims=" ".join(given)
+    )
+
+
+def test_closed_form_windows_of_the_paper_are_closed():
+    spans = [1, 40, 41, 349, 350, 380, 381, 724, 725, 735, 736]
+    kept = [span for span in spans if pairs_of(span)]
+    assert kept == [1, 40, 350, 380, 725, 735]
+
+
+def pairs_of(span):
+    days = np.array([0, span, 2000, 2001]) * np.timedelta64(1, "D")
+    found = network.select_pairs(np.datetime64("2014-01-01", "ns") + days)
+    return span in found.temporal_baseline.values
+
+
+def test_results_say_that_they_are_synthetic():
+    phase = noted(stack_of([(0, 1), (1, 2), (0, 2)], np.ones((3, 1))))
+    closure = network.closure_phase(phase)
+    results = {"closure": closure, "errors": network.closure_errors(phase), "rank": network.rank_pairs(phase)}
+    results |= {"mean": network.mean_by_pair(closure, phase), "mended": network.canonicalise(phase)}
+    assert without_note(**results) == []

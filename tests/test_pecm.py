@@ -21,6 +21,7 @@ from pecm_cases import (
     series,
     six_years,
 )
+from promised import defaults, noted, refuse_strangers, without_note
 from scipy.special import stdtrit
 from scipy.stats import norm
 
@@ -205,6 +206,28 @@ def test_other_linear_indices_cost_little(model, linear, rate, coefficient, rms)
     assert float(out.linear_rate) == pytest.approx(rate, abs=2e-3)
     assert float(out.seasonal_coefficient) == pytest.approx(coefficient, abs=2e-3)
     assert float(out.rms) == pytest.approx(rms, abs=0.01)
+
+
+def test_oracle_uncertainty_of_the_sinusoid(rng):
+    """Least squares by hand; the amplitude's slopes along both coefficients by finite differences."""
+    days = np.sort(rng.choice(1500, 90, replace=False))
+    t = (days - days[0]) / 365.25
+    design = np.stack([t, np.sin(2 * np.pi * t), np.cos(2 * np.pi * t), np.ones_like(t)], axis=1)
+    noisy = design @ [-5.0, 6.0, -2.0, 3.0] + rng.normal(0, 2, 90)
+    dates = np.datetime64("2014-01-01", "ns") + days * np.timedelta64(1, "D")
+    out = pecm.sinusoid(series(noisy, "mm", dates).rename("displacement"))
+    found, squares = np.linalg.lstsq(design, noisy)[:2]
+    covariance = squares[0] / 86 * np.linalg.inv(design.T @ design)
+
+    def swing(a, b):
+        return 2 * np.hypot(a, b)
+
+    _, a, b, _ = found
+    slopes = np.array([swing(a + 1e-6, b) - swing(a - 1e-6, b), swing(a, b + 1e-6) - swing(a, b - 1e-6)]) / 2e-6
+    spread = np.sqrt(slopes @ covariance[1:3, 1:3] @ slopes)
+    expected = [found[0], np.sqrt(covariance[0, 0]), swing(a, b), spread]
+    names = ("linear_rate", "linear_rate_std", "seasonal_amplitude", "seasonal_amplitude_std")
+    np.testing.assert_allclose([out[name].item() for name in names], expected, rtol=1e-6)
 
 
 def test_sinusoid_misses_the_shape(model):
@@ -455,3 +478,72 @@ def test_indices_stay_lazy(no_compute):
     eager = run(*arrays)
     assert eager.closed.dims == eager.linear.dims == ("time", "y", "x")
     xr.testing.assert_allclose(lazy.compute(), eager)
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(pecm) == {
+        "compare": {"min_dates": 30},
+        "composite_index": {"close": "adjust", "clip": "frozen"},
+        "fit": {
+            "intercept": "estimate",
+            "uncertainty": "year_block",
+            "draws": 200,
+            "seed": 0,
+            "min_dates": 10,
+            "max_condition": 10000.0,
+        },
+        "fit_pairs": {
+            "uncertainty": "year_block",
+            "blocks": "reference",
+            "draws": 200,
+            "seed": 0,
+            "min_dates": 10,
+            "max_condition": 10000.0,
+        },
+        "indices": {"form": "thaw_normalized", "close": "adjust", "clip": "frozen"},
+        "linear_index": {"form": "thaw_normalized"},
+        "sinusoid": {"min_dates": 10, "max_condition": 10000.0},
+    }
+
+
+def test_strangers_are_refused(model):
+    sums, ends = series([1.0, 2.0], "degC d"), series([9.0, 8.0], "degC d", [2014, 2015], "thaw_year")
+    refuse_strangers(
+        pecm.composite_index,
+        {"addt": sums, "addf": sums, "conductivity_ratio": 1.4},
+        units="addt addf",
+        dims="addt addf",
+    )
+    both = {"addt_end": ends, "addf_end": ends, "conductivity_ratio": 1.4}
+    refuse_strangers(pecm.closing_ratio, both, units="addt_end addf_end", dims="addt_end addf_end")
+    refuse_strangers(pecm.amplitude_factor, {"addt_end": ends}, units="addt_end", dims="addt_end")
+    coefficient = xr.DataArray(-0.8, attrs={"units": "mm degC-0.5 d-0.5"})
+    yearly = {"seasonal_coefficient": coefficient, "addt_end": ends}
+    refuse_strangers(pecm.yearly_amplitude, yearly, units="seasonal_coefficient addt_end", dims="addt_end")
+    onsets = {"dates": sums.time.values, "thaw_onset": doy(131.0), "freeze_onset": doy(283.0)}
+    refuse_strangers(pecm.linear_index, onsets, units="thaw_onset freeze_onset")
+    given = {"displacement": displacement(model), "linear": model["normalized"], "composite": model["I"]}
+    refuse_strangers(pecm.fit, given, units="displacement", dims="displacement linear composite")
+    refuse_strangers(pecm.sinusoid, {"displacement": given["displacement"]}, units="displacement", dims="displacement")
+    pairs = given["displacement"].drop_vars("time").rename(time="pair")
+    refuse_strangers(pecm.fit_pairs, given | {"displacement": pairs}, units="displacement", dims="displacement")
+    fitted = decompose(given["displacement"], model)
+    indices = {"linear": model["normalized"], "composite": model["I"]}
+    refuse_strangers(lambda **given: pecm.forward(fitted, **given), indices, dims="linear composite")
+    for name in ("addt", "addf"):
+        with pytest.raises(QtpDataError, match="range"):
+            pecm.composite_index(
+                **{"addt": sums, "addf": sums, "conductivity_ratio": 1.4} | {name: -sums.assign_attrs(units="degC d")}
+            )
+
+
+def test_results_say_that_they_are_synthetic(model):
+    linear, composite, d = (noted(da) for da in (model["normalized"], model["I"], displacement(model)))
+    sums, ends = noted(series([1.0, 2.0], "degC d")), noted(series([9.0, 8.0], "degC d", [2014, 2015], "thaw_year"))
+    fitted = pecm.fit(d, linear, composite, uncertainty="formal")
+    results = {"linear": pecm.linear_index(sums.time.values, noted(doy(131.0)), noted(doy(283.0))), "fit": fitted}
+    results |= {"composite": pecm.composite_index(sums, sums, 1.4), "closing": pecm.closing_ratio(ends, ends, 1.4)}
+    results |= {"factor": pecm.amplitude_factor(ends), "sinusoid": pecm.sinusoid(d)}
+    results |= {"yearly": pecm.yearly_amplitude(fitted.seasonal_coefficient, ends)}
+    results |= {"forward": pecm.forward(fitted, linear, composite)}
+    assert without_note(**results) == []

@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults, noted, refuse_strangers, without_note
 
 from qtp_toolkit import seasons
 from qtp_toolkit.conventions import QtpDataError
@@ -237,6 +238,32 @@ class TestRunLength:
 
 
 class TestOracles:
+    @pytest.mark.parametrize(("method", "run"), [("consecutive", 3), ("consecutive", 7), ("cumulative", 5)])
+    def test_rules_in_plain_words(self, rng, method, run):
+        """The middle one of three noisy years at cold, warm and mixed places: nine months around its warmest day."""
+        seen = set()
+        for mean in np.linspace(-22, 22, 89):
+            days = np.tile(case(mean), 3) + rng.normal(0, 3, 1095)
+            out = seasons.onsets(series(days, COMMON_YEARS), method=method, run_days=run).sel(thaw_year=2018)
+            peak = 365 + int(np.argmax(days[365:730]))
+            before, after = days[peak - 274 : peak + 1], days[peak : peak + 274]
+            coldest, next_coldest = peak - 274 + int(np.argmin(before)), peak + int(np.argmin(after))
+            if method == "consecutive":
+                warm = [d for d in range(coldest, peak + 1) if (days[d : d + run] > 0).all()]
+                cold = [d for d in range(peak + 1, peak + 274 - run) if (days[d : d + run] < 0).all()]
+            else:
+                warm = [coldest + 1 + int(np.argmin(np.cumsum(days[coldest : peak + 1])))]
+                cold = [peak + 1 + int(np.argmax(np.cumsum(days[peak : next_coldest + 1])))]
+            reason = 1 if days[peak] <= 0 else 2 if before.min() >= 0 or after.min() >= 0 else 0
+            reason = reason or (1 if not warm else 2 if not cold else 0)
+            if method == "cumulative" and not reason:
+                reason = 1 if cold[0] - warm[0] < run else 2 if 365 - (cold[0] - warm[0]) < run else 0
+            assert out["reason_of_year"].item() == reason
+            expected = [warm[0] - 364, cold[0] - 364] if reason == 0 else [np.nan, np.nan]
+            np.testing.assert_array_equal([out["thaw_onset"].item(), out["freeze_onset"].item()], expected)
+            seen.add(reason)
+        assert seen == {0, 1, 2}
+
     def test_smoothed_against_a_dense_search(self, rng):
         """Three harmonics with several crossings: least squares of numpy, then a look at every hundredth of a day."""
         waves = [f(2 * np.pi * k * DOY / 365) for k in (1, 2, 3) for f in (np.cos, np.sin)]
@@ -511,3 +538,37 @@ def test_crs_survives():
     for ds in (onsets, sums, seasons.annual_degree_days(da)):
         for name in ds:
             assert ds[name].rio.crs.to_epsg() == 4326
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(seasons) == {
+        "annual_degree_days": {"freezing_year": "calendar", "max_missing": 0, "min_days": 365},
+        "mean_annual_temperature": {"days": 365.0},
+        "onsets": {
+            "method": "smoothed",
+            "harmonics": 2,
+            "run_days": 5,
+            "threshold_degC": 0.0,
+            "min_days": 300,
+            "period_days": 365.25,
+        },
+    }
+
+
+def test_strangers_are_refused():
+    daily = series(np.tile(case(), 3), COMMON_YEARS)
+    both = {"thaw_onset": onset(131.0), "freeze_onset": onset(283.0, "freeze_onset")}
+    refuse_strangers(seasons.onsets, {"lst": daily}, units="lst", dims="lst")
+    refuse_strangers(seasons.annual_degree_days, {"lst_daily": daily}, units="lst_daily", dims="lst_daily")
+    given = {"lst_daily": daily, **both}
+    refuse_strangers(seasons.degree_days, given, units="lst_daily thaw_onset freeze_onset", dims="lst_daily")
+    index = xr.DataArray(900.0, name="ddt", attrs={"units": "degC d"})
+    refuse_strangers(seasons.mean_annual_temperature, {"ddt": index, "ddf": index}, units="ddt ddf")
+
+
+def test_results_say_that_they_are_synthetic():
+    daily = noted(series(np.tile(case(), 3), COMMON_YEARS))
+    found, annual = seasons.onsets(daily), seasons.annual_degree_days(daily)
+    results = {"onsets": found.drop_vars("crossings"), "annual": annual}
+    results |= {"sums": seasons.degree_days(daily, found.thaw_onset_mean, found.freeze_onset_mean)}
+    assert without_note(**results, mean=seasons.mean_annual_temperature(annual.ddt, annual.ddf)) == []

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults, noted, refuse_strangers, without_note
 
 from qtp_toolkit import soil
 from qtp_toolkit.conventions import QtpDataError
@@ -377,3 +378,44 @@ def test_crs_survives():
     frozen = soil.thermal_conductivity(density, quartz, wet, state="frozen", unfrozen_water=0.05)
     for da in (wet, thawed, frozen, soil.conductivity_ratio(frozen, thawed)):
         assert da.rio.crs.to_epsg() == 32646
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(soil) == {
+        "depth_mean": {"to_m": 2.0},
+        "porosity": {"particle_density": 2700.0},
+        "quartz_from_sand": {"share": 1.0},
+        "thermal_conductivity": {
+            "state": "thawed",
+            "texture": "fine",
+            "unfrozen_water": 0.0,
+            "particle_density": 2700.0,
+            "scheme": "johansen",
+        },
+        "water_content_by_class": {"state": "thawed"},
+    }
+
+
+def test_strangers_are_refused():
+    def one(value, units="1", **attrs):
+        return xr.DataArray([value, value], dims="x", attrs={"units": units, **attrs})
+
+    given = {"bulk_density": one(1300.0, "kg m-3"), "quartz": one(0.4), "saturation": one(0.5)}
+    refuse_strangers(soil.thermal_conductivity, given, units=" ".join(given))
+    refuse_strangers(soil.porosity, {"bulk_density": given["bulk_density"]}, units="bulk_density")
+    refuse_strangers(soil.saturation, {"water_content": one(0.2), "porosity": one(0.5)}, units="water_content porosity")
+    refuse_strangers(soil.quartz_from_sand, {"sand": one(0.4)}, units="sand")
+    both = {"frozen": one(2.0, "W m-1 K-1"), "thawed": one(1.5, "W m-1 K-1")}
+    refuse_strangers(soil.conductivity_ratio, both, units="frozen thawed")
+    refuse_strangers(soil.depth_mean, {"profile": one(0.3).rename(x="depth")}, dims="profile")
+
+
+def test_results_say_that_they_are_synthetic():
+    def one(value, units="1"):
+        return noted(xr.DataArray([value, value], dims="x", attrs={"units": units}))
+
+    ground = one(1300.0, "kg m-3"), one(0.4), one(0.5)
+    frozen, thawed = (soil.thermal_conductivity(*ground, state=state) for state in ("frozen", "thawed"))
+    results = {"frozen": frozen, "thawed": thawed, "ratio": soil.conductivity_ratio(frozen, thawed)}
+    results |= {"porosity": soil.porosity(ground[0]), "saturation": soil.saturation(one(0.2), one(0.4))}
+    assert without_note(**results, quartz=soil.quartz_from_sand(one(0.4))) == []

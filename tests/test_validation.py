@@ -9,6 +9,7 @@ import rioxarray  # noqa: F401
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import defaults, noted, refuse_strangers, without_note
 
 from qtp_toolkit import grid, validation
 from qtp_toolkit.conventions import QtpDataError
@@ -73,6 +74,22 @@ def test_pixels_weigh_by_the_area_inside(rng):
     assert np.isnan(out.se_internal.item())
 
 
+def test_internal_error_of_partly_covered_pixels_is_propagated(rng):
+    """Oracle: the mean is linear in its independent pixels, so its variance adds up their slopes times sigma."""
+    da = amplitude_map(rng)
+    sigma = da.copy(data=rng.uniform(0.5, 4.0, da.shape))
+    place = lonlat_of(da, [float(da.x[10]) + 17.0], [float(da.y[10]) - 31.0])
+    out = validation.block_average(da, *place, size_m=200, sigma=sigma)
+    variance = 0.0
+    for j, i in np.ndindex(5, 5):
+        raised = da.copy()
+        raised[8 + j, 8 + i] += 1.0
+        slope = validation.block_average(raised, *place, size_m=200, sigma=sigma).value.item() - out.value.item()
+        variance += (slope * sigma[8 + j, 8 + i].item()) ** 2
+    assert out.n.item() == 9
+    assert out.se_internal.item() == pytest.approx(np.sqrt(variance), rel=1e-6)
+
+
 def test_too_few_pixels_give_nan(rng):
     da = amplitude_map(rng)
     x0, y0 = float(da.x[10]), float(da.y[10])
@@ -113,6 +130,10 @@ def test_stefan_and_settlement():
     assert depth.item() == pytest.approx(1.426282, abs=1e-6)
     assert (depth / np.sqrt(983.0)).item() == pytest.approx(0.045491, abs=1e-6)
     assert np.isnan(validation.stefan_alt(addt, conductivity, xr.DataArray(0.0)))
+    for factor in (0.5, 2.0):  # little thaw, and a conductivity and a water content at the ends of their ranges
+        small = validation.stefan_alt(addt * 0 + 0.5, conductivity, xr.DataArray(1.0), surface_factor=factor)
+        expected = np.sqrt(2 * factor * 1.2 * 0.5 * 86400 / (334e3 * 1000))
+        assert small.item() == pytest.approx(expected, rel=0.02)
     settlement = validation.pore_water_settlement(stations([2.0]), stations([0.3], "1"))
     assert settlement.item() == pytest.approx(54.3075, abs=1e-3)
     assert (settlement / 2.0).item() == pytest.approx(27.15, abs=0.01)
@@ -217,3 +238,54 @@ def test_validation_stays_lazy(rng, no_compute):
     xr.testing.assert_allclose(block.compute(), validation.block_average(da, lon, lat, sigma=da * 0.1))
     xr.testing.assert_allclose(depth.compute(), validation.alt_from_temperature(temperature, years="each"))
     xr.testing.assert_allclose(calibrated.compute(), validation.calibrate_alt(alt, water))
+
+
+def test_closed_form_defaults_are_the_promised_ones():
+    assert defaults(validation) == {
+        "alt_from_temperature": {"years": "max"},
+        "block_average": {"size_m": 200.0, "min_pixels": 2},
+        "calibrate_alt": {"reference": 0.3},
+        "stefan_alt": {"surface_factor": 1.0},
+    }
+
+
+def test_strangers_are_refused(rng):
+    da = amplitude_map(rng)
+    lon, lat = lonlat_of(da, [450_900.0], [3_799_000.0])
+    given = {"da": da, "sigma": da * 0.1}
+    refuse_strangers(
+        lambda **given: validation.block_average(longitude=lon, latitude=lat, **given), given, dims="da sigma"
+    )
+    layer, water = stations(ALT), stations(WATER, "1")
+    for call in (validation.calibrate_alt, validation.pore_water_settlement):
+        refuse_strangers(
+            call, {"active_layer_thickness": layer, "mean_water_content": water}, units="active_layer_thickness"
+        )
+        with pytest.raises(QtpDataError, match="range"):
+            call(layer, water * 100)
+    below = water.expand_dims(depth=[0.5])
+    given = {"water_content": below, "active_layer_thickness": layer}
+    refuse_strangers(validation.mean_water_content, given, units="active_layer_thickness", dims="water_content")
+    with pytest.raises(QtpDataError, match="range"):
+        validation.mean_water_content(below * 100, layer)
+    profile = {"soil_temperature": ground([1.0, -1.0], [0.5, 1.0])}
+    refuse_strangers(validation.alt_from_temperature, profile, units="soil_temperature", dims="soil_temperature")
+    given = {"addt": stations([983.0], "degC d"), "conductivity_thawed": stations([1.2], "W m-1 K-1")}
+    refuse_strangers(
+        lambda **given: validation.stefan_alt(water_content=stations([0.3], "1"), **given), given, units=" ".join(given)
+    )
+    for wrong in ({"addt": -given["addt"].assign_attrs(units="degC d")}, {"water_content": stations([30.0], "1")}):
+        with pytest.raises(QtpDataError, match="range"):
+            validation.stefan_alt(**{"water_content": stations([0.3], "1"), **given, **wrong})
+    assert np.isnan(validation.block_average(da, [80.0], [30.0]).value.item())
+
+
+def test_results_say_that_they_are_synthetic(rng):
+    layer, water, da = noted(stations(ALT)), noted(stations(WATER, "1")), noted(amplitude_map(rng))
+    profile = noted(ground([1.0, -1.0], [0.5, 1.0]))
+    thaw = noted(stations([983.0], "degC d")), noted(stations([1.2], "W m-1 K-1")), noted(stations([0.3], "1"))
+    results = {"block": validation.block_average(da, *lonlat_of(da, [450_900.0], [3_799_000.0]))}
+    results |= {"calibrated": validation.calibrate_alt(layer, water), "stefan": validation.stefan_alt(*thaw)}
+    results |= {"settlement": validation.pore_water_settlement(layer, water)}
+    results |= {"water": validation.mean_water_content(water.expand_dims(depth=[0.5]), layer)}
+    assert without_note(**results, alt=validation.alt_from_temperature(profile)) == []

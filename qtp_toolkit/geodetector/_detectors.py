@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from qtp_toolkit.conventions import STRATUM, QtpDataError, describe, provenance
+from qtp_toolkit.conventions import STRATUM, QtpDataError, describe, provenance, require_option
 from qtp_toolkit.geodetector._moments import (
     FACTOR,
     OTHER,
@@ -251,8 +251,7 @@ def _compare_pairs(y: xr.DataArray, strata: xr.Dataset, singletons: str) -> xr.D
 
 def check_singletons(singletons: str) -> bool:
     """Whether strata of one sample are kept."""
-    if singletons not in ("keep", "drop"):
-        raise QtpDataError("unknown treatment of single samples", expected=("keep", "drop"), found=repr(singletons))
+    require_option("treatment of single samples", singletons, ("keep", "drop"))
     return singletons == "keep"
 
 

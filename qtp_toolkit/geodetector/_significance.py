@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from qtp_toolkit.conventions import QtpDataError, describe, provenance
+from qtp_toolkit.conventions import QtpDataError, describe, provenance, require_option
 from qtp_toolkit.geodetector._detectors import check_singletons
 from qtp_toolkit.geodetector._moments import FACTOR, prepare, read_factors
 from qtp_toolkit.kernels.strata import q_statistic, variance_split
@@ -87,8 +87,7 @@ def significance(
     >>> significance(y, rows, method="block", block=1, n=19)["p"].item()
     0.05
     """
-    if method not in METHODS:
-        raise QtpDataError("unknown test of significance", expected=METHODS, found=repr(method))
+    require_option("test of significance", method, METHODS)
     if method in ("surrogate", "block"):
         return _by_surrogates(y, strata, method=method, n=n, seed=seed, block=block)
     text = "the F test takes samples as independent; neighboring pixels are not, and p comes out far too small."

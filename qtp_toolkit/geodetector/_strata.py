@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, class_names, is_lazy, provenance
+from qtp_toolkit.conventions import QtpDataError, class_names, is_lazy, provenance, require_option
 from qtp_toolkit.kernels import strata as kernels
 
 MAX_STRATA = 100
@@ -54,8 +54,7 @@ def edges(da: xr.DataArray, *, method: str = "quantile", k: int = 8) -> np.ndarr
     The paper does not say how its 15 factors were discretized. ``quantile`` is the default here because it is
     invariant to monotonic transformations and keeps every stratum large; report method and k with every q.
     """
-    if method not in kernels.EDGES:
-        raise QtpDataError("unknown way to find class edges", expected=tuple(kernels.EDGES), found=repr(method))
+    require_option("way to find class edges", method, kernels.EDGES)
     _check_k(k)
     values = np.asarray(da.values, dtype=np.float64).ravel()
     values = values[np.isfinite(values)]
@@ -129,8 +128,7 @@ def stratify(
     ['N', 'E', 'S', 'W']
     """
     method = "edges" if edges is not None else method
-    if method not in METHODS:
-        raise QtpDataError("unknown way to stratify", expected=METHODS, found=repr(method))
+    require_option("way to stratify", method, METHODS)
     if method == "classes":
         return _by_class(da, nodata)
     if method == "aspect":
@@ -205,8 +203,7 @@ def _by_edges(da: xr.DataArray, edges: Sequence[float] | np.ndarray | None, clos
     if limits.size < 2 or np.isnan(limits).any() or (np.diff(limits) < 0).any() or (np.diff(limits)[1:] == 0).any():
         raise QtpDataError("class edges must ascend, at least two", variable=str(da.name), found=limits.tolist())
     _check_count(limits.size - 1, da)
-    if closed not in ("right", "left"):
-        raise QtpDataError("unknown closed end", expected=("right", "left"), found=repr(closed))
+    require_option("closed end", closed, ("right", "left"))
     labels = [kernels.interval_label(low, high) for low, high in pairwise(limits)]
     codes = partial(kernels.codes_by_edges, edges=limits, closed=closed)
     return _code(da, codes, labels, method, edges=limits.tolist(), closed=closed)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require, require_option
 from qtp_toolkit.grid import to_xy
 from qtp_toolkit.grid._frame import crs_of
 
@@ -214,8 +214,7 @@ def rereference(
     array([[-4., -2.,  2.]])
     """
     require(rate, dims=(Y, X))
-    if statistic not in ("median", "mean"):
-        raise QtpDataError("unknown statistic", expected=("median", "mean"), found=repr(statistic))
+    require_option("statistic", statistic, ("median", "mean"))
     area, text = _reference_area(rate, reference, radius_m)
     rows, columns = (np.flatnonzero(area.any(dim).values) for dim in (X, Y))
     if rows.size == 0:

@@ -14,7 +14,16 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, describe, is_lazy, provenance, require_same_grid
+from qtp_toolkit.conventions import (
+    PERCENTILE,
+    STRATUM,
+    QtpDataError,
+    describe,
+    is_lazy,
+    provenance,
+    require_option,
+    require_same_grid,
+)
 from qtp_toolkit.kernels import strata as kernels
 
 BOX = (2.0, 25.0, 50.0, 75.0, 98.0)
@@ -166,8 +175,7 @@ def _tabulate(
 ) -> xr.Dataset:
     """Box table along one dim a factor; ``factors`` holds the factor and its class edges by dim."""
     classes = {dim: _classes(values, by, edges, dim) for dim, (by, edges) in factors.items()}
-    if sign not in SIGNS:
-        raise QtpDataError("unknown sign", expected=SIGNS, found=repr(sign))
+    require_option("sign", sign, SIGNS)
     wanted = tuple(float(p) for p in percentiles)
     if not wanted or min(wanted) < 0 or max(wanted) > 100:
         raise QtpDataError("percentiles out of range", expected="0 to 100", found=wanted)

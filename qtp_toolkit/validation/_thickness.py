@@ -18,6 +18,7 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     describe,
     require,
+    require_option,
 )
 from qtp_toolkit.validation.kernels import fronts
 
@@ -54,6 +55,7 @@ def alt_from_temperature(soil_temperature: xr.DataArray, *, years: Literal["max"
     1.5
     """
     require(soil_temperature, dims=(TIME, DEPTH), quantity="soil_temperature")
+    require_option("choice of years", years, ("max", "each"))
     _check_downwards(soil_temperature)
     daily = xr.apply_ufunc(
         fronts.thaw_front,

@@ -116,7 +116,13 @@ def panel_letters(axes: Any, *, start: str = "a") -> None:
 
 
 def mark_provenance(ax: Axes, *objects: Any) -> None:
-    """Print the ``provenance_note`` of any of ``objects`` once at the foot of the figure, in a strip kept free."""
+    """Print the ``provenance_note`` of any of ``objects`` once at the foot of the figure, in a strip kept free.
+
+    >>> fig, ax = new()
+    >>> mark_provenance(ax, xr.DataArray(0.0, attrs={"provenance_note": "synthetic scene"}))
+    >>> fig.texts[0].get_text()
+    'synthetic scene'
+    """
     note = provenance(*objects)
     figure = ax.figure.canvas.figure
     if note is None or any(text.get_gid() == NOTE_GID for text in figure.texts):

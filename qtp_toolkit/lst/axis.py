@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, decoded_times, require
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, decoded_times, require
 
 OVERPASSES = ("terra_day", "terra_night", "aqua_day", "aqua_night")
 """The four MODIS overpasses, local solar time about 10:30, 22:30, 13:30 and 01:30."""
@@ -17,7 +17,8 @@ def temperatures(lst: xr.Dataset) -> list[str]:
     if not names:
         raise QtpDataError("no temperature variable", expected=[*OVERPASSES, "lst"], found=list(lst.data_vars))
     for name in names:
-        require(lst[name], dims=(TIME,), quantity=name)
+        # The unit only: what lies outside the physical range is masked, not refused.
+        require(lst[name], dims=(TIME,), units=VARIABLES[name].units)
     return names
 
 

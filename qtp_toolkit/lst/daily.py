@@ -9,7 +9,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import STATION, TIME, QtpDataError, describe, require, require_covered, require_option
+from qtp_toolkit.conventions import (
+    STATION,
+    TIME,
+    VARIABLES,
+    QtpDataError,
+    describe,
+    require,
+    require_covered,
+    require_option,
+)
 from qtp_toolkit.kernels import daily as kernels
 from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start
 from qtp_toolkit.lst.kernels import regression
@@ -73,7 +82,7 @@ def daily_mean(
     -1.6
     """
     if "lst" in lst and coefficients is None:
-        require(lst["lst"], dims=(TIME,), quantity="lst")
+        require(lst["lst"], dims=(TIME,), units=VARIABLES["lst"].units)
         return describe(lst["lst"], "lst", like=lst, daily_mean="given")
     if coefficients is None:
         names = _choose_overpasses(overpasses)
@@ -104,7 +113,7 @@ def _check_overpasses(lst: xr.Dataset, used: list[str]) -> list[str]:
             hint="Give coefficients fitted to the overpasses at hand (fit_daily_mean), or choose: overpasses='terra'.",
         )
     for name in used:
-        require(lst[name], dims=(TIME,), quantity=name)
+        require(lst[name], dims=(TIME,), units=VARIABLES[name].units)
     return [name for name in OVERPASSES if name in used]
 
 
@@ -170,7 +179,7 @@ def fit_daily_mean(
     used = _check_overpasses(lst, _choose_overpasses(overpasses))
     arrays = [*(lst[name] for name in used), surface_temperature]
     for array in arrays:
-        require(array, dims=(TIME, STATION), quantity="lst")
+        require(array, dims=(TIME, STATION), units=VARIABLES["lst"].units)
     label, names, told = _make_folds(arrays[0], folds)
     shape = (arrays[0].sizes[TIME], arrays[0].sizes[STATION])
     coefficient, spread, scores, by_fold = xr.apply_ufunc(
@@ -270,7 +279,7 @@ def to_daily(lst: xr.DataArray, *, max_gap_days: float = 40.0) -> xr.DataArray:
     >>> to_daily(lst).sel(time="2016-01-08").item()  # 3.5 of 8 days after the first center
     -6.25
     """
-    require(lst, dims=(TIME,), quantity="lst")
+    require(lst, dims=(TIME,), units=VARIABLES["lst"].units)
     steps, times = np.diff(days_since_start(lst)), pd.DatetimeIndex(lst[TIME].values)
     if (steps > max_gap_days).any():
         where = [f"{times[i]:%Y-%m-%d} to {times[i + 1]:%Y-%m-%d}" for i in np.flatnonzero(steps > max_gap_days)]
@@ -306,7 +315,7 @@ def at_dates(lst: xr.DataArray, dates: xr.DataArray | Sequence[np.datetime64]) -
         If a date lies more than half a day (daily) or half a composite outside the series: names the dates and the
         period.
     """
-    require(lst, dims=(TIME,), quantity="lst")
+    require(lst, dims=(TIME,), units=VARIABLES["lst"].units)
     # Daily or composites: what is half a step beyond the ends still belongs to the outer value.
     half_a_step = 0.5 * float(np.median(np.diff(days_since_start(lst))))
     return _interpolate(lst, np.asarray(dates, dtype="datetime64[ns]"), reach=half_a_step)

@@ -135,7 +135,7 @@ def _fill_one(
 ) -> tuple[xr.DataArray, ...]:
     from qtp_toolkit.lst.kernels import gaps, whittaker  # noqa: PLC0415  (compiles)
 
-    require(da, dims=(TIME,), quantity="lst")
+    require(da, dims=(TIME,), units=VARIABLES["lst"].units)
     days = days_since_start(da)
     basis = _prepare_basis(days, **terms)
     unknowns = basis.columns + 3 * basis.nodes if terms["harmonics"] else 1

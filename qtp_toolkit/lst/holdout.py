@@ -49,7 +49,7 @@ def hold_out(lst: xr.DataArray, *, share: float = 0.2, run_lengths: Sequence[int
     >>> int((hold_out(lst, share=0.2)["gap"] > 0).sum())
     20
     """
-    require(lst, dims=(TIME,), quantity="lst")
+    require(lst, dims=(TIME,), units=VARIABLES["lst"].units)
     runs = tuple(int(length) for length in run_lengths)
     if not 0.0 < share < 1.0:
         raise QtpDataError("share of hidden values", expected="between 0 and 1", found=share)
@@ -109,7 +109,7 @@ def gap_errors(
     (0.5, 20)
     """
     for da in (truth, filled):
-        require(da, dims=(TIME,), quantity="lst")
+        require(da, dims=(TIME,), units=VARIABLES["lst"].units)
     lower = [1, *(int(length) + 1 for length in lengths)]
     if (np.diff(lower) <= 0).any():
         raise QtpDataError("classes of gap length", expected="increasing, from 1", found=tuple(lengths))

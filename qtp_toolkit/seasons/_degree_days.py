@@ -8,7 +8,16 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, describe, provenance, require, require_option
+from qtp_toolkit.conventions import (
+    THAW_YEAR,
+    TIME,
+    VARIABLES,
+    QtpDataError,
+    describe,
+    provenance,
+    require,
+    require_option,
+)
 from qtp_toolkit.seasons._axis import daily_axis, day_index, locate_days
 
 SUMS = ("addt", "addf", "permafrost_year", "addt_end", "addf_end")
@@ -66,7 +75,7 @@ def degree_days(
     """
     from qtp_toolkit.seasons.kernels import degree_days as kernels  # noqa: PLC0415  (compiles)
 
-    require(lst_daily, dims=(TIME,), quantity="lst")
+    require(lst_daily, dims=(TIME,), units=VARIABLES["lst"].units)
     for onset in (thaw_onset, freeze_onset):
         require(onset, quantity="thaw_onset")
         if THAW_YEAR in onset.dims:
@@ -138,7 +147,7 @@ def annual_degree_days(
     >>> annual_degree_days(lst)["ddf"].values
     array([730.])
     """
-    require(lst_daily, dims=(TIME,), quantity="lst")
+    require(lst_daily, dims=(TIME,), units=VARIABLES["lst"].units)
     require_option("freezing year", freezing_year, ("calendar", "july"))
     times = daily_axis(lst_daily)
     years = np.arange(times[0].year, times[-1].year + 1)

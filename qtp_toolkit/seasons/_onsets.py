@@ -10,6 +10,7 @@ from qtp_toolkit.conventions import (
     DAYS_PER_YEAR,
     THAW_YEAR,
     TIME,
+    VARIABLES,
     QtpDataError,
     describe,
     provenance,
@@ -105,7 +106,7 @@ def onsets(
     >>> round(out["thaw_onset_mean"].item())  # 20 + arccos(-0.3) / (2 pi) * 365.25
     129
     """
-    require(lst, dims=(TIME,), quantity="lst")
+    require(lst, dims=(TIME,), units=VARIABLES["lst"].units)
     require_option("method", method, METHODS)
     times, daily = days_covered(lst)
     years, windows = _make_windows(times, min_days)

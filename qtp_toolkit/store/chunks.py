@@ -56,14 +56,11 @@ class BlockArray:
         return (self.path,)
 
     def __getitem__(self, key: tuple) -> np.ndarray:
-        spans = [range(size)[_as_slice(index, size)] for index, size in zip(key, self.shape, strict=True)]
+        picked = [range(size)[index] for index, size in zip(key, self.shape, strict=True)]
+        spans = [range(span, span + 1) if isinstance(span, int) else span for span in picked]
         box = [(min(span[0], span[-1]), max(span[0], span[-1]) + 1) if span else (0, 0) for span in spans]
-        values = self._box(box)
-        inside = tuple(
-            _shift(span, low) if isinstance(index, slice) else span[0] - low
-            for span, (low, _), index in zip(spans, box, key, strict=True)
-        )
-        return values[inside]
+        inside = (0 if isinstance(span, int) else _shift(span, low) for span, (low, _) in zip(picked, box, strict=True))
+        return self._box(box)[tuple(inside)]
 
     def write(self, values: np.ndarray, start: tuple[int, ...], *, put: Put | None = None) -> None:
         """Write whole chunks from the index ``start`` on, as they are stored.
@@ -158,10 +155,6 @@ def _codec(stored: str) -> blosc.Blosc:
     return blosc.Blosc(
         COMPRESSION["cname"], COMPRESSION["clevel"], blosc.BITSHUFFLE, typesize=np.dtype(stored).itemsize
     )
-
-
-def _as_slice(index: Any, size: int) -> slice:
-    return index if isinstance(index, slice) else slice(int(index) % size, int(index) % size + 1)
 
 
 def _shift(span: range, low: int) -> slice:

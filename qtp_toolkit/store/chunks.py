@@ -162,7 +162,7 @@ def _shift(span: range, low: int) -> slice:
 
 
 def gather(parts: Iterable[tuple[Sequence[int], np.ndarray]], corner: Sequence[int], out: np.ndarray) -> None:
-    """Fill ``out`` from the pieces that it touches; each comes with the index of its first value, ``corner`` is out's."""
+    """Fill ``out`` from the pieces that it touches; each has the index of its first value, as ``corner`` is out's."""
     for first, values in parts:
         low = [max(a, c) for a, c in zip(first, corner, strict=True)]
         ends = zip(first, values.shape, corner, out.shape, strict=True)

@@ -222,6 +222,7 @@ def plain(value: Any) -> Any:
 def _storable(ds: xr.Dataset) -> xr.Dataset:
     """Return a copy without the encoding of its source, with plain attributes and blocks that Zarr can hold."""
     out = ds.drop_encoding()
+    # Zarr has one size of chunks along a dim, and only the last may be smaller.
     irregular = {dim for dim, sizes in out.chunksizes.items() if len({*sizes[:-1]}) > 1 or sizes[-1] > sizes[0]}
     out = out.chunk({dim: max(out.chunksizes[dim]) for dim in irregular})
     out.attrs = plain(out.attrs)

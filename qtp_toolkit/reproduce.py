@@ -287,16 +287,12 @@ def _run_all(
                     finish(Outcome(nb.name, "skipped", reason=reason)) if reason else launch(nb)
                 bar.describe(", ".join(running.values()))
                 for future in wait(running, return_when=FIRST_COMPLETED).done if running else ():
-                    finish(_hold_to_promise(future.result(), by_name[running.pop(future)]))
+                    outcome, nb = future.result(), by_name[running.pop(future)]
+                    lacking = [product for product in nb.products_out if not products.exists(product)]
+                    if outcome.status == "done" and lacking:
+                        outcome.status, outcome.reason = "failed", f"it did not save {', '.join(lacking)}"
+                    finish(outcome)
         except BaseException:
             kernels.kill()
             raise
     return [outcomes[nb.name] for nb in chosen]
-
-
-def _hold_to_promise(outcome: Outcome, nb: Notebook) -> Outcome:
-    """Count a notebook as failed that ended well without what it promises."""
-    lacking = [product for product in nb.products_out if not products.exists(product)]
-    if outcome.status == "done" and lacking:
-        outcome.status, outcome.reason = "failed", f"it did not save {', '.join(lacking)}"
-    return outcome

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,14 +57,11 @@ class BlockArray:
         return (self.path,)
 
     def __getitem__(self, key: tuple) -> np.ndarray:
-        spans = [range(size)[_as_slice(index, size)] for index, size in zip(key, self.shape, strict=True)]
+        picked = [range(size)[index] for index, size in zip(key, self.shape, strict=True)]
+        spans = [range(span, span + 1) if isinstance(span, int) else span for span in picked]
         box = [(min(span[0], span[-1]), max(span[0], span[-1]) + 1) if span else (0, 0) for span in spans]
-        values = self._box(box)
-        inside = tuple(
-            _shift(span, low) if isinstance(index, slice) else span[0] - low
-            for span, (low, _), index in zip(spans, box, key, strict=True)
-        )
-        return values[inside]
+        inside = (0 if isinstance(span, int) else _shift(span, low) for span, (low, _) in zip(picked, box, strict=True))
+        return self._box(box)[tuple(inside)]
 
     def write(self, values: np.ndarray, start: tuple[int, ...], *, put: Put | None = None) -> None:
         """Write whole chunks from the index ``start`` on, as they are stored.
@@ -103,7 +101,7 @@ class BlockArray:
     def _encoded(self, block: np.ndarray) -> tuple[bytes, bytes]:
         """Return the compressed block and its checksum."""
         whole = block
-        if block.shape != self.chunks:
+        if block.shape != self.chunks:  # Zarr's chunks are all of one size; the edge is padded
             whole = np.full(self.chunks, self.fill, self.stored)
             whole[tuple(map(slice, block.shape))] = block
         packed = _codec(self.stored).encode(np.ascontiguousarray(whole, np.dtype(self.stored).newbyteorder("<")))
@@ -112,18 +110,13 @@ class BlockArray:
     def _box(self, box: list[tuple[int, int]]) -> np.ndarray:
         """Values of a region without steps, decoded; a whole chunk is not copied."""
         touched = [range(low // chunk, -(-high // chunk)) for (low, high), chunk in zip(box, self.chunks, strict=True)]
-        if all(len(span) == 1 for span in touched):
-            corner = [span[0] * chunk for span, chunk in zip(touched, self.chunks, strict=True)]
-            inside = tuple(slice(low - c, high - c) for (low, high), c in zip(box, corner, strict=True))
-            return self._chunk(tuple(span[0] for span in touched))[inside]
+        places = list(itertools.product(*touched))
+        corners = [tuple(k * chunk for k, chunk in zip(place, self.chunks, strict=True)) for place in places]
+        if len(places) == 1:  # the usual read: a view of the decoded chunk, no copy
+            inside = (slice(low - c, high - c) for (low, high), c in zip(box, corners[0], strict=True))
+            return self._chunk(places[0])[tuple(inside)]
         out = np.empty([high - low for low, high in box], self.dtype)
-        for place in itertools.product(*touched):
-            corner = [k * chunk for k, chunk in zip(place, self.chunks, strict=True)]
-            low = [max(a, c) for (a, _), c in zip(box, corner, strict=True)]
-            high = [min(b, c + chunk) for (_, b), c, chunk in zip(box, corner, self.chunks, strict=True)]
-            source = tuple(slice(a - c, b - c) for a, b, c in zip(low, high, corner, strict=True))
-            target = tuple(slice(a - c, b - c) for a, b, (c, _) in zip(low, high, box, strict=True))
-            out[target] = self._chunk(place)[source]
+        gather(zip(corners, map(self._chunk, places), strict=True), [low for low, _ in box], out)
         return out
 
     def _chunk(self, place: tuple[int, ...]) -> np.ndarray:
@@ -160,16 +153,23 @@ def _codec(stored: str) -> blosc.Blosc:
     )
 
 
-def _as_slice(index: Any, size: int) -> slice:
-    return index if isinstance(index, slice) else slice(int(index) % size, int(index) % size + 1)
-
-
 def _shift(span: range, low: int) -> slice:
     """Take the same elements out of an array that begins at ``low``."""
     if not span:
         return slice(0, 0)
     stop = span[-1] - low + (1 if span.step > 0 else -1)
     return slice(span[0] - low, None if stop < 0 else stop, span.step)
+
+
+def gather(parts: Iterable[tuple[Sequence[int], np.ndarray]], corner: Sequence[int], out: np.ndarray) -> None:
+    """Fill ``out`` from the pieces that it touches; each has the index of its first value, as ``corner`` is out's."""
+    for first, values in parts:
+        low = [max(a, c) for a, c in zip(first, corner, strict=True)]
+        ends = zip(first, values.shape, corner, out.shape, strict=True)
+        high = [min(a + size, c + length) for a, size, c, length in ends]
+        if all(a < b for a, b in zip(low, high, strict=True)):
+            source = tuple(slice(a - f, b - f) for a, b, f in zip(low, high, first, strict=True))
+            out[tuple(slice(a - c, b - c) for a, b, c in zip(low, high, corner, strict=True))] = values[source]
 
 
 def again(path: Path) -> str:

@@ -69,7 +69,7 @@ class Run:
             make(self.data)
             flush_tree(self.path)
             put_file(self.path / "run.json", json.dumps(self.identity, indent=1, sort_keys=True).encode())
-        for folder in (self.path, *list(self.path.parents)[:3]):
+        for folder in (self.path, *list(self.path.parents)[:3]):  # a power cut may lose a folder by its name alone
             flush(folder)
 
     def is_done(self, key: str) -> bool:
@@ -124,7 +124,7 @@ class Run:
                 hint="Open the inputs again and pass restart=True: blocks of before and after the change would mix.",
             )
         with self._room(lambda: "Make room, then make the same call again: all blocks are done and kept."):
-            self._sweep()
+            self._sweep()  # a task that ran twice may have left half a file, which would be counted
             found = audit(self.path)
             for array, entry in found.items():
                 if entry["expected"] is not None and entry["files"] != entry["expected"]:

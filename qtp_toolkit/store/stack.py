@@ -19,12 +19,12 @@ import xarray as xr
 from qtp_toolkit._atomic import named_together
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, X, Y, coordinate, require
 from qtp_toolkit.store import layout
-from qtp_toolkit.store.chunks import BlockArray
+from qtp_toolkit.store.chunks import BlockArray, gather
 from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, lay_out_stack, refuse_beyond, summarize
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
 from qtp_toolkit.store.run import QUICKLOOK, Run, mark_done, writing
-from qtp_toolkit.store.windows import WindowPlan, gather, pieces, plan_windows
+from qtp_toolkit.store.windows import WindowPlan, pieces, plan_windows
 from qtp_toolkit.store.work import run_tasks
 
 _ROWS, _LOOKED = "rows", "quicklook"
@@ -151,7 +151,7 @@ def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[s
         for row, column in itertools.product(range(0, height, block), range(0, width, block)):
             shape = pairs, min(block, height - row), min(block, width - column)
             values = room[: np.prod(shape)].reshape(shape)
-            gather(parts, (row, column), values)
+            gather(parts, (0, row, column), values)
             seen = summarize(values)
             compact = target.blocks.scale is not None
             if compact or target.key == "coherence":

@@ -90,18 +90,6 @@ def pieces(data: Any) -> list[tuple[tuple[int, int, int], Any]]:
     ]
 
 
-def gather(parts: list[tuple[tuple[int, int, int], np.ndarray]], start: tuple[int, int], out: np.ndarray) -> None:
-    """Fill ``out`` (pair, y, x) from the pieces that it touches; ``start`` is its first row and column among them."""
-    corner = (0, *start)
-    for first, values in parts:
-        low = [max(a, c) for a, c in zip(first, corner, strict=True)]
-        ends = zip(first, values.shape, corner, out.shape, strict=True)
-        high = [min(a + size, c + length) for a, size, c, length in ends]
-        if all(a < b for a, b in zip(low, high, strict=True)):
-            source = tuple(slice(a - f, b - f) for a, b, f in zip(low, high, first, strict=True))
-            out[tuple(slice(a - c, b - c) for a, b, c in zip(low, high, corner, strict=True))] = values[source]
-
-
 def _formula(stack: xr.Dataset, rows: int, width: int) -> str:
     pairs = stack.sizes[PAIR]
     return f"slab = 4 * n_pair * rows * width = 4 * {pairs} * {rows} * {width} = {4e-6 * pairs * rows * width:.1f} MB"

@@ -94,6 +94,7 @@ def _run_here(
 ) -> None:
     with _workers(at_once) as options:
         for first in range(0, len(keys), _AHEAD * at_once):
+            # In groups, because dask would build the graph of all blocks before the first one is read.
             group = keys[first : first + _AHEAD * at_once]
             busy[:] = group
             dask.compute(*map(task, group), **options)
@@ -133,6 +134,7 @@ def _run_there(
     waiting, running, ended, killed = deque(keys), {}, SimpleQueue(), []
     with _nobody_left(client, running, ended, patience=min(patience, _SOON)):
         while waiting or running:
+            # Two a thread: the next one's inputs are fetched while the first is computed; more would only hold memory.
             room = max(2 * sum(client.nthreads().values()), _LEAST) - len(running)
             for _ in range(min(room, len(waiting))):
                 key = waiting.popleft()

@@ -35,13 +35,18 @@ def reproduce(
         typer.Option("--only", help="Notebooks, as in 07 or 07,08; what they lack runs first."),
     ] = None,
     catalog: CatalogOption = None,
-    out: Annotated[Path | None, typer.Option("--out", help="Output folder; default: qtp_output here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Output folder; default: the nearest qtp_output upward.")
+    ] = None,
     scene: SceneOption = None,
     scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Notebooks at once; default: up to 2.")] = None,
     cell_timeout: Annotated[float, typer.Option("--cell-timeout", help="Seconds that one cell may take.")] = 3600.0,
 ) -> None:
-    """Run the notebooks in order: figures, maps, executed pages and one report of all checks."""
+    """Run the notebooks in order: figures, maps, executed pages and one report of all checks.
+
+    Checks that are red are listed at the end; only a notebook that fails makes the exit code 1.
+    """
     words = [word.strip() for item in only or [] for word in item.split(",") if word.strip()]
     with _one_line("Finished notebooks keep their products: run again with --only to go on from there."):
         from qtp_toolkit.reproduce import reproduce as run  # noqa: PLC0415
@@ -52,6 +57,10 @@ def reproduce(
             only=words, catalog=catalog, out=out, scene=scene, scheduler=scheduler, jobs=jobs, cell_timeout=cell_timeout
         )
     typer.echo(f"report: {done['report']}")
+    for row in done["red"]:
+        typer.echo(f"red: {row['notebook']}: {row['line']}", err=True)
+    if done["red"]:
+        typer.echo(f"red checks: {len(done['red'])}; the report says what they mean", err=True)
     failed = [nb for nb in done["notebooks"] if nb["status"] == "failed"]
     for nb in failed:
         typer.echo(f"FAILED: {nb['name']}, cell {nb['cell']}: {nb['reason']}", err=True)
@@ -132,7 +141,9 @@ def ingest(
 @app.command()
 def dashboard(
     *,
-    out: Annotated[Path | None, typer.Option("--out", help="Output folder of a run; default: qtp_output here.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Output of a run; default: the nearest qtp_output upward.")
+    ] = None,
     port: Annotated[int, typer.Option("--port", help="Port on this machine; 0 for a free one.")] = 0,
     show: Annotated[bool, typer.Option(help="Open a browser.")] = True,
 ) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit._atomic import LinklessStore, find, replacing
+from qtp_toolkit._notebook import QuietPath
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError, X, Y
 
 PRODUCTS = {
@@ -34,8 +35,17 @@ BLOCK = 256
 
 
 def output_folder() -> Path:
-    """Folder that everything is written to: ``$QTP_OUTPUT``, else ``qtp_output`` in the working folder. Not created."""
-    return Path(os.environ.get("QTP_OUTPUT") or "qtp_output").expanduser().resolve()
+    """Folder that everything is written to, not created here: the same for the command line, Lab and dashboard.
+
+    ``$QTP_OUTPUT``; else ``qtp_output`` in the nearest folder, from the working folder upward, that has one or has a
+    ``data_catalog.yaml``; else in the working folder.
+    """
+    if os.environ.get("QTP_OUTPUT"):
+        return Path(os.environ["QTP_OUTPUT"]).expanduser().resolve()
+    for folder in (Path.cwd(), *Path.cwd().parents):
+        if (folder / "qtp_output").is_dir() or (folder / "data_catalog.yaml").is_file():
+            return folder / "qtp_output"
+    return Path.cwd() / "qtp_output"
 
 
 def path_of(name: str) -> Path:
@@ -87,7 +97,7 @@ def save(ds: xr.Dataset | xr.DataArray, name: str) -> Path:
     ready = _storable(ds).assign_attrs(product=name, qtp_toolkit_version=__version__, variables=[*map(str, ds)])
     with replacing(target) as stage:
         ready.to_zarr(LinklessStore(stage), mode="w-", zarr_format=3, consolidated=False, encoding=_encoding(ready))
-    return target
+    return QuietPath(target)
 
 
 def open(name: str) -> xr.Dataset:  # noqa: A001  (read as products.open)
@@ -141,7 +151,7 @@ def save_table(table: pd.DataFrame, name: str) -> Path:
     target = output_folder() / "tables" / f"{_check_name(name)}.csv"
     with replacing(target) as stage:
         table.to_csv(stage, index=not isinstance(table.index, pd.RangeIndex))
-    return target
+    return QuietPath(target)
 
 
 def export_maps(ds: xr.Dataset, name: str) -> list[Path]:

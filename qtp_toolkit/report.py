@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from qtp_toolkit import products
+from qtp_toolkit._notebook import QuietText, show
 from qtp_toolkit.conventions import QtpDataError
 
 
@@ -29,8 +30,14 @@ def check(
     equals: Any = None,
     tolerance: float = 0.0,
     unit: str = "",
+    means: str = "",
+    stop: bool | None = None,
 ) -> str:
-    """Assert a number (or a word) against its limits, and write it into the run's report.
+    """Hold a number (or a word) against its limits: show the line, and write it into the run's report.
+
+    A broken *input* stops: what follows would be nonsense. Where *physics or statistics* come out otherwise, there is
+    something to learn: give ``means``, and the line is shown in red with it, the notebook goes on, and the report lists
+    the check first.
 
     Parameters
     ----------
@@ -46,16 +53,21 @@ def check(
         Same unit as ``value``; only used by ``equals``.
     unit : str
         Printed behind the numbers.
+    means : str
+        What a broken limit means, and what to look at.
+    stop : bool, optional
+        Raise when a limit is broken; by default if there is no ``means``.
 
     Returns
     -------
     str
-        One line: label, value and limits.
+        One line: label, value and limits. In a notebook it was shown already: as the last line of a cell it shows
+        nothing more.
 
     Raises
     ------
     AssertionError
-        With that line, if a limit is broken. The line is in the report all the same.
+        With that line, if a limit is broken and the check stops. The line is in the report all the same.
     QtpDataError
         If no limit is given: a check that cannot fail is none.
     """
@@ -70,10 +82,21 @@ def check(
     path = products.output_folder() / "checks" / f"{notebook}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps({"label": label, **said}, default=str) + "\n")
+        stream.write(json.dumps({"label": label, **said, "means": means}, default=str) + "\n")
+    _show(line, "" if passed else means, passed)
+    if not passed and (not means if stop is None else stop):
+        raise AssertionError(f"{line}. {means}" if means else line)
+    return QuietText(line)
+
+
+def _show(line: str, meaning: str, passed: bool) -> None:
+    """Show a check under the cell as one line, a broken one in red and with what it means."""
+    mark, color = ("\N{CHECK MARK}", "#1a7f37") if passed else ("\N{BALLOT X}", "#c1121f")
+    words = html.escape(line)
     if not passed:
-        raise AssertionError(line)
-    return line
+        words = f'<b style="color:{color}">{words}</b>' + f"<br>{html.escape(meaning)}" * bool(meaning)
+    told = f'<div style="padding-left:.6em"><b style="color:{color}">{mark}</b> {words}</div>'
+    show({"text/plain": "\n    ".join(filter(None, (f"{mark} {line}", meaning))), "text/html": told})
 
 
 def checks(folder: Path | None = None) -> list[dict[str, Any]]:
@@ -165,7 +188,7 @@ def _sections(run: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
         ["what", "value"],
         ["result", "passed" if run["ok"] else "FAILED"],
         ["notebooks", ", ".join(f"{status.count(word)} {word}" for word in ("done", "skipped", "failed"))],
-        ["checks", f"{len(run['checks']) - len(failed)} passed, {len(failed)} failed"],
+        ["checks", f"{len(run['checks']) - len(failed)} passed, {len(failed)} red"],
         ["catalog", str(run.get("catalog", ""))],
         ["scene", run.get("scene") or "as the catalog says"],
         ["versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())],
@@ -175,7 +198,9 @@ def _sections(run: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
         [nb["name"], nb["status"], f"{nb['seconds']:.1f}", nb["cell"], nb["reason"]] for nb in run["notebooks"]
     ]
     rows = [["notebook", "check", "result"]]
-    rows += [[row["notebook"], row["line"], "passed" if row["passed"] else "FAILED"] for row in run["checks"]]
+    for row in sorted(run["checks"], key=lambda row: row["passed"]):
+        meaning = "" if row["passed"] or not row.get("means") else f": {row['means']}"
+        rows.append([row["notebook"], row["line"] + meaning, "passed" if row["passed"] else "RED"])
     files = [["kind", "files"]] + [[kind, ", ".join(run[kind])] for kind in _LISTED]
     return [("Run", overview), ("Notebooks", notebooks), ("Checks", rows), ("Files", files)]
 
@@ -194,6 +219,7 @@ _STYLE = (
     "body{font:15px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}"
     "td,th{border:1px solid #ccc;padding:.2em .6em;text-align:left;vertical-align:top}"
     "figure{display:inline-block;width:31%;margin:1%}img{width:100%}"
+    ".red{color:#c1121f;font-weight:bold}"
 )
 
 
@@ -201,7 +227,9 @@ def _html(sections: list[tuple[str, list[list[str]]]], figures: list[str]) -> st
     parts = ["<h1>qtp_toolkit: report of a run</h1>"]
     for title, (header, *rows) in sections:
         head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-        body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+        marks = [' class="red"' if row[-1] == "RED" else "" for row in rows]
+        cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
+        body = "".join(f"<tr{mark}>{row}</tr>" for mark, row in zip(marks, cells, strict=True))
         parts.append(f"<h2>{title}</h2><table><tr>{head}</tr>{body}</table>")
     images = "".join(
         f'<figure><a href="{name}"><img src="{name}" alt="{name}"></a><figcaption>{name}</figcaption></figure>'

@@ -122,7 +122,7 @@ def reproduce(
     catalog : path, optional
         By default what :func:`qtp_toolkit.catalog.open_catalog` finds.
     out : path, optional
-        Output folder; by default ``$QTP_OUTPUT``, else ``qtp_output`` in the working folder.
+        Output folder; by default :func:`qtp_toolkit.products.output_folder`.
     scene : str, optional
         Size of the embedded scene: ``tiny``, ``default`` or ``90m``.
     scheduler : str, optional
@@ -139,7 +139,8 @@ def reproduce(
     Returns
     -------
     dict
-        ``ok``, ``out``, ``notebooks`` (name, status done | skipped | failed, seconds, reason, cell), ``report`` (path).
+        ``ok``, ``out``, ``notebooks`` (name, status done | skipped | failed, seconds, reason, cell), ``red`` (checks
+        that did not pass; ``ok`` does not count them), ``report`` (path).
     """
     jobs = jobs or min(2, os.cpu_count() or 1)
     notebooks = find_notebooks(folder)
@@ -161,6 +162,7 @@ def reproduce(
         outcomes = _run_all(chosen, found, out=target, jobs=jobs, timeout=cell_timeout, progress=progress)
         done = {"ok": all(o.status != "failed" for o in outcomes), "out": str(target), **inputs}
         done["notebooks"] = [{**asdict(o), "title": nb.title} for nb, o in zip(chosen, outcomes, strict=True)]
+        done["red"] = [row for row in report.checks(target) if not row["passed"]]
         done["report"] = str(report.write(done, target))
     return done
 

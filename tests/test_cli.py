@@ -69,6 +69,16 @@ def test_a_bug_keeps_its_traceback(monkeypatch, catalog):
     assert isinstance(qtp("reproduce", "--catalog", catalog).exception, ZeroDivisionError)
 
 
+def test_red_checks_are_named_and_are_no_failure(monkeypatch, catalog):
+    red = [{"notebook": "06_deformation_maps", "line": "largest amplitude: 300 mm (at most 200)"}]
+    done = {"ok": True, "report": "report.html", "notebooks": [], "red": red}
+    monkeypatch.setattr(reproduce, "reproduce", lambda **_: done)
+    told = qtp("reproduce", "--catalog", catalog)
+    assert told.exit_code == 0
+    assert "red: 06_deformation_maps: largest amplitude: 300 mm (at most 200)" in told.stderr
+    assert "red checks: 1" in told.stderr
+
+
 @pytest.mark.parametrize(("status", "code"), [("done", 0), ("skipped", 0), ("failed", 1)])
 def test_reproduce_passes_its_options_on_and_fails_with_the_notebook(monkeypatch, tmp_path, catalog, status, code):
     given = {}
@@ -76,7 +86,7 @@ def test_reproduce_passes_its_options_on_and_fails_with_the_notebook(monkeypatch
     def run(**options):
         given.update(options)
         row = {"name": "06_deformation_maps", "status": status, "cell": "3 (06-003)", "reason": "ValueError: no"}
-        return {"ok": status != "failed", "report": "report.html", "notebooks": [row]}
+        return {"ok": status != "failed", "report": "report.html", "notebooks": [row], "red": []}
 
     monkeypatch.setattr(reproduce, "reproduce", run)
     options = [

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import ast
+import html
 import json
+import os
 import re
+import shutil
 from collections import Counter
 
 import pytest
 import yaml
 
 from qtp_toolkit import products, report, store
+from qtp_toolkit._execute import Kernels, execute
 from qtp_toolkit.reproduce import find_notebooks, notebooks_folder, reproduce
 
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
@@ -21,6 +25,18 @@ NAMES = (
 )  # fmt: skip
 HEADINGS = ("## Goals", "## You need", "## Exercises", "## Summary", "## What next")
 FIGURES = {f"fig{number:02d}" for number in range(1, 14)} | {"figS1", "figS2", "figS3"}
+VARIANTS = [
+    ("02", {"method": "consecutive"}),
+    ("02", {"method": "cumulative"}),
+    ("03", {"texture": "coarse"}),
+    ("05", {"norm": "wl2", "weights": "fisher", "snap": True}),
+    ("05", {"norm": "l2", "weights": "variance", "ramps": False}),
+    ("05", {"weights": "unit"}),
+    ("06", {"intercept": "reference", "uncertainty": "formal"}),
+    ("06", {"intercept": "none", "uncertainty": "bootstrap"}),
+    ("07", {"method": "natural"}),
+]
+"""Every value that the comments of the parameters cells offer beside the one that is set."""
 KEYS = {"title", "paper", "needs", "uses", "products_in", "products_out", "figures"}
 
 
@@ -78,6 +94,10 @@ def test_its_cells_are_short_and_define_nothing(nb):
         tree = ast.parse(source(cell))
         kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
         assert not [node for node in ast.walk(tree) if isinstance(node, kinds)], source(cell)
+
+
+def test_its_code_is_no_wider_than_a_page(nb):
+    assert [line for cell in code(nb) for line in source(cell).splitlines() if len(line) > 100] == []
 
 
 def test_it_has_one_imports_cell_and_one_parameters_cell(nb):
@@ -170,14 +190,103 @@ def test_the_program_of_the_scaling_page_makes_the_maps_of_the_notebooks(run, tm
 
 @pytest.mark.notebooks
 @pytest.mark.timeout(1200)
-def test_a_stack_of_the_other_sign_is_noticed(run, tmp_path, monkeypatch):
+def test_every_saved_figure_is_seen_finished_in_its_page(run):
+    seen = []
+    for path in NOTEBOOKS:
+        text = "\n".join(source(cell) for cell in code(json.loads(path.read_text(encoding="utf-8"))))
+        saved = re.findall(r"plot\.save\(.*, \"(\w+)\"\)", text)
+        page = (run[1] / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        assert len(re.findall(r"<img [^>]*src=\"data:image/png", page)) == len(saved)
+        assert re.findall(r"<img alt=\"(\w+)", page) == saved
+        seen += saved
+    assert len(seen) >= 41
+    assert sorted(seen) == sorted(path.stem for path in (run[1] / "figures").glob("*.png"))
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(1200)
+def test_pages_show_checks_and_neither_paths_nor_reprs_nor_warnings(run):
+    rows = Counter(row["notebook"] for row in json.loads((run[1] / "report.json").read_text())["checks"])
+    for path in NOTEBOOKS:
+        page = (run[1] / "notebooks" / f"{path.stem}.html").read_text(encoding="utf-8")
+        plain = re.findall(
+            r"<pre>(.*?)</pre>", re.sub(r"<div class=\"highlight.*?</pre>", "", page, flags=re.DOTALL), re.DOTALL
+        )
+        shown = html.unescape("\n".join(plain))
+        assert not re.findall(r"PosixPath|Warning: |<\w+[^>]* at 0x|^<Axes|^\(?np\.\w+\(|^'.*'$", shown, re.MULTILINE)
+        assert str(run[1]) not in shown
+        assert page.count(f"{chr(10003)}</b> ") >= rows[path.stem]
+
+
+@pytest.mark.browser
+@pytest.mark.notebooks
+@pytest.mark.timeout(1200)
+def test_pages_fetch_nothing(run):
+    chromium = next((path for name in ("chromium", "google-chrome") if (path := shutil.which(name))), None)
+    if chromium is None:
+        pytest.skip("no Chromium on this machine: apt-get install chromium, or put one on the PATH")
+    api = pytest.importorskip("playwright.sync_api")
+    asked = []
+    with api.sync_playwright() as play:
+        page = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"]).new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        for path in NOTEBOOKS:
+            page.goto((run[1] / "notebooks" / f"{path.stem}.html").as_uri())
+            page.wait_for_timeout(1000)
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def parameters(nb):
+    """Names of the parameters cell, their values, and the words that its comments offer for them."""
+    (cell,) = (cell for cell in code(nb) if "parameters" in cell["metadata"].get("tags", []))
+    for line in source(cell).splitlines():
+        told, _, comment = line.partition("#")
+        name, _, value = told.partition(" = ")
+        yield name.strip(), value.strip(), set(re.findall(r"\"(\w+)\"", comment))
+
+
+def test_every_value_that_is_offered_is_tried():
+    tried = {(number, name, value) for number, values in VARIANTS for name, value in values.items()}
+    for path in NOTEBOOKS:
+        for names, values, offered in parameters(json.loads(path.read_text(encoding="utf-8"))):
+            name, set_to = names.split(",")[0], values.split(",")[0]
+            others = {value for value in offered if set_to[0] == '"' and json.dumps(value) != set_to}
+            others |= {"True": {False}, "False": {True}}.get(values, set())
+            assert {(path.stem[:2], name, value) for value in others} <= tried
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("number", "values"), VARIANTS)
+def test_every_value_that_is_offered_runs_through(run, tmp_path, number, values):
+    (path,) = (path for path in NOTEBOOKS if path.stem.startswith(number))
+    nb = json.loads(path.read_text(encoding="utf-8"))
+    (cell,) = (cell for cell in code(nb) if "parameters" in cell["metadata"].get("tags", []))
+    for name, value in values.items():
+        text = re.sub(rf"^{name}(, \w+)? = [\w\"]+", rf"{name}\1 = {value!r}", source(cell), flags=re.MULTILINE)
+        assert text != source(cell)
+        cell["source"] = [text]
+    changed, out = tmp_path / path.name, tmp_path / "out"
+    changed.write_text(json.dumps(nb), encoding="utf-8")
+    shutil.copytree(run[1] / "products", out / "products")
+    catalog = notebooks_folder().parent / "data_catalog.yaml"
+    ours = {"QTP_OUTPUT": str(out), "QTP_SCENE": "tiny", "QTP_CATALOG": str(catalog), "QTP_NOTEBOOK": path.stem}
+    env = {**os.environ, **ours, "OMP_NUM_THREADS": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
+    done = execute(changed, out=out, env=env, timeout=300, kernels=Kernels(), on_cell=lambda: None)
+    assert (done.status, done.reason, done.cell) == ("done", "", "")
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(1200)
+def test_a_stack_of_the_other_sign_is_noticed(run, monkeypatch):
     """I16: inversion and fit are linear, so the maps of a stack turned round are those of the run times -1."""
     monkeypatch.setenv("QTP_SCENE", "tiny")
-    monkeypatch.setenv("QTP_OUTPUT", str(run[1]))
     cells = code(json.loads((notebooks_folder() / "06_deformation_maps.ipynb").read_text(encoding="utf-8")))
-    (line,) = (line for cell in cells for line in source(cell).splitlines() if "sign or pair order" in line)
+    (cell,) = (source(cell) for cell in cells if "thaw settles" in source(cell))
+    monkeypatch.setenv("QTP_OUTPUT", str(run[1]))
     maps = products.open("deformation").load()
-    monkeypatch.setenv("QTP_OUTPUT", str(tmp_path))
-    exec(line, {"check": report.check, "deformation": maps})
-    with pytest.raises(AssertionError, match="sign or pair order"):
-        exec(line, {"check": report.check, "deformation": -maps[["seasonal_coefficient"]]})
+    monkeypatch.setenv("QTP_OUTPUT", str(run[1] / "turned"))
+    exec(cell, {"check": report.check, "deformation": maps})
+    assert [row["passed"] for row in report.checks()] == [True]
+    exec(cell, {"check": report.check, "deformation": -maps[["seasonal_coefficient"]]})
+    assert [(row["passed"], "sign or pair order" in row["means"]) for row in report.checks()] == [(False, True)]

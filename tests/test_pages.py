@@ -39,3 +39,22 @@ def test_property_a_page_fetches_nothing(tmp_path):
     assert html.count("<math") == sum(cell.source.count("<math") for cell in nb.cells) > 5
     assert not re.findall(r"(?:src|href)=\"https?://[^\"]*\.(?:js|css|png|svg)|import\(\"http", html)
     assert "<title>a &lt;page&gt;</title>" in html
+
+
+def test_images_keep_their_words(tmp_path):
+    data, metadata = {"image/png": "iVBORw0K"}, {"image/png": {"alt": "fig03: <rate>", "width": 425}}
+    output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("plot.save(fig, 'fig03')", outputs=[output])])
+    write_page(nb, tmp_path / "page.html", title="page")
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    (image,) = re.findall(r"<img [^>]*iVBORw0K[^>]*>", html.replace("fig03: <rate>", "fig03: &lt;rate&gt;"))
+    assert 'alt="fig03: &lt;rate&gt;"' in image
+    assert 'width="425"' in image
+
+
+def test_solutions_are_folded(tmp_path):
+    nb = nbformat.read(NOTEBOOKS[2], as_version=4)
+    solutions = sum("solution" in cell.metadata.get("tags", []) for cell in nb.cells)
+    write_page(nb, tmp_path / "page.html", title="page")
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert html.count("<summary>A solution</summary>") == solutions >= 3

@@ -121,6 +121,21 @@ def test_the_output_folder_follows_the_environment(monkeypatch, tmp_path):
     assert products.output_folder() == tmp_path / "qtp_output"
 
 
+def test_the_output_folder_is_the_same_from_the_folders_below(monkeypatch, tmp_path):
+    """Notebooks opened in ``notebooks/`` find what ``qtp reproduce`` made at the root."""
+    monkeypatch.delenv("QTP_OUTPUT")
+    below = tmp_path / "clone" / "notebooks"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    assert products.output_folder() == below / "qtp_output"
+    (tmp_path / "clone" / "data_catalog.yaml").touch()
+    assert products.output_folder() == tmp_path / "clone" / "qtp_output"
+    (tmp_path / "qtp_output").mkdir()
+    assert products.output_folder() == tmp_path / "clone" / "qtp_output"
+    (below / "qtp_output").mkdir()
+    assert products.output_folder() == below / "qtp_output"
+
+
 def test_tables_keep_a_named_index():
     path = products.save_table(pd.DataFrame({"q": [0.5]}, index=pd.Index(["slope"], name="factor")), "q")
     assert path.read_text().splitlines() == ["factor,q", "slope,0.5"]

@@ -81,3 +81,25 @@ def test_the_report_tells_all_and_escapes(tmp_path):
     assert told["versions"]["xarray"]
     assert told["figures"] == ["figures/fig03.png"]
     assert len(told["checks"]) == 1
+
+
+def test_a_physical_check_teaches_and_goes_on():
+    line = report.check("amplitude", 3.0, at_most=2.0, unit="mm", means="look at the reference")
+    assert line == "amplitude: 3 mm (at most 2)"
+    (row,) = report.checks()
+    assert (row["passed"], row["means"]) == (False, "look at the reference")
+
+
+def test_a_broken_input_stops_and_says_what_it_means():
+    with pytest.raises(AssertionError, match=r"amplitude: nan \(at most 2\). all NaN"):
+        report.check("amplitude", float("nan"), at_most=2.0, means="all NaN", stop=True)
+
+
+def test_red_checks_come_first_in_the_report(tmp_path):
+    out = tmp_path / "output"
+    report.check("good", 1, at_most=2)
+    report.check("bad", 3, at_most=2, means="look at <the map>")
+    page = report.write({"ok": True, "notebooks": []}, out).read_text()
+    assert page.index("bad: 3") < page.index("good: 1")
+    assert '<tr class="red"><td>interactive</td><td>bad: 3 (at most 2): look at &lt;the map&gt;</td>' in page
+    assert "1 passed, 1 red" in page

@@ -96,7 +96,7 @@ def serve(
     Parameters
     ----------
     output_folder : path, optional
-        Output of ``qtp reproduce``; by default the current output folder (``$QTP_OUTPUT``, else ``qtp_output``).
+        Output of ``qtp reproduce``; by default :func:`qtp_toolkit.products.output_folder`.
     port : int
         Port, or 0 for a free one.
     show : bool

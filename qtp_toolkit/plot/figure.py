@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from qtp_toolkit._notebook import QuietPath, in_kernel, show
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.plot.style import DPI, house, provenance
+from qtp_toolkit.plot.style import DPI, HOUSE, house, provenance
 
 MM = 1 / 25.4
 WIDTHS = {"single": 90.0, "double": 190.0}
@@ -25,12 +28,17 @@ NOTE_GID = "provenance-note"
 
 
 def panel(function: Callable[..., Axes]) -> Callable[..., Axes]:
-    """Draw ``function`` in house style, on new axes if it got none, and print where the data come from."""
+    """Draw ``function`` in house style, on new axes if it got none, and print where the data come from.
+
+    New axes belong to a figure of pyplot, which a notebook shows when the cell ends.
+    """
 
     @functools.wraps(function)
     def draw(data: Any, *args: Any, ax: Axes | None = None, title: str | None = None, **style: Any) -> Axes:
+        # The first figure picks the backend, which switches interactive mode on: leaving the house would undo that.
+        figure = plt.figure(**_page(like=data)) if ax is None else None
         with house():
-            ax = new(like=data)[1] if ax is None else ax
+            ax = figure.subplots() if ax is None else ax
             function(data, *args, ax=ax, **style)
             if title is not None:
                 ax.set_title(title)
@@ -67,6 +75,9 @@ def new(
 ) -> tuple[Figure, Any]:
     """Make a figure of house size, laid out so that nothing overlaps.
 
+    It is not a figure of pyplot: it may be drawn in several cells, and is seen when :func:`save` has written it, or as
+    the last line of a cell.
+
     Parameters
     ----------
     ncols, nrows : int
@@ -78,7 +89,7 @@ def new(
     like : xarray.DataArray, optional
         A map (y, x): panels take its shape in place of ``aspect``.
     **subplots
-        Passed to :func:`matplotlib.pyplot.subplots` (``sharex``, ``width_ratios``, ...).
+        Passed to :meth:`matplotlib.figure.Figure.subplots` (``sharex``, ``width_ratios``, ...).
 
     Returns
     -------
@@ -91,6 +102,15 @@ def new(
     >>> round(float(fig.get_figwidth()) * 25.4), axes.shape
     (190, (2,))
     """
+    figure = Figure(**_page(ncols, nrows, width=width, aspect=aspect, like=like))
+    with house():
+        return figure, figure.subplots(nrows, ncols, **subplots)
+
+
+def _page(
+    ncols: int = 1, nrows: int = 1, *, width: str | float | None = None, aspect: float = 0.7, like: Any = None
+) -> dict[str, Any]:
+    """Size and layout that a figure is made with."""
     if width is None:
         width = "double" if ncols > 1 else "single"
     if isinstance(width, str) and width not in WIDTHS:
@@ -99,8 +119,7 @@ def new(
     if isinstance(like, xr.DataArray) and {"y", "x"} <= set(like.dims) and min(like.sizes["y"], like.sizes["x"]) > 1:
         aspect = min(max(map_aspect(like) * 0.75, 0.35), 1.9)
     height = min(nrows * aspect * millimeters / ncols + 6.0, 240.0)
-    with house():
-        return plt.subplots(nrows, ncols, figsize=(millimeters * MM, height * MM), layout="constrained", **subplots)
+    return {"figsize": (millimeters * MM, height * MM), "dpi": HOUSE["figure.dpi"], "layout": "constrained"}
 
 
 def panel_letters(axes: Any, *, start: str = "a") -> None:
@@ -136,19 +155,20 @@ def mark_provenance(ax: Axes, *objects: Any) -> None:
 
 
 def save(fig: Figure, name: str) -> Path:
-    """Write a figure as PNG into the output folder: ``<output>/figures/<name>.png`` at 200 dpi.
+    """Write a figure as PNG into the output folder, ``<output>/figures/<name>.png`` at 200 dpi, and show it.
 
     Parameters
     ----------
     fig : matplotlib.figure.Figure
-        Left open, so that a notebook still shows it.
+        Stays usable. In a notebook it appears under the cell exactly as it was written, once; elsewhere nothing is
+        shown.
     name : str
         File name without folder and ending, e.g. ``"fig03"``.
 
     Returns
     -------
     pathlib.Path
-        The file, written whole or not at all.
+        The file, written whole or not at all. Shows nothing as the last line of a cell.
 
     Examples
     --------
@@ -165,7 +185,21 @@ def save(fig: Figure, name: str) -> Path:
     with house(), replacing(target) as stage:
         settle(fig)
         fig.savefig(stage, dpi=DPI, format="png")
-    return target
+    if in_kernel():
+        words, width = alternative(fig, name), round(fig.get_figwidth() * HOUSE["figure.dpi"])
+        image = base64.b64encode(target.read_bytes()).decode()
+        show({"image/png": image, "text/plain": words}, **{"image/png": {"width": width, "alt": words}})
+        if "inline" in mpl.get_backend():  # which would show a figure of pyplot once more when the cell ends
+            plt.close(fig)
+    return QuietPath(target)
+
+
+def alternative(fig: Figure, name: str) -> str:
+    """Return what stands in place of the picture where it cannot be seen: its name, titles and labels."""
+    words = [ax.get_title("left") + " " + (ax.get_title() or ax.get_ylabel()) for ax in fig.axes]
+    words += [bar.get_ylabel() or bar.get_xlabel() for ax in fig.axes for bar in ax.child_axes]
+    said = dict.fromkeys(" ".join(text.split()) for text in words if text.strip())
+    return f"{name}: " + ", ".join(said) if said else name
 
 
 def settle(fig: Figure) -> None:

@@ -1,0 +1,107 @@
+"""Notebooks without a network: pages and JupyterLab show what is made, and ask nothing beyond this machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import nbformat
+import numpy as np
+import pytest
+import xarray as xr
+
+from qtp_toolkit import products
+from qtp_toolkit._execute import Kernels, execute
+from qtp_toolkit.interactive import board
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+CELLS = [
+    "import numpy as np\nimport xarray as xr\nfrom qtp_toolkit import check, interactive, plot, products",
+    "da = xr.DataArray(np.eye(20), dims=('y', 'x'), name='elevation', attrs={'units': 'm'})\n"
+    "da = da.assign_coords(y=np.arange(20.0), x=np.arange(20.0))\nda",
+    "fig, ax = plot.new()\nplot.quicklook(da, ax=ax, title='a map')\nplot.save(fig, 'map')",
+    "check('pixels', da.size, equals=400)\ncheck('product', products.open('onsets')['a'].size, equals=9)",
+    "interactive.deformation_map(da, title='its twin')",
+]
+LAB = ("-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--ServerApp.token=")
+
+
+@pytest.fixture
+def notebook(tmp_path, monkeypatch):
+    """A short notebook with an array, a figure, checks and an interactive map, in a clone that has a product."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS], metadata=kernel)
+    path = tmp_path / "clone" / "notebooks" / "short.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(nb, path)
+    (tmp_path / "clone" / "data_catalog.yaml").touch()
+    monkeypatch.delenv("QTP_OUTPUT")
+    monkeypatch.chdir(tmp_path / "clone")
+    products.save(xr.DataArray(np.eye(3), name="a"), "onsets")  # as qtp reproduce does at the root
+    return path
+
+
+def is_whole(page):
+    """Wait until figure, check and interactive map are there."""
+    page.locator("img[src^='data:image/png']").first.wait_for(timeout=120_000)
+    page.get_by_text("product: 9 (expected 9)").first.wait_for(timeout=60_000)
+    page.locator(".bk-Figure canvas, .bk-Figure .bk-layer").first.wait_for(timeout=60_000, state="attached")
+    page.wait_for_timeout(1500)
+
+
+def test_an_executed_page_fetches_nothing(watched, notebook):
+    page, seen = watched
+    options = {
+        "out": notebook.parent,
+        "env": dict(os.environ),
+        "timeout": 120,
+        "kernels": Kernels(),
+        "on_cell": lambda: None,
+    }
+    with ThreadPoolExecutor(1) as pool:  # this thread has the event loop of the browser
+        done = pool.submit(execute, notebook, **options).result()
+    assert done.status == "done"
+    page.goto((notebook.parent / "notebooks" / "short.html").as_uri())
+    is_whole(page)
+    assert seen == {"elsewhere": [], "errors": []}
+
+
+def test_jupyterlab_fetches_nothing_and_finds_the_output_of_the_root(watched, notebook, tmp_path):
+    page, seen = watched
+    port = board._free_port(0)
+    folders = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "RUNTIME")}
+    env = {**os.environ, **folders}
+    never = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
+    with (tmp_path / "lab.log").open("w") as log:
+        command = [sys.executable, *LAB, f"--port={port}", "--ServerApp.port_retries=0", never]
+        server = subprocess.Popen(command, cwd=notebook.parent, env=env, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            answers(f"http://127.0.0.1:{port}/api", server, tmp_path / "lab.log")
+            page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}")
+            page.locator(".jp-Notebook .jp-Cell").nth(len(CELLS) - 1).wait_for(timeout=120_000, state="attached")
+            page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=120_000)
+            page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
+            page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+            is_whole(page)
+            page.screenshot(path=os.environ.get("QTP_SCREENSHOT", tmp_path / "lab.png"))
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+    assert seen["elsewhere"] == []
+    assert (tmp_path / "clone" / "qtp_output" / "figures" / "map.png").exists()
+
+
+def answers(url, server, log):
+    for _ in range(240):
+        if server.poll() is not None:
+            pytest.fail(f"JupyterLab ended: {log.read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail("JupyterLab did not answer within two minutes")

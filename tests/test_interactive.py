@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import inspect
 import re
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import holoviews as hv
 import numpy as np
@@ -15,6 +17,7 @@ import panel as pn
 import pytest
 import xarray as xr
 from bokeh.resources import INLINE
+from panel.io.resources import CDN_DIST, DIST_DIR
 
 from qtp_toolkit import interactive, plot
 from qtp_toolkit.conventions import SYNTHETIC, MissingSourceError, QtpDataError, describe
@@ -273,3 +276,12 @@ def test_nothing_is_fetched_from_elsewhere(tmp_path):
     hv.save(interactive.deformation_map(grid()), tmp_path / "map.html", resources=INLINE)
     text = (tmp_path / "map.html").read_text()
     assert not re.findall(r"<script[^>]+src=|<link[^>]+stylesheet", text)
+
+
+def test_style_sheets_of_panel_are_put_into_the_figure():
+    known, unknown = f"{CDN_DIST}css/loading.css?v=1.2.3", f"{CDN_DIST}css/none.css"
+    text = page._with_styles(f'{{"url":"{known}"}}, {{"url":"{unknown}"}}')
+    sheet = base64.b64decode(re.search(r"data:text/css;base64,([\w+/=]+)", text)[1])
+    assert sheet == (Path(DIST_DIR) / "css" / "loading.css").read_bytes()
+    assert known not in text
+    assert unknown in text

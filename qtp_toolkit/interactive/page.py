@@ -67,6 +67,8 @@ def _with_styles(text: str) -> str:
 
     def inline(found: re.Match) -> str:
         sheet = Path(DIST_DIR) / found[1]
+        if not sheet.is_file():
+            return found[0]
         return "data:text/css;base64," + base64.b64encode(sheet.read_bytes()).decode()
 
     return re.sub(re.escape(CDN_DIST) + r"([\w/.-]+\.css)(?:\?v=[\w.]+)?", inline, text)

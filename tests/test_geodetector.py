@@ -223,6 +223,19 @@ def test_refusals(maps, call, match):
 # property
 
 
+def test_property_slices_of_samples_do_not_show(maps, monkeypatch):
+    """Nor do slices that are empty: samples are treated some at a time."""
+    y, ds = maps
+    y = y.where(y.x > 2000)
+    strata = gd.stratify_factors(ds, k=4)
+    whole = gd.factors(y, strata), gd.interaction(y, strata)
+    monkeypatch.setattr("qtp_toolkit.geodetector.kernels.moments.SLICE", 7)
+    for one, other in zip((gd.factors(y, strata), gd.interaction(y, strata)), whole, strict=True):
+        xr.testing.assert_allclose(
+            one.drop_vars("kind", errors="ignore"), other.drop_vars("kind", errors="ignore"), rtol=1e-9
+        )
+
+
 @pytest.mark.parametrize("shape", [(16, 15), (15, 16), (9, 8, 5), (32,)])
 def test_property_surrogates_keep_the_amplitude_of_every_wave(rng, shape):
     """Of all waves, those that their own mirror image constrains included; phases change, so the map does."""

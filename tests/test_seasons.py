@@ -238,6 +238,23 @@ class TestRunLength:
 
 
 class TestOracles:
+    @pytest.mark.parametrize("method", seasons.METHODS)
+    @pytest.mark.parametrize("order", ["C", "F"])
+    def test_blocks_of_series_do_not_show(self, rng, monkeypatch, method, order):
+        """Warm, cold, southern and gappy places, three at a time."""
+        places = np.stack([case(mean) for mean in (-3, 0, 4, -20, 20)] * 2, axis=1)
+        places[:, 7] = np.roll(places[:, 7], 182)
+        values = np.tile(places, (2, 1)) + rng.normal(0, 1, (730, 10))
+        values[rng.random(values.shape) < 0.05] = np.nan
+        lst = series(np.asarray(values, order=order))
+        whole = seasons.onsets(lst, method=method)
+        sums = seasons.degree_days(lst, whole["thaw_onset_mean"], whole["freeze_onset_mean"])
+        monkeypatch.setattr("qtp_toolkit.seasons.kernels.onsets.BLOCK", 3)
+        monkeypatch.setattr("qtp_toolkit.seasons.kernels.degree_days.BLOCK", 3)
+        xr.testing.assert_allclose(seasons.onsets(lst, method=method), whole, rtol=1e-9)
+        again = seasons.degree_days(lst, whole["thaw_onset_mean"], whole["freeze_onset_mean"])
+        xr.testing.assert_allclose(again, sums, rtol=1e-9)
+
     @pytest.mark.parametrize(("method", "run"), [("consecutive", 3), ("consecutive", 7), ("cumulative", 5)])
     def test_rules_in_plain_words(self, rng, method, run):
         """The middle one of three noisy years at cold, warm and mixed places: nine months around its warmest day."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class QtpDataError(ValueError):
     """Input that the toolkit refuses: says what, where, expected, found and how to mend it."""
@@ -38,12 +40,12 @@ class QtpDataError(ValueError):
         """Return the same error with other fields, and of another kind if asked for."""
         return _raised(kind or type(self), self._fields() | changes)
 
-    def _fields(self) -> dict[str, object]:
+    def _fields(self) -> dict[str, Any]:
         names = ("what", "path", "variable", "where", "expected", "found", "hint", "code")
         return {name: getattr(self, name) for name in names}
 
 
-def _raised(kind: type[QtpDataError], fields: dict[str, object]) -> QtpDataError:
+def _raised(kind: type[QtpDataError], fields: dict[str, Any]) -> QtpDataError:
     return kind(**fields)
 
 

@@ -85,14 +85,15 @@ def execute(
     if env.get("QTP_SCHEDULER"):
         nb.cells.insert(0, nbformat.v4.new_code_cell(CONNECT, id="connect"))
     current: dict[str, Any] = {}
+    kernel: Any = _manager()
 
     def started(cell: Any, cell_index: int) -> None:
-        current.update(cell=f"{cell_index} ({cell.get('id', '')})", pid=client.km.provisioner.pid)
+        current.update(cell=f"{cell_index} ({cell.get('id', '')})", pid=kernel.provisioner.pid)
         kernels.add(current["pid"])
 
     client = NotebookClient(
         nb,
-        km=_manager(),
+        km=kernel,
         timeout=timeout,
         resources={"metadata": {"path": str(out)}},
         on_cell_start=started,

@@ -31,7 +31,7 @@ class Bar(NamedTuple):
 
 
 @contextmanager
-def progress_bar(text: str, *, total: float, done: float = 0, progress: bool, stderr: bool = True) -> Iterator[Bar]:
+def progress_bar(text: str, *, total: float, done: int = 0, progress: bool, stderr: bool = True) -> Iterator[Bar]:
     """Show a bar if asked for, on stderr or on stdout."""
     from rich.console import Console  # noqa: PLC0415  (takes its time)
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415

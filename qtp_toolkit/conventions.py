@@ -14,6 +14,7 @@ import json
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -21,6 +22,9 @@ import xarray as xr
 from qtp_toolkit._errors import MissingSourceError, QtpDataError  # noqa: F401  (imported from here)
 from qtp_toolkit._variables import VARIABLES
 from qtp_toolkit.kernels import reasons
+
+xnp: Any = np
+"""NumPy for labeled arrays: a ufunc keeps the labels, but the stubs of NumPy call its result a bare array."""
 
 TIME, Y, X, PAIR = "time", "y", "x", "pair"
 REFERENCE, SECONDARY = "reference", "secondary"
@@ -97,7 +101,7 @@ def describe(
     name: str,
     *,
     like: xr.DataArray | xr.Dataset | tuple[xr.DataArray | xr.Dataset | None, ...] = (),
-    **attrs: object,
+    **attrs: Any,
 ) -> xr.DataArray:
     """Name a result and give it the units and long name of the variable table.
 

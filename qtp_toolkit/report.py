@@ -125,7 +125,7 @@ def _passes(found: Any, limits: dict[str, Any], tolerance: float) -> bool:
         ok = ok and found <= at_most
     if at_least is not None:
         ok = ok and found >= at_least
-    if isinstance(equals, numbers.Real) and isinstance(found, numbers.Real):
+    if all(isinstance(value, numbers.Real) for value in (equals, found)):
         return bool(ok and abs(found - equals) <= tolerance)
     return bool(ok and (equals is None or found == equals))
 

@@ -274,7 +274,12 @@ def _run_all(
 
         def launch(nb: Notebook) -> None:
             (out / "checks" / f"{nb.name}.jsonl").unlink(missing_ok=True)
-            options = {"out": out, "timeout": timeout, "kernels": kernels, "on_cell": lambda: bar.advance(1)}
+            options: dict[str, Any] = {
+                "out": out,
+                "timeout": timeout,
+                "kernels": kernels,
+                "on_cell": lambda: bar.advance(1),
+            }
             env = {**os.environ, **threads, "QTP_NOTEBOOK": nb.name}
             running[pool.submit(execute, nb.path, env=env, **options)] = nb.name
 

@@ -41,13 +41,13 @@ def footprint(data: Any) -> tuple[float, float, float, float] | None:
     half_x, half_y = (abs(float(v[-1] - v[0])) / max(len(v) - 1, 1) / 2 for v in (x, y))
     box = (x.min() - half_x, y.min() - half_y, x.max() + half_x, y.max() + half_y)
     bounds = Transformer.from_crs(CRS.from_wkt(wkt), "EPSG:4326", always_xy=True).transform_bounds(*box)
-    return tuple(float(np.round(value, 6)) for value in bounds)
+    west, south, east, north = (float(np.round(value, 6)) for value in bounds)
+    return west, south, east, north
 
 
 def refuse_elsewhere(data: Any, name: str, bounds: tuple[float, float, float, float] | None) -> None:
     """Raise if a grid lies wholly outside the bounds of the settings (a wrong tile, swapped axes)."""
-    box = footprint(data) if bounds is not None else None
-    if box is None:
+    if bounds is None or (box := footprint(data)) is None:
         return
     if box[0] >= bounds[2] or box[2] <= bounds[0] or box[1] >= bounds[3] or box[3] <= bounds[1]:
         raise QtpDataError(

@@ -31,6 +31,7 @@ def _refused(code: str, text: str, mark: yaml.Mark, hint: str | None = None) -> 
 def _refuse_unsafe(text: str) -> None:
     """Look through the events before anything is built: they come one by one, however deep the nesting."""
     depth = nodes = 0
+    event: Any  # the stubs of PyYAML know neither marks nor tags
     for event in yaml.parse(text, yaml.SafeLoader):
         mark = event.start_mark
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
@@ -45,7 +46,7 @@ def _refuse_unsafe(text: str) -> None:
             raise _refused("C01", f"more than {MAX_NODES} entries", mark)
 
 
-def _build(node: yaml.Node | None) -> Any:
+def _build(node: Any) -> Any:
     """Plain data of a node."""
     if isinstance(node, yaml.SequenceNode):
         return [_build(child) for child in node.value]

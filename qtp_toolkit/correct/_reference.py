@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
 from qtp_toolkit import grid
 from qtp_toolkit._pairs import name_pairs
-from qtp_toolkit.conventions import PAIR, REFERENCE, TIME, QtpDataError, X, Y, describe, is_lazy, require
+from qtp_toolkit.conventions import PAIR, REFERENCE, TIME, QtpDataError, X, Y, describe, is_lazy, require, xnp
 from qtp_toolkit.kernels import reasons
 
 EARTH_RADIUS = 6371000.0
@@ -102,7 +103,7 @@ def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
     array([[False, False,  True]])
     """
     require(coherence, dims=(PAIR, Y, X))
-    square = {"dim": {Y: size, X: size}, "center": True}
+    square: dict[str, Any] = {"dim": {Y: size, X: size}, "center": True}
     worst = coherence.min(PAIR, skipna=False).rolling(**square).min()
     seed = (worst == worst.max()).astype(np.float32)
     return describe(seed.rolling(**square, min_periods=1).max() > 0, "reference_area", like=coherence)
@@ -134,7 +135,7 @@ def reference_level(phase: xr.DataArray, where: xr.DataArray | tuple[float, floa
     # In float64: a mean of many float32 pixels would be off by more than the phase is worth.
     number = area.notnull().sum((Y, X))
     mean = area.sum((Y, X), dtype=np.float64) / number.where(number > 0)
-    lead = list(mean.dims)
+    lead = [*map(str, mean.dims)]
     # In one chunk, so that the error lists all interferograms without a valid pixel, not those of one block.
     mean = mean.chunk(dict.fromkeys(lead, -1)) if is_lazy(mean) else mean
     instead = "" if is_lazy(mean) or (number > 0).all() else _find_valid(phase, area)
@@ -275,7 +276,7 @@ def _name_layers(phase: xr.DataArray, lead: list[str]) -> list[str]:
 def _find_valid(phase: xr.DataArray, area: xr.DataArray) -> str:
     """Name the pixels nearest to an area that every interferogram has."""
     valid = phase.notnull().all([dim for dim in phase.dims if dim not in (Y, X)])
-    distance = np.hypot(phase[X] - area[X].mean(), phase[Y] - area[Y].mean()).transpose(Y, X)
+    distance = xnp.hypot(phase[X] - area[X].mean(), phase[Y] - area[Y].mean()).transpose(Y, X)
     order = np.argsort(distance.where(valid).values, axis=None, kind="stable")[: min(3, int(valid.sum()))]
     rows, columns = np.unravel_index(order, valid.shape)
     places = [f"x {float(phase[X][c]):.10g}, y {float(phase[Y][r]):.10g}" for r, c in zip(rows, columns, strict=True)]

@@ -233,7 +233,16 @@ def _wrap_longitude(longitude: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return (longitude - columns[0]) % 360.0 + columns[0]
 
 
-def _slant_phase(table, elevation, longitude, latitude, incidence, *, axes, scale):
+def _slant_phase(
+    table: np.ndarray,
+    elevation: np.ndarray,
+    longitude: np.ndarray,
+    latitude: np.ndarray,
+    incidence: np.ndarray | float,
+    *,
+    axes: tuple[np.ndarray, np.ndarray],
+    scale: float,
+) -> np.ndarray:
     """Interpolate tables (time, 1, 1, height, row, column) to pixels and tilt them into the line of sight."""
     rows, columns = axes
     east = _wrap_longitude(longitude, columns)

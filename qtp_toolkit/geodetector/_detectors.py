@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from qtp_toolkit.conventions import STRATUM, QtpDataError, describe, provenance, require_option
+from qtp_toolkit.conventions import STRATUM, QtpDataError, describe, provenance, require_option, xnp
 from qtp_toolkit.geodetector._moments import (
     FACTOR,
     OTHER,
@@ -219,7 +219,7 @@ def risk(y: xr.DataArray, strata: xr.DataArray) -> xr.Dataset:
     out = xr.Dataset(
         {
             "mean": mean.where(count > 0).assign_attrs(**kept, long_name=f"mean {name}"),
-            "standard_deviation": np.sqrt(within / (count - 1.0).where(count > 1)).assign_attrs(
+            "standard_deviation": xnp.sqrt(within / (count - 1.0).where(count > 1)).assign_attrs(
                 **kept, long_name="standard deviation"
             ),
             "count": describe(count, "count", like=y),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
@@ -11,6 +13,7 @@ from rasterio import Affine
 from qtp_toolkit.conventions import QtpDataError, X, Y, is_lazy, require
 
 Grid = xr.DataArray | xr.Dataset
+SameGrid = TypeVar("SameGrid", xr.DataArray, xr.Dataset)
 
 LONLAT = "EPSG:4326"
 WGS84 = Geod(ellps="WGS84")
@@ -48,7 +51,7 @@ def label(da: Grid) -> str:
 
 def crs_of(da: Grid) -> CRS:
     """CRS of a grid, or an error that says how to give it one."""
-    require(da, dims=(Y, X), name=label(da))
+    require(da, dims=(Y, X), name=label(da))  # type: ignore[arg-type]  # dims alone are looked at
     if da.rio.crs is None:
         hint = "Where there is no CRS, write one, e.g. da.rio.write_crs('EPSG:4326')."
         expected = "a spatial_ref coordinate"

@@ -10,7 +10,7 @@ import rasterio.warp
 import xarray as xr
 
 from qtp_toolkit.conventions import X, Y, describe, is_lazy, many_blocks, require_option
-from qtp_toolkit.grid._frame import LONLAT, Grid, affine, axes, crs_of, pixel_size, spacing, to_crs
+from qtp_toolkit.grid._frame import LONLAT, Grid, SameGrid, affine, axes, crs_of, pixel_size, spacing, to_crs
 from qtp_toolkit.kernels.linear import corners
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ METHODS = ("nearest", "bilinear", "average", "mode")
 _SOURCE = {Y: "_source_y", X: "_source_x"}
 
 
-def match(da: Grid, template: Grid, *, resampling: str = "bilinear") -> Grid:
+def match(da: SameGrid, template: Grid, *, resampling: str = "bilinear") -> SameGrid:
     """Bring an array onto the pixels of another.
 
     Parameters
@@ -185,7 +185,19 @@ def _fill_value(da: xr.DataArray) -> Any:
     return int(nodata) if nodata is not None and np.isfinite(nodata) else (-1 if da.dtype.kind == "i" else 0)
 
 
-def _resample(values, rows, columns, *, crs, origin, source, target, method, fill, split):
+def _resample(
+    values: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    *,
+    crs: tuple[str, str],
+    origin: tuple[float, float],
+    source: tuple[float, float],
+    target: tuple[float, float],
+    method: str,
+    fill: float,
+    split: int,
+) -> np.ndarray:
     """Resample blocks (..., 1, 1, source y, source x) onto the pixel centers rows (y, 1) and columns (x,)."""
     # apply_ufunc puts in axes of length 1 for the y and x of the target.
     lead = values.shape[:-2]

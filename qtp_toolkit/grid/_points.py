@@ -9,15 +9,15 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, describe, require_option
-from qtp_toolkit.grid._frame import LONLAT, WGS84, Grid, crs_of, pixel_size, spacing, to_crs
+from qtp_toolkit.grid._frame import LONLAT, WGS84, Grid, SameGrid, crs_of, pixel_size, spacing, to_crs
 from qtp_toolkit.grid._match import inside
 
 DISTANCE = "distance"
 
 
 def sample(
-    da: Grid, longitude: Any, latitude: Any, *, dim: str = STATION, method: Literal["nearest", "linear"] = "nearest"
-) -> Grid:
+    da: SameGrid, longitude: Any, latitude: Any, *, dim: str = STATION, method: Literal["nearest", "linear"] = "nearest"
+) -> SameGrid:
     """Values at points.
 
     Parameters
@@ -61,12 +61,12 @@ def sample(
 
 
 def along(
-    da: Grid,
+    da: SameGrid,
     line: Sequence[Sequence[float]] | Mapping[str, Any],
     *,
     spacing_m: float | None = None,
     method: Literal["nearest", "linear"] = "nearest",
-) -> Grid:
+) -> SameGrid:
     """Values along a line on the ground.
 
     Parameters

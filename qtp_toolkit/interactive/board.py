@@ -71,12 +71,13 @@ def dashboard(
         return image * hv.DynamicMap(_cross, streams=[tap])
 
     # of panel's templates this is the one that fetches no fonts from elsewhere
-    page = pn.template.BootstrapTemplate(title=safe(title), sidebar_width=380, header_background=LINE)
+    page: Any = pn.template.BootstrapTemplate(title=safe(title), sidebar_width=380, header_background=LINE)
     bars = pn.bind(lambda name: histogram(layers[name], width=350, height=240), menu)
     about = pn.pane.HTML(_about(deformation), styles=WRAP, width=340)
     page.sidebar.extend([pn.pane.HTML("Layer", styles=WRAP), menu, pn.panel(bars, linked_axes=False), about])
     place = tap.param.x, tap.param.y
-    right = [pn.pane.HTML(pn.bind(lambda x, y: _words(deformation, x, y), *place), styles=WRAP)]
+    words = pn.bind(lambda x, y: _words(deformation, x, y), *place)
+    right: list[Any] = [pn.pane.HTML(words, styles=WRAP)]
     if series is not None:
         curve = pn.bind(lambda x, y: _curve(series, model, x, y), *place)
         right.insert(0, pn.panel(curve, linked_axes=False))
@@ -115,7 +116,7 @@ def serve(
         os.environ["QTP_OUTPUT"] = str(Path(output_folder).expanduser().resolve())
     deformation = products.open("deformation")
     series = products.open("time_series") if products.exists("time_series") else None
-    extra = dict(products.open("factors").data_vars) if products.exists("factors") else {}
+    extra = {str(n): da for n, da in products.open("factors").items()} if products.exists("factors") else {}
     model = pixel_model(series) if series is not None else None
     holoviews()
     import panel as pn  # noqa: PLC0415
@@ -158,14 +159,15 @@ def pixel_model(time_series: xr.Dataset | xr.DataArray) -> Model | None:
 
 
 def _fit_here(observed: xr.DataArray, local: xr.Dataset, ratio: xr.DataArray) -> xr.Dataset | None:
-    onsets = [local.get(f"{name}_mean", local.get(name)) for name in ("thaw_onset", "freeze_onset")]
-    if not all(np.isfinite(onset).all() for onset in (*onsets, ratio)) or np.isfinite(observed).sum() < 10:
+    mean = "_mean" if "thaw_onset_mean" in local else ""
+    thaw, freeze = local[f"thaw_onset{mean}"], local[f"freeze_onset{mean}"]
+    if not all(np.isfinite(onset).all() for onset in (thaw, freeze, ratio)) or np.isfinite(observed).sum() < 10:
         return None
     dates = np.intersect1d(observed[TIME].values, local[TIME].values)
     observed, local = observed.sel({TIME: dates}), local.sel({TIME: dates})
-    ends = {key: local[key] for key in ("addt_end", "addf_end", "permafrost_year") if key in local}
+    ends: dict[str, Any] = {key: local[key] for key in ("addt_end", "addf_end", "permafrost_year") if key in local}
     composite = pecm.composite_index(local["addt"], local["addf"], ratio, **(ends if len(ends) == 3 else {}))
-    linear = pecm.linear_index(observed[TIME], *onsets)
+    linear = pecm.linear_index(observed[TIME], thaw, freeze)
     fitted = pecm.fit(observed, linear, composite, uncertainty="formal")
     return fitted.assign(displacement=pecm.forward(fitted, linear, composite))
 
@@ -181,7 +183,7 @@ def _restore_attributes(local: xr.Dataset, source: xr.Dataset) -> xr.Dataset:
 
 
 def _layers(deformation: xr.Dataset, extra: Mapping[str, xr.DataArray]) -> dict[str, xr.DataArray]:
-    maps = {str(name): da for name, da in {**deformation.data_vars, **extra}.items() if set(da.dims) == {Y, X}}
+    maps = {str(name): da for name, da in (dict(deformation.data_vars) | dict(extra)).items() if set(da.dims) == {Y, X}}
     if not maps:
         raise QtpDataError("no maps to show", expected="variables with dims (y, x)", found=list(deformation.data_vars))
     ordered = [*(name for name in FIRST if name in maps), *(name for name in maps if name not in FIRST)]
@@ -203,9 +205,7 @@ def _first_pixel(da: xr.DataArray) -> tuple[float, float]:
     return float(da[X][column]), float(da[Y][row])
 
 
-def _inside(da: xr.DataArray | xr.Dataset, x: float | None, y: float | None) -> bool:
-    if x is None or y is None:
-        return False
+def _inside(da: xr.DataArray | xr.Dataset, x: float, y: float) -> bool:
     return bool(da[X].min() <= x <= da[X].max() and da[Y].min() <= y <= da[Y].max())
 
 
@@ -215,8 +215,8 @@ def _cross(x: float | None, y: float | None) -> Any:
     return hv.Points(place, [X, Y]).opts(marker="cross", size=14, color="black", line_width=2)
 
 
-def _curve(series: xr.DataArray | None, model: Model | None, x: float | None, y: float | None) -> Any:
-    if not _inside(series, x, y):
+def _curve(series: xr.DataArray, model: Model | None, x: float | None, y: float | None) -> Any:
+    if x is None or y is None or not _inside(series, x, y):
         empty = series.isel({Y: 0, X: 0}).compute() * np.nan
         return time_series(empty.assign_attrs(series.attrs), title="Click on the map", width=SERIES_WIDTH)
     one = series.sel({X: x, Y: y}, method="nearest").compute()
@@ -226,7 +226,7 @@ def _curve(series: xr.DataArray | None, model: Model | None, x: float | None, y:
 
 
 def _words(deformation: xr.Dataset, x: float | None, y: float | None) -> str:
-    if not _inside(deformation, x, y):
+    if x is None or y is None or not _inside(deformation, x, y):
         return "Click on the map to read a pixel."
     one = deformation[[name for name, da in deformation.data_vars.items() if set(da.dims) == {Y, X}]]
     one = one.sel({X: x, Y: y}, method="nearest").compute()

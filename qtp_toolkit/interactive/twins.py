@@ -125,7 +125,9 @@ def time_series(displacement: xr.DataArray, *, fit: xr.DataArray | None = None, 
     data = {"time": displacement[TIME].values, "value": np.asarray(displacement.values, dtype="float64")}
     look = {"color": NEUTRAL, "line_color": "black", "size": 6, "tools": ["hover"]}
     points = hv.Scatter(data, "time", "value", label="InSAR").opts(**look)
-    line = {"time": [], "value": []} if fit is None else {"time": fit[TIME].values, "value": np.asarray(fit.values)}
+    line: dict[str, Any] = (
+        {"time": [], "value": []} if fit is None else {"time": fit[TIME].values, "value": np.asarray(fit.values)}
+    )
     model = hv.Curve(line, "time", "value", label="Model").opts(color=ACCENT)
     how = {"xlabel": "Date", "ylabel": caption(displacement), "title": heading(title, displacement, fit)}
     legend = {"show_legend": fit is not None, "legend_position": "top_right"}
@@ -202,7 +204,7 @@ def profile(
     middle, lower, upper = middle_and_band(values)
     along, words = distances(middle)
     parts = []
-    if lower is not None:
+    if lower is not None and upper is not None:
         band = {"at": along, "low": np.asarray(lower.values), "high": np.asarray(upper.values)}
         parts.append(hv.Area(band, "at", ["low", "high"]).opts(color=LINE, alpha=0.25, line_alpha=0))
     data = {"at": along, "value": np.asarray(middle.values)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require
+from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require, xnp
 from qtp_toolkit.interferogram.kernels import spectral
 
 
@@ -132,8 +132,8 @@ def coherence(reference: xr.DataArray, secondary: xr.DataArray, *, looks_y: int 
     _check_pair(reference, secondary)
     _check_looks(reference, looks_y, looks_x)
     blocks = {Y: looks_y, X: looks_x}
-    cross = np.abs((reference * np.conj(secondary)).coarsen(blocks, boundary="trim").mean())
-    power = [(np.abs(image) ** 2).coarsen(blocks, boundary="trim").mean() for image in (reference, secondary)]
+    cross = np.abs((reference * xnp.conj(secondary)).coarsen(blocks, boundary="trim").mean())
+    power = [(abs(image) ** 2).coarsen(blocks, boundary="trim").mean() for image in (reference, secondary)]
     product = power[0] * power[1]
     out = (cross / np.sqrt(product.where(product > 0))).clip(0.0, 1.0).astype(np.float32)
     return describe(out.transpose(*reference.dims), "coherence", like=reference)

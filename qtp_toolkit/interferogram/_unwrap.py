@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require
+from qtp_toolkit._variables import FRACTION
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, require, xnp
 from qtp_toolkit.interferogram.kernels import spectral
 
 METHODS = ("least_squares", "snaphu")
@@ -59,11 +60,11 @@ def unwrap(
         raise QtpDataError("unknown unwrapping method", expected=f"one of {METHODS}", found=repr(method))
     wrapped = interferogram
     if interferogram.dtype.kind == "c":
-        wrapped = np.arctan2(interferogram.imag, interferogram.real)
+        wrapped = xnp.arctan2(interferogram.imag, interferogram.real)
     else:
         require(interferogram, quantity="wrapped_phase")
     if coherence is not None:
-        low, high = VARIABLES["coherence"].valid
+        low, high = FRACTION
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
     kernel = spectral.unwrap_least_squares if method == "least_squares" else _import_snaphu(coherence, looks)

@@ -292,7 +292,8 @@ def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
         return
     require(coherence, dims=(PAIR,), name="coherence")
     named = all(name in coherence.coords for name in (REFERENCE, SECONDARY))
-    ours, theirs = (name_pairs(da) if named else list(range(da.sizes[PAIR])) for da in (phase, coherence))
+    pairs: list[list[Any]] = [name_pairs(da) if named else [*range(da.sizes[PAIR])] for da in (phase, coherence)]
+    ours, theirs = pairs
     missing, extra = sorted(set(ours) - set(theirs)), sorted(set(theirs) - set(ours))
     if ours != theirs:
         raise QtpDataError(

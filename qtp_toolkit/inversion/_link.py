@@ -78,9 +78,11 @@ def invert_linked(
     home = labels[find_date(dates, reference_date)]
     parts = []
     for label in range(labels.max() + 1):
-        own = np.flatnonzero(labels[first] == label)
-        stack = [da if da is None else da.isel({PAIR: own}) for da in (phase, coherence)]
-        parts.append(invert(*stack, reference_date=reference_date if label == home else None, **options))
+        own = {PAIR: np.flatnonzero(labels[first] == label)}
+        weights = None if coherence is None else coherence.isel(own)
+        parts.append(
+            invert(phase.isel(own), weights, reference_date=reference_date if label == home else None, **options)
+        )
     out = _merge(parts).assign_coords(group=(TIME, labels))
     joined, sound = xr.apply_ufunc(
         _join,
@@ -122,7 +124,7 @@ def _merge(parts: list[xr.Dataset]) -> xr.Dataset:
     coherence = (layers["temporal_coherence"] * pairs).sum("part", skipna=False) / pairs.sum()
     maps = layers[["last_step", "reason"]].max("part").assign(layers[["overruled", "groups", "redundancy"]].sum("part"))
     maps, like = maps.assign(temporal_coherence=coherence), parts[0]
-    return series.assign({name: describe(da.astype(like[name].dtype), name, like=like) for name, da in maps.items()})
+    return series.assign({n: describe(da.astype(like[n].dtype), str(n), like=like) for n, da in maps.items()})
 
 
 def _join(series: np.ndarray, *columns: np.ndarray, labels: np.ndarray, home: int) -> tuple[np.ndarray, np.ndarray]:

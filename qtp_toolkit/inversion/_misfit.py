@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._pairs import pair_difference
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, describe, require
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, describe, require, xnp
 
 
 def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
@@ -45,7 +45,7 @@ def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
     # Without the dates of pairs: to compare them with lazy ones, xarray would compute.
     residual = phase - pair_difference(series, phase).drop_vars([REFERENCE, SECONDARY])
     over = [dim for dim in residual.dims if dim != PAIR]
-    valid = np.isfinite(residual)
+    valid = xnp.isfinite(residual)
     count = valid.sum(over)
     squares = (residual.where(valid) ** 2).sum(over, dtype=np.float64)
     beyond = (abs(residual) > np.pi).where(valid).sum(over, dtype=np.float64)

@@ -148,7 +148,7 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
         raise QtpDataError(
             "not ERA5 on pressure levels",
             path=path,
-            found=f"{sorted(data.data_vars)} over {dict(data.sizes)}",
+            found=f"{sorted(map(str, data.data_vars))} over {dict(data.sizes)}",
             expected="z, t, q over time, level, latitude, longitude",
             code="M27",
         )

@@ -86,17 +86,18 @@ def daily_mean(
         return describe(lst["lst"], "lst", like=lst, daily_mean="given")
     if coefficients is None:
         names = _choose_overpasses(overpasses)
-        table = {name: 1.0 / len(names) for name in names}
+        table: Mapping[str, float] = {name: 1.0 / len(names) for name in names}
         method = WARM_BIAS if set(names) == set(OVERPASSES) else UNKNOWN_BIAS.format(", ".join(names))
     else:
-        fitted = isinstance(coefficients, xr.Dataset)
-        table = coefficients["coefficient"].to_series().to_dict() if fitted else coefficients
+        table = (
+            coefficients["coefficient"].to_series().to_dict() if isinstance(coefficients, xr.Dataset) else coefficients
+        )
         unknown = sorted(set(table) - {"intercept", *OVERPASSES})
         if unknown:
             raise QtpDataError("unknown terms", expected=["intercept", *OVERPASSES], found=unknown)
         method = "regression on the overpasses"
     used = _check_overpasses(lst, [name for name in table if name != "intercept"])
-    total = sum(lst[name] * np.float32(table[name]) for name in used) + np.float32(table.get("intercept", 0.0))
+    total: Any = sum(lst[name] * np.float32(table[name]) for name in used) + np.float32(table.get("intercept", 0.0))
     return describe(total, "lst", like=lst, daily_mean=method, overpasses=" ".join(used))
 
 

@@ -168,5 +168,5 @@ def _prepare_basis(days: np.ndarray, *, harmonics: int, interannual: float | Non
         period=period,
         harmonics=max(harmonics, 1),
         years=round(span / period) if drifts else 0,
-        stiffness=float(interannual) if drifts else 0.0,
+        stiffness=float(interannual or 0.0) if drifts else 0.0,
     )

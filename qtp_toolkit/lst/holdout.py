@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe, provenance, require
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe, provenance, require, xnp
 
 RUNS = (1, 2, 3, 5, 8)
 """Lengths, in composites, of the gaps that clouds leave."""
@@ -130,7 +130,7 @@ def _scores(error: xr.DataArray, use: xr.DataArray) -> xr.Dataset:
     units = {"units": VARIABLES["lst"].units}
     return xr.Dataset(
         {
-            "rmse": np.sqrt((part**2).sum() / number).assign_attrs(units, long_name="root-mean-square error"),
+            "rmse": xnp.sqrt((part**2).sum() / number).assign_attrs(units, long_name="root-mean-square error"),
             "bias": (part.sum() / number).assign_attrs(units, long_name="filled minus hidden value"),
             "n": n.assign_attrs(units="1", long_name="hidden values"),
             "unfilled": (use.sum() - n).assign_attrs(units="1", long_name="hidden values that were not filled"),

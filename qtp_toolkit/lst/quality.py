@@ -158,8 +158,8 @@ def mask_quality(
 
 def _warn_if_swapped(masked: dict[str, xr.DataArray]) -> None:
     for satellite in ("terra", "aqua"):
-        pair = [masked.get(f"{satellite}_{part}") for part in ("day", "night")]
-        if any(da is None or is_lazy(da) or not np.isfinite(da).any() for da in pair):
+        pair = [masked[name] for part in ("day", "night") if (name := f"{satellite}_{part}") in masked]
+        if len(pair) < 2 or any(is_lazy(da) or not np.isfinite(da).any() for da in pair):
             continue
         day, night = (float(np.nanmedian(da.values)) for da in pair)
         if night > day:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, describe, is_lazy, provenance, require
+from qtp_toolkit.conventions import TIME, QtpDataError, describe, is_lazy, provenance, require, xnp
 from qtp_toolkit.kernels import lstsq
 from qtp_toolkit.pecm._index import FORMS, linear_index
 from qtp_toolkit.pecm._run import elapsed_years, run, same_dates
@@ -189,8 +189,8 @@ def summary(comparison: xr.Dataset) -> xr.Dataset:
     """
     space = [dim for dim in comparison["rms"].dims if dim != MODEL]
     # A model that fails on the difficult pixels must not look better for it.
-    sound = np.isfinite(comparison["cv_rms"] + comparison["bic"]).all(MODEL)
-    out = {name: np.sqrt((comparison[name].where(sound) ** 2).mean(space)) for name in ("rms", "cv_rms")}
+    sound = xnp.isfinite(comparison["cv_rms"] + comparison["bic"]).all(MODEL)
+    out = {name: xnp.sqrt((comparison[name].where(sound) ** 2).mean(space)) for name in ("rms", "cv_rms")}
     out = {name: da.assign_attrs(comparison[name].attrs) for name, da in out.items()}
     bic = comparison["bic"].where(sound)
     out["bic_excess"] = describe((bic - bic.min(MODEL)).mean(space), "bic_excess", like=comparison)
@@ -204,7 +204,7 @@ def summary(comparison: xr.Dataset) -> xr.Dataset:
 
 def _find_best(score: xr.DataArray) -> xr.DataArray:
     """Find the number of the model with the lowest score, the first of equal ones; -1 where none has any."""
-    known = np.isfinite(score)
+    known = xnp.isfinite(score)
     return xr.where(known.any(MODEL), score.where(known, np.inf).argmin(MODEL), -1).astype(np.int8)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require, require_option
+from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require, require_option, xnp
 
-FORMS = ("thaw_normalized", "printed", "calendar")
+Form = Literal["thaw_normalized", "printed", "calendar"]
+FORMS: tuple[Form, ...] = get_args(Form)
 CLOSINGS = ("adjust", "none")
 CLIPS = ("frozen", "printed", "none")
 ROUNDING = -1e-6
@@ -22,7 +24,7 @@ def linear_index(
     thaw_onset: xr.DataArray,
     freeze_onset: xr.DataArray,
     *,
-    form: Literal["thaw_normalized", "printed", "calendar"] = "thaw_normalized",
+    form: Form = "thaw_normalized",
     first_year: int | None = None,
 ) -> xr.DataArray:
     r"""Linear index L: permafrost years elapsed, counted while the ground thaws.
@@ -73,6 +75,8 @@ def linear_index(
     year = stamps.year.to_numpy()
     # Fractions of a day count: thaw onsets are averages, not dates.
     day = stamps.day_of_year.to_numpy() + (stamps - stamps.normalize()).to_numpy() / np.timedelta64(1, "D")
+    kernel: Callable[..., np.ndarray]
+    axes: dict[str, Any]
     if form == "calendar":
         kernel, axes = _calendar, {"elapsed": year - first + (day - 1.0) / _days_in(year)}
     else:
@@ -160,8 +164,9 @@ def composite_index(
     given = (addt_end, addf_end, permafrost_year)
     if any(a is None for a in given) and not all(a is None for a in given):
         raise QtpDataError("To close the cycles give addt_end, addf_end and permafrost_year together")
-    arrays, cores = [addt, addf, conductivity_ratio], {}
-    if close == "adjust" and addt_end is not None:
+    arrays: list[Any] = [addt, addf, conductivity_ratio]
+    cores: dict[str, Any] = {}
+    if close == "adjust" and addt_end is not None and addf_end is not None:
         closed = closing_ratio(addt_end, addf_end, conductivity_ratio).conductivity_ratio
         arrays += [closed, permafrost_year]
         cores["input_core_dims"] = [[TIME], [TIME], [], [THAW_YEAR], [TIME]]
@@ -237,7 +242,7 @@ def amplitude_factor(addt_end: xr.DataArray) -> xr.DataArray:
     The paper does not define its amplitude; ours is peak to trough, ``|d| * mean(max I)`` (T6).
     """
     require(addt_end, dims=(THAW_YEAR,), quantity="addt_end", between=(0.0, np.inf))
-    out = np.sqrt(addt_end).mean(THAW_YEAR)
+    out = xnp.sqrt(addt_end).mean(THAW_YEAR)
     return describe(out, "composite_index", like=addt_end, long_name="mean annual maximum of the composite index")
 
 
@@ -274,12 +279,12 @@ def _days_in(year: np.ndarray) -> np.ndarray:
     return np.where(leap, 366.0, 365.0)
 
 
-def _calendar(thaw, freeze, *, elapsed):
+def _calendar(thaw: np.ndarray, freeze: np.ndarray, *, elapsed: np.ndarray) -> np.ndarray:
     length = (np.asarray(freeze) - thaw)[..., None]
     return np.where((length > 0) & (length <= 365.0), elapsed, np.nan)
 
 
-def _close(at_end, af_end, ratio):
+def _close(at_end: np.ndarray, af_end: np.ndarray, ratio: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     # Zeros bring the ratio to the shape of the cycles.
     ratio = np.where(np.asarray(ratio) > 0, ratio, np.nan) + np.zeros_like(at_end)
     open_end = np.sqrt(np.maximum(at_end, 0.0)) - np.sqrt(ratio) * np.sqrt(np.maximum(af_end, 0.0)) > 0

@@ -7,7 +7,7 @@ import functools
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
 
 from qtp_toolkit._notebook import QuietPath, in_kernel, show
 from qtp_toolkit.conventions import QtpDataError
@@ -26,8 +27,13 @@ WIDTHS = {"single": 90.0, "double": 190.0}
 
 NOTE_GID = "provenance-note"
 
+OWN: Any = None
+"""Default of ``ax``: :func:`panel` makes axes of its own."""
 
-def panel(function: Callable[..., Axes]) -> Callable[..., Axes]:
+Panel = TypeVar("Panel", bound=Callable[..., Axes])
+
+
+def panel(function: Panel) -> Panel:
     """Draw ``function`` in house style, on new axes if it got none, and print where the data come from.
 
     New axes belong to a figure of pyplot, which a notebook shows when the cell ends.
@@ -46,7 +52,7 @@ def panel(function: Callable[..., Axes]) -> Callable[..., Axes]:
             mark_provenance(ax, data, *args, *style.values())
         return ax
 
-    return draw
+    return draw  # type: ignore[return-value]  # takes what the function takes, and a title
 
 
 def _tidy(ax: Axes) -> None:
@@ -60,7 +66,7 @@ def _tidy(ax: Axes) -> None:
 
 def room(ax: Axes, points: float) -> int:
     """Estimate how many characters of a font size fit across the panel."""
-    inches = ax.get_position(original=True).width * ax.figure.get_figwidth()
+    inches = ax.get_position(original=True).width * ax.figure.canvas.figure.get_figwidth()
     return max(int(0.92 * inches * 72 / (0.56 * points)), 8)
 
 
@@ -148,7 +154,7 @@ def mark_provenance(ax: Axes, *objects: Any) -> None:
         return
     strip = 3.0 * MM / figure.get_figheight()
     engine = figure.get_layout_engine()
-    if engine is not None and "rect" in engine.get():
+    if isinstance(engine, ConstrainedLayoutEngine | TightLayoutEngine):
         engine.set(rect=(0, strip, 1, 1 - strip))
     x, y = 1 - 1.0 * MM / figure.get_figwidth(), 0.6 * MM / figure.get_figheight()
     figure.text(x, y, note, ha="right", va="bottom", fontsize=6, color="0.4", style="italic", gid=NOTE_GID)

@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from qtp_toolkit.conventions import PAIR, PERCENTILE, REFERENCE, SECONDARY, TIME, QtpDataError, require
-from qtp_toolkit.plot.figure import annotate, headroom, panel
+from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel
 from qtp_toolkit.plot.maps import concise_dates
 from qtp_toolkit.plot.style import ACCENT, FAULT, LINE, NEUTRAL, label
 
@@ -20,7 +20,7 @@ from qtp_toolkit.plot.style import ACCENT, FAULT, LINE, NEUTRAL, label
 def network(
     pairs: xr.DataArray | xr.Dataset,
     *,
-    ax: Axes | None = None,
+    ax: Axes = OWN,
     baseline: xr.DataArray | None = None,
     **style: Any,
 ) -> Axes:
@@ -69,7 +69,7 @@ def network(
 def time_series(
     displacement: xr.DataArray,
     *,
-    ax: Axes | None = None,
+    ax: Axes = OWN,
     fit: xr.DataArray | None = None,
     thaw_onset: float | xr.DataArray | None = None,
     freeze_onset: float | xr.DataArray | None = None,
@@ -136,7 +136,7 @@ def time_series(
 def profile(
     values: xr.DataArray | xr.Dataset,
     *,
-    ax: Axes | None = None,
+    ax: Axes = OWN,
     lower: xr.DataArray | None = None,
     upper: xr.DataArray | None = None,
     elevation: xr.DataArray | xr.Dataset | None = None,
@@ -189,7 +189,7 @@ def profile(
         place = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top"}
         annotate(ax, str(name), (at, 1.0), (2, -2), **place, fontsize=6.5, color=FAULT)
     if elevation is not None:
-        _draw_elevation(ax, along, elevation)
+        _draw_elevation(ax, along, middle_and_band(elevation)[0])
     return ax
 
 
@@ -246,8 +246,8 @@ def middle_and_band(
     have = np.sort(np.asarray(values[PERCENTILE].values, dtype="float64"))
     wanted = [share if share in have else end for share, end in ((25, have[0]), (75, have[-1]))]
     middle = have[np.abs(have - 50).argmin()]
-    chosen = (values.sel({PERCENTILE: share}) for share in (middle, *wanted))
-    return tuple(one.drop_vars(PERCENTILE) for one in chosen)
+    chosen = [values.sel({PERCENTILE: share}).drop_vars(PERCENTILE) for share in (middle, *wanted)]
+    return chosen[0], chosen[1], chosen[2]
 
 
 def distances(values: xr.DataArray) -> tuple[np.ndarray, str]:
@@ -261,7 +261,6 @@ def distances(values: xr.DataArray) -> tuple[np.ndarray, str]:
 
 def _draw_elevation(ax: Axes, along: np.ndarray, elevation: xr.DataArray) -> None:
     twin = ax.twinx()
-    elevation = middle_and_band(elevation)[0]
     heights = np.asarray(elevation.values, dtype="float64")
     low = np.nanmin(heights) if np.isfinite(heights).any() else 0.0
     twin.fill_between(along, low, heights, color="0.85", alpha=0.7, lw=0)

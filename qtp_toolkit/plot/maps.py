@@ -6,7 +6,7 @@ import calendar
 import textwrap
 from collections.abc import Mapping
 from itertools import cycle
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -18,7 +18,7 @@ from matplotlib.colors import BoundaryNorm, LightSource, ListedColormap, Normali
 from matplotlib.patches import Patch
 
 from qtp_toolkit.conventions import REASONS, X, Y, class_names, require
-from qtp_toolkit.plot.figure import panel
+from qtp_toolkit.plot.figure import OWN, panel
 from qtp_toolkit.plot.overlay import frame, graticule, north, scale_bar, vectors
 from qtp_toolkit.plot.style import CLASS_COLORS, DPI, LINE, label, style_of
 
@@ -32,7 +32,7 @@ FLAT = 0.45
 def deformation_map(
     da: xr.DataArray,
     *,
-    ax: Axes | None = None,
+    ax: Axes = OWN,
     hillshade: xr.DataArray | None = None,
     overlays: Mapping[str, pd.DataFrame] | None = None,
     coordinates: str = "graticule",
@@ -109,7 +109,7 @@ def deformation_map(
 
 
 @panel
-def onset_map(da: xr.DataArray, *, ax: Axes | None = None, **style: Any) -> Axes:
+def onset_map(da: xr.DataArray, *, ax: Axes = OWN, **style: Any) -> Axes:
     """Map of an onset in day of year (1 January 00:00 is 1.0), its color bar marked with dates.
 
     Parameters
@@ -146,7 +146,7 @@ def onset_map(da: xr.DataArray, *, ax: Axes | None = None, **style: Any) -> Axes
 
 
 @panel
-def quicklook(da: xr.DataArray, *, ax: Axes | None = None, **style: Any) -> Axes:
+def quicklook(da: xr.DataArray, *, ax: Axes = OWN, **style: Any) -> Axes:
     """First look at any array: a map if it has y and x, a line if it has one dim, else a histogram.
 
     Parameters
@@ -193,7 +193,8 @@ def decimate(da: xr.DataArray, ax: Axes | None = None, *, dpi: int = DPI) -> xr.
     wide = tall = 1500.0
     if ax is not None:
         figure = ax.figure.canvas.figure
-        rows, columns = ax.get_subplotspec().get_gridspec().get_geometry() if ax.get_subplotspec() else (1, 1)
+        spec = ax.get_subplotspec()
+        rows, columns = spec.get_gridspec().get_geometry() if spec is not None else (1, 1)
         wide = figure.get_figwidth() * dpi / columns
         tall = figure.get_figheight() * dpi / rows
     step = int(max(1, min(da.sizes[X] // wide, 10_000), min(da.sizes[Y] // tall, 10_000)))
@@ -224,7 +225,7 @@ def _edges(centers: np.ndarray) -> tuple[float, float]:
     return float(centers.min() - half), float(centers.max() + half)
 
 
-def _origin(da: xr.DataArray) -> str:
+def _origin(da: xr.DataArray) -> Literal["lower", "upper"]:
     y = np.asarray(da[Y], dtype="float64")
     return "lower" if len(y) > 1 and y[0] < y[-1] else "upper"
 
@@ -235,7 +236,7 @@ def _colors(da: xr.DataArray, style: Mapping[str, Any]) -> tuple[np.ndarray, mpl
     mappable = mpl.cm.ScalarMappable(Normalize(how["vmin"], how["vmax"]), how["cmap"])
     values = np.ma.masked_invalid(loaded.values)
     mappable.set_array(values)
-    return mappable.cmap(mappable.norm(values), bytes=False), mappable
+    return np.asarray(mappable.cmap(mappable.norm(values), bytes=False)), mappable
 
 
 def _class_colors(da: xr.DataArray, classes: dict[int, str]) -> tuple[np.ndarray, mpl.cm.ScalarMappable]:
@@ -272,18 +273,17 @@ def _add_legend(ax: Axes, classes: dict[int, str], present: set[int], title: str
         if code in present
     ]
     if handles:
-        beside = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0, "frameon": False}
-        legend = ax.legend(handles=handles, **beside)
-        legend.set_title(title, prop={"size": 7})
-        legend._legend_box.align = "left"
+        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0}
+        heading: dict[str, Any] = {"title": title, "title_fontsize": 7, "alignment": "left"}
+        ax.legend(handles=handles, frameon=False, **place, **heading)
 
 
 def _add_color_bar(ax: Axes, mappable: Any, extent: tuple[float, float, float, float], text: str) -> None:
     left, right, bottom, top = extent
     shape = (top - bottom) / (right - left)
     flat = shape < FLAT
-    beside = [1.04, 0.2, 0.06, 0.6] if shape > 1.4 else [1.03, 0.0, 0.045, 1.0]
-    inset = ax.inset_axes([0.2, -0.12 / shape, 0.6, 0.02 / shape] if flat else beside)
+    beside = (1.04, 0.2, 0.06, 0.6) if shape > 1.4 else (1.03, 0.0, 0.045, 1.0)
+    inset = ax.inset_axes((0.2, -0.12 / shape, 0.6, 0.02 / shape) if flat else beside)
     inset.set_gid(COLORBAR)
     values = mappable.get_array().compressed()
     below, above = (values < mappable.norm.vmin).any(), (values > mappable.norm.vmax).any()
@@ -298,7 +298,7 @@ def _label_kilometers(ax: Axes) -> None:
     for axis, (start, end) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
         steps = mpl.ticker.MaxNLocator(5).tick_values(0, end - start)
         axis.set_major_locator(mpl.ticker.FixedLocator([start + step for step in steps if 0 <= step <= end - start]))
-        axis.set_major_formatter(lambda value, _, start=start: f"{(value - start) / 1000:g}")
+        axis.set_major_formatter(lambda value, _, start=start: f"{(value - start) / 1000:g}")  # type: ignore[misc]
     ax.set(xlabel="Easting from the left edge (km)", ylabel="Northing from the lower edge (km)")
 
 

@@ -96,8 +96,9 @@ def vectors(
 
 def frame(ax: Axes, da: xr.DataArray) -> None:
     """Remember the CRS of the map on its axes and give degrees their true shape."""
-    ax.qtp_crs = None if da.rio.crs is None else pyproj.CRS.from_user_input(da.rio.crs.to_wkt())
-    geographic = ax.qtp_crs is not None and ax.qtp_crs.is_geographic
+    crs = None if da.rio.crs is None else pyproj.CRS.from_user_input(da.rio.crs.to_wkt())
+    ax.qtp_crs = crs  # type: ignore[attr-defined]  # axes have no place for what a map is drawn in
+    geographic = crs is not None and crs.is_geographic
     ax.set_aspect(1 / np.cos(np.deg2rad(float(np.mean(da[Y].values)))) if geographic else "equal")
 
 
@@ -144,7 +145,7 @@ def scale_bar(ax: Axes) -> None:
     x0, y0 = left + (right - left) * 0.04, bottom + (top - bottom) * 0.025
     x1 = x0 + length / meters
     effects = [patheffects.withStroke(linewidth=4.0, foreground="white")]
-    bar = {"color": "black", "lw": 2.4, "solid_capstyle": "butt", "path_effects": effects, "zorder": 6}
+    bar: dict[str, Any] = {"color": "black", "lw": 2.4, "solid_capstyle": "butt", "path_effects": effects, "zorder": 6}
     ax.plot([x0, x1], [y0, y0], scalex=False, scaley=False, **bar)
     words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     how = {"ha": "center", "va": "bottom", "fontsize": 7, "path_effects": HALO, "zorder": 6}
@@ -188,7 +189,8 @@ def _rows(table: pd.DataFrame) -> Iterator[tuple[Mapping[str, Any], Mapping[str,
 
 def _parts(geometry: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     """Yield (kind, rings or lines or points) for each simple geometry inside a GeoJSON one."""
-    kind, inside = str(geometry["type"]), geometry.get("coordinates")
+    kind = str(geometry["type"])
+    inside: Any = geometry.get("coordinates")
     if kind == "GeometryCollection":
         for member in geometry["geometries"]:
             yield from _parts(member)

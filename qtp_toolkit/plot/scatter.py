@@ -11,7 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from qtp_toolkit.plot.figure import headroom, panel
+from qtp_toolkit.plot.figure import OWN, headroom, panel
 from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, label
 
 
@@ -20,7 +20,7 @@ def alt_scatter(
     alt: xr.DataArray,
     amplitude: xr.DataArray,
     *,
-    ax: Axes | None = None,
+    ax: Axes = OWN,
     calibrated: xr.DataArray | None = None,
     vegetation: Sequence[str] | xr.DataArray | None = None,
     error: xr.DataArray | None = None,
@@ -95,7 +95,7 @@ def _draw_stations(
         look = {"facecolor": "white" if hollow else color, "edgecolor": color if hollow else "0.2", "s": 20, **style}
         ax.scatter(x[chosen], y[chosen], marker=marker, linewidths=1.0 if hollow else 0.5, zorder=3, **look)
         if error is not None:
-            bars = {"fmt": "none", "ecolor": "0.6", "elinewidth": 0.5, "zorder": 2}
+            bars: dict[str, Any] = {"fmt": "none", "ecolor": "0.6", "elinewidth": 0.5, "zorder": 2}
             ax.errorbar(x[chosen], y[chosen], error.values[chosen], **bars)
 
 

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, require
-from qtp_toolkit.plot.figure import annotate, headroom, panel, room
+from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel, room
 from qtp_toolkit.plot.style import ACCENT, GROUP_COLORS, LINE, NEUTRAL, label
 
 PERCENTILES = (2, 25, 50, 75, 98)
@@ -24,7 +24,7 @@ SECOND = "stratum2"
 def box(
     table: xr.Dataset,
     *,
-    ax: Axes | None = None,
+    ax: Axes = OWN,
     xlabel: str | None = None,
     ylabel: str | None = None,
     counts: bool = False,
@@ -85,7 +85,7 @@ def box(
 def box2(
     table: xr.Dataset,
     *,
-    ax: Axes | None = None,
+    ax: Axes = OWN,
     xlabel: str | None = None,
     ylabel: str | None = None,
     legend_title: str | None = None,
@@ -151,7 +151,7 @@ def box2(
 def q_bars(
     q: xr.DataArray | xr.Dataset | pd.Series | pd.DataFrame | Mapping[str, float],
     *,
-    ax: Axes | None = None,
+    ax: Axes = OWN,
     highlight: Sequence[str] | None = None,
     sort: bool = True,
     values: bool = True,
@@ -214,17 +214,17 @@ def factor_series(q: Any) -> pd.Series:
     return pd.Series(q, dtype="float64").dropna()
 
 
-def _box_stats(quantile: xr.DataArray) -> list[dict[str, float]]:
+def _box_stats(quantile: xr.DataArray) -> list[dict[str, Any]]:
     have = [float(p) for p in quantile[PERCENTILE].values]
     missing = [p for p in PERCENTILES if p not in have]
     if missing:
         raise QtpDataError("a box needs five percentiles", variable="quantile", expected=PERCENTILES, found=have)
     keys = ("whislo", "q1", "med", "q3", "whishi")
     values = quantile.transpose(STRATUM, PERCENTILE).isel({PERCENTILE: [have.index(p) for p in PERCENTILES]}).values
-    return [dict(zip(keys, map(float, row), strict=True)) | {"fliers": []} for row in values]
+    return [{"fliers": [], **dict(zip(keys, map(float, row), strict=True))} for row in values]
 
 
-def _draw_boxes(ax: Axes, stats: list[dict[str, float]], places: np.ndarray, width: float, color: str) -> None:
+def _draw_boxes(ax: Axes, stats: list[dict[str, Any]], places: np.ndarray, width: float, color: str) -> None:
     if not stats:
         return
     thin = {"color": "0.25", "linewidth": 0.6}
@@ -270,7 +270,7 @@ def _set_ticks(ax: Axes, shown: np.ndarray, width: float, ticks: list[tuple[floa
     low, high = ax.get_xlim()
     ticks = [(at, text) for at, text in ticks if low <= at <= high]
     fits, needed = room(ax, 7.0), sum(len(text) + 2 for _, text in ticks)
-    slant = {}
+    slant: dict[str, Any] = {}
     if ticks and all(_is_number(text) for _, text in ticks):
         ticks = ticks[:: int(np.ceil(needed / fits))]
     elif needed > fits:

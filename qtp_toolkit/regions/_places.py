@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require, require_option
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require, require_option, xnp
 from qtp_toolkit.grid import to_xy
 from qtp_toolkit.grid._frame import crs_of
 
@@ -247,7 +247,7 @@ def _reference_area(
     x, y = to_xy(rate, *reference)
     geographic = crs_of(rate).is_geographic
     meters, stretch = (np.deg2rad(EARTH_RADIUS), np.cos(np.deg2rad(reference[1]))) if geographic else (1.0, 1.0)
-    distance = np.hypot((rate[X] - x) * meters * stretch, (rate[Y] - y) * meters).transpose(Y, X)
+    distance = xnp.hypot((rate[X] - x) * meters * stretch, (rate[Y] - y) * meters).transpose(Y, X)
     area = distance <= max(radius_m, float(distance.min()))
     return area, f"{reference[0]:.4f} E, {reference[1]:.4f} N, radius {radius_m:g} m"
 

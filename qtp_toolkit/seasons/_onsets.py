@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -16,6 +18,7 @@ from qtp_toolkit.conventions import (
     provenance,
     require,
     require_option,
+    xnp,
 )
 from qtp_toolkit.kernels import reasons
 from qtp_toolkit.seasons._axis import day_index, days_covered
@@ -111,6 +114,7 @@ def onsets(
     times, daily = days_covered(lst)
     years, windows = _make_windows(times, min_days)
     rule = kernels.Rule(float(threshold_degC), float(period_days), run_days, min_days)
+    kernel: Callable[..., tuple[np.ndarray, ...]]
     if method == "smoothed":
         kernel, option = kernels.smooth_onsets, {"harmonics": harmonics}
     else:
@@ -157,11 +161,11 @@ def _average_onsets(
     onsets = {"thaw_onset": thaw, "freeze_onset": freeze}
     out = {name: describe(onset, name, like=lst, method=method) for name, onset in onsets.items()}
     for name, onset in onsets.items():
-        mean, number = onset.mean(THAW_YEAR), np.isfinite(onset).sum(THAW_YEAR)
+        mean, number = onset.mean(THAW_YEAR), onset.count(THAW_YEAR)
         # Not ``std(ddof=1)``, which warns where there is only one year.
         variance = ((onset - mean) ** 2).sum(THAW_YEAR) / (number - 1).where(number > 1)
         out[f"{name}_mean"] = describe(mean, f"{name}_mean", like=lst, method=method)
-        out[f"{name}_std"] = describe(np.sqrt(variance), f"{name}_std", like=lst)
+        out[f"{name}_std"] = describe(xnp.sqrt(variance), f"{name}_std", like=lst)
     return out
 
 

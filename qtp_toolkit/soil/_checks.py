@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import VARIABLES, is_lazy, require
@@ -22,7 +23,7 @@ def hold(
     Values in memory out of range are an error that guesses at the unit from the size; in lazy arrays, which cannot be
     looked at, they become NaN when computed. ``limits`` and ``code`` take the place of those of the variable table.
     """
-    low, high = limits or VARIABLES[quantity].valid
+    low, high = limits or VARIABLES[quantity].valid or (-np.inf, np.inf)
     if is_lazy(da):
         require(da, quantity=quantity)
         return da.where((da >= low) & (da <= high))

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, require, require_option
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, require, require_option, xnp
 from qtp_toolkit.soil._checks import STATES, hold
 from qtp_toolkit.soil._contents import PARTICLE_DENSITY, hold_density, pores
 
@@ -214,5 +214,5 @@ def _kersten(
     require_option("texture, which is no array either", texture, ("fine", "coarse"))
     slope, limit = (1.0, 0.1) if texture == "fine" else (0.7, 0.05)
     # The logarithm only sees saturations above the limit: no warning at 0, and NaN stays NaN.
-    above = slope * np.log10(wet.where(~(wet <= limit), 1.0)) + 1.0
+    above = slope * xnp.log10(wet.where(~(wet <= limit), 1.0)) + 1.0
     return above.where(~(wet <= limit), 0.0)

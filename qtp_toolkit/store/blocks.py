@@ -104,7 +104,7 @@ def write_blocks(
             return write_block, (values, targets, starts[key], str(run.path), run.fingerprint)
 
         with run.kept(keys, unit="blocks"):
-            options = {"name": run.name, "busy": run.busy, "is_done": run.is_done}
+            options: dict[str, Any] = {"name": run.name, "busy": run.busy, "is_done": run.is_done}
             run_tasks(make, keys, at_once=at_once, progress=progress, **options)
         return run.publish(variables=[*map(str, ds)], blocks=list(stored), parameters=run.identity["parameters"])
 

@@ -20,7 +20,7 @@ from numcodecs import blosc
 from qtp_toolkit._atomic import Put, named_together
 from qtp_toolkit.conventions import QtpDataError
 
-COMPRESSION = {"cname": "lz4", "clevel": 5, "shuffle": "bitshuffle"}
+COMPRESSION: dict[str, Any] = {"cname": "lz4", "clevel": 5, "shuffle": "bitshuffle"}
 """Parameters of the blosc codec; a CRC-32C follows it."""
 
 _CHECKSUM = 4

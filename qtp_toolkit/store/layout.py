@@ -104,12 +104,12 @@ def make_array(
     )
 
 
-def audit(path: Path) -> dict[str, dict[str, int | None]]:
+def audit(path: Path) -> dict[str, dict[str, Any]]:
     """Count files and bytes of every array below a run; ``expected`` is the number of chunks of block arrays.
 
     Files that are only being written (by a task that runs twice) do not count.
     """
-    out: dict[str, dict[str, int | None]] = {}
+    out: dict[str, dict[str, Any]] = {}
     for meta in sorted(path.glob("*.zarr/*/zarr.json")):
         try:
             about = json.loads(meta.read_text(encoding="utf-8"))
@@ -129,7 +129,7 @@ def audit(path: Path) -> dict[str, dict[str, int | None]]:
 
 def _walk(path: Path) -> list[os.DirEntry]:
     """All files below a folder, but for those that are only being written."""
-    found = []
+    found: list[os.DirEntry] = []
     for entry in os.scandir(path):
         found += _walk(Path(entry.path)) if entry.is_dir() else [entry]
     return [entry for entry in found if not entry.name.endswith(PARTIAL)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dask
 import dask.array as da
@@ -75,7 +76,7 @@ def open_store(
     return ds
 
 
-def _lazy(root: Path, key: str, array: zarr.Array) -> xr.Variable:
+def _lazy(root: Path, key: str, array: Any) -> xr.Variable:
     attrs = dict(array.attrs)
     scale, fill = attrs.pop("scale_factor", None), attrs.pop("_FillValue", None)
     mapping = attrs.pop("grid_mapping", None)

@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -254,7 +254,7 @@ def _fill(
     def is_done(key: str) -> bool:
         return all(map(run.is_done, windows[key].marks))
 
-    options = {"name": run.name, "busy": run.busy, "is_done": is_done}
+    options: dict[str, Any] = {"name": run.name, "busy": run.busy, "is_done": is_done}
     run_tasks(make, list(windows), at_once=plan.at_once, progress=progress, **options)
 
 

@@ -131,7 +131,9 @@ def _run_there(
     from distributed import KilledWorker  # noqa: PLC0415  slow to import
 
     patience = parse_timedelta(dask.config.get("distributed.scheduler.no-workers-timeout", None) or PATIENCE)
-    waiting, running, ended, killed = deque(keys), {}, SimpleQueue(), []
+    waiting, killed = deque(keys), []
+    running: dict[Any, str] = {}
+    ended: SimpleQueue[Any] = SimpleQueue()
     with _nobody_left(client, running, ended, patience=min(patience, _SOON)):
         while waiting or running:
             # Two a thread: the next one's inputs are fetched while the first is computed; more would only hold memory.

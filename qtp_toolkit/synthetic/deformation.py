@@ -86,7 +86,7 @@ def motion(frame: Frame, components: np.ndarray, ground: Fields, ratio: np.ndarr
     if extra.any():
         displacement += (8.5 * late_heave(dates)[:, None] * extra).astype(np.float32)
     shape = frame.shape
-    return Motion(*(a.reshape(years, *shape) for a in yearly), displacement.reshape(len(dates), *shape))
+    return Motion._make([*yearly.reshape(4, years, *shape), displacement.reshape(len(dates), *shape)])
 
 
 def _flat(values: np.ndarray, shape: int | tuple[int, int]) -> np.ndarray:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -24,7 +25,7 @@ EAST, SOUTH = WEST + 250_000.0, NORTH - 580_000.0
 
 SIZES = {"tiny": (5000, 116, 50), "default": (1000, 580, 250), "90m": (90, 6444, 2778)}
 """Pixel in m, rows and columns of each size."""
-NOTED = {NOTE: SYNTHETIC}
+NOTED: dict[str, Any] = {NOTE: SYNTHETIC}
 """Provenance of everything that is made here."""
 RULES = ("slope", "aspect", "ndvi", "bulk_density", "ground_ice", "latitude")
 """Causal rules that can be switched off."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -182,7 +182,7 @@ def _motion_block(frame: Frame) -> np.ndarray:
     return np.concatenate([np.stack([layers[name] for name in SEASONAL]), layers["displacement"]])
 
 
-def _label(arrays: dict[str, np.ndarray | da.Array], frame: Frame) -> xr.Dataset:
+def _label(arrays: Mapping[str, np.ndarray | da.Array], frame: Frame) -> xr.Dataset:
     out = {}
     for name, values in arrays.items():
         out[name] = describe(xr.DataArray(values, dims=("time", "y", "x")[-values.ndim :]), name, **NOTED)

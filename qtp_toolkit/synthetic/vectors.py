@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ def _feature(geometry: str, coordinates: object, **properties: object) -> dict[s
     return {"type": "Feature", "properties": properties, "geometry": {"type": geometry, "coordinates": coordinates}}
 
 
-def _lines(lines: dict[str, tuple[tuple[float, float], ...]]) -> list[dict[str, Any]]:
+def _lines(lines: Mapping[str, Sequence[tuple[float, float]]]) -> list[dict[str, Any]]:
     return [_feature("LineString", [list(point) for point in line], name=name) for name, line in lines.items()]
 
 

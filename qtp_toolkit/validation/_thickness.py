@@ -19,6 +19,7 @@ from qtp_toolkit.conventions import (
     describe,
     require,
     require_option,
+    xnp,
 )
 from qtp_toolkit.validation.kernels import fronts
 
@@ -122,7 +123,7 @@ def stefan_alt(
     require(water_content, between=FRACTION)
     water = water_content.where(water_content > 0)
     heat = WATER_DENSITY * water * LATENT_HEAT_OF_FUSION
-    out = np.sqrt(2.0 * conductivity_thawed * surface_factor * addt * SECONDS_PER_DAY / heat)
+    out = xnp.sqrt(2.0 * conductivity_thawed * surface_factor * addt * SECONDS_PER_DAY / heat)
     return describe(out, "active_layer_thickness", like=addt)
 
 
@@ -155,7 +156,7 @@ def mean_water_content(water_content: xr.DataArray, active_layer_thickness: xr.D
     depth = _check_downwards(water_content)
     middle = (depth[1:] + depth[:-1]) / 2
     top, bottom = (xr.DataArray(edge, dims=DEPTH) for edge in (np.r_[0.0, middle], np.r_[middle, np.inf]))
-    inside = (np.minimum(bottom, active_layer_thickness) - top).clip(min=0.0)
+    inside = (xnp.minimum(bottom, active_layer_thickness) - top).clip(min=0.0)
     theta = water_content.drop_vars(DEPTH)
     thickness = inside.where(theta.notnull())
     total = thickness.sum(DEPTH)

@@ -65,5 +65,5 @@ def lazy_blocks(
     return da.map_blocks(_block, chunks=chunks, dtype=dtype, meta=np.empty((0,) * len(chunks), dtype), read=node)
 
 
-def _block(*, read: Callable[..., np.ndarray], block_info: dict | None = None) -> np.ndarray:
+def _block(*, read: Callable[..., np.ndarray], block_info: Any = None) -> np.ndarray:
     return read(tuple(tuple(map(int, span)) for span in block_info[None]["array-location"]))

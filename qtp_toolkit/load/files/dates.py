@@ -49,7 +49,7 @@ def _with_groups(pattern: str, *choices: set[str]) -> str:
         found = set(re.compile(expression).groupindex)
     except re.error as error:
         raise ValueError(f"pattern {pattern!r} is not a regular expression: {error}") from error
-    missing = sorted(min((groups - found for groups in choices), key=len))
+    missing = min((sorted(groups - found) for groups in choices), key=len)
     if missing:
         raise ValueError(f"pattern {pattern!r} lacks the named groups {missing}, e.g. (?P<{missing[0]}>\\d{{8}})")
     return pattern

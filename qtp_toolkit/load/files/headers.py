@@ -22,7 +22,7 @@ class Header(NamedTuple):
     height: int
     width: int
     transform: tuple[float, float, float, float, float, float]
-    crs: str | None
+    crs: str
     dtype: str
     nodata: float | None
     blocks: tuple[int, int]
@@ -61,63 +61,63 @@ def headers(paths: Sequence[Path]) -> list[Header]:
     import rasterio  # noqa: PLC0415  slow to import, and tables do without
     from rasterio.errors import NotGeoreferencedWarning  # noqa: PLC0415
 
-    found, bad, seen = [], [], {}
+    found: list[Header] = []
+    bad: list[tuple[Path, str]] = []
+    seen: dict[Any, Header] = {}
     with warnings.catch_warnings(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         for path in map(Path, paths):
             magics = (b"",) if path.suffix.lower() == ".hgt" else _MAGICS  # SRTM tiles are bare numbers
             problem = first_bytes_problem(path, magics, "a GeoTIFF")
-            if problem is None:
-                header, problem = _header(path, seen)
-            if problem is None:
-                found.append(header)
+            header = problem or _header(path, seen)
+            if isinstance(header, str):
+                bad.append((path, header))
             else:
-                bad.append((path, problem))
+                found.append(header)
     refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05")
     return found
 
 
-def _header(path: Path, seen: dict[tuple, Header]) -> tuple[Header | None, str | None]:
+def _header(path: Path, seen: dict[Any, Header]) -> Header | str:
     """Header of a file, or why there is none; GDAL opens the first of all files with the same tags only."""
     import rasterio  # noqa: PLC0415
 
     own = read_directory(path)
     key = (own.order, own.tags) if own is not None else None
-    if key in seen:
-        return seen[key]._replace(path=path, layout=layout(own, seen[key].dtype)), _truncation(own, path)
+    if own is not None and key in seen:
+        return _truncation(own, path) or seen[key]._replace(path=path, layout=layout(own, seen[key].dtype))
     try:
         with rasterio.open(path) as dataset:
-            header, problem = _told(dataset, path, own)
+            header = _told(dataset, path, own)
     except rasterio.errors.RasterioError as error:
-        return None, f"{error} ({path.stat().st_size} bytes on disk)"
-    if problem is None and own is not None:
-        seen[key] = header
-        problem = _truncation(own, path)
-    return header, problem
+        return f"{error} ({path.stat().st_size} bytes on disk)"
+    if own is None or isinstance(header, str):
+        return header
+    seen[key] = header
+    return _truncation(own, path) or header
 
 
-def _told(dataset: Any, path: Path, own: Directory | None) -> tuple[Header, str | None]:
-    """Header as GDAL tells it, and what is wrong with it."""
+def _told(dataset: Any, path: Path, own: Directory | None) -> Header | str:
+    """Header as GDAL tells it, or what is wrong with it."""
     t = dataset.transform
-    header = Header(
+    if not dataset.crs:
+        return "has no coordinate reference system"
+    if t.b or t.d:
+        return "is rotated; warp it to a north-up grid"
+    if t.a < 0:
+        return "runs from east to west"
+    return Header(
         path,
         dataset.height,
         dataset.width,
         (t.a, t.b, t.c, t.d, t.e, t.f),
-        dataset.crs.to_wkt() if dataset.crs else None,
+        dataset.crs.to_wkt(),
         dataset.dtypes[0],
         dataset.nodata,
         dataset.block_shapes[0],
         layout(own, dataset.dtypes[0]) if own is not None and dataset.driver == "GTiff" else None,
         dataset.tags() | {"UNIT": dataset.units[0] or ""},
     )
-    if header.crs is None:
-        return header, "has no coordinate reference system"
-    if t.b or t.d:
-        return header, "is rotated; warp it to a north-up grid"
-    if t.a < 0:
-        return header, "runs from east to west"
-    return header, None
 
 
 def _truncation(own: Directory, path: Path) -> str | None:

@@ -121,5 +121,5 @@ def _read_rows(file: Placed, first: int, window: Window, out: np.ndarray) -> Non
     with Path(file.path).open("rb", buffering=0) as stream:
         for row, piece in pieces:
             stream.seek(first + (row * file.width + left) * out.dtype.itemsize)
-            if stream.readinto(memoryview(piece).cast("B")) != piece.nbytes:
+            if stream.readinto(piece.data.cast("B")) != piece.nbytes:
                 raise EOFError(f"the file ends before row {bottom}")

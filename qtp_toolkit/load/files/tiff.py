@@ -103,7 +103,8 @@ def _intersection(found: Sequence[Header], common: Header, shifts: list[tuple[fl
 
 
 def _refuse_grids(found: Sequence[Header], common: Header, what: str, code: str, hint: str | None = None) -> None:
-    rows, example = Counter(), {}
+    rows: Counter[str] = Counter()
+    example: dict[str, str] = {}
     for header in found:
         shift = _shift(header, common)
         crs = "" if header.crs == common.crs else f", CRS {header.crs[:40]}..."
@@ -139,7 +140,7 @@ def lazy_stack(
     chunks: Chunks | None = None,
     band: int = 1,
     variable: str | None = None,
-    factors: Sequence[float] | None = None,
+    factors: Sequence[float] | np.ndarray | None = None,
     absent: float | None = None,
 ) -> xr.DataArray:
     """Lazy array (dim, y, x) of one band of many files on one grid.
@@ -176,7 +177,7 @@ def lazy_stack(
         present = [header for header in found if header is not None]
         chunks = _whole_blocks(present, grid, BLOCK_BYTES // (ITEM_BYTES * max(len(found), 1))) | (chunks or {})
     blocks = block_shape(sizes, chunks, itemsize=ITEM_BYTES, rows=max(grid.blocks[0], 1))
-    files = []
+    files: list[Placed | None] = []
     for header, factor in zip(found, factors if factors is not None else [1.0] * len(found), strict=True):
         if header is None:
             files.append(None)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from qtp_toolkit._variables import FRACTION
 from qtp_toolkit.conventions import VARIABLES, QtpDataError
 
 _MOST_ZEROS = 0.005
@@ -65,7 +66,7 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
         rows["coherence"] = [
             float(np.median(c[k])) if k.any() else np.nan for c, k in zip(coherence, known, strict=True)
         ]
-        low, high = VARIABLES["coherence"].held
+        low, high = VARIABLES["coherence"].held or FRACTION
         if known.any() and (coherence[known].min() < low or coherence[known].max() > high):
             raise QtpDataError(
                 "coherence leaves 0..1",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,7 +13,7 @@ import xarray as xr
 from qtp_toolkit.load.insar.convention import interferograms
 
 
-def hyp3(phase: Sequence[Path], **options: object) -> xr.Dataset:
+def hyp3(phase: Sequence[Path], **options: Any) -> xr.Dataset:
     """Open HyP3 InSAR products: ``<name>/<name>_unw_phase.tif`` beside ``_corr.tif`` and ``<name>.txt``.
 
     Parameters

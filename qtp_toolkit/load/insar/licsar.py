@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
 from qtp_toolkit.load.insar.convention import interferograms
 
 
-def licsar(phase: Sequence[Path], **options: object) -> xr.Dataset:
+def licsar(phase: Sequence[Path], **options: Any) -> xr.Dataset:
     """Open LiCSAR products: ``GEOC/<pair>/<pair>.geo.unw.tif`` beside ``.geo.cc.tif`` (0..255).
 
     Parameters

@@ -85,7 +85,7 @@ def _attribute_table(table: ET.Element, path: Path) -> dict[int, str]:
 def _column(columns: list[tuple[int, str]], usage: int, headings: tuple[str, ...]) -> int | None:
     by_usage = [k for k, (used, _) in enumerate(columns) if used == usage]
     by_heading = [k for k, (_, heading) in enumerate(columns) if heading in headings]
-    return (by_usage or by_heading or [None])[0]
+    return next(iter(by_usage or by_heading), None)
 
 
 def class_map(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -96,7 +96,7 @@ def raster(
         return class_map(header, variable, classes, _tags([header], nodata), chunks=chunks, band=band)
     storage = Storage(units, nodata, scale_factor, add_offset, band, valid_range)
     out = physical([header], variable, storage, dim="band", chunks=chunks).isel(band=0)
-    note = (
+    note: dict[str, Any] = (
         {} if units in (None, VARIABLES[variable].units) else {"converted": f"{units} to {VARIABLES[variable].units}"}
     )
     return describe(out, variable, **note)
@@ -190,7 +190,7 @@ def series(
     return describe(out, "qc" if variable.startswith("qc") else variable).rename(variable)
 
 
-def series_set(files: Mapping[str, Sequence[Path]], **options: object) -> xr.Dataset:
+def series_set(files: Mapping[str, Sequence[Path]], **options: Any) -> xr.Dataset:
     """Open several series on one grid as one Dataset, e.g. ``terra_day``, ``terra_night`` and their quality bytes.
 
     Parameters
@@ -252,8 +252,8 @@ def _scale(found: Sequence[Header], storage: Storage) -> tuple[float, float]:
     """Scale and offset of all files: as asked for, or as the tags of integer files say."""
     tags = [band_tags(header.path, storage.band) for header in found]
     if storage.scale_factor is not None:
-        for header, own in zip(found, tags, strict=True):
-            refuse_other_scale(header.path, own, storage.scale_factor)
+        for header, tag in zip(found, tags, strict=True):
+            refuse_other_scale(header.path, tag, storage.scale_factor)
         return storage.scale_factor, storage.add_offset
     own = {(float(t.get("scale_factor", 1.0)), float(t.get("add_offset", 0.0))) for t in tags}
     if own == {(1.0, 0.0)}:

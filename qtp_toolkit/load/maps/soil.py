@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -62,7 +63,7 @@ def soilgrids(paths: Sequence[Path], *, version: str, quantity: str, chunks: Chu
         raise QtpDataError("unknown SoilGrids version or quantity", expected=sorted(_SOIL), found=(version, quantity))
     short, units = _SOIL[version, quantity]
     found = headers(paths)
-    layers = [_layer(h.path.name, short, version) for h in found]
+    layers: list[Any] = [_layer(h.path.name, short, version) for h in found]
     wrong = [(h.path, _other(h.path.name, quantity)) for h, layer in zip(found, layers, strict=True) if layer is None]
     refuse_bad(wrong, f"SoilGrids {version} {short} file by name", total=len(found), code="S02")
     no_duplicates(layers, [h.path for h in found], "depth", "S02")

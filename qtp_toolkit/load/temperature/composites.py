@@ -235,7 +235,7 @@ def merge_sensors(parts: Mapping[str, xr.Dataset], *, no_quality: int) -> xr.Dat
         refuse_unlike(template, part, sensor)
         part = part.assign_coords({Y: template[Y], X: template[X]})  # noqa: PLW2901
         attrs |= part.attrs
-        names = {n: f"qc_{sensor}_{n[3:]}" if n.startswith("qc") else f"{sensor}_{n}" for n in part.data_vars}
+        names = {n: f"qc_{sensor}_{n[3:]}" if n.startswith("qc") else f"{sensor}_{n}" for n in map(str, part.data_vars)}
         for name, new in names.items():
             array = part[name]
             if len(times) != part.sizes[TIME]:

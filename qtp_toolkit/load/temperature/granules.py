@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -107,7 +108,7 @@ def _granule(path: Path) -> Composite:
     )
 
 
-def _agreed(key: str, said: Mapping[str, object], named: Mapping[str, object], code: str) -> object:
+def _agreed(key: str, said: Mapping[str, Any], named: Mapping[str, Any], code: str) -> Any:
     """Take what the metadata say, else the name; raise if they contradict each other or both are silent."""
     if key in said and key in named and said[key] != named[key]:
         raise QtpDataError(
@@ -126,7 +127,7 @@ def _agreed(key: str, said: Mapping[str, object], named: Mapping[str, object], c
     return said.get(key, named.get(key))
 
 
-def _name(path: Path) -> dict[str, object]:
+def _name(path: Path) -> dict[str, Any]:
     match = _NAME.search(path.name)
     if match is None:
         return {}
@@ -134,10 +135,10 @@ def _name(path: Path) -> dict[str, object]:
     return {key: known[key] for key in ("product", "start", "collection", "stamp") if known[key] is not None}
 
 
-def _metadata(text: str) -> dict[str, object]:
+def _metadata(text: str) -> dict[str, Any]:
     """Product, first day, collection and production date (year, day of year, time) that CoreMetadata names."""
     raw = {key: _value(text, name) for key, name in _CORE.items()}
-    out: dict[str, object] = {"product": raw["product"]} if raw["product"] else {}
+    out: dict[str, Any] = {"product": raw["product"]} if raw["product"] else {}
     if raw["date"]:
         out["start"] = np.datetime64(dt.date.fromisoformat(raw["date"][:10]), "D")
     if raw["collection"]:

@@ -173,7 +173,7 @@ def _says(grid: str, key: str) -> int | None:
 def _corners(grid: str) -> list[tuple[float, float]]:
     number = r"\s*([-+.\deE]+)\s*"
     found = [re.search(rf"{key}\s*=\s*\({number},{number}\)", grid) for key in ("UpperLeftPointMtrs", "LowerRightMtrs")]
-    return [(float(m[1]), float(m[2])) for m in found] if all(found) else []
+    return [(float(m[1]), float(m[2])) for m in found if m] if all(found) else []
 
 
 def stack(kept: Sequence[Composite], roles: Mapping[str, Role], *, chunks: Chunks | None) -> xr.Dataset:
@@ -257,7 +257,8 @@ def read_block(bounds: tuple[tuple[int, int], ...], *, placed: tuple, decode: De
             continue
         for k in range(first, last):
             if k in files:
-                raw = read_window(*files[k], (y0 - row, y1 - row), (x0 - column, x1 - column))
+                path, layer = files[k]
+                raw = read_window(path, layer, (y0 - row, y1 - row), (x0 - column, x1 - column))
                 out[k - first, y0 - top : y1 - top, x0 - left : x1 - left] = decoded(raw, decode)
     return out
 

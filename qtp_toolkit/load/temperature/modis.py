@@ -231,10 +231,10 @@ def _scan(paths: Files) -> Scanned:
     groups = list(paths.values()) if isinstance(paths, Mapping) else [paths]
     files = [Path(path) for group in groups for path in group]
     formats = {_FORMATS.get(path.suffix.lower()) for path in files}
-    if len(formats) != 1 or None in formats:
+    form = formats.pop() if len(formats) == 1 else None
+    if form is None:
         found = sorted({path.suffix.lower() for path in files})
         raise QtpDataError("MODIS files must be all of one kind", expected=sorted(_FORMATS), found=found, code="M04")
-    (form,) = formats
     return Scanned(form, form.scan(files))
 
 
@@ -308,7 +308,7 @@ def _cover(form: _Format, data: xr.Dataset, boxes: Mapping[str, Any], wishes: Wi
     return {"cover": round(share_covered(boxes, crs, wishes.area, min_cover=least), 3)}
 
 
-def _tiles(groups: Mapping[str, Sequence[Composite]]) -> dict[str, str]:
+def _tiles(groups: Mapping[str, Sequence[Composite]]) -> dict[str, Any]:
     """Tiles of granules, in words; nothing for cut-outs, whose parts are layers."""
     names = sorted({c.part for group in groups.values() for c in group if c.part.startswith("h")})
     return {"tiles": ", ".join(names)} if names else {}

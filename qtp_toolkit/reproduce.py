@@ -274,14 +274,9 @@ def _run_all(
 
         def launch(nb: Notebook) -> None:
             (out / "checks" / f"{nb.name}.jsonl").unlink(missing_ok=True)
-            options: dict[str, Any] = {
-                "out": out,
-                "timeout": timeout,
-                "kernels": kernels,
-                "on_cell": lambda: bar.advance(1),
-            }
+            limits: dict[str, Any] = {"timeout": timeout, "kernels": kernels, "on_cell": lambda: bar.advance(1)}
             env = {**os.environ, **threads, "QTP_NOTEBOOK": nb.name}
-            running[pool.submit(execute, nb.path, env=env, **options)] = nb.name
+            running[pool.submit(execute, nb.path, out=out, env=env, **limits)] = nb.name
 
         try:
             while sorter.is_active():

@@ -233,18 +233,9 @@ def _wrap_longitude(longitude: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return (longitude - columns[0]) % 360.0 + columns[0]
 
 
-def _slant_phase(
-    table: np.ndarray,
-    elevation: np.ndarray,
-    longitude: np.ndarray,
-    latitude: np.ndarray,
-    incidence: np.ndarray | float,
-    *,
-    axes: tuple[np.ndarray, np.ndarray],
-    scale: float,
-) -> np.ndarray:
+def _slant_phase(table: np.ndarray, *maps: np.ndarray, axes: tuple[np.ndarray, ...], scale: float) -> np.ndarray:
     """Interpolate tables (time, 1, 1, height, row, column) to pixels and tilt them into the line of sight."""
-    rows, columns = axes
+    (rows, columns), (elevation, longitude, latitude, incidence) = axes, maps
     east = _wrap_longitude(longitude, columns)
     position = tuple(
         np.interp(values, axis, np.arange(len(axis)), left=np.nan, right=np.nan)

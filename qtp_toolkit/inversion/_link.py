@@ -78,11 +78,9 @@ def invert_linked(
     home = labels[find_date(dates, reference_date)]
     parts = []
     for label in range(labels.max() + 1):
-        own = {PAIR: np.flatnonzero(labels[first] == label)}
-        weights = None if coherence is None else coherence.isel(own)
-        parts.append(
-            invert(phase.isel(own), weights, reference_date=reference_date if label == home else None, **options)
-        )
+        own = np.flatnonzero(labels[first] == label)
+        stack: list[Any] = [da if da is None else da.isel({PAIR: own}) for da in (phase, coherence)]
+        parts.append(invert(*stack, reference_date=reference_date if label == home else None, **options))
     out = _merge(parts).assign_coords(group=(TIME, labels))
     joined, sound = xr.apply_ufunc(
         _join,

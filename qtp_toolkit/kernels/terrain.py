@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 
-def horn(z: np.ndarray, dy: np.ndarray, dx: np.ndarray) -> np.ndarray:
+def horn(z: np.ndarray, dy: np.ndarray | float, dx: np.ndarray | float) -> np.ndarray:
     """Slope and downslope aspect in degrees, stacked on a new first axis, by Horn's 3 x 3 weights.
 
     Parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, Final, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require, require_option, xnp
 
-Form = Literal["thaw_normalized", "printed", "calendar"]
-FORMS: tuple[Form, ...] = get_args(Form)
+FORMS: Final = ("thaw_normalized", "printed", "calendar")
 CLOSINGS = ("adjust", "none")
 CLIPS = ("frozen", "printed", "none")
 ROUNDING = -1e-6
@@ -24,7 +23,7 @@ def linear_index(
     thaw_onset: xr.DataArray,
     freeze_onset: xr.DataArray,
     *,
-    form: Form = "thaw_normalized",
+    form: Literal["thaw_normalized", "printed", "calendar"] = "thaw_normalized",
     first_year: int | None = None,
 ) -> xr.DataArray:
     r"""Linear index L: permafrost years elapsed, counted while the ground thaws.

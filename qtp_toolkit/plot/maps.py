@@ -273,9 +273,8 @@ def _add_legend(ax: Axes, classes: dict[int, str], present: set[int], title: str
         if code in present
     ]
     if handles:
-        place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0}
-        heading: dict[str, Any] = {"title": title, "title_fontsize": 7, "alignment": "left"}
-        ax.legend(handles=handles, frameon=False, **place, **heading)
+        beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0}
+        ax.legend(handles=handles, title=title, title_fontsize=7, alignment="left", frameon=False, **beside)
 
 
 def _add_color_bar(ax: Axes, mappable: Any, extent: tuple[float, float, float, float], text: str) -> None:

@@ -85,7 +85,7 @@ def elevation(frame: Frame) -> np.ndarray:
 def terrain(frame: Frame) -> Terrain:
     """Elevation, slope (degree), downslope aspect (degree from north), lakes and glaciers of a frame."""
     z = elevation(frame.pad(1))
-    slope, aspect = horn(z, *np.full((2, 1), frame.pixel))
+    slope, aspect = horn(z, frame.pixel, frame.pixel)
     lake = places.inside(frame, places.LAKES) | places.inside(frame, places.thermokarst_lakes())
     glacier = places.inside(frame, places.GLACIERS) & ~lake
     mountain = _mountain(frame)[0]

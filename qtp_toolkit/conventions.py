@@ -23,9 +23,7 @@ from qtp_toolkit._errors import MissingSourceError, QtpDataError  # noqa: F401  
 from qtp_toolkit._variables import VARIABLES
 from qtp_toolkit.kernels import reasons
 
-xnp: Any = np
-"""NumPy for labeled arrays: a ufunc keeps the labels, but the stubs of NumPy call its result a bare array."""
-
+xnp: Any = np  # a ufunc keeps the labels of its arrays, but the stubs of NumPy call the result bare
 TIME, Y, X, PAIR = "time", "y", "x", "pair"
 REFERENCE, SECONDARY = "reference", "secondary"
 THAW_YEAR, STATION, STRATUM, PERCENTILE, DEPTH = "thaw_year", "station", "stratum", "percentile", "depth"

@@ -297,6 +297,7 @@ def _label_kilometers(ax: Axes) -> None:
     for axis, (start, end) in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
         steps = mpl.ticker.MaxNLocator(5).tick_values(0, end - start)
         axis.set_major_locator(mpl.ticker.FixedLocator([start + step for step in steps if 0 <= step <= end - start]))
+        # mypy infers no lambda with a default
         axis.set_major_formatter(lambda value, _, start=start: f"{(value - start) / 1000:g}")  # type: ignore[misc]
     ax.set(xlabel="Easting from the left edge (km)", ylabel="Northing from the lower edge (km)")
 

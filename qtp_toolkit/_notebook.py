@@ -32,7 +32,8 @@ class _Quiet:
             raise NotImplementedError
 
 
-class QuietPath(_Quiet, type(Path())):  # before Python 3.12 only the class of this system can be derived from
+# Before Python 3.12 only the class of this system can be derived from, and a checker cannot know which one that is.
+class QuietPath(_Quiet, type(Path())):  # type: ignore[misc]
     """A path that nobody has to read on a page."""
 
     __slots__ = ()

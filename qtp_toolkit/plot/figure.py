@@ -42,7 +42,7 @@ def panel(function: Panel) -> Panel:
     @functools.wraps(function)
     def draw(data: Any, *args: Any, ax: Axes | None = None, title: str | None = None, **style: Any) -> Axes:
         # The first figure picks the backend, which switches interactive mode on: leaving the house would undo that.
-        figure = plt.figure(**_page(like=data)) if ax is None else None
+        figure = plt.figure(**_page(like=data)) if ax is None else ax.figure
         with house():
             ax = figure.subplots() if ax is None else ax
             function(data, *args, ax=ax, **style)

@@ -12,8 +12,8 @@ __version__ = "0.1.0"
 
 _MODULES = (
     "catalog", "cli", "conventions", "correct", "geodetector", "grid", "interactive", "interferogram", "inversion",
-    "kernels", "load", "lst", "network", "pecm", "plot", "products", "regions", "report", "reproduce", "seasons",
-    "soil", "store", "synthetic", "validation",
+    "kernels", "load", "lst", "network", "pecm", "plot", "products", "prospects", "regions", "report", "reproduce",
+    "seasons", "soil", "store", "synthetic", "validation",
 )  # fmt: skip
 _NAMES = {
     "open_catalog": "catalog",

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qtp_toolkit._notebook import EarlyEnd
 from qtp_toolkit._pages import write_page
 
 CONNECT = (
@@ -26,7 +27,10 @@ START_SECONDS = 300
 
 @dataclass
 class Outcome:
-    """How a notebook ended: ``status`` is done, failed or skipped; ``cell`` is where it failed."""
+    """How a notebook ended: ``status`` is done, failed or skipped; ``cell`` is where it failed.
+
+    ``reason`` of one that is done says why it ended early.
+    """
 
     name: str
     status: str
@@ -110,7 +114,10 @@ def execute(
         with log.open("w") as stream:  # what the kernel's process says beside the notebook
             asyncio.run(client.async_execute(env=env, stdout=stream, stderr=stream))
     except CellExecutionError as error:
-        outcome.status, outcome.reason = "failed", f"{error.ename}: {_last(error.evalue)}"
+        if error.ename == EarlyEnd.__name__:
+            outcome.reason = error.evalue
+        else:
+            outcome.status, outcome.reason = "failed", f"{error.ename}: {_last(error.evalue)}"
     except CellTimeoutError:
         outcome.status, outcome.reason = "failed", f"the cell took longer than {timeout:g} s"
     except DeadKernelError:

@@ -43,3 +43,11 @@ class QuietText(_Quiet, str):
     """A line that was shown already."""
 
     __slots__ = ()
+
+
+class EarlyEnd(Exception):  # noqa: N818  (nothing went wrong)
+    """The rest of a notebook has nothing to work on; shown as one line."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the reason in place of a traceback."""
+        return [str(self)]

@@ -27,7 +27,12 @@ class Bar(NamedTuple):
     def say(self, text: str) -> None:
         """Print a line above it, if it is shown."""
         if not self.screen.disable:
-            self.screen.console.print(text, highlight=False, markup=False)
+            self.screen.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def begin(self, text: str) -> None:
+        """Print a line where there is no terminal, on which the bar itself would say it."""
+        if not self.screen.console.is_terminal:
+            self.say(text)
 
 
 @contextmanager

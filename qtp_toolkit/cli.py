@@ -24,6 +24,26 @@ CONNECT_SECONDS = 20.0
 CatalogOption = Annotated[
     Path | None, typer.Option("--catalog", help="Data catalog; default: data_catalog.yaml found upward, else embedded.")
 ]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from qtp_toolkit import __version__  # noqa: PLC0415
+
+        typer.echo(f"qtp_toolkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version and exit.")
+    ] = False,
+) -> None:
+    """Permafrost ground deformation from Sentinel-1 InSAR and MODIS: run, check, look."""
+
+
 SceneOption = Annotated[str | None, typer.Option("--scene", help="Size of the embedded scene: tiny, default or 90m.")]
 
 
@@ -42,19 +62,29 @@ def reproduce(
     scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="Notebooks at once; default: up to 2.")] = None,
     cell_timeout: Annotated[float, typer.Option("--cell-timeout", help="Seconds that one cell may take.")] = 3600.0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Keep what an earlier run of the same inputs finished in this folder.")
+    ] = False,
 ) -> None:
     """Run the notebooks in order: figures, maps, executed pages and one report of all checks.
 
     Checks that are red are listed at the end; only a notebook that fails makes the exit code 1.
     """
     words = [word.strip() for item in only or [] for word in item.split(",") if word.strip()]
-    with _one_line("Finished notebooks keep their products: run again with --only to go on from there."):
+    with _one_line("Finished notebooks keep their products: run again with --resume to go on, or --only for some."):
         from qtp_toolkit.reproduce import reproduce as run  # noqa: PLC0415
 
         with _connected(scheduler):
             pass  # the notebooks connect by themselves; a dead address is told before any of them starts
         done = run(
-            only=words, catalog=catalog, out=out, scene=scene, scheduler=scheduler, jobs=jobs, cell_timeout=cell_timeout
+            only=words,
+            catalog=catalog,
+            out=out,
+            scene=scene,
+            scheduler=scheduler,
+            jobs=jobs,
+            cell_timeout=cell_timeout,
+            resume=resume,
         )
     typer.echo(f"report: {done['report']}")
     for row in done["red"]:
@@ -68,23 +98,49 @@ def reproduce(
 
 
 @app.command()
-def check(*, catalog: CatalogOption = None, scene: SceneOption = None) -> None:
-    """Say of each source what it holds, or how to get it; exit code 1 if one is missing or broken."""
+def check(
+    *,
+    catalog: CatalogOption = None,
+    scene: SceneOption = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Headers only: no look at pixels and reference.")] = False,
+) -> None:
+    """Say what you will get: what each source holds, whether the reference will do, which notebooks run with what.
+
+    Exit code 1 if a source of the catalog is missing or broken, or the reference will not do.
+    """
     with _one_line():
         if scene:
             os.environ["QTP_SCENE"] = scene
+        from qtp_toolkit import prospects  # noqa: PLC0415
+        from qtp_toolkit._progress import progress_bar  # noqa: PLC0415
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
+        from qtp_toolkit.reproduce import check_scene, find_notebooks  # noqa: PLC0415
 
+        check_scene(os.environ.get("QTP_SCENE"))
         found = open_catalog(catalog)
-        rows = []
-        for name in found:
-            rows.append(found.check(name))
-            _show(rows[-1])
-    bad = [str(row["source"]) for row in rows if row["status"] != "found"]
+        rows, reference = [], []
+        with progress_bar("looking", total=len(found) + 1, progress=not quick) as bar:
+            for name in found:
+                bar.describe(name)
+                rows.append(prospects.look(found, name, quick=quick))
+                bar.advance(1)
+            status = {str(row["source"]): str(row["status"]) for row in rows}
+            if status.get("interferograms") == "found" and not quick:
+                bar.describe("reference")
+                reference = prospects.look_at_reference(found)
+            bar.advance(1)
+        plan = prospects.foresee(found, find_notebooks(), status)
+    for row in rows:
+        _show(row)
+    bad = [name for name, said in status.items() if said != "found"]
     typer.echo(f"{found.title} ({found.path}): {len(rows) - len(bad)} of {len(rows)} sources found")
+    for good, text in reference:
+        typer.echo(f"{'good' if good else 'LOOK':8}{text}")
+    for nb in plan:
+        typer.echo(f"{nb.verdict:8}{nb.name}" + "".join(f"; {note}" for note in nb.notes))
     if bad:
         typer.echo(f"missing or broken: {', '.join(bad)}", err=True)
-    raise typer.Exit(1 if bad else 0)
+    raise typer.Exit(1 if bad or not all(good for good, _ in reference) else 0)
 
 
 @app.command()
@@ -124,6 +180,10 @@ def ingest(
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
 
         stack = open_catalog(catalog)[source]
+        if "phase" in stack:
+            from qtp_toolkit import load  # noqa: PLC0415
+
+            load.check_stack(stack, every=max(4, stack.sizes["y"] // 64))
         typer.echo(store.slab_memory(stack, block=block, memory_budget=memory * 1e9))
         folder = store.ingest(
             stack,
@@ -204,6 +264,8 @@ def _show(row: dict[str, Any]) -> None:
     for key, word in words:
         if row.get(key):
             typer.echo(f"        {word(row[key])}")
+    for note in row.get("notes", ()):
+        typer.echo(f"        {note}")
 
 
 if __name__ == "__main__":

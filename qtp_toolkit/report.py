@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from qtp_toolkit import products
-from qtp_toolkit._notebook import QuietText, show
+from qtp_toolkit._notebook import EarlyEnd, QuietText, show
 from qtp_toolkit.conventions import QtpDataError
 
 
@@ -97,6 +97,22 @@ def _show(line: str, meaning: str, passed: bool) -> None:
         words = f'<b style="color:{color}">{words}</b>' + f"<br>{html.escape(meaning)}" * bool(meaning)
     told = f'<div style="padding-left:.6em"><b style="color:{color}">{mark}</b> {words}</div>'
     show({"text/plain": "\n    ".join(filter(None, (f"{mark} {line}", meaning))), "text/html": told})
+
+
+def end_here(reason: str) -> None:
+    """End a notebook early and well: what follows lacks a source. Running all cells stops here, with this line.
+
+    Parameters
+    ----------
+    reason : str
+        What is lacking, and what was done in its place.
+
+    Raises
+    ------
+    EarlyEnd
+        Always. A run counts the notebook as done, and the report gives the reason.
+    """
+    raise EarlyEnd(reason)
 
 
 def checks(folder: Path | None = None) -> list[dict[str, Any]]:

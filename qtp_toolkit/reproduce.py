@@ -20,7 +20,8 @@ from typing import Any
 
 from qtp_toolkit import __version__, products, report
 from qtp_toolkit._execute import Kernels, Outcome, execute
-from qtp_toolkit._inputs import is_stamped
+from qtp_toolkit._finished import Finished
+from qtp_toolkit._inputs import is_stamped, state
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
@@ -39,9 +40,11 @@ class Notebook:
     path: Path
     title: str = ""
     needs: tuple[str, ...] = ()
+    uses: tuple[str, ...] = ()
     products_in: tuple[str, ...] = ()
     products_out: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
+    fallbacks: tuple[tuple[str, str], ...] = ()
     cells: int = 0
 
     @property
@@ -111,6 +114,7 @@ def reproduce(
     jobs: int | None = None,
     cell_timeout: float = CELL_TIMEOUT,
     folder: Path | None = None,
+    resume: bool = False,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Run the notebooks and write the report.
@@ -133,8 +137,10 @@ def reproduce(
         Seconds that one cell may take.
     folder : path, optional
         Notebooks to run instead of the workflow's own.
+    resume : bool
+        Do not run again what an earlier run of the same inputs finished in this folder.
     progress : bool
-        Show a progress bar.
+        Show a progress bar; without a terminal, a line when a notebook begins and when it ends.
 
     Returns
     -------
@@ -143,6 +149,7 @@ def reproduce(
         that did not pass; ``ok`` does not count them), ``report`` (path).
     """
     jobs = jobs or min(2, os.cpu_count() or 1)
+    check_scene(scene or os.environ.get("QTP_SCENE"))
     notebooks = find_notebooks(folder)
     plan(notebooks, only)  # refuses an unknown name before anything is written
     target = Path(out).expanduser().resolve() if out else products.output_folder()
@@ -158,13 +165,25 @@ def reproduce(
             [name for name in products.PRODUCTS if products.exists(name)] if is_stamped(target / _STAMP, inputs) else []
         )
         chosen = plan(notebooks, only, have)
+        makers = {product: nb.name for nb in chosen for product in nb.products_out}
+        earlier = Finished(target / "finished.json", inputs)
+        kept = earlier.unchanged(chosen, list(_order(chosen, makers).static_order()), makers) if resume else {}
         (target / _STAMP).write_text(json.dumps(inputs, indent=1), encoding="utf-8")
-        outcomes = _run_all(chosen, found, out=target, jobs=jobs, timeout=cell_timeout, progress=progress)
+        options = {"out": target, "jobs": jobs, "timeout": cell_timeout, "progress": progress}
+        outcomes = _run_all(chosen, found, kept=kept, earlier=earlier, **options)
         done = {"ok": all(o.status != "failed" for o in outcomes), "out": str(target), **inputs}
         done["notebooks"] = [{**asdict(o), "title": nb.title} for nb, o in zip(chosen, outcomes, strict=True)]
         done["red"] = [row for row in report.checks(target) if not row["passed"]]
         done["report"] = str(report.write(done, target))
     return done
+
+
+def check_scene(size: str | None) -> None:
+    """Refuse a size of the embedded scene that there is not."""
+    from qtp_toolkit.synthetic.frame import SIZES  # noqa: PLC0415  (takes its time)
+
+    if size and size not in SIZES:
+        raise QtpDataError("there is no such scene", found=repr(size), expected=", ".join(SIZES))
 
 
 def _read(path: Path) -> Notebook:
@@ -174,8 +193,9 @@ def _read(path: Path) -> Notebook:
         cells = sum(cell["cell_type"] == "code" and bool(cell["source"]) for cell in nb["cells"])
     except (json.JSONDecodeError, KeyError) as error:
         raise QtpDataError("Not a notebook", path=path, found=f"{type(error).__name__}: {error}") from error
-    lists = {key: tuple(said.get(key, ())) for key in ("needs", "products_in", "products_out", "figures")}
-    return Notebook(path, said.get("title", path.stem), cells=cells, **lists)
+    lists = {key: tuple(said.get(key, ())) for key in ("needs", "uses", "products_in", "products_out", "figures")}
+    fallbacks = tuple(said.get("fallbacks", {}).items())
+    return Notebook(path, said.get("title", path.stem), fallbacks=fallbacks, cells=cells, **lists)
 
 
 def _find(word: str, notebooks: list[Notebook]) -> Notebook:
@@ -209,6 +229,8 @@ def _inputs(catalog: Any) -> dict[str, str]:
         root = Path()
     stamp = root / "scene.json"
     texts = [path.read_bytes() for path in (Path(catalog.path), stamp) if path.is_file()]
+    files = [path for name in catalog for path in _files(catalog, name)]
+    texts += [json.dumps([str(path), state(path)]).encode() for path in files]
     return {
         "catalog": str(catalog.path),
         "root": str(root),
@@ -216,6 +238,13 @@ def _inputs(catalog: Any) -> dict[str, str]:
         "sha256": hashlib.sha256(b"".join(texts)).hexdigest(),
         "version": __version__,
     }
+
+
+def _files(catalog: Any, name: str) -> list[Path]:
+    try:
+        return catalog.files(name)
+    except QtpDataError:  # what is wrong is told where the source is opened
+        return []
 
 
 def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Mapping[str, str]) -> str:
@@ -233,13 +262,13 @@ def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Map
 
 
 def _order(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSorter[str]:
+    """Make a sorter of what waits for what; prepare it, or ask for its order."""
     before = {nb.name: {makers[product] for product in nb.products_in if product in makers} for nb in chosen}
-    sorter = TopologicalSorter(before)
     try:
-        sorter.prepare()
+        TopologicalSorter(before).prepare()
     except CycleError as error:
         raise QtpDataError("Notebooks wait for each other", found=" -> ".join(error.args[1])) from error
-    return sorter
+    return TopologicalSorter(before)
 
 
 def _count_waiting(nb: Notebook, chosen: list[Notebook]) -> int:
@@ -253,11 +282,20 @@ def _count_waiting(nb: Notebook, chosen: list[Notebook]) -> int:
 
 
 def _run_all(
-    chosen: list[Notebook], catalog: Any, *, out: Path, jobs: int, timeout: float, progress: bool
+    chosen: list[Notebook],
+    catalog: Any,
+    *,
+    kept: Mapping[str, Outcome],
+    earlier: Finished,
+    out: Path,
+    jobs: int,
+    timeout: float,
+    progress: bool,
 ) -> list[Outcome]:
     by_name = {nb.name: nb for nb in chosen}
     makers = {product: nb.name for nb in chosen for product in nb.products_out}
     sorter, kernels = _order(chosen, makers), Kernels()
+    sorter.prepare()
     outcomes: dict[str, Outcome] = {}
     running: dict[Future[Outcome], str] = {}
     queue: list[str] = []
@@ -268,11 +306,14 @@ def _run_all(
         def finish(outcome: Outcome) -> None:
             outcomes[outcome.name] = outcome
             sorter.done(outcome.name)
+            earlier.add(by_name[outcome.name].path, outcome)
             where = f" in cell {outcome.cell}" if outcome.cell else ""
             reason = f": {outcome.reason}" if outcome.reason else ""
-            bar.say(f"{outcome.status:8}{outcome.name:24}{outcome.seconds:6.1f} s{where}{reason}")
+            status = "kept" if outcome.name in kept else outcome.status
+            bar.say(f"{status:8}{outcome.name:24}{outcome.seconds:6.1f} s{where}{reason}")
 
         def launch(nb: Notebook) -> None:
+            bar.begin(f"begins  {nb.name}")
             (out / "checks" / f"{nb.name}.jsonl").unlink(missing_ok=True)
             limits: dict[str, Any] = {"timeout": timeout, "kernels": kernels, "on_cell": lambda: bar.advance(1)}
             env = {**os.environ, **threads, "QTP_NOTEBOOK": nb.name}
@@ -285,6 +326,10 @@ def _run_all(
                 )
                 while queue and len(running) < jobs:
                     nb = by_name[queue.pop(0)]
+                    if nb.name in kept:
+                        bar.advance(nb.cells)
+                        finish(kept[nb.name])
+                        continue
                     reason = _why_skip(nb, catalog, {name: o.status for name, o in outcomes.items()}, makers)
                     finish(Outcome(nb.name, "skipped", reason=reason)) if reason else launch(nb)
                 bar.describe(", ".join(running.values()))

@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 import yaml
 
-from qtp_toolkit import products, report, store
+from qtp_toolkit import pecm, products, report, store
 from qtp_toolkit._execute import Kernels, execute
 from qtp_toolkit.reproduce import find_notebooks, notebooks_folder, reproduce
 
@@ -30,13 +30,15 @@ VARIANTS = [
     ("02", {"method": "cumulative"}),
     ("03", {"texture": "coarse"}),
     ("05", {"norm": "wl2", "weights": "fisher", "snap": True}),
-    ("05", {"norm": "l2", "weights": "variance", "ramps": False}),
+    ("05", {"norm": "l2", "weights": "variance", "ramp": "none"}),
     ("05", {"weights": "unit"}),
     ("06", {"intercept": "reference", "uncertainty": "formal"}),
     ("06", {"intercept": "none", "uncertainty": "bootstrap"}),
     ("07", {"method": "natural"}),
 ]
 """Every value that the comments of the parameters cells offer beside the one that is set."""
+FALLBACK_SOURCES = ("stable_ground", "water_content")
+"""What only the catalog of an own region has."""
 KEYS = {"title", "paper", "needs", "uses", "products_in", "products_out", "figures"}
 
 
@@ -125,9 +127,11 @@ def test_it_names_no_path_of_a_machine(nb):
 
 def test_its_metadata_says_what_it_needs_and_makes(nb):
     said = nb["metadata"]["qtp"]
-    assert set(said) == KEYS
+    assert set(said) - {"fallbacks"} == KEYS
     sources = yaml.safe_load((notebooks_folder().parent / "data_catalog.yaml").read_text())["sources"]
-    assert {*said["needs"], *said["uses"]} <= set(sources)
+    assert {*said["needs"], *said["uses"]} <= {*sources, *FALLBACK_SOURCES}
+    optional = {word for key in said.get("fallbacks", {}) for word in re.split(r"[ ,|]+", key)}
+    assert {word for word in optional if not word.startswith("settings.")} <= set(said["uses"])
     assert {*said["products_in"], *said["products_out"]} <= set(products.PRODUCTS)
     text = "\n".join(source(cell) for cell in code(nb))
     assert all(re.search(rf"[\"']{figure}[\"']", text) for figure in said["figures"])
@@ -286,7 +290,8 @@ def test_a_stack_of_the_other_sign_is_noticed(run, monkeypatch):
     monkeypatch.setenv("QTP_OUTPUT", str(run[1]))
     maps = products.open("deformation").load()
     monkeypatch.setenv("QTP_OUTPUT", str(run[1] / "turned"))
-    exec(cell, {"check": report.check, "deformation": maps})
+    names = {"check": report.check, "pecm": pecm, "peak": None}
+    exec(cell, {**names, "deformation": maps})
     assert [row["passed"] for row in report.checks()] == [True]
-    exec(cell, {"check": report.check, "deformation": -maps[["seasonal_coefficient"]]})
+    exec(cell, {**names, "deformation": -maps[["seasonal_coefficient"]]})
     assert [(row["passed"], "sign or pair order" in row["means"]) for row in report.checks()] == [(False, True)]

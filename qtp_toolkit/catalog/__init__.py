@@ -8,6 +8,7 @@ The catalog is the only thing that changes between the embedded scene and a real
     catalog.settings.wavelength
 """
 
+from qtp_toolkit.catalog.messages import named
 from qtp_toolkit.catalog.opening import Catalog, Request, open_catalog
 from qtp_toolkit.catalog.paths import inside
 from qtp_toolkit.catalog.schema import Settings, Source
@@ -19,6 +20,7 @@ __all__ = [
     "Settings",
     "Source",
     "inside",
+    "named",
     "open_catalog",
     "read_yaml",
 ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,36 @@ def closest(word: str, words: list[str]) -> str:
     """``did you mean 'x'?`` if a word is close, else the list of what is allowed."""
     near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(sorted(words))}"
+
+
+@contextmanager
+def named(name: str, paths: Sequence[Path]) -> Iterator[None]:
+    """Turn whatever a library raises while a source is read into one error that names source and file.
+
+    Parameters
+    ----------
+    name : str
+    paths : sequence of path
+        What is read.
+
+    Raises
+    ------
+    QtpDataError
+        Ours as they are; others with the words of the library, chained.
+    """
+    try:
+        yield
+    except (QtpDataError, MemoryError, AssertionError):
+        raise
+    except Exception as error:
+        said = " ".join(str(error).split())[:300]
+        raise QtpDataError(
+            f"source {name!r} cannot be read",
+            path=paths[0] if len(paths) == 1 else None,
+            where=f"sources.{name}, {len(paths)} files" if len(paths) != 1 else f"sources.{name}",
+            found=f"{type(error).__name__}: {said}" if said else type(error).__name__,
+            hint="A damaged file, or not of this driver's kind?",
+        ) from error
 
 
 def _faults(error: ValidationError, data: object, at: tuple) -> Iterator[tuple[tuple, str, str]]:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from qtp_toolkit.catalog.describing import contents
 from qtp_toolkit.catalog.marks import refuse_elsewhere, stamp
-from qtp_toolkit.catalog.messages import catalog_error, closest
+from qtp_toolkit.catalog.messages import catalog_error, closest, named
 from qtp_toolkit.catalog.options import readers
 from qtp_toolkit.catalog.paths import find, listing, resolve_roots, skipped_roots
 from qtp_toolkit.catalog.schema import CatalogFile, Settings, Source
@@ -192,8 +192,9 @@ class Catalog:
         files = self._found(name, parameters)
         request = Request(name, source, files, self.root(name), self.settings)
         given = source.options().model_dump(exclude_unset=True)  # defaults are the loader's own
-        data = stamp(readers()[source.driver].open(request, **given), name, source)
-        refuse_elsewhere(data, name, self.settings.bounds)
+        with named(name, request.paths):
+            data = stamp(readers()[source.driver].open(request, **given), name, source)
+            refuse_elsewhere(data, name, self.settings.bounds)
         return data
 
     def describe(self) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, fi
 from pydantic_core import PydanticCustomError
 
 from qtp_toolkit.catalog.options import Fraction, Model, Positive, options_of, readers
-from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH
+from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, SENTINEL1_WAVELENGTH
 
 _PLAIN = re.compile(r"^[A-Za-z0-9._+-]+$")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|::)")
@@ -78,8 +78,11 @@ class Settings(Model):
     """Constants of a region that are not files.
 
     ``bounds`` is west, south, east, north in degrees; a source that lies wholly outside is refused.
-    ``reference_date`` is the acquisition to which the phase series are referred. ``daily_mean`` None means the
-    equal-weight mean.
+    ``reference_date`` is the acquisition to which the phase series are referred; without it the first one.
+    ``daily_mean`` None means the equal-weight mean. Displacement is relative to ``reference_area`` (west, south, east,
+    north, degrees) or to the surroundings of ``reference_point``; without both to the source ``stable_ground``, and
+    without that to the square that is most coherent in its worst pair. ``conductivity_ratio`` (frozen over thawed)
+    holds where the catalog has no soil, ``incidence`` (degrees) where it has no map of it.
     """
 
     region: str = "unnamed region"
@@ -91,6 +94,13 @@ class Settings(Model):
     reference_date: Date | None = None
     reference_point: Point | None = None
     reference_radius_m: Positive = 1000.0
+    reference_area: Bounds | None = None
+    ramp: Literal["none", "plane"] = "plane"
+    norm: Literal["l1", "wl2", "l2"] = "l1"
+    weights: Literal["coherence", "fisher", "variance", "unit"] = "coherence"
+    intercept: Literal["estimate", "reference", "none"] = "estimate"
+    incidence: Annotated[float, Field(ge=0, lt=90)] | None = None
+    conductivity_ratio: Annotated[float, Field(gt=0, le=10)] = 1.0
     daily_mean: dict[str, float] | None = None
     water_content: dict[str, dict[str, float]] = Field(default_factory=dict)
     unfrozen_water: Fraction = 0.0
@@ -123,12 +133,21 @@ class Settings(Model):
             raise ValueError(f"the period ends ({value[1]}) before it begins ({value[0]})")
         return value
 
-    @field_validator("bounds")
+    @field_validator("bounds", "reference_area")
     @classmethod
     def _box(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if value is not None and not (value[0] < value[2] and value[1] < value[3]):
             raise ValueError(f"bounds are west, south, east, north; found {list(value)}")
         return value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        if self.reference_point and self.reference_area:
+            raise ValueError("reference_point and reference_area are both given: keep one")
+        low, high = SENTINEL1_INCIDENCE if self.wavelength == SENTINEL1_WAVELENGTH else (0.0, 90.0)
+        if self.incidence is not None and not low <= self.incidence <= high:
+            raise ValueError(f"incidence is {self.incidence:g} degrees; Sentinel-1 looks at {low:g} to {high:g}")
+        return self
 
 
 class ParameterFaultError(ValueError):

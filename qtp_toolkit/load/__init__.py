@@ -17,6 +17,7 @@ from qtp_toolkit.load.insar.checks import check_stack
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.licsar import licsar
+from qtp_toolkit.load.insar.look import check_incidence, hyp3_look, licsar_look
 from qtp_toolkit.load.maps.features import vectors
 from qtp_toolkit.load.maps.rasters import dem, raster, series, series_set
 from qtp_toolkit.load.maps.soil import soilgrids
@@ -26,13 +27,16 @@ from qtp_toolkit.load.temperature.checks import check_lst
 from qtp_toolkit.load.temperature.modis import modis_lst, ndvi
 
 __all__ = [
+    "check_incidence",
     "check_lst",
     "check_stack",
     "dem",
     "era5",
     "hyp3",
+    "hyp3_look",
     "interferograms",
     "licsar",
+    "licsar_look",
     "lst_table",
     "modis_lst",
     "ndvi",

@@ -21,6 +21,7 @@ from qtp_toolkit.load import datasets, tables
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.licsar import licsar
+from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
 from qtp_toolkit.load.maps import features, rasters, soil
 from qtp_toolkit.load.temperature import cells, modis
 
@@ -55,6 +56,14 @@ def _hyp3(request: Request, *, coherence: Coherence = "required", **options: Any
 
 def _licsar(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
     return licsar(_contained(request), **_stack(request, coherence, options))
+
+
+def _licsar_look(request: Request) -> xr.DataArray:
+    return licsar_look(request.paths, chunks=request.chunks)
+
+
+def _hyp3_look(request: Request) -> xr.DataArray:
+    return hyp3_look(_one(request), chunks=request.chunks)
 
 
 def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
@@ -134,6 +143,7 @@ def _vectors(request: Request) -> pd.DataFrame:
 _LST = "`terra_day` ... (time, y, x), degC, and `qc_terra_day` ...; or `ndvi` (time, y, x), 1: the product decides"
 _IFG = "`phase` (pair, y, x), rad, and `coherence`, 1"
 _AS_IS = "its variables, in the units of the file"
+_ANGLE = "`incidence` (y, x), degree"
 _LINES = "one row a feature with its `geometry`, degrees"
 
 READERS: dict[str, Reader] = {
@@ -144,6 +154,8 @@ READERS: dict[str, Reader] = {
     "hyp3": Reader(_hyp3, (interferograms,), "HyP3 products", _IFG),
     "licsar": Reader(_licsar, (interferograms,), "LiCSAR products", _IFG),
     "geotiff_stack": Reader(_geotiff_stack, (interferograms,), "GeoTIFFs with two dates in their names", _IFG),
+    "licsar_look": Reader(_licsar_look, (), "LiCSAR `*.geo.U.tif`", _ANGLE),
+    "hyp3_look": Reader(_hyp3_look, (), "HyP3 `*_lv_theta.tif`", _ANGLE),
     "geotiff": Reader(_geotiff, (rasters.raster,), "one band of a GeoTIFF", "`variable` (y, x), in the table's unit"),
     "geotiff_series": Reader(
         _geotiff_series, (rasters.series,), "GeoTIFFs, one a date", "`variable` (time, y, x), in the table's unit"

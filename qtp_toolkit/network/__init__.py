@@ -5,10 +5,18 @@ earlier: ``phase(a, b) = phase(b) - phase(a)``. Equation 5 of the paper mixes bo
 """
 
 from qtp_toolkit.network._closure import closure_errors, closure_phase, mean_by_pair, rank_pairs
-from qtp_toolkit.network._graph import PAPER_WINDOWS, canonicalise, components, incidence_matrix, select_pairs
+from qtp_toolkit.network._graph import (
+    PAPER_WINDOWS,
+    acquisition,
+    canonicalise,
+    components,
+    incidence_matrix,
+    select_pairs,
+)
 
 __all__ = [
     "PAPER_WINDOWS",
+    "acquisition",
     "canonicalise",
     "closure_errors",
     "closure_phase",

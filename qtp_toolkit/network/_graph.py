@@ -14,8 +14,45 @@ from qtp_toolkit.kernels import pairs as graph
 PAPER_WINDOWS = ((0, 40), (350, 380), (725, 735))
 """Temporal baselines of the paper in days: consecutive, one year and two years apart."""
 
+_NEAREST = 3
+
 ANTISYMMETRIC_UNITS = ("rad", "mm", "m")
 """Units of what changes its sign when the two dates of a pair are exchanged: phase, displacement, baseline."""
+
+
+def acquisition(dates: Sequence | np.ndarray | xr.DataArray, wanted: object | None = None) -> np.datetime64:
+    """Return the acquisition that a reference date names: by default the first; I22, with the nearest, if it is none.
+
+    Parameters
+    ----------
+    dates : sequence of datetime64 or DataArray
+        Acquisitions, any order.
+    wanted : date, optional
+
+    Raises
+    ------
+    QtpDataError
+        If no acquisition is of that day; names the nearest ones.
+
+    Examples
+    --------
+    >>> acquisition(["2020-01-13", "2020-01-01"])
+    np.datetime64('2020-01-01')
+    """
+    days = np.unique(np.asarray(dates, dtype="datetime64[D]"))
+    if wanted is None:
+        return days[0]
+    day = np.datetime64(wanted, "D")
+    if day not in days:
+        nearest = np.sort(days[np.argsort(abs(days - day), kind="stable")[:_NEAREST]])
+        raise QtpDataError(
+            "the reference date is no acquisition",
+            found=str(day),
+            expected=f"one of {days.size} dates from {days[0]} to {days[-1]}",
+            hint=f"Nearest: {', '.join(map(str, nearest))}. Set settings.reference_date, or leave it out.",
+            code="I22",
+        )
+    return day
 
 
 def select_pairs(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import DEPTH, QtpDataError, coordinate, require
+from qtp_toolkit.conventions import DEPTH, QtpDataError, coordinate
 
 
 def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
@@ -14,7 +14,8 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     Parameters
     ----------
     profile : xarray.DataArray
-        Dim ``depth`` with coordinates ``depth_top`` and ``depth_bottom`` (m); equal where values hold at points.
+        Dim ``depth`` with coordinates ``depth_top`` and ``depth_bottom`` (m); equal where values hold at points. A map
+        without ``depth`` is taken for the mean already.
     to_m : float
         Lower limit of the mean; a layer that reaches below it counts with its part above.
 
@@ -35,7 +36,8 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     >>> depth_mean(xr.DataArray([1000.0, 1400.0], layers, "depth"), to_m=1.0).item()
     1200.0
     """
-    require(profile, dims=(DEPTH,))
+    if DEPTH not in profile.dims:
+        return profile
     missing = [name for name in ("depth_top", "depth_bottom") if name not in profile.coords]
     if missing:
         raise QtpDataError("layer limits are missing", variable=str(profile.name), expected=missing)

@@ -18,6 +18,7 @@ from qtp_toolkit.load.files.dates import DatePattern, centers, date_expression, 
 from qtp_toolkit.load.files.headers import Header, band_tags, headers
 from qtp_toolkit.load.files.limits import conversion, refuse_other_scale
 from qtp_toolkit.load.files.tiff import QC, Decode, lazy_stack, same_grid
+from qtp_toolkit.load.insar.look import refuse_look_vector
 from qtp_toolkit.load.maps.classes import CLASS_VARIABLES, class_map
 
 
@@ -91,6 +92,8 @@ def raster(
     >>> magt.attrs["units"], int(magt.isnull().sum())
     ('degC', 1)
     """
+    if variable == "incidence":
+        refuse_look_vector(Path(path))
     (header,) = headers([path])
     if classes is not None or variable in CLASS_VARIABLES:
         return class_map(header, variable, classes, _tags([header], nodata), chunks=chunks, band=band)

@@ -1,0 +1,150 @@
+"""Incidence angle from what is delivered in its place: parts of the look vector, angles above the horizon."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, QtpDataError, describe
+from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.headers import headers
+from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
+
+_LICSAR = re.compile(r"\.geo\.([ENU])\.tif$")
+
+
+def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.DataArray:
+    """Incidence angle from LiCSAR's ``*.geo.U.tif``, the upward component of the unit vector to the satellite.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        ``*.geo.U.tif``; ``*.geo.E.tif`` and ``*.geo.N.tif`` beside it may be among them and are not needed.
+    chunks : dict, optional
+
+    Returns
+    -------
+    xarray.DataArray
+        ``incidence`` (y, x), degree, from the vertical: arccos U. NaN where U is 0 (no data). Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        If no file, or more than one, is a U by its name.
+
+    Examples
+    --------
+    >>> path = geotiff("152D.geo.U.tif", np.full((1, 2), 0.777146, "float32"))
+    >>> load.licsar_look([path]).round(2).values.tolist()
+    [[39.0, 39.0]]
+    """
+    ups = [Path(path) for path in paths if (match := _LICSAR.search(Path(path).name)) and match[1] == "U"]
+    if len(ups) != 1:
+        raise QtpDataError(
+            "the incidence of LiCSAR comes from one upward component",
+            expected="one file *.geo.U.tif",
+            found=[Path(path).name for path in paths],
+        )
+    up = _map(ups[0], chunks)
+    angle = np.rad2deg(np.arccos(up.where((up > 0) & (up <= 1))))
+    return describe(angle.astype(np.float32), "incidence", converted="arccos of the upward component")
+
+
+def hyp3_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
+    """Incidence angle from HyP3's ``*_lv_theta.tif``, the elevation of the satellite above the horizon in rad.
+
+    Parameters
+    ----------
+    path : path
+    chunks : dict, optional
+
+    Returns
+    -------
+    xarray.DataArray
+        ``incidence`` (y, x), degree, from the vertical: 90 - lv_theta. NaN where lv_theta is 0 (no data). Lazy.
+
+    Examples
+    --------
+    >>> path = geotiff("S1AA_lv_theta.tif", np.full((1, 2), np.deg2rad(51.6), "float32"))
+    >>> abs(load.hyp3_look(path) - 38.4).values.max() < 1e-4
+    np.True_
+    """
+    above = _map(Path(path), chunks)
+    angle = 90.0 - np.rad2deg(above.where(above > 0))
+    return describe(angle.astype(np.float32), "incidence", converted="90 degrees minus lv_theta")
+
+
+def refuse_look_vector(path: Path) -> None:
+    """Raise if a map that is opened as incidence is another quantity by its name: I11."""
+    driver = "licsar_look" if _LICSAR.search(path.name) else "hyp3_look" if "lv_theta" in path.name else None
+    if driver or "lv_phi" in path.name:
+        raise QtpDataError(
+            "by its name this is no incidence angle but a part of the look vector",
+            path=path,
+            variable="incidence",
+            code="I11",
+            hint=f"Use driver: {driver}, which converts it." if driver else "Use lv_theta with driver: hyp3_look.",
+        )
+
+
+def check_incidence(incidence: xr.DataArray) -> tuple[float, float]:
+    """Read an incidence angle and tell whether Sentinel-1 can have it; returns smallest and largest. This one computes.
+
+    Parameters
+    ----------
+    incidence : xarray.DataArray
+        degree, (y, x).
+
+    Raises
+    ------
+    QtpDataError
+        I11: 1 % or more of it outside 29 to 46 degrees; says what it looks like.
+
+    Examples
+    --------
+    >>> load.check_incidence(xr.DataArray([[33.0, 41.0]]))
+    (33.0, 41.0)
+    """
+    values = np.asarray(incidence, dtype=float)
+    values = values[np.isfinite(values)]
+    if not values.size:
+        raise QtpDataError("the incidence angle has no valid pixel", variable="incidence", code="I11")
+    low, high = SENTINEL1_INCIDENCE
+    if np.mean((values < low) | (values > high)) >= 0.01:
+        middle = float(np.median(values))
+        raise QtpDataError(
+            "Sentinel-1 does not look so",
+            variable="incidence",
+            expected=f"{low:g} to {high:g} degrees",
+            found=f"{values.min():.1f} to {values.max():.1f}, median {middle:.1f}",
+            code="I11",
+            hint=_guess(middle),
+        )
+    return float(values.min()), float(values.max())
+
+
+def _guess(middle: float) -> str:
+    low, high = SENTINEL1_INCIDENCE
+    if 0.6 <= middle <= 0.9:
+        return "Radians (units: radian), or the upward component U of LiCSAR (driver: licsar_look)?"
+    if 90 - high <= middle <= 90 - low:
+        return (
+            "The elevation above the horizon, as HyP3's lv_theta (driver: hyp3_look), "
+            "or U of LiCSAR taken for radians (driver: licsar_look)?"
+        )
+    if 0 <= middle <= 15:
+        return "The slope of the ground, or another angle?"
+    return "Another angle, another unit, or another satellite (set settings.wavelength)?"
+
+
+def _map(path: Path, chunks: Chunks | None) -> xr.DataArray:
+    """One band as it is."""
+    (header,) = headers([path])
+    fills = () if header.nodata is None else (header.nodata,)
+    return lazy_stack(
+        [header], same_grid([header]), Decode(fills, 1.0, 0.0, None), dim="band", chunks=chunks, band=1
+    ).isel(band=0)

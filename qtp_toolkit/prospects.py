@@ -1,0 +1,249 @@
+"""What will I get? Looks at the sources of a catalog, at its reference, and which notebooks will run with what."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit import correct, grid, load, network
+from qtp_toolkit.catalog import Catalog, named
+from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y
+from qtp_toolkit.reproduce import Notebook
+
+_SIDE = 64
+"""Rows and columns that a look reads at most."""
+_LEAST_COHERENCE = 0.15
+_STILL = 0.5
+_SIGHTS = 46
+"""Layers of a series of maps that a look reads at most."""
+
+
+class Prospect(NamedTuple):
+    """What a notebook will do: ``runs``, ``skipped`` or ``fails``; why, or what takes the place of what is missing."""
+
+    name: str
+    verdict: str
+    notes: tuple[str, ...]
+
+
+def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
+    """Say what a source holds, and look at its pixels, or at the places of its points.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    name : str
+    quick : bool
+        Headers only.
+
+    Returns
+    -------
+    dict
+        As :meth:`qtp_toolkit.catalog.Catalog.check`, and ``notes``, what a look at a thinned copy found. What it
+        refuses makes the source ``broken``, with ``problem``. No exception of a library leaves this function.
+    """
+    row = {**catalog.check(name), "notes": []}
+    if row["status"] != "found":
+        return row
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            with named(name, catalog.files(name)):
+                data = catalog[name]
+                row["notes"] += _places(data, catalog.settings.bounds)
+                if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
+                    row["notes"] += _pixels(data)
+        except QtpDataError as error:
+            row |= {"status": "broken", "problem": str(error)}
+    texts = [" ".join(str(warning.message).split()) for warning in told if warning.category is UserWarning]
+    row["notes"] += [f"warning: {text}" for text in dict.fromkeys(texts)]
+    return row
+
+
+def look_at_reference(catalog: Catalog) -> list[tuple[bool, str]]:
+    """Say whether reference date and area will do: (good, in words), one a finding. Reads the area and a thinned stack.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        With a source ``interferograms`` that opens.
+    """
+    settings, found = catalog.settings, []
+    try:
+        with named("interferograms", catalog.files("interferograms")):
+            stack = catalog["interferograms"]
+            dates = np.union1d(stack["reference"].values, stack["secondary"].values)
+            try:
+                day = network.acquisition(dates, settings.reference_date)
+                found.append((True, f"reference date {day}, one of {dates.size} acquisitions"))
+            except QtpDataError as error:
+                found.append((False, str(error)))
+            found += _look_at_area(catalog, stack)
+    except QtpDataError as error:
+        found.append((False, str(error)))
+    return found
+
+
+def foresee(catalog: Catalog, notebooks: Iterable[Notebook], status: Mapping[str, str]) -> list[Prospect]:
+    """Say of each notebook whether it will run, with what fallback, or why not.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    notebooks : iterable of Notebook
+    status : mapping of str to str
+        ``found``, ``missing`` or ``broken`` of each source of the catalog.
+
+    Returns
+    -------
+    list of Prospect
+        In the order of ``notebooks``.
+    """
+    notebooks = list(notebooks)
+    makers = {product: nb.name for nb in notebooks for product in nb.products_out}
+    out: dict[str, Prospect] = {}
+    waiting = {nb.name: nb for nb in notebooks}
+    while waiting:
+        ready = [nb for nb in waiting.values() if not {makers.get(p) for p in nb.products_in} & set(waiting)]
+        for nb in ready or list(waiting.values()):
+            out[nb.name] = _foresee(nb, catalog, status, {p: out.get(makers.get(p, "")) for p in nb.products_in})
+            del waiting[nb.name]
+    return [out[nb.name] for nb in notebooks]
+
+
+def _foresee(
+    nb: Notebook, catalog: Catalog, status: Mapping[str, str], upstream: Mapping[str, Prospect | None]
+) -> Prospect:
+    broken = [name for name in (*nb.needs, *nb.uses) if status.get(name) == "broken"]
+    if broken:
+        return Prospect(nb.name, "fails", (f"broken: {', '.join(broken)}; mend it, or take it out of the catalog",))
+    lacking = [name for name in nb.needs if status.get(name) != "found"]
+    why = [f"it needs {', '.join(lacking)}"] if lacking else []
+    why += [f"it needs {p} of {by.name}" for p, by in upstream.items() if by is not None and by.verdict != "runs"]
+    if why:
+        return Prospect(nb.name, "skipped", tuple(why))
+    notes: dict[str, list[str]] = {}
+    for key, instead in nb.fallbacks:
+        lack = [group.strip() for group in key.split(",") if not _have(group, catalog, status)]
+        if lack:
+            notes.setdefault(instead, []).extend(word.replace(" | ", " or ") for word in lack)
+    return Prospect(nb.name, "runs", tuple(f"without {', '.join(lack)}: {text}" for text, lack in notes.items()))
+
+
+def _have(group: str, catalog: Catalog, status: Mapping[str, str]) -> bool:
+    """Whether one of the alternatives is there: a source, or a setting that is given."""
+    words = [word.strip() for word in group.split("|")]
+    return any(
+        getattr(catalog.settings, word.removeprefix("settings."), None) is not None
+        if word.startswith("settings.")
+        else status.get(word) == "found"
+        for word in words
+    )
+
+
+def _places(data: Any, bounds: tuple[float, float, float, float] | None) -> list[str]:
+    """Hold points and lines to the bounds of the area."""
+    if not isinstance(data, pd.DataFrame) or bounds is None:
+        return []
+    if "geometry" in data:
+        spots = [np.array(list(_corners(shape["coordinates"]))) for shape in data["geometry"] if shape]
+    elif {"longitude", "latitude"} <= set(data.columns):
+        spots = [np.array([pair]) for pair in data[["longitude", "latitude"]].to_numpy(dtype=float)]
+    else:
+        return []
+    west, south, east, north = bounds
+    outside = 0
+    for at in spots:
+        lon = np.where((at[:, 0] > 180) & (east <= 180), at[:, 0] - 360, at[:, 0])
+        inside = lon.max() >= west and lon.min() <= east and at[:, 1].max() >= south and at[:, 1].min() <= north
+        outside += not inside
+    if spots and outside == len(spots):
+        raise QtpDataError(
+            "nothing of it lies in the study area",
+            expected=f"west, south, east, north {list(bounds)}",
+            found=f"{len(spots)} outside, the first at longitude {spots[0][0, 0]:g}, latitude {spots[0][0, 1]:g}",
+            hint="Longitude and latitude swapped? Else mend settings.bounds of the catalog.",
+            code="M17",
+        )
+    return [f"{outside} of {len(spots)} lie outside the study area"] if outside else []
+
+
+def _corners(coordinates: Any) -> Iterable[tuple[float, float]]:
+    if coordinates and isinstance(coordinates[0], (int, float)):
+        yield coordinates[0], coordinates[1]
+    else:
+        for part in coordinates:
+            yield from _corners(part)
+
+
+def _thin(data: Any) -> Any:
+    return data.isel({dim: slice(None, None, -(-data.sizes[dim] // _SIDE)) for dim in (Y, X) if dim in data.dims})
+
+
+def _pixels(data: xr.Dataset | xr.DataArray) -> list[str]:
+    """Read a thinned copy, and say what it holds; the looks of load refuse what cannot be."""
+    if isinstance(data, xr.Dataset) and "phase" in data and PAIR in data.dims:
+        table = load.check_stack(_thin(data), every=1)
+        words = f"phase {table['smallest'].min():.1f} to {table['largest'].max():.1f} rad"
+        gray = f", median coherence {table['coherence'].median():.2f}" if "coherence" in table else ", no coherence"
+        return [f"{words}, valid {table['valid'].mean():.0%}{gray}"]
+    if isinstance(data, xr.Dataset) and {"terra_day", "terra_night", "aqua_day", "aqua_night"} & set(data.data_vars):
+        table = load.check_lst(_thin(data), every=1)
+        return [
+            f"{name}: median {row['median']:.1f} degC, valid {row['valid']:.0%}, {row['empty']} empty composites"
+            for name, row in table.iterrows()
+        ]
+    notes = []
+    for name, da in data.data_vars.items() if isinstance(data, xr.Dataset) else [(data.name, data)]:
+        if not {Y, X} <= set(da.dims) or da.dtype.kind not in "iuf":
+            continue
+        few = da.isel({TIME: slice(None, None, -(-da.sizes[TIME] // _SIGHTS))}) if TIME in da.dims else da
+        seen = _thin(few).compute()
+        known = np.isfinite(seen) if seen.dtype.kind == "f" else seen != -1
+        if not bool(known.any()):
+            raise QtpDataError(
+                "no valid pixel", variable=str(name), hint="All of it is nodata: look at nodata and units."
+            )
+        if name == "incidence":
+            load.check_incidence(seen)
+        low, high = float(seen.where(known).min()), float(seen.where(known).max())
+        notes.append(f"{name}: {low:.4g} to {high:.4g} {da.attrs.get('units', '')}, valid {float(known.mean()):.0%}")
+    return notes
+
+
+def _look_at_area(catalog: Catalog, stack: xr.Dataset) -> list[tuple[bool, str]]:
+    settings = catalog.settings
+    thin = _thin(stack)
+    plain = settings.reference_point or settings.reference_area
+    stable = None
+    if catalog.available("stable_ground") and not plain:
+        stable = grid.rasterize(catalog["stable_ground"], stack["phase"].isel({PAIR: 0}, drop=True))
+    whole = stack if plain or stable is not None else thin  # the most coherent square is looked for in a thinned copy
+    gray = whole["coherence"] if "coherence" in whole else np.isfinite(whole["phase"]).astype(float)
+    where = {"point": settings.reference_point, "radius_m": settings.reference_radius_m}
+    area = correct.choose_reference(gray, **where, bounds=settings.reference_area, stable=stable)
+    rows, columns = (np.flatnonzero(area.any(dim).values) for dim in (X, Y))
+    box = {Y: slice(rows[0], rows[-1] + 1), X: slice(columns[0], columns[-1] + 1)}
+    inside = whole.isel(box).where(area.isel(box)).compute()
+    said = f"reference area by {area.attrs['chosen']}: {int(area.sum())} pixels"
+    empty = int((np.isfinite(inside["phase"]).sum((Y, X)) == 0).sum())
+    if empty:
+        pairs = stack.sizes[PAIR]
+        return [(False, f"{said}, without any valid pixel in {empty} of {pairs} pairs: move it to coherent ground")]
+    found = []
+    if "coherence" in inside:
+        worst = float(inside["coherence"].mean((Y, X)).min())
+        found.append((worst >= _LEAST_COHERENCE, f"{said}, coherence {worst:.2f} in its worst pair"))
+    else:
+        found.append((True, f"{said}, valid in all pairs"))
+    wavelength = stack.attrs.get("wavelength", settings.wavelength)
+    still = correct.reference_motion(thin["phase"].compute(), inside["phase"].mean((Y, X)), wavelength=wavelength)
+    moves = f"against the median pixel it moves by {still.amplitude:.1f} mm a season and {still.rate:+.1f} mm/yr"
+    settles = f"{still.rank:.0%} of the pixels settle less in summer"
+    advice = "" if still.rank <= _STILL else ": it does not stand still; bedrock or dry ground is better"
+    return [*found, (still.rank <= _STILL, f"{moves}; {settles}{advice}")]

@@ -1,0 +1,136 @@
+"""Local regions of any name and number: boxes, references, points, and what stands in for what is not drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from qtp_toolkit import grid
+from qtp_toolkit.conventions import QtpDataError, X, Y
+from qtp_toolkit.regions._places import window
+
+_SIDE = 3
+"""Pixels a side over which a place is smoothed, so that no single pixel is chosen."""
+
+
+class LocalRegion(NamedTuple):
+    """One region: what was drawn, or what stands in for it."""
+
+    bounds: tuple[float, float, float, float]
+    """West, south, east, north, degrees."""
+    reference: tuple[float, float]
+    """Longitude and latitude."""
+    reference_by: str
+    """What the reference was chosen by."""
+    points: dict[str, tuple[float, float]]
+    """Longitude and latitude of the places whose series are shown, by name."""
+
+    @property
+    def marks(self) -> dict[str, pd.DataFrame]:
+        """``reference`` and ``points`` as tables that a map can draw."""
+        columns = ["longitude", "latitude"]
+        places = pd.DataFrame(list(self.points.values()), columns=columns).assign(name=list(self.points))
+        return {"reference": pd.DataFrame([self.reference], columns=columns), "points": places}
+
+
+def local_regions(
+    areas: pd.DataFrame, quality: xr.DataArray, interest: xr.DataArray, *, points: pd.DataFrame | None = None
+) -> dict[str, LocalRegion]:
+    """Bring regions that are drawn as polygons to boxes with a reference and points.
+
+    Parameters
+    ----------
+    areas : pandas.DataFrame
+        Polygons, as :func:`qtp_toolkit.load.vectors` opens them; columns ``name`` and ``reference`` (longitude,
+        latitude) if there are any. Those without a part in the grid are left out.
+    quality : xarray.DataArray
+        (y, x) with a CRS, such as the temporal coherence. A region without a reference of its own is referred to where
+        this is largest.
+    interest : xarray.DataArray
+        (y, x), such as the amplitude. A region without points gets one, where this is largest.
+    points : pandas.DataFrame, optional
+        Points with ``name``; they belong to the region that ``region`` names, else to the first box around them. A name
+        with ``reference`` in it marks a reference, and is no point.
+
+    Returns
+    -------
+    dict of str to LocalRegion
+        In the order of ``areas``.
+
+    Raises
+    ------
+    QtpDataError
+        If no region has a part in the grid with a valid pixel.
+
+    Examples
+    --------
+    >>> ring = [[92.0, 34.0], [92.3, 34.0], [92.3, 34.3], [92.0, 34.3], [92.0, 34.0]]
+    >>> areas = pd.DataFrame([{"name": "basin", "geometry": {"type": "Polygon", "coordinates": [ring]}}])
+    >>> axes = {"y": 34.25 - 0.1 * np.arange(3), "x": 92.05 + 0.1 * np.arange(3)}
+    >>> still = xr.DataArray(np.arange(9.0).reshape(3, 3), axes, ("y", "x")).rio.write_crs(4326)
+    >>> found = local_regions(areas, still, -still)["basin"]
+    >>> [round(value, 2) for value in found.reference], found.reference_by
+    ([92.25, 34.05], 'the largest temporal coherence')
+    """
+    out: dict[str, LocalRegion] = {}
+    drawn = _points_of(points)
+    boxes = {name: _box(row["geometry"]) for name, row in _named(areas)}
+    for name, row in _named(areas):
+        try:
+            seen = [window(da, boxes[name]).compute() for da in (quality, interest)]
+        except QtpDataError:
+            continue
+        if not all(np.isfinite(da).any() for da in seen):
+            continue
+        told = row.get("reference")
+        if isinstance(told, (list, tuple)) and len(told) >= 2:
+            at, by = (float(told[0]), float(told[1])), "the property reference"
+        else:
+            at, by = _largest(seen[0]), "the largest temporal coherence"
+        own = {word: place for word, (place, of) in drawn.items() if (of or _first_around(place, boxes)) == name}
+        out[name] = LocalRegion(boxes[name], at, by, own or {f"{name} largest": _largest(seen[1])})
+    if not out:
+        raise QtpDataError("no region has a part in the maps", found=list(boxes), hint="Longitude comes first.")
+    return out
+
+
+def _named(areas: pd.DataFrame) -> list[tuple[str, Mapping[str, Any]]]:
+    rows = [row for row in areas.to_dict("records") if "Polygon" in str(row["geometry"].get("type"))]
+    words = [str(row.get("name") or f"region {k}") for k, row in enumerate(rows, 1)]
+    names = [word if words.count(word) == 1 else f"{word} ({k})" for k, word in enumerate(words, 1)]
+    return list(zip(names, rows, strict=True))
+
+
+def _box(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
+    polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
+    corners = np.array([corner[:2] for rings in polygons for ring in rings for corner in ring])
+    return tuple(float(edge) for edge in (*corners.min(axis=0), *corners.max(axis=0)))
+
+
+def _points_of(points: pd.DataFrame | None) -> dict[str, tuple[tuple[float, float], str]]:
+    if points is None:
+        return {}
+    out = {}
+    for k, row in enumerate(points.to_dict("records"), 1):
+        name, shape = str(row.get("name") or f"P{k}"), row["geometry"]
+        if shape["type"] == "Point" and "reference" not in name:
+            of = row.get("region")
+            out[name] = (tuple(map(float, shape["coordinates"][:2])), of if isinstance(of, str) else "")
+    return out
+
+
+def _first_around(place: tuple[float, float], boxes: Mapping[str, tuple[float, float, float, float]]) -> str:
+    inside = (n for n, (w, s, e, north) in boxes.items() if w <= place[0] <= e and s <= place[1] <= north)
+    return next(inside, "")
+
+
+def _largest(da: xr.DataArray) -> tuple[float, float]:
+    """Longitude and latitude of the largest value, smoothed over its neighbors."""
+    smooth = da.rolling({Y: _SIDE, X: _SIDE}, center=True, min_periods=1).mean().where(np.isfinite(da))
+    row, column = np.unravel_index(np.nanargmax(smooth.values), smooth.shape)
+    at = grid.lonlat(da.isel({Y: [row], X: [column]}))
+    return float(at.longitude.squeeze()), float(at.latitude.squeeze())

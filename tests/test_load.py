@@ -83,6 +83,8 @@ def test_class_map_is_integer_with_its_table(tmp_path):
     assert out.dtype == np.int16
     assert out.values.tolist() == [[-1, 1], [2, -1]]
     assert json.loads(out.attrs["classes"]) == {"1": "meadow", "2": "steppe"}
+    turned = load.raster(path, variable="vegetation", classes={2: "steppe", 1: "meadow"}, nodata=0)
+    assert turned.attrs["classes"] == out.attrs["classes"]  # in the order of the codes
 
 
 def test_dem_void_is_nan(tmp_path):
@@ -138,6 +140,10 @@ def test_soilgrids(tmp_path, case, no_compute):
     assert out["depth_bottom"].values.tolist() == pytest.approx(bottom)
     other = "v1" if version == "v2" else "v2"
     assert names[0] in refused(load.soilgrids, files, version=other, quantity=quantity)
+    again = tif(tmp_path / "again" / names[0], np.full((2, 2), 100, "int16"))
+    message = refused(load.soilgrids, [*files, again], version=version, quantity=quantity, code="S02")
+    assert "depth stands twice" in message
+    assert message.count(names[0]) == 2
 
 
 def era5_file(path, *, new=True, units="hPa"):

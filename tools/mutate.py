@@ -243,7 +243,18 @@ def run_tests(copy: Path, tests: tuple[str, ...], limit: int) -> None:
     with (copy / "log.txt").open("w") as log:
         for stream in (1, 2):
             os.dup2(log.fileno(), stream)
-    sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0", *tests]))
+    options = ["-x", "-q", "-p", "no:cacheprovider", "--hypothesis-seed=0"]
+    sys.exit(pytest.main([*options, *tests], plugins=[Patience()]))
+
+
+class Patience:
+    """Hypothesis fails tests that are slow; on a busy machine that would count as noticed."""
+
+    def pytest_configure(self) -> None:
+        from hypothesis import HealthCheck, settings  # noqa: PLC0415 - pytest wants to be the first to import it
+
+        settings.register_profile("patient", deadline=None, suppress_health_check=list(HealthCheck))
+        settings.load_profile("patient")
 
 
 def draw(tree: Tree, rooms: list[str], sample: int, seed: int) -> list[Change]:

@@ -4,6 +4,7 @@ from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.correct._ramp import deramp, fit_ramp
 from qtp_toolkit.correct._reference import apply_mask, coherent_area, reference_area, reference_level, set_reference
 from qtp_toolkit.correct._troposphere import remove_delay, tropospheric_delay
+from qtp_toolkit.correct._weigh import ramp_std, weigh_ramp
 
 __all__ = [
     "apply_mask",
@@ -11,9 +12,11 @@ __all__ = [
     "deramp",
     "fit_ramp",
     "pair_difference",
+    "ramp_std",
     "reference_area",
     "reference_level",
     "remove_delay",
     "set_reference",
     "tropospheric_delay",
+    "weigh_ramp",
 ]

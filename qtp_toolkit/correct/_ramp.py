@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
+from numpy.polynomial import legendre
 
 from qtp_toolkit.conventions import (
     REFERENCE,
@@ -24,16 +25,25 @@ _AXES = {X: ("ramp_x_middle", "ramp_x_half"), Y: ("ramp_y_middle", "ramp_y_half"
 
 
 def fit_ramp(
-    phase: xr.DataArray, *, weight: xr.DataArray | None = None, mask: xr.DataArray | None = None
+    phase: xr.DataArray, *, weight: xr.DataArray | None = None, mask: xr.DataArray | None = None, degree: int = 1
 ) -> xr.Dataset:
     """Fit a plane to each interferogram by weighted least squares; see :func:`deramp`.
+
+    Parameters
+    ----------
+    phase, weight, mask
+        As for :func:`deramp`.
+    degree : int
+        4 for :func:`weigh_ramp`: adds the waves that are shorter than a plane.
 
     Returns
     -------
     xarray.Dataset
         ``offset`` (rad, in the middle of the grid), ``ramp_x`` and ``ramp_y`` (rad from the middle to the edge with the
-        largest coordinate), dims of the phase without ``y, x``; float64. Attributes hold middle and half width of the
-        grid, so that the planes can be taken out of another grid. Lazy if the phase is lazy.
+        largest coordinate), dims of the phase without ``y, x``; float64. With a higher degree ``waves`` (wave, ...),
+        rad, the coefficients of the products of Legendre polynomials of degree 2 to ``degree``, from a fit of all
+        together. Attributes hold middle and half width of the grid, so that the planes can be taken out of another
+        grid. Lazy if the phase is lazy.
     """
     require(phase, dims=(Y, X), quantity="phase")
     usable = phase.notnull()
@@ -45,20 +55,23 @@ def fit_ramp(
         use = weight.where(usable & weight.notnull(), 0.0).astype(phase.dtype, copy=False)
     spans = {dim: _measure_span(phase[dim]) for dim in (X, Y)}
     solved = xr.apply_ufunc(
-        _solve_plane,
-        _sum_moments(use, spans, highest=2),
-        _sum_moments(use * phase.fillna(0.0), spans, highest=1),
+        _solve_surfaces,
+        _sum_moments(use, spans, highest=2 * degree),
+        _sum_moments(use * phase.fillna(0.0), spans, highest=degree),
         input_core_dims=[["power_x", "power_y"]] * 2,
         output_core_dims=[["term"]],
         exclude_dims={"power_x", "power_y"},
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"term": 3}},
+        dask_gufunc_kwargs={"output_sizes": {"term": (degree + 1) * (degree + 2) // 2}},
     )
     names = {"offset": "ramp_offset", "ramp_x": "ramp_x", "ramp_y": "ramp_y"}
+    out = {name: describe(solved.isel(term=k), row, like=phase) for k, (name, row) in enumerate(names.items())}
+    if degree > 1:
+        out["waves"] = describe(solved.isel(term=slice(3, None)).rename(term="wave"), "ramp_waves", like=phase)
     return xr.Dataset(
-        {name: describe(solved.isel(term=k), row, like=phase) for k, (name, row) in enumerate(names.items())},
+        out,
         attrs={key: number for dim, keys in _AXES.items() for key, number in zip(keys, spans[dim], strict=True)},
     )
 
@@ -163,9 +176,18 @@ def _sum_moments(values: xr.DataArray, spans: dict[str, tuple[float, float]], *,
     return out
 
 
-def _solve_plane(moments: np.ndarray, pulls: np.ndarray) -> np.ndarray:
-    """Solve the 3 x 3 normal equations; directions that the pixels do not define get zero."""
-    a, b = np.array([0, 1, 0]), np.array([0, 0, 1])  # powers of x and y in the terms 1, x and y
+def _solve_surfaces(moments: np.ndarray, pulls: np.ndarray) -> np.ndarray:
+    """Plane of every interferogram, then what a surface of higher degree has beyond its plane, as Legendre products."""
+    degree = pulls.shape[-1] - 1
+    a, b = np.array([(n - k, k) for n in range(degree + 1) for k in range(n + 1)]).T  # powers of x and y: 1, x, y, ...
+    plane, whole = (_solve_powers(moments, pulls, a[:n], b[:n]) for n in (3, a.size))
+    to_legendre = np.array([legendre.poly2leg([0] * n + [1]).tolist() + [0] * (degree - n) for n in range(degree + 1)])
+    waves = whole @ (to_legendre[a][:, a] * to_legendre[b][:, b])
+    return np.concatenate([plane, waves[..., 3:]], axis=-1)
+
+
+def _solve_powers(moments: np.ndarray, pulls: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Solve the normal equations of terms x ** a * y ** b; directions that the pixels do not define get zero."""
     normal, right = moments[..., a[:, None] + a, b[:, None] + b], pulls[..., a, b]
     # The pseudo-inverse, for pairs whose valid pixels lie on a line, or that have none.
     return (np.linalg.pinv(normal, rcond=1e-10, hermitian=True) @ right[..., None])[..., 0]

@@ -21,7 +21,7 @@ from qtp_toolkit.conventions import (
     require,
 )
 
-_AXES = {X: ("ramp_x_middle", "ramp_x_half"), Y: ("ramp_y_middle", "ramp_y_half")}
+AXES = {X: ("ramp_x_middle", "ramp_x_half"), Y: ("ramp_y_middle", "ramp_y_half")}
 
 
 def fit_ramp(
@@ -72,7 +72,7 @@ def fit_ramp(
         out["waves"] = describe(solved.isel(term=slice(3, None)).rename(term="wave"), "ramp_waves", like=phase)
     return xr.Dataset(
         out,
-        attrs={key: number for dim, keys in _AXES.items() for key, number in zip(keys, spans[dim], strict=True)},
+        attrs={key: number for dim, keys in AXES.items() for key, number in zip(keys, spans[dim], strict=True)},
     )
 
 
@@ -134,7 +134,7 @@ def deramp(
     else:
         _check_planes(ramp, phase)
         ramp = ramp.reset_coords(drop=True)  # dates of pairs may be lazy on one side: xarray would compare them
-    across, along = (_normalize(phase[dim], [ramp.attrs[key] for key in _AXES[dim]]) for dim in (X, Y))
+    across, along = (normalize(phase[dim], [ramp.attrs[key] for key in AXES[dim]]) for dim in (X, Y))
     across, along = across.astype(phase.dtype), along.astype(phase.dtype)
     if is_lazy(phase):  # else the planes of all pairs are made at full size at once
         across, along = across.chunk({X: phase.chunksizes[X]}), along.chunk({Y: phase.chunksizes[Y]})
@@ -146,7 +146,7 @@ def deramp(
 
 def _check_planes(ramp: xr.Dataset, phase: xr.DataArray) -> None:
     """Refuse what is no plane of :func:`fit_ramp`, or of other pairs than the phase."""
-    needed = sum(_AXES.values(), ())
+    needed = sum(AXES.values(), ())
     if not set(needed) <= set(ramp.attrs):
         raise QtpDataError("these are no planes of fit_ramp", expected=needed, found=list(ramp.attrs))
     shared = [name for name in (REFERENCE, SECONDARY) if name in phase.coords and name in ramp.coords]
@@ -160,7 +160,7 @@ def _measure_span(axis: xr.DataArray) -> tuple[float, float]:
     return (high + low) / 2, (high - low) / 2 or 1.0
 
 
-def _normalize(axis: xr.DataArray, span: Sequence[float]) -> xr.DataArray:
+def normalize(axis: xr.DataArray, span: Sequence[float]) -> xr.DataArray:
     """Coordinate as the planes count it, from -1 to 1 along its axis: meters would spoil the condition of the fit."""
     middle, half = span
     values = (axis.values.astype(np.float64) - middle) / half
@@ -171,23 +171,22 @@ def _sum_moments(values: xr.DataArray, spans: dict[str, tuple[float, float]], *,
     """Sum values times x ** a times y ** b, first along x, then along y; in float64."""
     out = values
     for dim, power in ((X, "power_x"), (Y, "power_y")):
-        powers = _normalize(values[dim], spans[dim]) ** xr.DataArray(np.arange(highest + 1), dims=power)
+        powers = normalize(values[dim], spans[dim]) ** xr.DataArray(np.arange(highest + 1), dims=power)
         out = xr.dot(out, powers, dim=dim)
     return out
 
 
 def _solve_surfaces(moments: np.ndarray, pulls: np.ndarray) -> np.ndarray:
-    """Plane of every interferogram, then what a surface of higher degree has beyond its plane, as Legendre products."""
+    """Plane of every interferogram, then the Legendre products of higher degree from a fit of all together."""
     degree = pulls.shape[-1] - 1
     a, b = np.array([(n - k, k) for n in range(degree + 1) for k in range(n + 1)]).T  # powers of x and y: 1, x, y, ...
-    plane, whole = (_solve_powers(moments, pulls, a[:n], b[:n]) for n in (3, a.size))
-    to_legendre = np.array([legendre.poly2leg([0] * n + [1]).tolist() + [0] * (degree - n) for n in range(degree + 1)])
-    waves = whole @ (to_legendre[a][:, a] * to_legendre[b][:, b])
-    return np.concatenate([plane, waves[..., 3:]], axis=-1)
-
-
-def _solve_powers(moments: np.ndarray, pulls: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Solve the normal equations of terms x ** a * y ** b; directions that the pixels do not define get zero."""
     normal, right = moments[..., a[:, None] + a, b[:, None] + b], pulls[..., a, b]
     # The pseudo-inverse, for pairs whose valid pixels lie on a line, or that have none.
-    return (np.linalg.pinv(normal, rcond=1e-10, hermitian=True) @ right[..., None])[..., 0]
+    plane = (np.linalg.pinv(normal[..., :3, :3], rcond=1e-10, hermitian=True) @ right[..., :3, None])[..., 0]
+    one = np.eye(degree + 1)
+    powers = np.array([np.pad(legendre.leg2poly(one[n, : n + 1]), (0, degree - n)) for n in range(degree + 1)])
+    products = powers[a][:, a] * powers[b][:, b]
+    # Waves that valid pixels hardly see, under a mask, are set to zero: they would be large and say nothing.
+    inverse = np.linalg.pinv(products @ normal @ products.T, rcond=0.01, hermitian=True)
+    waves = (inverse @ (products @ right[..., None]))[..., 0]
+    return np.concatenate([plane, waves[..., 3:]], axis=-1)

@@ -19,11 +19,11 @@ from qtp_toolkit.conventions import (
     describe,
     phase_to_displacement,
     require,
+    require_option,
 )
-from qtp_toolkit.correct._ramp import _AXES, _normalize
+from qtp_toolkit.correct._ramp import AXES, normalize
 from qtp_toolkit.correct.kernels import slopes
 
-AXIS = "axis"
 GIVE_BACK = ("share", "nothing", "all")
 
 
@@ -35,102 +35,113 @@ def weigh_ramp(
     give_back: Literal["share", "nothing", "all"] = "share",
     wavelength: float = SENTINEL1_WAVELENGTH,
 ) -> xr.Dataset:
-    r"""Keep what is deformation in the planes of interferograms: a ramp that :func:`deramp` takes out without harm.
+    r"""Keep what is deformation in the planes of interferograms: a ramp for :func:`deramp` that takes out the rest.
 
-    The slopes of the planes are inverted through the network, and follow the model of the deformation but for the noise
-    of orbits and weather: ``a(t) = v L(t) + d I(t) + c + noise``, along x and along y. Of v and d the mean of what the
-    data and the expected size of deformation say together is given back,
+    The slopes of the planes are inverted through the network. Along x and along y they follow the model of the
+    deformation, but for orbits and weather: ``a(t) = v L(t) + d I(t) + c + noise``. Of v, and likewise of d, is given
+    back what is to be expected of it when its standard error s and the usual size of deformation are known:
 
-    .. math:: \hat v = E\left[\frac{k^2 \tau^2}{k^2 \tau^2 + s^2}\right] v, \quad \ln k \sim N(\ln 1.15, \ln^2 1.6)
+    .. math:: E\left[\frac{k^2 \tau^2}{k^2 \tau^2 + s^2} \,\middle|\, v_x, v_y\right] v, \quad
+        \ln k \sim N(\ln 1.15, \ln^2 1.6)
 
-    with the standard error s of v, and tau the root-mean-square of the same fit to the waves that are shorter than a
-    plane, up to the fourth degree. The expectation is over k given v along x and y.
+    tau is the root-mean-square of the same coefficient of the waves that are shorter than a plane.
 
     Parameters
     ----------
     ramp : xarray.Dataset
-        Planes of :func:`fit_ramp` with ``degree=4``.
+        Planes of :func:`fit_ramp` with ``degree=4``; computed if lazy.
     linear, composite : xarray.DataArray
-        (time) means over the scene of both indices (``pecm.indices``), at all dates of the pairs; NaN where unknown.
+        (time) means of both indices over the scene (``pecm.indices``), with all dates of the pairs; NaN where unknown.
     give_back : {"share", "nothing", "all"}
-        ``nothing`` takes the whole planes out, ``all`` what does not follow the model.
+        ``nothing`` takes out the whole planes, ``all`` only what does not follow the model.
     wavelength : float
         m.
 
     Returns
     -------
     xarray.Dataset
-        ``offset``, ``ramp_x``, ``ramp_y`` (pair) as :func:`fit_ramp`, less what is given back. By axis (x, y), from the middle
-        of the grid to its edge: ``rate_slope`` (mm/yr) and ``coefficient_slope`` (mm degC-0.5 d-0.5), what followed
-        the model; ``rate_share`` and ``coefficient_share`` (1), given back; ``rate_slope_std`` and
-        ``coefficient_slope_std``, what remains unknown of the slopes of the maps. In memory.
+        ``offset``, ``ramp_x`` and ``ramp_y`` (pair) as :func:`fit_ramp` gives them, less what is given back. By axis
+        (x, y), from the middle of the grid to its edge: ``rate_slope`` (mm/yr) and ``coefficient_slope``
+        (mm degC-0.5 d-0.5) that follow the model; ``rate_share`` and ``coefficient_share`` (1) of them that are given
+        back; ``rate_slope_std`` and ``coefficient_slope_std`` that remain unknown, see :func:`ramp_std`. In memory.
 
     Raises
     ------
     QtpDataError
-        Planes without ``waves``, an index that lacks dates of the pairs, fewer than three years.
+        Planes without waves, an index that lacks dates of the pairs, too few dates to tell rate and season apart.
 
     Notes
     -----
-    Troposphere that follows the season looks like deformation, here as in each pixel. No share is right for each
-    region: with ramps that are small against what deformation may be nearly all is given back, with large ones hardly
-    anything.
+    Troposphere that follows the season looks like deformation here as it does in every pixel. The standard errors are
+    formal, widened by the mean ratio of the variance that leaving out whole years shows to the formal one.
+    docs/ramps.md has the reasons, and errors with all settings on made regions.
+
+    Examples
+    --------
+    A tilt that follows the model, and nothing else, is not taken out:
+
+    >>> dates = pd.date_range("2015", periods=60, freq="30D")
+    >>> linear = xr.DataArray(np.arange(60) / 12, {"time": dates}, "time")
+    >>> across, along = xr.DataArray(np.linspace(-1, 1, 9), dims="x"), xr.DataArray(np.zeros(5), dims="y")
+    >>> pairs = {"reference": ("pair", dates[:-1]), "secondary": ("pair", dates[1:])}
+    >>> tilt = 0.5 * linear.diff("time").drop_vars("time").rename(time="pair").assign_coords(pairs) * across + along
+    >>> out = weigh_ramp(fit_ramp(tilt.assign_attrs(units="rad"), degree=4), linear, 30 * abs(np.sin(np.pi * linear)))
+    >>> round(out["rate_slope"].sel(axis="x").item(), 3), round(out["rate_share"].sel(axis="x").item(), 3)
+    (-2.207, 1.0)
+    >>> abs(out["ramp_x"]).max().round(4).item()
+    0.0
     """
-    if give_back not in GIVE_BACK:
-        raise QtpDataError("Unknown way to give back", expected=", ".join(GIVE_BACK), found=repr(give_back))
+    require_option("give_back", give_back, GIVE_BACK)
     if "waves" not in ramp:
-        raise QtpDataError("planes without shorter waves", expected="ramp of fit_ramp(..., degree=4)")
-    require(linear, dims=(TIME,))
+        raise QtpDataError("planes without shorter waves cannot be weighed", expected="fit_ramp(..., degree=4)")
     dates, first, second = index_pairs(ramp)
-    at_dates = [index.sel({TIME: dates}).values.astype(float) for index in (linear, composite)]
+    ramp = ramp.compute()
+    between = [pair_difference(index, ramp).fillna(0.0) for index in (linear, composite)]
+    at_dates = [index.sel({TIME: dates}, method="nearest").values.astype(float) for index in (linear, composite)]
     sides = np.stack([ramp["ramp_x"].values, ramp["ramp_y"].values], axis=1)
-    table = np.concatenate([sides, ramp["waves"].transpose(PAIR, "wave").values], axis=1)
-    estimate, std = slopes.follow(table, first, second, *at_dates, pd.DatetimeIndex(dates).year.to_numpy())
-    if not np.isfinite(std).all():
-        raise QtpDataError(
-            "planes need three calendar years of dates to be weighed",
-            found=np.unique(dates.astype("datetime64[Y]")).size,
-        )
-    out = ramp[["offset", "ramp_x", "ramp_y"]].copy()
-    per_mm = float(phase_to_displacement(xr.DataArray(1.0, attrs={"units": "rad"}), wavelength=wavelength))
-    for name, index, seen, error in zip(("rate", "coefficient"), (linear, composite), estimate, std, strict=True):
-        mean, variance = slopes.believe(seen[:2], error[:2], float(np.sqrt(np.mean(seen[2:] ** 2))))
-        kept = {"share": mean, "nothing": np.zeros(2), "all": seen[:2]}[give_back]
-        between = pair_difference(index, ramp).fillna(0.0)
-        for k, side in enumerate(("ramp_x", "ramp_y")):
-            out[side] = (out[side] - kept[k] * between).assign_attrs(ramp[side].attrs)
-        columns = {
-            f"{name}_slope": seen[:2] * per_mm,
-            f"{name}_share": np.divide(kept, seen[:2], out=np.ones(2), where=seen[:2] != 0),
-            f"{name}_slope_std": np.sqrt(variance + (mean - kept) ** 2) * abs(per_mm),
-        }
-        out = out.assign({key: describe(xr.DataArray(v, {AXIS: [X, Y]}, AXIS), key) for key, v in columns.items()})
-    return out.assign_attrs(give_back=give_back)
+    table = np.concatenate([sides, ramp["waves"].transpose(PAIR, ...).values], axis=1)
+    ends = slopes.Network(first, second, pd.DatetimeIndex(dates).year.to_numpy())
+    estimates, errors = slopes.follow(table, ends, *at_dates)
+    if not np.isfinite(errors).all():
+        raise QtpDataError("too few dates to tell rate and season apart in the planes", found=f"{len(dates)} dates")
+    out = ramp[["offset", "ramp_x", "ramp_y"]]
+    to_mm = float(phase_to_displacement(xr.DataArray(1.0, attrs={"units": "rad"}), wavelength=wavelength))
+    for name, step, seen, std in zip(("rate", "coefficient"), between, estimates, errors, strict=True):
+        mean, variance = slopes.believe(seen[:2], std[:2], np.sqrt(np.mean(seen[2:] ** 2)))
+        share = {"share": mean, "nothing": np.zeros(2), "all": np.ones(2)}[give_back]
+        for side, back in zip(("ramp_x", "ramp_y"), share * seen[:2], strict=True):
+            out[side] = describe(out[side] - back * step, side, like=ramp)
+        unknown = np.sqrt(variance + ((mean - share) * seen[:2]) ** 2)
+        by_axis = {"slope": seen[:2] * to_mm, "share": share, "slope_std": unknown * abs(to_mm)}
+        for kind, values in by_axis.items():
+            row = f"{name}_{kind}"
+            out[row] = describe(xr.DataArray(values, {"axis": [X, Y]}, "axis"), row, like=ramp)
+    return out
 
 
 def ramp_std(weighed: xr.Dataset, where: xr.DataArray) -> xr.Dataset:
-    """What the planes leave unknown in the maps, relative to the reference area.
+    """Find what ramps leave unknown in the maps: slopes of which only a standard deviation is known.
 
     Parameters
     ----------
     weighed : xarray.Dataset
         Result of :func:`weigh_ramp`.
     where : xarray.DataArray
-        bool, (y, x), the reference area on the grid of the maps.
+        bool, (y, x), True in the reference area (:func:`reference_area`), on the grid of the maps.
 
     Returns
     -------
     xarray.Dataset
-        (y, x): ``linear_rate_std`` (mm/yr) and ``seasonal_coefficient_std`` (mm degC-0.5 d-0.5); 0 in the middle of the
-        area, growing with the distance from it. What :func:`qtp_toolkit.pecm.fit` takes as ``shared_std``.
+        (y, x) ``linear_rate_std`` (mm/yr) and ``seasonal_coefficient_std`` (mm degC-0.5 d-0.5): 0 in the middle of the
+        reference area, growing with the distance from it. For ``pecm.fit``. Lazy if ``where`` is lazy.
     """
-    squares = []
+    require(where, dims=(Y, X), name="where")
+    away = {}
     for dim in (X, Y):
-        along = _normalize(where[dim], [weighed.attrs[key] for key in _AXES[dim]])
-        squares.append((along - along.where(where).mean()) ** 2)
-    names = {"rate_slope_std": "linear_rate_std", "coefficient_slope_std": "seasonal_coefficient_std"}
+        along = normalize(where[dim], [weighed.attrs[key] for key in AXES[dim]])
+        away[dim] = along - along.where(where).mean()
     out = {}
-    for source, name in names.items():
-        x, y = (weighed[source].sel({AXIS: dim}, drop=True) ** 2 for dim in (X, Y))
-        out[name] = describe(np.sqrt(squares[1] * y + squares[0] * x), name, like=weighed["ramp_x"])
+    for name, row in (("linear_rate_std", "rate_slope_std"), ("seasonal_coefficient_std", "coefficient_slope_std")):
+        x, y = (away[dim] * weighed[row].sel(axis=dim, drop=True) for dim in (X, Y))
+        out[name] = describe(np.hypot(y, x), name, like=weighed)
     return xr.Dataset(out)

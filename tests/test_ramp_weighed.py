@@ -109,7 +109,7 @@ def test_oracle_slopes_against_a_dense_fit(rng):
     for keep, levels in ((np.ones(FIRST.size, bool), [0]), (inside, [0, 1])):
         first, second = FIRST[keep], SECOND[keep]
         network = slopes.Network(first, second, DATES.year.to_numpy())
-        found, std = slopes.follow(series[second] - series[first], network, YEARS.values, SEASON.values)
+        found, std, student = slopes.follow(series[second] - series[first], network, YEARS.values, SEASON.values)
         constants = [np.arange(DATES.size) // 70 > 0, np.arange(DATES.size) // 70 == 0]
         columns = constants if len(levels) == 2 else [np.ones(DATES.size)]
         design = np.stack([YEARS.values, SEASON.values, *np.array(columns, dtype=float)], axis=1)
@@ -121,6 +121,7 @@ def test_oracle_slopes_against_a_dense_fit(rng):
         widening = std / formal
         np.testing.assert_allclose(widening, widening[0, 0])
         assert 1 <= widening[0, 0] < 2
+        assert 1.05 < student < 1.12  # seven calendar years
 
 
 @settings(max_examples=60, deadline=None)
@@ -230,7 +231,7 @@ def test_share_is_never_much_worse_than_all_or_nothing(regions, size):
     rng = np.random.default_rng(5)
     errors, held = [], []
     for ramp, linear, composite, peak, true in regions:
-        for _ in range(5 if size else 1):
+        for _ in range(4 if size else 1):
             tilts = size * rng.normal(size=(2, linear.size))
             at = [np.searchsorted(linear["time"], ramp[name]) for name in ("reference", "secondary")]
             steps = tilts[:, at[1]] - tilts[:, at[0]]
@@ -243,4 +244,5 @@ def test_share_is_never_much_worse_than_all_or_nothing(regions, size):
             held.append(abs(kept - true) < std)
     everything, nothing, share = np.mean(errors, axis=0)
     assert (share <= 1.3 * np.minimum(everything, nothing)).all(), (everything, nothing, share)
-    assert 0.5 < np.mean(held) < 0.9
+    # Without ramps the slopes err by what the pixels show themselves, not by what is stated for planes.
+    assert size == 0 or 0.55 < np.mean(held) < 0.85

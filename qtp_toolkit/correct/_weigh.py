@@ -101,7 +101,7 @@ def weigh_ramp(
     sides = np.stack([ramp["ramp_x"].values, ramp["ramp_y"].values], axis=1)
     table = np.concatenate([sides, ramp["waves"].transpose(PAIR, ...).values], axis=1)
     ends = slopes.Network(first, second, pd.DatetimeIndex(dates).year.to_numpy())
-    estimates, errors = slopes.follow(table, ends, *at_dates)
+    estimates, errors, student = slopes.follow(table, ends, *at_dates)
     if not np.isfinite(errors).all():
         raise QtpDataError("too few dates to tell rate and season apart in the planes", found=f"{len(dates)} dates")
     out = ramp[["offset", "ramp_x", "ramp_y"]]
@@ -111,7 +111,7 @@ def weigh_ramp(
         share = {"share": mean, "nothing": np.zeros(2), "all": np.ones(2)}[give_back]
         for side, back in zip(("ramp_x", "ramp_y"), share * seen[:2], strict=True):
             out[side] = describe(out[side] - back * step, side, like=ramp)
-        unknown = np.sqrt(variance + ((mean - share) * seen[:2]) ** 2)
+        unknown = student * np.sqrt(variance + ((mean - share) * seen[:2]) ** 2)
         by_axis = {"slope": seen[:2] * to_mm, "share": share, "slope_std": unknown * abs(to_mm)}
         for kind, values in by_axis.items():
             row = f"{name}_{kind}"

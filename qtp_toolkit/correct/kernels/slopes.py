@@ -29,7 +29,7 @@ class Network(NamedTuple):
 
 def follow(
     coefficients: np.ndarray, network: Network, linear: np.ndarray, composite: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, float]:
     """Fit ``v L + d I + c`` to the coefficients of surfaces, once they are inverted through the network.
 
     Parameters
@@ -42,9 +42,10 @@ def follow(
 
     Returns
     -------
-    (ndarray (2, K), ndarray (2, K))
+    (ndarray (2, K), ndarray (2, K), float)
         v and d, and their standard errors: formal, widened where leaving out whole years shows more variance in the
-        sum of all. Six years would say little of a single one. NaN where the dates do not determine them.
+        sum of all. Six years would say little of a single one. NaN where the dates do not determine them. Last,
+        Student's factor for that many years.
     """
     seen = (coefficients != 0).any(axis=1)
     first, second = network.first[seen], network.second[seen]
@@ -56,7 +57,8 @@ def follow(
     answer = lstsq.solve(series, [linear[:, None], composite[:, None], *levels], blocks=blocks)
     formal, by_year = (c[[0, 1], [0, 1]] for c in (answer.covariance, lstsq.jackknife(answer, blocks)))
     widening = np.mean(by_year.sum(axis=1) / np.maximum(formal.sum(axis=1), np.finfo(float).tiny))
-    return answer.coefficients[:2], np.sqrt(formal * np.fmax(widening, 1.0))
+    student = np.fmax(lstsq.student(lstsq.blocks_used(answer.sums, blocks)).max(), 1.0)
+    return answer.coefficients[:2], np.sqrt(formal * np.fmax(widening, 1.0)), float(student)
 
 
 def believe(seen: np.ndarray, std: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:

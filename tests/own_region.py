@@ -188,9 +188,9 @@ def _seasons(rng: np.random.Generator, relief: np.ndarray) -> tuple[np.ndarray, 
     wave = np.sin(2 * np.pi * (t - 115) / 365.25) * (1 + 0.05 * rng.normal(size=6))[year]
     mean = -3.5 - 0.9 * relief + 0.3 * rough(rng, 3)
     swing = 13.5 + 0.5 * rough(rng, 3.5)
-    temperature = mean + swing * wave[:, None, None] + 0.8 * weather[:, None, None]
-    ratio = 1.5 * np.exp(0.15 * rough(rng, 3))
-    thawed, state, frozen = np.empty(temperature.shape), np.zeros(SHAPE), np.zeros(SHAPE)
+    temperature = (mean + swing * wave[:, None, None] + 0.8 * weather[:, None, None]).astype("float32")
+    ratio = (1.5 * np.exp(0.15 * rough(rng, 3))).astype("float32")
+    thawed, state, frozen = np.empty_like(temperature), np.zeros_like(ratio), np.zeros_like(ratio)
     for k, now in enumerate(temperature):
         warm, cold = np.maximum(now, 0), np.maximum(-now, 0)
         crust = np.minimum(frozen, ratio * warm)
@@ -200,7 +200,7 @@ def _seasons(rng: np.random.Generator, relief: np.ndarray) -> tuple[np.ndarray, 
         state[closed] = frozen[closed] = 0
         thawed[k] = np.sqrt(state) - np.sqrt(frozen)
     warmth = np.cumsum(np.maximum(temperature, 0), axis=0)
-    return temperature.astype("float32"), thawed, warmth * (6 / warmth[-1]), ratio
+    return temperature, thawed, warmth * (6 / warmth[-1]), ratio
 
 
 def _yearly_peak(thawed: np.ndarray) -> np.ndarray:
@@ -239,7 +239,7 @@ def _coherence(rng: np.random.Generator, first: pd.DatetimeIndex, second: pd.Dat
     """Falls with time and between unlike seasons; 0 where the ground is water."""
     unlike = np.abs(np.cos(np.pi * (second.day_of_year - first.day_of_year).to_numpy() / 365.25))
     fade = np.exp(-(second - first).days.to_numpy() / 1500) * (0.75 + 0.25 * unlike)
-    out = np.stack([ground * f + 0.04 * rough(rng, 2.0) for f in fade])
+    out = ground * fade[:, None, None] + 0.04 * rng.normal(size=(fade.size, *SHAPE))
     return np.where(ground == 0, 0, np.clip(out, 0.05, 0.99)).astype("float32")
 
 

@@ -5,6 +5,7 @@ from qtp_toolkit.correct._choice import Stillness, choose_reference, reference_m
 from qtp_toolkit.correct._ramp import deramp, fit_ramp
 from qtp_toolkit.correct._reference import apply_mask, coherent_area, reference_area, reference_level, set_reference
 from qtp_toolkit.correct._troposphere import remove_delay, tropospheric_delay
+from qtp_toolkit.correct._weigh import ramp_std, weigh_ramp
 
 __all__ = [
     "Stillness",
@@ -14,10 +15,12 @@ __all__ = [
     "deramp",
     "fit_ramp",
     "pair_difference",
+    "ramp_std",
     "reference_area",
     "reference_level",
     "reference_motion",
     "remove_delay",
     "set_reference",
     "tropospheric_delay",
+    "weigh_ramp",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import xarray as xr
+from numpy.polynomial import legendre
 
 from qtp_toolkit.conventions import (
     REFERENCE,
@@ -20,20 +21,29 @@ from qtp_toolkit.conventions import (
     require,
 )
 
-_AXES = {X: ("ramp_x_middle", "ramp_x_half"), Y: ("ramp_y_middle", "ramp_y_half")}
+AXES = {X: ("ramp_x_middle", "ramp_x_half"), Y: ("ramp_y_middle", "ramp_y_half")}
 
 
 def fit_ramp(
-    phase: xr.DataArray, *, weight: xr.DataArray | None = None, mask: xr.DataArray | None = None
+    phase: xr.DataArray, *, weight: xr.DataArray | None = None, mask: xr.DataArray | None = None, degree: int = 1
 ) -> xr.Dataset:
     """Fit a plane to each interferogram by weighted least squares; see :func:`deramp`.
+
+    Parameters
+    ----------
+    phase, weight, mask
+        As for :func:`deramp`.
+    degree : int
+        4 for :func:`weigh_ramp`: adds the waves that are shorter than a plane.
 
     Returns
     -------
     xarray.Dataset
         ``offset`` (rad, in the middle of the grid), ``ramp_x`` and ``ramp_y`` (rad from the middle to the edge with the
-        largest coordinate), dims of the phase without ``y, x``; float64. Attributes hold middle and half width of the
-        grid, so that the planes can be taken out of another grid. Lazy if the phase is lazy.
+        largest coordinate), dims of the phase without ``y, x``; float64. With a higher degree ``waves`` (wave, ...),
+        rad, the coefficients of the products of Legendre polynomials of degree 2 to ``degree``, from a fit of all
+        together. Attributes hold middle and half width of the grid, so that the planes can be taken out of another
+        grid. Lazy if the phase is lazy.
     """
     require(phase, dims=(Y, X), quantity="phase")
     usable = phase.notnull()
@@ -45,21 +55,24 @@ def fit_ramp(
         use = weight.where(usable & weight.notnull(), 0.0).astype(phase.dtype, copy=False)
     spans = {dim: _measure_span(phase[dim]) for dim in (X, Y)}
     solved = xr.apply_ufunc(
-        _solve_plane,
-        _sum_moments(use, spans, highest=2),
-        _sum_moments(use * phase.fillna(0.0), spans, highest=1),
+        _solve_surfaces,
+        _sum_moments(use, spans, highest=2 * degree),
+        _sum_moments(use * phase.fillna(0.0), spans, highest=degree),
         input_core_dims=[["power_x", "power_y"]] * 2,
         output_core_dims=[["term"]],
         exclude_dims={"power_x", "power_y"},
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"term": 3}},
+        dask_gufunc_kwargs={"output_sizes": {"term": (degree + 1) * (degree + 2) // 2}},
     )
     names = {"offset": "ramp_offset", "ramp_x": "ramp_x", "ramp_y": "ramp_y"}
+    out = {name: describe(solved.isel(term=k), row, like=phase) for k, (name, row) in enumerate(names.items())}
+    if degree > 1:
+        out["waves"] = describe(solved.isel(term=slice(3, None)).rename(term="wave"), "ramp_waves", like=phase)
     return xr.Dataset(
-        {name: describe(solved.isel(term=k), row, like=phase) for k, (name, row) in enumerate(names.items())},
-        attrs={key: number for dim, keys in _AXES.items() for key, number in zip(keys, spans[dim], strict=True)},
+        out,
+        attrs={key: number for dim, keys in AXES.items() for key, number in zip(keys, spans[dim], strict=True)},
     )
 
 
@@ -121,7 +134,7 @@ def deramp(
     else:
         _check_planes(ramp, phase)
         ramp = ramp.reset_coords(drop=True)  # dates of pairs may be lazy on one side: xarray would compare them
-    across, along = (_normalize(phase[dim], [ramp.attrs[key] for key in _AXES[dim]]) for dim in (X, Y))
+    across, along = (normalize(phase[dim], [ramp.attrs[key] for key in AXES[dim]]) for dim in (X, Y))
     across, along = across.astype(phase.dtype), along.astype(phase.dtype)
     if is_lazy(phase):  # else the planes of all pairs are made at full size at once
         across, along = across.chunk({X: phase.chunksizes[X]}), along.chunk({Y: phase.chunksizes[Y]})
@@ -133,7 +146,7 @@ def deramp(
 
 def _check_planes(ramp: xr.Dataset, phase: xr.DataArray) -> None:
     """Refuse what is no plane of :func:`fit_ramp`, or of other pairs than the phase."""
-    needed = sum(_AXES.values(), ())
+    needed = sum(AXES.values(), ())
     if not set(needed) <= set(ramp.attrs):
         raise QtpDataError("these are no planes of fit_ramp", expected=needed, found=list(ramp.attrs))
     shared = [name for name in (REFERENCE, SECONDARY) if name in phase.coords and name in ramp.coords]
@@ -147,7 +160,7 @@ def _measure_span(axis: xr.DataArray) -> tuple[float, float]:
     return (high + low) / 2, (high - low) / 2 or 1.0
 
 
-def _normalize(axis: xr.DataArray, span: Sequence[float]) -> xr.DataArray:
+def normalize(axis: xr.DataArray, span: Sequence[float]) -> xr.DataArray:
     """Coordinate as the planes count it, from -1 to 1 along its axis: meters would spoil the condition of the fit."""
     middle, half = span
     values = (axis.values.astype(np.float64) - middle) / half
@@ -158,14 +171,22 @@ def _sum_moments(values: xr.DataArray, spans: dict[str, tuple[float, float]], *,
     """Sum values times x ** a times y ** b, first along x, then along y; in float64."""
     out = values
     for dim, power in ((X, "power_x"), (Y, "power_y")):
-        powers = _normalize(values[dim], spans[dim]) ** xr.DataArray(np.arange(highest + 1), dims=power)
+        powers = normalize(values[dim], spans[dim]) ** xr.DataArray(np.arange(highest + 1), dims=power)
         out = xr.dot(out, powers, dim=dim)
     return out
 
 
-def _solve_plane(moments: np.ndarray, pulls: np.ndarray) -> np.ndarray:
-    """Solve the 3 x 3 normal equations; directions that the pixels do not define get zero."""
-    a, b = np.array([0, 1, 0]), np.array([0, 0, 1])  # powers of x and y in the terms 1, x and y
+def _solve_surfaces(moments: np.ndarray, pulls: np.ndarray) -> np.ndarray:
+    """Plane of every interferogram, then the Legendre products of higher degree from a fit of all together."""
+    degree = pulls.shape[-1] - 1
+    a, b = np.array([(n - k, k) for n in range(degree + 1) for k in range(n + 1)]).T  # powers of x and y: 1, x, y, ...
     normal, right = moments[..., a[:, None] + a, b[:, None] + b], pulls[..., a, b]
     # The pseudo-inverse, for pairs whose valid pixels lie on a line, or that have none.
-    return (np.linalg.pinv(normal, rcond=1e-10, hermitian=True) @ right[..., None])[..., 0]
+    plane = (np.linalg.pinv(normal[..., :3, :3], rcond=1e-10, hermitian=True) @ right[..., :3, None])[..., 0]
+    one = np.eye(degree + 1)
+    powers = np.array([np.pad(legendre.leg2poly(one[n, : n + 1]), (0, degree - n)) for n in range(degree + 1)])
+    products = powers[a][:, a] * powers[b][:, b]
+    # Waves that valid pixels hardly see, under a mask, are set to zero: they would be large and say nothing.
+    inverse = np.linalg.pinv(products @ normal @ products.T, rcond=0.01, hermitian=True)
+    waves = (inverse @ (products @ right[..., None]))[..., 0]
+    return np.concatenate([plane, waves[..., 3:]], axis=-1)

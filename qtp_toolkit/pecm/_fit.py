@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -68,6 +69,7 @@ def fit(
     uncertainty: Literal["year_block", "bootstrap", "formal"] = "year_block",
     draws: int = 200,
     seed: int = 0,
+    ramp_std: xr.Dataset | None = None,
     upstream_reason: xr.DataArray | None = None,
     min_dates: int = 10,
     max_condition: float = 1e4,
@@ -99,6 +101,9 @@ def fit(
         widened by Student's t (11 % with six years) for one sigma to hold 68 %.
     draws, seed : int
         Of the bootstrap. All pixels see the same draws, so chunks do not change the result.
+    ramp_std : xarray.Dataset, optional
+        What ramps leave unknown, of ``correct.ramp_std``: ``linear_rate_std`` and ``seasonal_coefficient_std`` (...).
+        Their squares are added, since residuals do not show it once planes are taken out.
     upstream_reason : xarray.DataArray, optional
         (...) reason codes of earlier steps: pixels other than 0 become NaN and keep their code.
     min_dates : int
@@ -159,7 +164,7 @@ def fit(
         max_condition=max_condition,
     )
     model = {"intercept_option": intercept, "uncertainty": uncertainty}
-    return _assemble(layers, peak_index, upstream_reason, displacement, **model)
+    return _assemble(layers, peak_index, ramp_std, upstream_reason, displacement, **model)
 
 
 def fit_pairs(
@@ -173,6 +178,7 @@ def fit_pairs(
     blocks: Literal["reference", "both"] = "reference",
     draws: int = 200,
     seed: int = 0,
+    ramp_std: xr.Dataset | None = None,
     upstream_reason: xr.DataArray | None = None,
     min_dates: int = 10,
     max_condition: float = 1e4,
@@ -191,7 +197,7 @@ def fit_pairs(
         (time, ...) indices on all dates of the pairs.
     weights : xarray.DataArray, optional
         (pair, ...) inverse variances.
-    peak_index, upstream_reason, min_dates, max_condition, draws, seed
+    peak_index, ramp_std, upstream_reason, min_dates, max_condition, draws, seed
         As in :func:`fit`; ``min_dates`` counts pairs.
     uncertainty : {"year_block", "bootstrap", "formal"}
         As in :func:`fit`. ``formal`` is far too small: pairs that share a date share its noise, and there are several
@@ -236,7 +242,7 @@ def fit_pairs(
         max_condition=max_condition,
     )
     model = {"uncertainty": uncertainty} if uncertainty == "formal" else {"uncertainty": uncertainty, "blocks": blocks}
-    return _assemble(layers, peak_index, upstream_reason, displacement, **model)
+    return _assemble(layers, peak_index, ramp_std, upstream_reason, displacement, **model)
 
 
 def sinusoid(
@@ -291,10 +297,19 @@ def _find_ends(displacement: xr.DataArray) -> list[pd.DatetimeIndex]:
 
 
 def _assemble(
-    layer: dict[str, Any], peak_index: Any, upstream_reason: Any, displacement: xr.DataArray, **attrs: Any
+    layer: dict[str, Any],
+    peak_index: Any,
+    ramp_std: xr.Dataset | None,
+    upstream_reason: Any,
+    displacement: xr.DataArray,
+    **attrs: Any,
 ) -> xr.Dataset:
     """Results of :func:`fit` from the layers of the kernel."""
     peak, reason = layer["peak"] if peak_index is None else peak_index, layer["reason"]
+    if ramp_std is not None:
+        with xr.set_options(arithmetic_join="exact"):  # a grid that is off would silently be cropped
+            layer["rate_std"] = np.hypot(layer["rate_std"], ramp_std["linear_rate_std"])
+            layer["coefficient_std"] = np.hypot(layer["coefficient_std"], ramp_std["seasonal_coefficient_std"])
     out = {
         "linear_rate": layer["rate"],
         "seasonal_amplitude": abs(layer["coefficient"]) * peak,

@@ -22,17 +22,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 CELLS = [
     "import numpy as np\nimport xarray as xr\nfrom qtp_toolkit import check, interactive, plot, products",
     "da = xr.DataArray(np.eye(20), dims=('y', 'x'), name='elevation', attrs={'units': 'm'})\n"
-    "da = da.assign_coords(y=np.arange(20.0), x=np.arange(20.0))\nda",
+    "da = da.assign_coords(y=np.arange(20.0), x=np.arange(20.0))",
     "fig, ax = plot.new()\nplot.quicklook(da, ax=ax, title='a map')\nplot.save(fig, 'map')",
     "check('pixels', da.size, equals=400)\ncheck('product', products.open('onsets')['a'].size, equals=9)",
     "interactive.deformation_map(da, title='its twin')",
 ]
+WAIT = 400_000  # ms: a busy machine takes minutes to import, and nothing here is about speed
 LAB = ("-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--ServerApp.token=")
 
 
 @pytest.fixture
 def notebook(tmp_path, monkeypatch):
-    """A short notebook with an array, a figure, checks and an interactive map, in a clone that has a product."""
+    """A short notebook with a figure, checks and an interactive map, in a clone that has a product."""
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in CELLS], metadata=kernel)
     path = tmp_path / "clone" / "notebooks" / "short.ipynb"
@@ -47,9 +48,9 @@ def notebook(tmp_path, monkeypatch):
 
 def is_whole(page):
     """Wait until figure, check and interactive map are there."""
-    page.locator("img[src^='data:image/png']").first.wait_for(timeout=120_000)
-    page.get_by_text("product: 9 (expected 9)").first.wait_for(timeout=60_000)
-    page.locator(".bk-Figure canvas, .bk-Figure .bk-layer").first.wait_for(timeout=60_000, state="attached")
+    page.locator("img[src^='data:image/png']").first.wait_for(timeout=WAIT)
+    page.get_by_text("product: 9 (expected 9)").first.wait_for(timeout=WAIT)
+    page.locator(".bk-Figure canvas, .bk-Figure .bk-layer").first.wait_for(timeout=WAIT, state="attached")
     page.wait_for_timeout(1500)
 
 
@@ -58,7 +59,7 @@ def test_an_executed_page_fetches_nothing(watched, notebook):
     options = {
         "out": notebook.parent,
         "env": dict(os.environ),
-        "timeout": 120,
+        "timeout": 400,
         "kernels": Kernels(),
         "on_cell": lambda: None,
     }
@@ -82,21 +83,21 @@ def test_jupyterlab_fetches_nothing_and_finds_the_output_of_the_root(watched, no
         try:
             answers(f"http://127.0.0.1:{port}/api", server, tmp_path / "lab.log")
             page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}")
-            page.locator(".jp-Notebook .jp-Cell").nth(len(CELLS) - 1).wait_for(timeout=120_000, state="attached")
-            page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=120_000)
-            page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click()
-            page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click()
+            page.locator(".jp-Notebook .jp-Cell").nth(len(CELLS) - 1).wait_for(timeout=WAIT, state="attached")
+            page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=WAIT)
+            page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click(timeout=WAIT)
+            page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click(timeout=WAIT)
             is_whole(page)
             page.screenshot(path=os.environ.get("QTP_SCREENSHOT", tmp_path / "lab.png"))
         finally:
             server.terminate()
-            server.wait(timeout=30)
+            server.wait(timeout=120)
     assert seen["elsewhere"] == []
     assert (tmp_path / "clone" / "qtp_output" / "figures" / "map.png").exists()
 
 
 def answers(url, server, log):
-    for _ in range(240):
+    for _ in range(600):
         if server.poll() is not None:
             pytest.fail(f"JupyterLab ended: {log.read_text()[-2000:]}")
         try:
@@ -104,4 +105,4 @@ def answers(url, server, log):
                 return
         except OSError:
             time.sleep(0.5)
-    pytest.fail("JupyterLab did not answer within two minutes")
+    pytest.fail("JupyterLab did not answer within five minutes")

@@ -13,7 +13,7 @@ grids are compared and never silently joined; y runs from north to south; every 
 """
 
 from qtp_toolkit.load.datasets import era5, netcdf, zarr
-from qtp_toolkit.load.insar.checks import check_stack
+from qtp_toolkit.load.insar.checks import check_incidence, check_stack, look_at_stack
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.licsar import licsar
@@ -26,6 +26,7 @@ from qtp_toolkit.load.temperature.checks import check_lst
 from qtp_toolkit.load.temperature.modis import modis_lst, ndvi
 
 __all__ = [
+    "check_incidence",
     "check_lst",
     "check_stack",
     "dem",
@@ -33,6 +34,7 @@ __all__ = [
     "hyp3",
     "interferograms",
     "licsar",
+    "look_at_stack",
     "lst_table",
     "modis_lst",
     "ndvi",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._dates import read_times
 from qtp_toolkit._pairs import index_pairs, name_pairs
 from qtp_toolkit.conventions import (
     PAIR,
@@ -17,6 +18,7 @@ from qtp_toolkit.conventions import (
     TIME,
     QtpDataError,
     describe,
+    on_pixels_of,
     provenance,
     require,
 )
@@ -145,7 +147,7 @@ def invert(
     if phase.dtype.kind != "f":
         raise QtpDataError("'phase' is not a real number", expected="unwrapped phase in rad", found=str(phase.dtype))
     _check_options(norm, weights, reweightings, epsilon, relaxation)
-    _check_pairs(phase, coherence)
+    coherence = _check_pairs(phase, coherence)
     dates, plan = _plan_network(phase, reference_date, allow_disconnected=allow_disconnected)
     weights = "unit" if norm == "l2" or coherence is None else weights
     series = ["phase", "phase_std"] if std else ["phase"]
@@ -262,7 +264,8 @@ def _plan(n_dates: int, first: bytes, second: bytes, ground: int) -> Elimination
 def find_date(dates: np.ndarray, reference_date: Any) -> int:
     """Position of the reference date among the dates, the first one by default."""
     days = dates.astype("datetime64[D]")
-    day = days[0] if reference_date is None else np.datetime64(str(reference_date)[:10], "D")
+    given = days[0] if reference_date is None else reference_date
+    day = read_times(given, name="reference_date").astype("datetime64[D]")[()]
     nearest = int(np.argmin(np.abs(days - day)))
     if days[nearest] != day:
         raise QtpDataError(
@@ -286,10 +289,10 @@ def _check_options(norm: str, weights: str, reweightings: int, epsilon: tuple[fl
         )
 
 
-def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
-    """Refuse coherences of other pairs."""
+def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> xr.DataArray | None:
+    """Coherence on the coordinates of the phase; that of other pairs or pixels is refused."""
     if coherence is None:
-        return
+        return None
     require(coherence, dims=(PAIR,), name="coherence")
     named = all(name in coherence.coords for name in (REFERENCE, SECONDARY))
     pairs: list[list[Any]] = [name_pairs(da) if named else [*range(da.sizes[PAIR])] for da in (phase, coherence)]
@@ -302,3 +305,4 @@ def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
             found=f"{len(theirs)} pairs; missing: {missing or 'none'}; extra: {extra or 'none'}",
             code="I03",
         )
+    return on_pixels_of(coherence, phase, name="coherence")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._grids import SNAP
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import BLOCK_BYTES, ITEM_BYTES, Chunks, block_shape, lazy_blocks
 from qtp_toolkit.load.files.grids import on_grid
@@ -16,8 +17,6 @@ from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.limits import hold
 from qtp_toolkit.load.files.pixels import Placed, read_window
 
-SNAP = 1e-3
-"""Grids that differ by less than this part of a pixel are one grid."""
 _UNIT = 64
 """Rows and columns of a default chunk are multiples of it: the edge of the blocks of a store."""
 _ABOUT = 3
@@ -183,7 +182,9 @@ def lazy_stack(
             files.append(None)
             continue
         columns, rows = (-round(shift) for shift in _shift(header, grid))
-        upward, own = header.transform[4] > 0, (header.dtype, header.layout, float(factor))
+        if not (0 <= rows <= header.height - grid.height and 0 <= columns <= header.width - grid.width):
+            _refuse_grids([header], grid, "a file does not cover the common grid", "I06")
+        upward, own = header.transform[4] > 0, (header.dtype, header.layout, float(factor), header.masked)
         files.append(Placed(str(header.path), rows, columns, header.height, header.width, upward, *own))
     paths = [header.path for header in found if header is not None]
     how = {"decode": decode, "band": band, "variable": variable, "absent": absent}
@@ -229,11 +230,13 @@ def read_block(
                 rows = file.height - rows[1], file.height - rows[0]
             in_place = file.dtype == decode.dtype and not file.upward
             raw = plane if in_place else np.empty(plane.shape, file.dtype)
-            read_window(file, (rows, (left + file.columns, right + file.columns)), raw, band)
+            hidden = read_window(file, (rows, (left + file.columns, right + file.columns)), raw, band)
             own = decode._replace(scale=decode.scale * file.factor, offset=decode.offset * file.factor)
             values = decoded(raw[::-1] if file.upward else raw, own, in_place=in_place)
             if not in_place:
                 plane[...] = values
+            if hidden is not None:
+                plane[hidden[::-1] if file.upward else hidden] = decode.fill
             if variable is not None:
                 hold(plane, variable, file.path, scale=own.scale, offset=own.offset)
     return out
@@ -256,7 +259,8 @@ def decoded(raw: np.ndarray, decode: Decode, *, in_place: bool = False) -> np.nd
         out = raw
     else:
         # NaN as an integer is undefined
-        out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" and bad.any() else raw).astype(decode.dtype)
+        with np.errstate(over="ignore"):  # doubles that no float32 holds become infinite, and then NaN
+            out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" and bad.any() else raw).astype(decode.dtype)
     if decode.scale != 1.0:
         out *= np.asarray(decode.scale, decode.dtype)
     if decode.offset != 0.0:

@@ -208,12 +208,6 @@ def require_option(what: str, value: object, allowed: Iterable[object]) -> None:
         raise QtpDataError(f"unknown {what}", expected=", ".join(map(str, allowed)), found=repr(value))
 
 
-def period_of(da: xr.DataArray) -> float | None:
-    """Period of a circular quantity, by its name in the variable table: 360 for an aspect; None for all others."""
-    row = VARIABLES.get(str(da.name))
-    return row.period if row else None
-
-
 def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
     """Whether any array of ``obj`` is backed by dask; coordinates do not count."""
     arrays = obj.data_vars.values() if isinstance(obj, xr.Dataset) else [obj]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.temperature.hdf4 import SINUSOIDAL, TILE_SIZE
 
@@ -41,11 +42,16 @@ def share_covered(boxes: Mapping[str, Box], crs: str, area: Sequence[float], *, 
 
     to_crs = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     x, y = to_crs.transform(*_points(area))
-    inside = {name: _within(x, y, box) for name, box in boxes.items()}
+    geographic = to_crs.target_crs.is_geographic
+    inside = {
+        name: _within(nearest_turn(x, (box[0] + box[2]) / 2) if geographic else x, y, box)
+        for name, box in boxes.items()
+    }
     elsewhere = []
     for name, box in boxes.items():
         longitude, latitude = to_crs.transform(*_points(box), direction="INVERSE")
-        if not inside[name].any() and not _within(longitude, latitude, area).any():
+        turned = nearest_turn(longitude, (area[0] + area[2]) / 2)
+        if not inside[name].any() and not _within(turned, latitude, area).any():
             elsewhere.append(f"{name} covers {_degrees(longitude, latitude)}")
     if elsewhere:
         raise QtpDataError(

@@ -23,7 +23,7 @@ def nearest_turn(longitude: Any, middle: float) -> Any:
     -------
     As given; arrays of dask or xarray stay lazy.
     """
-    return longitude - 360.0 * np.round((longitude - middle) / 360.0)
+    return longitude - 360.0 * np.rint((longitude - middle) / 360.0)
 
 
 def period_of(da: xr.DataArray) -> float | None:
@@ -52,5 +52,6 @@ def through_circle(da: xr.DataArray, average: Any) -> xr.DataArray:
     plain = da.rename(None)
     sine, cosine = (average(part(plain * turn)) for part in (np.sin, np.cos))
     angle = np.arctan2(sine, cosine) / turn
-    angle = angle if row.held is None else angle % row.period
+    # twice: a little less than a full turn rounds up to one
+    angle = angle if row.held is None else angle % row.period % row.period
     return angle.astype(da.dtype if da.dtype.kind == "f" else float).rename(da.name).assign_attrs(da.attrs)

@@ -118,7 +118,6 @@ def class_map(
         class, S10, codes with a fraction.
     """
     names = classes or class_table(header.path)
-    tags = (*nodata, *_own_tag(header, classes or {}))
     if not names:
         raise QtpDataError(
             f"{variable} is a class map, but its classes have no names",
@@ -139,7 +138,11 @@ def class_map(
             hint="Take it out of classes or out of parameters.nodata.",
         )
     real = header.dtype.startswith("float")
-    decode = Decode(tags, dtype="float64" if real else "int32", fill=np.nan if real else NO_CLASS)
+    decode = Decode(
+        (*nodata, *_own_tag(header, classes or {})),
+        dtype="float64" if real else "int32",
+        fill=np.nan if real else NO_CLASS,
+    )
     stored = lazy_stack([header], header, decode, dim="band", chunks=chunks, band=band).isel(band=0)
     out = xr.apply_ufunc(
         _coded,

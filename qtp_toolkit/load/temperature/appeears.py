@@ -143,7 +143,8 @@ def same_netcdf(first: Composite, second: Composite) -> bool:
     """Whether two steps of :func:`scan_netcdf` hold the same values, as stored; reads both."""
     a, b = (c.item[0].isel({TIME: c.item[1]}) for c in (first, second))
     return set(a.data_vars) == set(b.data_vars) and all(
-        np.array_equal(a[name], b[name], equal_nan=a[name].dtype.kind == "f") for name in a.data_vars
+        np.array_equal(a[name].to_numpy(), b[name].to_numpy(), equal_nan=a[name].dtype.kind == "f")
+        for name in a.data_vars
     )
 
 

@@ -78,6 +78,7 @@ def active_layer(temperature: np.ndarray, depth: np.ndarray, *, time: np.ndarray
         # Below ground that stays frozen nothing belongs to the active layer: neither a talik nor the base.
         below = np.cumsum(frozen, axis=1) - frozen > 0
         front = thaw_front(np.where(below[:, None, :], np.nan, part), depth)
+        front = np.where(_fullest(has & ~below[:, None, :], some), front, np.nan)
         deepest = np.max(np.where(np.isnan(front), -np.inf, front), axis=1, initial=-np.inf)
         here, prior, later = day[now], before[:, now], after[:, now]
         logged = (some & (prior != here)).sum(axis=1) >= LOGGED
@@ -91,6 +92,17 @@ def active_layer(temperature: np.ndarray, depth: np.ndarray, *, time: np.ndarray
         out[:, n, 0] = np.where(fine, deepest, np.nan)
         out[:, n, 1] = some.any(axis=1) & ~fine
     return out.reshape(*shape, len(years), 2)
+
+
+def _fullest(has: np.ndarray, some: np.ndarray) -> np.ndarray:
+    """Days (profile, time) with all sensors that mostly work, if that is most days, else all.
+
+    A front that is bridged over a sensor is off by more than it moves in weeks, and the deepest day would be chosen
+    among such errors.
+    """
+    days = some.sum(axis=1)[:, None]
+    full = some & (has | (2 * has.sum(axis=1) < days)[:, None, :]).all(axis=2)
+    return full | (2 * full.sum(axis=1)[:, None] < days)
 
 
 def _neighbors(day: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

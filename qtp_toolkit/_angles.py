@@ -48,10 +48,11 @@ def through_circle(da: xr.DataArray, average: Any) -> xr.DataArray:
         In 0..period, or in -period/2..period/2 where the variable table has no range; attributes and type of ``da``.
     """
     row = VARIABLES[str(da.name)]
-    turn = 2.0 * np.pi / row.period
+    period = row.period or np.inf
+    turn = 2.0 * np.pi / period
     plain = da.rename(None)
     sine, cosine = (average(part(plain * turn)) for part in (np.sin, np.cos))
     angle = np.arctan2(sine, cosine) / turn
     # twice: a little less than a full turn rounds up to one
-    angle = angle if row.held is None else angle % row.period % row.period
+    angle = angle if row.held is None else angle % period % period
     return angle.astype(da.dtype if da.dtype.kind == "f" else float).rename(da.name).assign_attrs(da.attrs)

@@ -121,9 +121,10 @@ def to_xy(template: Grid, longitude: Any, latitude: Any) -> tuple[np.ndarray, np
     return (x if middle is None else nearest_turn(x, middle)), y
 
 
-def _interpolate(da: Grid, at: dict[str, xr.DataArray]) -> Grid:
+def _interpolate(da: SameGrid, at: dict[str, xr.DataArray]) -> SameGrid:
     if isinstance(da, xr.Dataset):
-        return da.map(_interpolate, keep_attrs=True, at=at)
+        circular = {name: _interpolate(part, at) for name, part in da.data_vars.items() if period_of(part) is not None}
+        return da.drop_vars(list(circular)).interp(at, method="linear").assign(circular)
     if period_of(da) is not None:
         return through_circle(da, lambda part: part.interp(at, method="linear"))
     return da.interp(at, method="linear")

@@ -38,11 +38,11 @@ def share_covered(boxes: Mapping[str, Box], crs: str, area: Sequence[float], *, 
     QtpDataError
         M17: a box without any part of the area; M18: less than ``min_cover`` is covered.
     """
-    from pyproj import Transformer  # noqa: PLC0415  takes its time
+    from pyproj import CRS, Transformer  # noqa: PLC0415  takes its time
 
     to_crs = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     x, y = to_crs.transform(*_points(area))
-    geographic = to_crs.target_crs.is_geographic
+    geographic = CRS(crs).is_geographic
     inside = {
         name: _within(nearest_turn(x, (box[0] + box[2]) / 2) if geographic else x, y, box)
         for name, box in boxes.items()

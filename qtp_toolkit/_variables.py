@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from math import pi
 from typing import NamedTuple
 
 FRACTION = (0.0, 1.0)
 SURFACE = (-95.0, 90.0)
 """Land surface temperatures from the coldest ice to the hottest desert, degC."""
-USUAL_FILLS = (-32768.0, -32767.0, -9999.0, -99999.0, 65535.0, 32767.0, 255.0)
+USUAL_FILLS = (
+    *(-32768.0, -32767.0, -28672.0, -9999.0, -99999.0, -999.0, -9999999.0),
+    *(65535.0, 32767.0, 32766.0, 32744.0, 32700.0, 255.0, 6999.0, 9999.0, 99999.0, 999990.0, 999999.0),
+)
 """What files write for "no data" without saying so."""
 
 
@@ -26,6 +30,10 @@ class Variable(NamedTuple):
     held: tuple[float, float] | None = None
     """Range to which readers hold files, where it is not ``valid``: functions accept what lies beyond. Where it is the
     wider one, as estimates are rounded, readers set what lies between the two to the limit of ``valid``."""
+    stored_fills: tuple[float, ...] = ()
+    """Stored numbers that are no data in scaled files although their value lies inside the range."""
+    period: float | None = None
+    """Where the quantity is circular: what is added for a full turn."""
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -88,7 +96,7 @@ VARIABLES: dict[str, Variable] = {
     "adjusted_ratio": Variable("1", "mean conductivity ratio of the adjusted cycles"),
     # interferograms
     "phase": Variable("rad", "unwrapped interferometric phase", fault="I11", held=(-1000.0, 1000.0)),
-    "wrapped_phase": Variable("rad", "wrapped interferometric phase"),
+    "wrapped_phase": Variable("rad", "wrapped interferometric phase", period=2 * pi),
     "coherence": Variable("1", "interferometric coherence", valid=FRACTION, fault="I04", held=(-0.01, 1.05)),
     "closure_phase": Variable("rad", "closure phase of the triplet"),
     "temporal_coherence": Variable("1", "temporal coherence of the network inversion"),
@@ -141,19 +149,27 @@ VARIABLES: dict[str, Variable] = {
     "reason": Variable("1", "reason code, 0 where valid"),
     # environment
     "elevation": Variable("m", "elevation", "surface_altitude", valid=(-500.0, 9000.0)),
-    "slope": Variable("degree", "terrain slope angle"),
-    "aspect": Variable("degree", "downslope aspect, clockwise from north"),
+    "slope": Variable("degree", "terrain slope angle", held=(0.0, 90.0)),
+    "aspect": Variable("degree", "downslope aspect, clockwise from north", held=(0.0, 360.0), period=360.0),
     "northness": Variable("1", "cosine of the aspect"),
     "profile_distance": Variable("m", "distance along the profile"),
     "longitude": Variable("degrees_east", "longitude", "longitude"),
     "latitude": Variable("degrees_north", "latitude", "latitude"),
     "magt": Variable("degC", "mean annual ground temperature", valid=(-40.0, 40.0)),
-    "ndvi": Variable("1", "normalized difference vegetation index", valid=(-1.0, 1.0)),
+    "ndvi": Variable(
+        "1",
+        "normalized difference vegetation index",
+        valid=(-1.0, 1.0),
+        fills=(*USUAL_FILLS, -3000.0),
+        stored_fills=(-3000.0,),
+    ),
     "vegetation": Variable("1", "vegetation class"),
     "permafrost": Variable("1", "permafrost class"),
     "ground_ice": Variable("1", "volumetric ground ice content of the upper 5 m", valid=FRACTION, fault="S03"),
-    "active_layer_thickness": Variable("m", "active layer thickness"),
-    "mean_water_content": Variable("1", "depth-weighted mean volumetric water content of the active layer"),
+    "active_layer_thickness": Variable("m", "active layer thickness", held=(0.0, 30.0)),
+    "mean_water_content": Variable(
+        "1", "depth-weighted mean volumetric water content of the active layer", fault="S03", held=FRACTION
+    ),
     "alt_calibrated": Variable("m", "active layer thickness calibrated by water content"),
     "soil_temperature": Variable("degC", "soil temperature", held=(-60.0, 60.0)),
     "lake": Variable("1", "lake"),

@@ -195,6 +195,106 @@ def test_g15_other_grids_are_refused(maps):
         gd.factor(y, strata.rename(x="lon"))
 
 
+def codes(values, labels=4, **attrs):
+    return xr.DataArray(values, dims="s", name="zone", attrs={"labels": [f"c{k}" for k in range(labels)], **attrs})
+
+
+def test_strata_combined_by_hand_are_taken_whole_or_refused():
+    """Codes beyond the labels once ran over the end of the sums, and killed the interpreter."""
+    rng = np.random.default_rng(0)
+    a, b = codes(rng.integers(0, 4, 400)), codes(rng.integers(0, 4, 400))
+    y = xr.DataArray(rng.normal(size=400) + 0.5 * a.values, dims="s", name="rate")
+    both = a * 4 + b
+    assert len(both.attrs["labels"]) == 4
+    other = b.chunk(s=-1)
+    calls = [gd.factor, gd.risk, lambda y, s: gd.significance(y, s, n=9)]
+    calls += [lambda y, s: gd.interaction(y, xr.Dataset({"a": s, "b": other}))]
+    calls += [lambda y, s: gd.ecological(y, xr.Dataset({"a": s, "b": other}))]
+    for call in calls:
+        for part in (lambda da: da, lambda da: da.chunk(s=-1)):
+            with pytest.raises(QtpDataError, match=r"without a label; expected: 0 to 3 .*; found: \[4, 5"):
+                call(part(y), part(both)).compute()
+    with pytest.raises(QtpDataError, match="without a label"):
+        gd.factor(y.chunk(s=100), both.chunk(s=100)).compute()
+    out = gd.factor(y, both.drop_attrs())
+    means = np.array([y.values[both.values == code].mean() for code in range(16)])
+    within = ((y.values - means[both.values]) ** 2).sum()
+    assert float(out.q) == pytest.approx(1 - within / ((y.values - y.values.mean()) ** 2).sum())
+    assert (int(out.strata), int(out.dropped)) == (16, 0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0, 1, 3, 4], [0, 1, -2, 3], [0, 1, -9999, 3], [0.0, 1.5, 2.0, 3.0], [0, 1, 2, 2**40], [0, 1, 255, 3]],
+    ids=["too many", "-2", "-9999", "fraction", "huge", "255"],
+)
+def test_labelled_codes_are_held_to_their_labels(values):
+    y = xr.DataArray([1.0, 2.0, 4.0, 8.0], dims="s", name="rate")
+    with pytest.raises(QtpDataError, match="codes without a label"):
+        gd.factor(y, codes(values))
+
+
+@pytest.mark.parametrize("none", [np.nan, np.inf, -1.0])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_strata_masked_with_nan_are_those_masked_with_a_code(none, dtype):
+    rng = np.random.default_rng(1)
+    whole = codes(rng.integers(0, 4, 300))
+    y = xr.DataArray(rng.normal(size=300) + 0.5 * whole.values, dims="s", name="rate")
+    inside = xr.DataArray(np.arange(300) % 3 > 0, dims="s")
+    masked, coded = whole.where(inside, none).astype(dtype), whole.where(inside, -1)
+    for call in (gd.factor, gd.risk, lambda y, s: gd.significance(y, s, n=9)):
+        xr.testing.assert_identical(call(y, masked), call(y, coded))
+        xr.testing.assert_allclose(call(y.chunk(), masked.chunk()).compute(), call(y, coded))
+    assert int(gd.factor(y, masked).dropped) == 100
+
+
+def test_labels_of_files_and_none():
+    y = xr.DataArray([1.0, 2.0, 4.0], dims="s", name="rate")
+    one = xr.DataArray([0, 0, -1], dims="s", name="zone", attrs={"labels": "0 to 4"})  # NetCDF keeps a list of one so
+    with pytest.warns(UserWarning, match="single stratum"):
+        assert int(gd.factor(y, one).strata) == 1
+    with pytest.raises(QtpDataError, match="no class"):
+        gd.factor(y, one.assign_attrs(labels=[]))
+    with pytest.raises(QtpDataError, match="at most 100 strata"):
+        gd.factor(y, codes([0, 1, 2], labels=101))
+    with pytest.raises(QtpDataError, match="must be numbers"):
+        gd.factor(y, xr.DataArray(["a", "b", "c"], dims="s", attrs={"labels": ["a", "b", "c"]}))
+
+
+def test_g11_negative_and_zero_codes():
+    x = xr.DataArray(np.array([-2, -1, 0, 1, -9999]), dims="s", name="curvature")
+    with pytest.raises(QtpDataError, match=r"negative codes; found: \[-2\]"):
+        gd.stratify(x, method="classes")
+    named = x.assign_attrs(classes={-2: "hollow", -1: "slightly hollow", 0: "plane", 1: "convex"})
+    assert gd.stratify(named, method="classes").values.tolist() == [0, 1, 2, 3, -1]
+    assert gd.stratify(x, method="classes", nodata=-2).values.tolist() == [-1, -1, 0, 1, -1]
+    zero = xr.DataArray(np.array([0, 1, 2, 0], "uint8"), dims="s", name="permafrost", attrs={"_FillValue": 0})
+    assert gd.stratify(zero, method="classes").values.tolist() == [-1, 0, 1, -1]
+    said = zero.assign_attrs(classes={0: "seasonally frozen", 1: "permafrost", 2: "lake"})
+    assert gd.stratify(said, method="classes").values.tolist() == [0, 1, 2, 0]
+    assert gd.stratify(said, method="classes", nodata=0).values.tolist() == [-1, 0, 1, -1]
+    with pytest.warns(UserWarning, match="code 255 counts as a class"):
+        gd.stratify(xr.DataArray(np.array([1, 2, 255], "uint8"), dims="s", name="soil"), method="classes")
+
+
+def test_g10_aspect_by_any_convention():
+    values = [350.0, -10.0, 360.0, 0.0, -180.0, -1.0, -9999.0, np.nan, np.inf]
+    aspect = xr.DataArray(values, dims="s", name="aspect", attrs={"units": "degree"})
+    assert gd.stratify(aspect, method="aspect", k=4).values.tolist() == [0, 0, 0, 0, 2, -1, -1, -1, -1]
+    with pytest.raises(QtpDataError, match="circular"):
+        gd.stratify(aspect)
+    with pytest.raises(QtpDataError, match="wrong unit"):
+        gd.stratify(aspect.assign_attrs(units="radian"), method="aspect")
+
+
+@pytest.mark.parametrize("method", ["quantile", "equal", "natural", "geometric", "deviation"])
+@pytest.mark.parametrize("values", [[3.0, 3.0, 3.0], [3.0]])
+def test_edges_of_a_constant_factor_are_one_class(method, values):
+    x = xr.DataArray(values, dims="s", name="slope")
+    assert gd.edges(x, method=method, k=4).tolist() == [3, 3]
+    assert gd.stratify(x, method=method, k=4).values.tolist() == [0] * len(values)
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [

@@ -173,6 +173,78 @@ def test_polygons_burn_by_pixel_center(template):
     assert grid.rasterize(box, template, all_touched=True).sum() > burnt.sum()
 
 
+def counted(lon, value=-3.0):
+    """Map in degrees about 65 N whose longitudes are counted as they are given."""
+    lat = 65.0 - 0.05 * np.arange(20)
+    return raster(np.full((20, len(lon)), value) + np.arange(len(lon)), lat, lon)
+
+
+@pytest.mark.parametrize("west", [210.0, -150.0, 570.0])
+def test_longitudes_of_any_turn_meet(west):
+    """150 W is 210 E: a map by either convention covers a study area in Alaska."""
+    source = counted(west + 0.05 * np.arange(20))
+    x, y = grid.to_xy(raster(np.zeros((2, 2)), [1.0, 0.0], [0.0, 1.0], 32606), [-149.6, 210.4], [64.6, 64.6])
+    np.testing.assert_allclose(x[0], x[1])
+    utm = raster(np.zeros((10, 10)), y[0] - 1000.0 * np.arange(10), x[0] + 1000.0 * np.arange(10), 32606)
+    plain = grid.match(counted(-150.0 + 0.05 * np.arange(20)), utm)
+    assert np.isfinite(plain).all()
+    for resampling in ("bilinear", "nearest", "average"):
+        out = grid.match(source, utm, resampling=resampling)
+        assert np.isfinite(out).all()
+    np.testing.assert_allclose(grid.match(source, utm), plain, atol=1e-9)
+    for method in ("nearest", "linear"):
+        points = grid.sample(source, [-149.6, 210.4], [64.6, 64.6], method=method)
+        np.testing.assert_allclose(points, 5.0, atol=1e-6)
+    back = grid.match(utm + 1.0, source)
+    assert int(np.isfinite(back).sum()) > 5
+    ring = [[-149.82, 64.23], [-149.42, 64.23], [-149.42, 64.83], [-149.82, 64.83], [-149.82, 64.23]]
+    box = pd.DataFrame({"geometry": [{"type": "Polygon", "coordinates": [ring]}]})
+    assert int(grid.rasterize(box, source).sum()) == 8 * 12
+
+
+def test_maps_cross_the_date_line():
+    lon = 179.0 + 0.1 * np.arange(20)
+    source = counted(lon)
+    x, y = grid.to_xy(raster(np.zeros((2, 2)), [1.0, 0.0], [0.0, 1.0], 32601), [-179.9], [64.6])
+    utm = raster(np.zeros((4, 30)), y[0] - 1000.0 * np.arange(4), x[0] - 20_000.0 + 1000.0 * np.arange(30), 32601)
+    assert np.isfinite(grid.match(source, utm)).all()
+    world = raster(np.tile(np.arange(360.0), (5, 1)), np.linspace(66.0, 62.0, 5), np.arange(-180.0, 180.0))
+    assert grid.sample(world, [180.0, -180.0, 179.4, 540.0], [64.0] * 4).values.tolist() == [0, 0, 359, 0]
+
+
+def test_circular_quantities_are_averaged_as_directions():
+    """Between 350 and 10 degrees lies north, not south."""
+    aspect = raster([[350.0, 10.0], [350.0, 10.0]], [1.0, 0.0], [0.0, 1.0]).rename("aspect")
+    between = raster(np.zeros((2, 3)), [1.0, 0.0], [0.0, 0.5, 1.0])
+    out = grid.match(aspect, between)
+    np.testing.assert_allclose(np.cos(np.deg2rad(out[0] - [350, 0, 10])), 1.0)
+    assert float(out.max()) < 360
+    assert out.name == "aspect"
+    coarse = raster(np.zeros((2, 2)), [0.5, -1.5], [0.5, 2.5])
+    assert np.cos(np.deg2rad(grid.match(aspect, coarse, resampling="average")[0, 0])) == pytest.approx(1)
+    sampled = grid.sample(xr.Dataset({"aspect": aspect}), [0.5], [0.5], method="linear")["aspect"]
+    assert np.cos(np.deg2rad(sampled.item())) == pytest.approx(1)
+    assert grid.match(aspect, between, resampling="nearest")[0, 0] == 350
+    lazy = grid.match(aspect.chunk(), between)
+    np.testing.assert_allclose(lazy.compute(), out)
+
+
+@pytest.mark.parametrize(("unit", "meters"), [("km", 1000.0), ("us-ft", 0.3048006), ("m", 1.0)])
+def test_units_of_the_crs(unit, meters):
+    crs = f"+proj=utm +zone=46 +datum=WGS84 +units={unit}"
+    y, x = (3_800_000.0 - 100.0 * np.arange(6)) / meters, (500_000.0 + 100.0 * np.arange(6)) / meters
+    dem = raster(np.tile(np.arange(6) * 100.0, (6, 1)), y, x, crs, units="m")
+    assert grid.pixel_size(dem) == pytest.approx(100.0, rel=1e-6)
+    assert grid.slope_aspect(dem)["slope"][2, 2] == pytest.approx(45.0, rel=1e-6)
+
+
+def test_no_features_burn_nothing_and_broken_ones_are_told(template):
+    assert not grid.rasterize(pd.DataFrame(), template).any()
+    hollow = pd.DataFrame({"geometry": [{"type": "Polygon", "coordinates": []}]})
+    with pytest.raises(QtpDataError, match="geometry cannot be drawn"):
+        grid.rasterize(hollow, template)
+
+
 # errors
 
 

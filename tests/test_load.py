@@ -371,6 +371,47 @@ def test_geojson(tmp_path):
         assert "feature 0" in refused(load.vectors, path)
 
 
+def test_geojson_without_features(tmp_path):
+    """No glacier in the region: clipping an inventory leaves none."""
+    path = tmp_path / "v.geojson"
+    for features in ([], None):
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+        out = load.vectors(path)
+        assert len(out) == 0
+        assert list(out["geometry"]) == []
+        assert out.attrs["crs"] == "EPSG:4326"
+
+
+@pytest.mark.parametrize(
+    ("kind", "coordinates"),
+    [
+        ("Polygon", []),
+        ("Polygon", [[]]),
+        ("Polygon", [[[93, 35], [94, 35], [93, 35]]]),
+        ("MultiPolygon", [[]]),
+        ("LineString", [[93.0, 35.0]]),
+        ("LineString", []),
+        ("MultiLineString", [[[93.0, 35.0]]]),
+        ("LineString", [[[93.0, 35.0], [94.0, 35.0]]]),
+        ("Point", []),
+        ("MultiPoint", []),
+    ],
+)
+def test_geometries_that_cannot_be_drawn_are_named(tmp_path, kind, coordinates):
+    path = tmp_path / "v.geojson"
+    path.write_text(json.dumps({"type": kind, "coordinates": coordinates}))
+    message = refused(load.vectors, path)
+    assert "v.geojson" in message
+    assert "feature 0" in message
+
+
+def test_geojson_whose_side_members_are_odd(tmp_path):
+    path = tmp_path / "v.geojson"
+    point = {"type": "Feature", "properties": ["x"], "geometry": {"type": "Point", "coordinates": [93, 35]}}
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": "EPSG:4326", "features": [point]}))
+    assert load.vectors(path)["geometry"][0]["coordinates"] == [93, 35]
+
+
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(load) == {
         "check_lst": {"every": 4, "max_empty": 0.5, "max_hollow": 0.1},

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from small_files import appeears, appeears_tifs, day_number, refused, tif
+from small_files import DN, appeears, appeears_tifs, day_number, refused, tif
 
 from qtp_toolkit import load
 from qtp_toolkit.load.files.dates import centers, period_days
@@ -103,7 +103,7 @@ def test_appeears_refusals(tmp_path, two_sensors):
     assert "day of year" in refused(load.modis_lst, [broken], sensors=["terra"], code="M24")
     lacking = appeears(tmp_path / "MOD11A2.061_b.nc", YEAR_END, drop=("QC_Day",))
     assert "QC_Day" in refused(load.modis_lst, [lacking], sensors=["terra"], code="M27")
-    again = appeears(tmp_path / "MOD11A2.061_c.nc", YEAR_END[:1])
+    again = appeears(tmp_path / "MOD11A2.061_c.nc", YEAR_END[:1], dn=DN + 1)  # of the same values one is enough
     message = refused(load.modis_lst, [two_sensors[0], again], sensors=["terra"], code="M02")
     assert "2015-12-19" in message
     assert "MOD11A2.061_c.nc" in message
@@ -219,7 +219,7 @@ def test_ndvi_merges_terra_and_aqua_by_date(tmp_path, no_compute):
     assert out.name == "ndvi"
     assert [str(t)[:13] for t in out["time"].values] == ["2019-08-04T12", "2019-08-12T12"]
     np.testing.assert_allclose(out.values[0], [[np.nan, 0.4], [-0.2, np.nan]], atol=1e-6)
-    assert "MOD13Q1" in refused(load.ndvi, [*files, tif(tmp_path / "b" / names[1], dn)], code="M02")
+    assert "MOD13Q1" in refused(load.ndvi, [*files, tif(tmp_path / "b" / names[1], dn + 1)], code="M02")
 
 
 # AppEEARS in other guises ---------------------------------------------------------------------------------------------
@@ -301,3 +301,60 @@ def test_time_in_months_of_any_netcdf_is_refused(tmp_path):
     raw = xr.Dataset({"v": ("time", [1.0])}, {"time": ("time", [3], {"units": "months since 2000-01-01"})})
     raw.to_netcdf(tmp_path / "m.nc", engine="h5netcdf")
     assert "m.nc" in refused(load.netcdf, tmp_path / "m.nc", code="M24")
+
+
+# orders of AppEEARS that overlap --------------------------------------------------------------------------------------
+
+OLD, NEW = day_number("2016-12-10", "2016-12-18", "2016-12-26"), day_number("2016-12-26", "2017-01-01", "2017-01-09")
+
+
+@pytest.mark.parametrize("duplicates", ["error", "newest"])
+def test_orders_of_single_years_share_the_composite_across_new_year(tmp_path, duplicates):
+    """M02: with the same values it is taken once, and the drop is counted."""
+    files = [appeears(tmp_path / f"MOD11A2.061_{name}.nc", days) for name, days in (("b", OLD), ("a", NEW))]
+    data = load.modis_lst(files, sensors=["terra"], duplicates=duplicates)
+    assert data["terra_day"].chunks is not None
+    assert data.sizes["time"] == 5
+    assert data.attrs["duplicates_dropped_terra"] == 1
+    xr.testing.assert_equal(data.isel(time=2, drop=True).compute(), data.isel(time=3, drop=True).compute())
+    other = appeears(tmp_path / "MOD11A2.061_c.nc", NEW, qc=65)
+    message = refused(load.modis_lst, [files[0], other], sensors=["terra"], duplicates=duplicates, code="M02")
+    assert "values differ" in message
+    assert "2016-12-26" in message
+
+
+def test_geotiffs_of_two_orders_share_a_composite(tmp_path):
+    """M02: the names differ by the number of the order."""
+    first = appeears_tifs(tmp_path / "a", dates=("2016361", "2016353"))
+    second = appeears_tifs(tmp_path / "b", dates=("2016361", "2017001"))
+    renamed = [path.rename(path.with_name(path.name.replace("aid0001", "aid0002"))) for path in second]
+    data = load.modis_lst([*first, *renamed], sensors=["terra"])
+    assert data.sizes["time"] == 3
+    assert data.attrs["duplicates_dropped_terra"] == 4
+
+
+def test_two_areas_of_one_order_are_told_in_one_line(tmp_path):
+    """I06: before each date is told to be double."""
+    days = [day for year in range(2014, 2020) for day in day_number(f"{year}-01-01") + np.arange(0, 365, 8)]
+    one = appeears(tmp_path / "MOD11A2.061_aid0003.nc", days)
+    with xr.open_dataset(one, engine="h5netcdf", decode_cf=False) as raw:
+        raw.load().assign_coords(lon=raw["lon"] + 1).to_netcdf(tmp_path / "MOD11A2.061_aid0004.nc", engine="h5netcdf")
+    message = refused(load.modis_lst, sorted(tmp_path.glob("*.nc")), sensors=["terra"], code="I06")
+    assert len(message) < 400
+    assert "93.0" in message
+    assert "94.0" in message
+    far = []
+    for path in appeears_tifs(tmp_path / "b"):
+        kind = "uint16" if "LST" in path.name else "uint8"
+        name = path.name.replace("aid0001", "aid0002")
+        far.append(tif(tmp_path / name, DN.astype(kind), crs="EPSG:4326", origin=(94, 35), pixel=0.01))
+    assert len(refused(load.modis_lst, [*appeears_tifs(tmp_path / "a"), *far], sensors=["terra"], code="I06")) < 2000
+
+
+def test_many_doubles_are_not_all_listed(tmp_path):
+    """M02: ten of them, and how many there are."""
+    days = day_number("2016-01-01") + np.arange(0, 365, 8)
+    files = [appeears(tmp_path / f"MOD11A2.061_{k}.nc", days, qc=k) for k in (0, 1)]
+    message = refused(load.modis_lst, files, sensors=["terra"], code="M02")
+    assert "46 in all" in message
+    assert len(message) < 1500

@@ -126,6 +126,37 @@ def test_codes_that_are_no_class_are_listed(tmp_path, no_compute):
     assert both.values.tolist() == [[1, 2], [-1, -1]]
 
 
+def test_a_class_of_the_catalog_beats_the_tag_of_the_file(tmp_path):
+    """S06: aloud; a code that the catalog itself calls both is refused, and the file's own names change nothing."""
+    codes = np.array([[0, 1], [1, 1]], "uint8")
+    path = tif(tmp_path / "p.tif", codes, nodata=0)
+    names = {0: "seasonally frozen ground", 1: "permafrost"}
+    with pytest.warns(UserWarning, match=r"p.tif: 0 is no data by the tag of the file, but 'seasonally frozen ground'"):
+        out = load.raster(path, variable="permafrost", classes=names)
+    assert out.values.tolist() == codes.tolist()
+    assert "once" in refused(load.raster, path, variable="permafrost", classes=names, nodata=0, code="S06")
+    assert load.raster(path, variable="permafrost", classes={1: "permafrost"}).values.tolist() == [[-1, 1], [1, 1]]
+    other = tif(tmp_path / "q.tif", codes)
+    assert load.raster(other, variable="permafrost", classes=names).values.tolist() == codes.tolist()
+    assert "[0.0]" in refused(lambda: load.raster(other, variable="permafrost", classes={1: "p"}).compute(), code="S06")
+
+
+def test_stored_fill_of_an_index_whose_tag_is_lost(tmp_path):
+    """S06: -3000 is the fill of M?D13, and -0.3 would be an index; of decimals -0.3 is one."""
+    stored = np.array([[4000, -3000], [-1000, -28672]], "int16")
+    paths = [tif(tmp_path / f"MOD13Q1_NDVI_2019_{day}.tif", stored) for day in ("209", "225")]
+    ndvi = load.series(paths, variable="ndvi", pattern="%Y_%j", composite_days=16, scale_factor=1e-4)
+    np.testing.assert_allclose(ndvi[0], [[0.4, np.nan], [-0.1, np.nan]], atol=1e-6)
+    decimal = tif(tmp_path / "d.tif", np.array([[0.4, -0.3], [-3000.0, 0.2]], "float32"))
+    np.testing.assert_allclose(load.raster(decimal, variable="ndvi"), [[0.4, -0.3], [np.nan, 0.2]], atol=1e-6)
+
+
+@pytest.mark.parametrize(("variable", "fill"), [("aspect", -1.0), ("aspect", -9999.0), ("slope", -9999.0)])
+def test_level_ground_and_fill_of_terrain_maps(tmp_path, variable, fill):
+    path = tif(tmp_path / "t.tif", np.array([[10.0, fill], [20.0, 30.0]], "float32"))
+    assert np.isnan(load.raster(path, variable=variable).values[0, 1])
+
+
 def test_decimal_class_maps(tmp_path):
     """S10: whole decimals are codes, -9999 has to be declared, fractions come of interpolation."""
     stored = np.array([[1, 2], [-9999, np.nan]], "float32")

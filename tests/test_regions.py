@@ -197,6 +197,65 @@ def test_rereference_of_a_series_and_in_degrees(rng):
         np.testing.assert_allclose(series[time] - out[time], np.median(area.values[time][near]))
 
 
+def test_edges_of_ties_are_taken_as_they_are_found(rng):
+    """Half of the values are equal: the strata of the detector and the boxes are of the same classes."""
+    ice = np.where(rng.random((60, 60)) < 0.5, 0.0, rng.random((60, 60)))
+    ice, rate = grid(ice, "ground_ice", units="1"), grid(rng.normal(size=(60, 60)))
+    edges = geodetector.edges(ice, k=6)
+    assert edges[0] == edges[1] == 0
+    strata = geodetector.stratify(ice, edges=edges)
+    expected = np.bincount(strata.values.ravel())
+    for table in (regions.box_table(rate, ice, edges=edges), regions.box_table(rate, strata)):
+        assert table["count"].values.tolist() == expected.tolist()
+        np.testing.assert_array_equal(table["left"], edges[:-1])
+    assert regions.box_table2(rate, ice, strata, edges=edges)["count"].values.diagonal().tolist() == expected.tolist()
+    assert int(regions.profile(rate, ice, edges=edges)["count"].sum()) == rate.size
+
+
+def test_strata_are_held_to_their_labels(maps):
+    rate, ice, _ = maps
+    strata = geodetector.stratify(ice, k=4)
+    for table in (regions.box_table, lambda r, s: regions.box_table2(r, s, s)):
+        with pytest.raises(QtpDataError, match="codes without a label"):
+            table(rate, strata * 4 + strata)
+        with pytest.raises(QtpDataError, match="codes without a label"):
+            table(rate, (strata * 4 + strata).chunk(y=20)).compute()
+    inside = strata.where(ice > 0.5)
+    xr.testing.assert_identical(regions.box_table(rate, inside), regions.box_table(rate, strata.where(ice > 0.5, -1)))
+    merged = (strata // 2).assign_attrs(strata.attrs, labels=["low", "high"])  # its edges are those of four classes
+    assert np.isnan(regions.box_table(rate, merged)["left"]).all()
+
+
+@pytest.mark.parametrize("turn", [0.0, 360.0, -360.0])
+def test_places_by_any_longitude(turn):
+    """Across the date line, and with longitudes counted from 0 to 360."""
+    lon, lat = np.meshgrid(np.linspace(178.0, 182.0, 41), np.linspace(67.0, 65.0, 21))
+    axes = {"y": lat[:, 0], "x": lon[0]}
+    there = xr.DataArray((lon + 180) % 360 - 180 + turn, axes, ("y", "x"), attrs={"units": "degrees_east"})
+    plain = xr.DataArray(lon, axes, ("y", "x"), attrs={"units": "degrees_east"})
+    north = xr.DataArray(lat, axes, ("y", "x"), attrs={"units": "degrees_north"})
+    line = [(179.0, 66.0), (-179.0, 66.2)]
+    expected = regions.swath(plain, north, [(179.0, 66.0), (181.0, 66.2)], half_width_m=20_000)
+    assert int(np.isfinite(expected["along"]).sum()) > 20
+    xr.testing.assert_allclose(regions.swath(there, north, line, half_width_m=20_000), expected)
+    xr.testing.assert_equal(
+        regions.south_of(there, north, line), regions.south_of(plain, north, [(179, 66), (181, 66.2)])
+    )
+    cut = regions.crossing([(179.5, 65.5), (-179.5, 66.5)], [(178.0, 66.0), (-178.0, 66.0)])
+    assert cut == pytest.approx(regions.crossing([(179.5, 65.5), (180.5, 66.5)], [(178, 66), (182, 66)]))
+    da = xr.DataArray(lon, {"y": lat[:, 0], "x": lon[0] + turn}, ("y", "x")).rio.write_crs(4326)
+    for bounds in ((179.5, 65.5, -179.5, 66.5), (179.5, 65.5, 180.5, 66.5), (-180.5, 65.5, -179.5, 66.5)):
+        assert dict(regions.window(da, bounds).sizes) == {"y": 11, "x": 11}
+
+
+def test_radius_of_a_reference_is_in_meters_whatever_the_unit(rng):
+    rate = grid(rng.normal(size=(20, 20)))
+    far = rate.assign_coords(x=rate.x / 1000, y=rate.y / 1000)
+    far = far.drop_vars("spatial_ref").rio.write_crs("+proj=utm +zone=46 +units=km +datum=WGS84")
+    ours, theirs = (regions.rereference(da, CENTER, radius_m=3500.0) for da in (rate, far))
+    np.testing.assert_allclose(theirs, ours)
+
+
 # refusals
 
 

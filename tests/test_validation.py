@@ -177,6 +177,94 @@ def test_alt_is_the_deepest_day_of_each_year():
         validation.alt_from_temperature(ground(profiles, [1.0, 0.0], dates))
 
 
+DEPTH = np.array([0.05, 0.5, 1.0, 2.0, 3.0])
+
+
+def logger(first, last, depth=DEPTH, *, mean=-1.5, damping=1.2, drop=None, south=False, lag=0.0):
+    """Daily profile that thaws to 2.60 m; dead on the days of year ``drop``."""
+    time = pd.date_range(first, last)
+    day = time.day_of_year.values[:, None] + (182 if south else 0)
+    wave = 12 * np.sin(2 * np.pi * (day - 110 - lag * np.asarray(depth)) / 365)
+    value = mean + wave * np.exp(-np.asarray(depth) / damping)
+    if drop:
+        value[(time.day_of_year >= drop[0]) & (time.day_of_year <= drop[1])] = np.nan
+    return ground(value, depth, time)
+
+
+def test_years_without_their_thaw_season_are_unknown():
+    """A logger installed in autumn and read out in spring: the ends say nothing, and do not pull the mean down."""
+    profile = logger("2014-11-01", "2016-03-31")
+    each = validation.alt_from_temperature(profile, years="each")
+    np.testing.assert_allclose(each, [np.nan, 2.60, np.nan], atol=0.01)
+    assert each.attrs["incomplete_years"] == "2014, 2016"
+    whole = validation.alt_from_temperature(profile)
+    assert whole.item() == pytest.approx(2.60, abs=0.01)
+    lazy = validation.alt_from_temperature(profile.chunk(time=50), years="each")
+    np.testing.assert_array_equal(lazy.compute(), each)
+    stations = xr.concat([profile, profile.where(profile.depth < 0)], pd.Index(["A", "B"], name="station"))
+    both = validation.alt_from_temperature(stations, years="each")
+    assert both.dims == ("thaw_year", "station")
+    np.testing.assert_allclose(both[:, 0], each)
+    assert np.isnan(both[:, 1]).all()
+
+
+@pytest.mark.parametrize(
+    ("drop", "expected"),
+    [
+        ((160, 300), np.nan),
+        ((190, 300), np.nan),
+        ((195, 366), np.nan),
+        ((1, 200), 2.60),
+        ((1, 225), np.nan),
+        ((220, 240), 2.60),
+        ((1, 100), 2.60),
+        ((320, 366), 2.60),
+    ],
+)
+def test_gaps_of_a_season_count_where_they_hide_the_deepest_day(drop, expected):
+    """Dead for weeks about the day of deepest thaw, or while it still thaws: unknown, not shallow."""
+    profile = logger("2015-01-01", "2015-12-31", drop=drop, lag=15.0)
+    np.testing.assert_allclose(validation.alt_from_temperature(profile, years="each"), [expected], atol=0.05)
+
+
+def test_southern_summers_run_from_january():
+    profile = logger("2014-07-01", "2016-12-31", south=True)
+    each = validation.alt_from_temperature(profile, years="each")
+    assert np.isnan(each[0])
+    np.testing.assert_allclose(each[1:], 2.60, atol=0.05)
+
+
+def test_nothing_below_frozen_ground_belongs_to_the_active_layer():
+    """A talik under frozen ground, and the unfrozen ground below the permafrost."""
+    shallow = np.array([0.05, 0.5, 1, 2, 3, 4, 5, 6, 7, 8.0])
+    warm = np.interp(shallow, [0, 2.5, 3, 5, 6, 8], [-1, -0.3, 0.3, 0.5, -0.2, -0.5])
+    talik = validation.alt_from_temperature(logger("2015-01-01", "2015-12-31", shallow, mean=warm, damping=0.6))
+    assert 1.0 < talik.item() < 2.0
+    deep = np.array([0.05, 0.5, 1, 2, 3, 5, 10, 20, 30, 40, 50, 60.0])
+    warm = np.interp(deep, [0, 10, 50, 60], [-1.5, -1.2, -0.1, 0.3])
+    base = validation.alt_from_temperature(logger("2015-01-01", "2015-12-31", deep, mean=warm, damping=0.8))
+    assert 1.0 < base.item() < 2.0
+    lower = validation.alt_from_temperature(logger("2015-01-01", "2015-12-31", deep[5:], mean=warm[5:], damping=0.8))
+    assert np.isnan(lower)  # it begins at 5 m: what thaws above is unknown
+    thawed = validation.alt_from_temperature(logger("2015-01-01", "2015-12-31", deep, mean=3.0, damping=0.8))
+    assert np.isnan(thawed)  # no permafrost within the profile
+
+
+def test_a_sensor_that_slept_in_summer_is_not_frozen_ground():
+    profile = logger("2015-01-01", "2015-12-31")
+    summer = (profile["time"].dt.month > 4) & (profile["time"].dt.month < 12)
+    broken = profile.where(~(summer & (profile["depth"] == 1.0)))
+    assert validation.alt_from_temperature(broken).item() == pytest.approx(2.60, abs=0.01)
+
+
+def test_readings_by_hand_need_a_day_of_the_warm_season():
+    days = pd.to_datetime(["2015-03-01", "2015-09-10", "2016-03-01", "2016-05-10"])
+    each = validation.alt_from_temperature(logger("2015-01-01", "2016-12-31").sel(time=days), years="each")
+    assert each[0] > 1.5
+    assert np.isnan(each[1])
+    assert each.attrs["incomplete_years"] == "2016"
+
+
 def test_mean_water_content_by_depth():
     water = xr.DataArray([[0.4, 0.2, 0.1]], {"station": ["A"], "depth": [0.25, 0.75, 2.0]}, ("station", "depth"))
     layers = [(0.5, 0.4), (0.5 + 0.375, 0.2), (0.125 + 0.5, 0.1)]  # to 0.5, to 1.375, to 2.0 m

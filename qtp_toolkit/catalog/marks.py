@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog.schema import Source
 from qtp_toolkit.conventions import SYNTHETIC, QtpDataError, X, Y
 
@@ -42,14 +43,16 @@ def footprint(data: Any) -> tuple[float, float, float, float] | None:
     box = (x.min() - half_x, y.min() - half_y, x.max() + half_x, y.max() + half_y)
     bounds = Transformer.from_crs(CRS.from_wkt(wkt), "EPSG:4326", always_xy=True).transform_bounds(*box)
     west, south, east, north = (float(np.round(value, 6)) for value in bounds)
-    return west, south, east, north
+    return west, south, east + 360.0 if east < west else east, north  # across the date line
 
 
 def refuse_elsewhere(data: Any, name: str, bounds: tuple[float, float, float, float] | None) -> None:
     """Raise if a grid lies wholly outside the bounds of the settings (a wrong tile, swapped axes)."""
     if bounds is None or (box := footprint(data)) is None:
         return
-    if box[0] >= bounds[2] or box[2] <= bounds[0] or box[1] >= bounds[3] or box[3] <= bounds[1]:
+    center = (box[0] + box[2]) / 2
+    turn = nearest_turn(center, (bounds[0] + bounds[2]) / 2) - center
+    if box[0] + turn >= bounds[2] or box[2] + turn <= bounds[0] or (box[1] >= bounds[3] or box[3] <= bounds[1]):
         raise QtpDataError(
             f"source {name!r} lies outside the study area",
             expected=f"west, south, east, north within {list(bounds)}",

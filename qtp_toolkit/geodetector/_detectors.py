@@ -35,7 +35,7 @@ def factor(y: xr.DataArray, strata: xr.DataArray, *, singletons: str = "keep") -
         The explained map, any dims and unit. A constant added to it changes nothing.
     strata : xarray.DataArray
         Integer codes on the same grid, -1 (or NaN) for none, as :func:`stratify` makes them. Plain class codes in
-        memory work too.
+        memory work too. Codes beyond ``attrs["labels"]``, as strata combined by hand have them, are refused.
     singletons : {"keep", "drop"}
         Strata of one sample have no variance: keep them (R geodetector, py-geodetector), or drop them with their sample
         (gdverse).

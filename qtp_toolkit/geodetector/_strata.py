@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import pairwise
@@ -9,11 +10,11 @@ from itertools import pairwise
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._angles import period_of
+from qtp_toolkit._classes import MAX_STRATA, check_count, check_edges, labelled_codes, require_numbers
+from qtp_toolkit._variables import USUAL_FILLS
 from qtp_toolkit.conventions import QtpDataError, class_names, is_lazy, provenance, require_option
 from qtp_toolkit.kernels import strata as kernels
-
-MAX_STRATA = 100
-"""More classes than this are refused: a continuous factor was not discretized."""
 
 METHODS = (*kernels.EDGES, "edges", "aspect", "classes")
 COMPASS = {
@@ -47,7 +48,8 @@ def edges(da: xr.DataArray, *, method: str = "quantile", k: int = 8) -> np.ndarr
     Raises
     ------
     QtpDataError
-        Unknown method, k out of range, no finite value, or values not positive for ``geometric``.
+        Unknown method, k out of range, no finite value, values not positive for ``geometric``, or an aspect, whose
+        circle has no lowest value (use ``stratify(da, method="aspect")``).
 
     Notes
     -----
@@ -56,6 +58,12 @@ def edges(da: xr.DataArray, *, method: str = "quantile", k: int = 8) -> np.ndarr
     """
     require_option("way to find class edges", method, kernels.EDGES)
     _check_k(k)
+    if period_of(da) is not None:
+        raise QtpDataError(
+            f"{da.name!r} is circular: 359 and 1 would fall into classes far apart",
+            variable=str(da.name),
+            hint="Use stratify(da, method='aspect'), or give edges of your own.",
+        )
     values = np.asarray(da.values, dtype=np.float64).ravel()
     values = values[np.isfinite(values)]
     if values.size == 0:
@@ -67,6 +75,8 @@ def edges(da: xr.DataArray, *, method: str = "quantile", k: int = 8) -> np.ndarr
             found=f"{values.min():g}",
             hint="Use method='quantile'.",
         )
+    if values.min() == values.max():
+        return np.array([values.min(), values.max()])  # one class, whatever the method
     return kernels.EDGES[method](values, k)
 
 
@@ -90,7 +100,8 @@ def stratify(
     method : str
         ``"quantile"``, ``"equal"``, ``"natural"``, ``"geometric"``, ``"deviation"`` find ``k`` classes from the
         values (see :func:`edges`); ``"edges"`` takes yours; ``"aspect"`` makes ``k`` sectors centered on north, so
-        that 359 and 1 degree fall together; ``"classes"`` takes each class code as a stratum.
+        that 359 and 1 degree fall together (-1 is level ground, fill values have no stratum); ``"classes"`` takes each
+        class code as a stratum.
     k : int
         Number of strata.
     edges : sequence of float, optional
@@ -99,7 +110,8 @@ def stratify(
     closed : {"right", "left"}
         The end of a class that belongs to it. Both outer edges always belong.
     nodata : int, optional
-        Code that is not a class, for ``"classes"``; default the ``_FillValue`` or ``nodata`` attribute, if any.
+        Code that is not a class, for ``"classes"``; default the ``_FillValue`` or ``nodata`` attribute, unless
+        ``attrs["classes"]`` names that code. Unnamed, -1 and negative fill values (-9999, ...) are no class either.
     slope : xarray.DataArray, optional
         Terrain slope (degree), for ``"aspect"``: pixels flatter than ``flat_below`` have no stratum, because the
         aspect of a flat pixel is noise (paper Section 4.2.1).
@@ -117,7 +129,12 @@ def stratify(
     ------
     QtpDataError
         A lazy factor where the strata depend on all values (call :func:`edges` first), more than 100 classes (a
-        continuous factor given as classes), edges that do not ascend, an unknown method.
+        continuous factor given as classes), negative codes without a name, edges that do not ascend, an unknown method.
+
+    Warns
+    -----
+    UserWarning
+        A usual fill value (255, 65535, ...) counts as a class, because nothing says that it is none.
 
     Examples
     --------
@@ -185,8 +202,7 @@ def stratify_factors(
 
 def read_strata(da: xr.DataArray) -> tuple[xr.DataArray, list[str]]:
     """Codes 0..k-1 (-1 for none) and labels of what the user gave as strata."""
-    out = da if "labels" in da.attrs else _by_class(da, None)
-    return out, [str(label) for label in out.attrs["labels"]]
+    return labelled_codes(da if "labels" in da.attrs else _by_class(da, None))
 
 
 def _edges_in_memory(da: xr.DataArray, method: str, k: int) -> np.ndarray:
@@ -199,10 +215,8 @@ def _edges_in_memory(da: xr.DataArray, method: str, k: int) -> np.ndarray:
 
 
 def _by_edges(da: xr.DataArray, edges: Sequence[float] | np.ndarray | None, closed: str, method: str) -> xr.DataArray:
-    limits = np.asarray([] if edges is None else edges, dtype=np.float64)
-    if limits.size < 2 or np.isnan(limits).any() or (np.diff(limits) < 0).any() or (np.diff(limits)[1:] == 0).any():
-        raise QtpDataError("class edges must ascend, at least two", variable=str(da.name), found=limits.tolist())
-    _check_count(limits.size - 1, da)
+    limits = check_edges(edges, da.name)
+    check_count(limits.size - 1, da)
     require_option("closed end", closed, ("right", "left"))
     labels = [kernels.interval_label(low, high) for low, high in pairwise(limits)]
     codes = partial(kernels.codes_by_edges, edges=limits, closed=closed)
@@ -211,6 +225,10 @@ def _by_edges(da: xr.DataArray, edges: Sequence[float] | np.ndarray | None, clos
 
 def _by_sector(da: xr.DataArray, k: int, slope: xr.DataArray | None, flat_below: float) -> xr.DataArray:
     _check_k(k)
+    if da.attrs.get("units", "degree") not in ("degree", "degrees"):
+        raise QtpDataError(
+            "aspect has the wrong unit", variable=str(da.name), expected="degree", found=da.attrs["units"]
+        )
     labels = list(COMPASS.get(k, [f"{360.0 * i / k:g} degree" for i in range(k)]))
     steep = da if slope is None else da.where(slope >= flat_below)
     return _code(steep, partial(kernels.codes_by_sector, k=k), labels, "aspect")
@@ -224,39 +242,40 @@ def _by_class(da: xr.DataArray, nodata: int | None) -> xr.DataArray:
             hint="Set attrs['classes'] = {code: name}, or call stratify on values in memory.",
         )
     codes = np.array(sorted(named)) if named else _classes_present(da)
-    nodata = next((v for v in (nodata, da.attrs.get("_FillValue"), da.attrs.get("nodata")) if v is not None), None)
-    codes = codes[codes != nodata] if nodata is not None else codes
-    _check_count(codes.size, da)
+    tags = [da.attrs[key] for key in ("_FillValue", "nodata") if key in da.attrs]
+    none = [nodata] if nodata is not None else [tag for tag in tags[:1] if tag not in named]  # a name beats a tag
+    codes = codes[~np.isin(codes, none)]
+    if not named and not none:
+        _refuse_doubtful(codes, da)
+    check_count(codes.size, da)
     labels = [named.get(int(code) if code == int(code) else code, f"{code:g}") for code in codes]
     return _code(da, partial(kernels.codes_by_class, classes=codes), labels, "classes")
 
 
 def _classes_present(da: xr.DataArray) -> np.ndarray:
+    require_numbers(da)
     values = np.asarray(da.values).ravel()
-    if values.dtype.kind not in "iufb":
-        raise QtpDataError(
-            f"strata of {da.name!r} must be numbers",
-            found=values.dtype,
-            hint="Number the classes, names in attrs['classes'].",
-        )
     found = np.unique(values[np.isfinite(values)])
-    return found[found >= 0]
+    return found[(found != -1) & ~((found < 0) & np.isin(found, USUAL_FILLS))]
+
+
+def _refuse_doubtful(codes: np.ndarray, da: xr.DataArray) -> None:
+    """Refuse negative codes, and warn of fill values among codes, that nobody said the meaning of."""
+    if (codes < 0).any():
+        raise QtpDataError(
+            f"{da.name!r} has negative codes",
+            found=codes[codes < 0].tolist(),
+            hint="Name the classes in attrs['classes'] = {code: name}, or say nodata if they are none.",
+        )
+    fills = codes[np.isin(codes, USUAL_FILLS)]
+    if fills.size:
+        text = f"{da.name!r}: code {fills[-1]:g} counts as a class; if it means that there is no data, say so by nodata"
+        warnings.warn(f"{text}.", UserWarning, stacklevel=2)
 
 
 def _check_k(k: int) -> None:
     if not 2 <= k <= MAX_STRATA:
         raise QtpDataError("number of strata out of range", expected=f"2 to {MAX_STRATA}", found=k)
-
-
-def _check_count(count: int, da: xr.DataArray) -> None:
-    if count > MAX_STRATA:
-        raise QtpDataError(
-            f"{da.name!r} has {da.size} values in {count} classes",
-            expected=f"at most {MAX_STRATA} strata",
-            hint="A continuous factor must be discretized first: stratify(da, method='quantile', k=8).",
-        )
-    if count == 0:
-        raise QtpDataError(f"{da.name!r} has no class", hint="Check nodata and attrs['classes'].")
 
 
 def _code(

@@ -37,9 +37,9 @@ def pixel_size(template: Grid) -> float:
     >>> pixel_size(template.rio.write_crs(32646))
     20.0
     """
-    dy, dx = spacing(template)
-    if not crs_of(template).is_geographic:
-        return float(np.sqrt(abs(dy * dx)))
+    (dy, dx), crs = spacing(template), crs_of(template)
+    if not crs.is_geographic:
+        return float(np.sqrt(abs(dy * dx))) * meters_per_unit(crs)
     meridian, parallel = meters_per_degree(float(template[Y].values.mean()))
     return float(np.sqrt(abs(dy * dx) * meridian * parallel))
 
@@ -57,6 +57,16 @@ def crs_of(da: Grid) -> CRS:
         expected = "a spatial_ref coordinate"
         raise QtpDataError(f"{label(da)!r} has no coordinate reference system", expected=expected, hint=hint)
     return CRS.from_wkt(da.rio.crs.to_wkt())
+
+
+def meters_per_unit(crs: CRS) -> float:
+    """Length of the unit of a projected CRS: 1 for meters, 1000 for kilometers, 0.3048 for feet."""
+    return float(crs.axis_info[0].unit_conversion_factor) if crs.axis_info else 1.0
+
+
+def middle_longitude(da: Grid) -> float | None:
+    """Longitude halfway along x of a grid in degrees, whichever turn it counts in; None for projected grids."""
+    return float(da[X][0] + da[X][-1]) / 2 if crs_of(da).is_geographic else None
 
 
 def spacing(da: Grid) -> tuple[float, float]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,8 +11,20 @@ import rasterio.features
 import rasterio.warp
 import xarray as xr
 
-from qtp_toolkit.conventions import X, Y, describe, is_lazy, many_blocks, require_option
-from qtp_toolkit.grid._frame import LONLAT, Grid, SameGrid, affine, axes, crs_of, pixel_size, spacing, to_crs
+from qtp_toolkit._angles import nearest_turn, period_of, through_circle
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, many_blocks, require_option
+from qtp_toolkit.grid._frame import (
+    LONLAT,
+    Grid,
+    SameGrid,
+    affine,
+    axes,
+    crs_of,
+    middle_longitude,
+    pixel_size,
+    spacing,
+    to_crs,
+)
 from qtp_toolkit.kernels.linear import corners
 
 if TYPE_CHECKING:
@@ -32,7 +46,7 @@ def match(da: SameGrid, template: Grid, *, resampling: str = "bilinear") -> Same
     resampling : {"bilinear", "nearest", "average", "mode"}
         ``average`` and ``mode`` take all source pixels under a target pixel: use them toward coarser grids.
         Integer and boolean arrays hold classes: unless ``mode`` is asked for they are taken by ``nearest``,
-        never interpolated, and keep their dtype.
+        never interpolated, and keep their dtype. Of an aspect the directions are averaged, not the numbers.
 
     Returns
     -------
@@ -64,6 +78,8 @@ def match(da: SameGrid, template: Grid, *, resampling: str = "bilinear") -> Same
         return rest.assign(matched).assign_attrs(da.attrs)
     require_option("resampling method", resampling, METHODS)
     method = "nearest" if da.dtype.kind in "iub" and resampling != "mode" else resampling
+    if period_of(da) is not None and method in ("bilinear", "average"):
+        return through_circle(da, partial(match, template=template, resampling=method))
     source_crs, target_crs = crs_of(da), crs_of(template)
     # Any target pixel may need any source pixel; blocks that saw a part would differ along their edges.
     da = da.chunk({Y: -1, X: -1}) if is_lazy(da) else da
@@ -80,6 +96,7 @@ def match(da: SameGrid, template: Grid, *, resampling: str = "bilinear") -> Same
                 "origin": (float(da[Y][0]), float(da[X][0])),
                 "source": spacing(da),
                 "target": spacing(template),
+                "middle": middle_longitude(da),
                 "method": method,
                 "fill": _fill_value(da),
                 # Probes a side of a target pixel: one for each source pixel under it, if there is more than one.
@@ -120,17 +137,40 @@ def rasterize(vectors: pd.DataFrame, template: Grid, *, all_touched: bool = Fals
            [1, 1, 0]])
     """
     crs, shape = crs_of(template), (template.sizes[Y], template.sizes[X])
-    shapes = [
-        rasterio.warp.transform_geom(vectors.attrs.get("crs", LONLAT), crs.to_wkt(), geometry)
-        for geometry in vectors["geometry"]
-        if geometry
-    ]
+    source, middle = vectors.attrs.get("crs", LONLAT), middle_longitude(template)
+    found = [geometry for geometry in vectors["geometry"] if geometry] if len(vectors) else []
+    try:
+        shapes = [rasterio.warp.transform_geom(source, crs.to_wkt(), geometry) for geometry in found]
+    except ValueError as error:
+        raise QtpDataError(f"a geometry cannot be drawn: {error}", expected="GeoJSON mappings with corners") from None
+    shapes = shapes if middle is None else [_turned(shape, middle) for shape in shapes]
     burnt = np.zeros(shape, dtype=np.uint8)
     if shapes:
         burnt = rasterio.features.rasterize(
             shapes, out_shape=shape, transform=affine(template), all_touched=all_touched, dtype=np.uint8
         )
     return xr.DataArray(burnt.astype(bool), _pixel_axes(template), (Y, X)).rio.write_crs(crs)
+
+
+def _turned(geometry: dict[str, Any], middle: float) -> dict[str, Any]:
+    """Geometry in degrees, moved as a whole by full turns to where the grid counts it."""
+    corners = np.array(list(_positions(geometry["coordinates"])))
+    center = (corners[:, 0].min() + corners[:, 0].max()) / 2
+    turn = nearest_turn(center, middle) - center
+
+    def moved(part: Any) -> Any:
+        return [part[0] + turn, *part[1:]] if np.isscalar(part[0]) else [moved(inner) for inner in part]
+
+    return {**geometry, "coordinates": moved(geometry["coordinates"])}
+
+
+def _positions(coordinates: Any) -> Iterator[Any]:
+    """Positions of nested lists."""
+    if np.isscalar(coordinates[0]):
+        yield coordinates[:2]
+    else:
+        for part in coordinates:
+            yield from _positions(part)
 
 
 def lonlat(template: Grid) -> xr.Dataset:
@@ -194,6 +234,7 @@ def _resample(
     origin: tuple[float, float],
     source: tuple[float, float],
     target: tuple[float, float],
+    middle: float | None,
     method: str,
     fill: float,
     split: int,
@@ -207,6 +248,7 @@ def _resample(
         x, y = to_crs(
             columns.ravel() + right * target[1], rows.reshape(-1, 1) + down * target[0], source=crs[1], target=crs[0]
         )
+        x = x if middle is None else nearest_turn(x, middle)
         return (y - origin[0]) / source[0], (x - origin[1]) / source[1]
 
     if method == "bilinear":

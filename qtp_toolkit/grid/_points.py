@@ -8,8 +8,9 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._angles import nearest_turn, period_of, through_circle
 from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, describe, require_option
-from qtp_toolkit.grid._frame import LONLAT, WGS84, Grid, SameGrid, crs_of, pixel_size, spacing, to_crs
+from qtp_toolkit.grid._frame import LONLAT, WGS84, Grid, SameGrid, crs_of, middle_longitude, pixel_size, spacing, to_crs
 from qtp_toolkit.grid._match import inside
 
 DISTANCE = "distance"
@@ -50,7 +51,7 @@ def sample(
     dy, dx = spacing(da)
     row, column = (y - float(da[Y][0])) / dy, (x - float(da[X][0])) / dx
     if method == "linear":
-        out = da.interp({Y: lon.copy(data=y), X: lon.copy(data=x)}, method="linear")
+        out = _interpolate(da, {Y: lon.copy(data=y), X: lon.copy(data=x)})
     else:
         on = inside(row, column, (da.sizes[Y], da.sizes[X]))
         index = {d: lon.copy(data=np.floor(np.where(on, at, 0) + 0.5).astype(int)) for d, at in ((Y, row), (X, column))}
@@ -113,9 +114,20 @@ def to_xy(template: Grid, longitude: Any, latitude: Any) -> tuple[np.ndarray, np
     Returns
     -------
     (x, y) : numpy.ndarray
-        In the unit of the grid.
+        In the unit of the grid; on grids in degrees counted as the grid counts them, 0..360 or -180..180.
     """
-    return to_crs(np.asarray(longitude), np.asarray(latitude), source=LONLAT, target=crs_of(template).to_wkt())
+    x, y = to_crs(np.asarray(longitude), np.asarray(latitude), source=LONLAT, target=crs_of(template).to_wkt())
+    middle = middle_longitude(template)
+    return (x if middle is None else nearest_turn(x, middle)), y
+
+
+def _interpolate(da: SameGrid, at: dict[str, xr.DataArray]) -> SameGrid:
+    if isinstance(da, xr.Dataset):
+        circular = {name: _interpolate(part, at) for name, part in da.data_vars.items() if period_of(part) is not None}
+        return da.drop_vars(list(circular)).interp(at, method="linear").assign(circular)
+    if period_of(da) is not None:
+        return through_circle(da, lambda part: part.interp(at, method="linear"))
+    return da.interp(at, method="linear")
 
 
 def _label_points(values: Any, dim: str) -> xr.DataArray:

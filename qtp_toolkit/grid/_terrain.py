@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import X, Y, describe, require
-from qtp_toolkit.grid._frame import crs_of, meters_per_degree, spacing
+from qtp_toolkit.grid._frame import crs_of, meters_per_degree, meters_per_unit, spacing
 from qtp_toolkit.kernels.terrain import horn
 
 
@@ -46,7 +46,8 @@ def slope_aspect(dem: xr.DataArray) -> xr.Dataset:
     crs, (dy, dx) = crs_of(dem), spacing(dem)
     turn = {Y: slice(None, None, -1 if dy > 0 else 1)}
     north_up = dem.transpose(Y, X).isel(turn)
-    down, across = abs(dy) * np.ones((dem.sizes[Y], 1)), dx * np.ones((dem.sizes[Y], 1))
+    unit = 1.0 if crs.is_geographic else meters_per_unit(crs)
+    down, across = (unit * step * np.ones((dem.sizes[Y], 1)) for step in (abs(dy), dx))
     if crs.is_geographic:
         meridian, parallel = meters_per_degree(north_up[Y].values[:, None])
         down, across = down * meridian, across * parallel

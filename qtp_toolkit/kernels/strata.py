@@ -114,9 +114,10 @@ def codes_by_class(values: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def codes_by_sector(aspect: np.ndarray, k: int) -> np.ndarray:
-    """Sector 0..k-1 of an azimuth in degrees, the first centered on north; NaN gets -1."""
+    """Sector 0..k-1 of an azimuth in degrees, the first centered on north; NaN, -1 (level) and fill values get -1."""
     width = 360.0 / k
-    known = np.isfinite(aspect)
+    with np.errstate(invalid="ignore"):
+        known = (aspect >= -180.0) & (aspect <= 360.0) & (aspect != -1.0)  # so ArcGIS writes level ground
     turned = np.mod(np.where(known, aspect, 0.0) + width / 2.0, 360.0)
     return np.where(known, np.minimum(turned // width, k - 1), -1).astype(np.int16)  # mod may round up to 360
 

@@ -11,7 +11,8 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError
-from qtp_toolkit.load.files.limits import hold
+from qtp_toolkit.load.files.limits import CONVERSIONS, conversion, drop_fills, hold
+from qtp_toolkit.load.files.table import dates_of_columns, depths, names, need, numbers, read_text, times
 
 NEEDED = ("station", "longitude", "latitude")
 
@@ -39,21 +40,22 @@ def stations(
     columns : sequence of str, optional
         Which columns to keep, after renaming.
     missing : sequence of float
-        Sentinels.
+        Sentinels, as they are stored.
     scale : mapping, optional
         Factors by column.
 
     Returns
     -------
     pandas.DataFrame
-        ``station`` (str), ``longitude``, ``latitude`` (degrees) and whatever else the table holds. In memory. Values
-        outside the physical range of a quantity are NaN, and ``attrs["outside_range"]`` counts them by column.
+        ``station`` (str, as written, without blanks around it), ``longitude``, ``latitude`` (degrees) and whatever else
+        the table holds. In memory. Values outside the physical range of a quantity, and fill values such as -9999 among
+        others, are NaN, and ``attrs["outside_range"]`` counts them by column.
 
     Raises
     ------
     QtpDataError
         If a needed column is missing, a station stands twice, coordinates leave the globe or look swapped, minutes
-        are 60 and more, or the angle is ambiguous.
+        are 60 and more, the angle is ambiguous, or there is no row.
 
     Examples
     --------
@@ -63,8 +65,8 @@ def stations(
     >>> load.stations(folder / "sites.csv", rename=names)["latitude"].tolist()
     [35.22]
     """
-    table = _read(path, rename=rename, missing=missing, scale=scale)
-    _need(table, NEEDED, path)
+    table = _read(path, rename=rename, missing=missing, scale=scale, texts=["station"])
+    need(table, NEEDED, path)
     for column, limit in (("longitude", 360.0), ("latitude", 90.0)):
         values = numbers(table, column, path)
         if angle == "degrees_minutes":
@@ -80,10 +82,11 @@ def stations(
         _refuse_far(values, limit, column, path)
         table[column] = values
     outside = _hold_columns(table, [c for c in table.columns if c not in NEEDED], path, scale=scale)
-    table["station"] = table["station"].astype(str)
+    table["station"] = names(table["station"], path)
     double = sorted(table.loc[table["station"].duplicated(), "station"])
     if double:
         raise QtpDataError("a station stands twice", path=path, found=double)
+    need(table, columns or (), path)
     table = table[list(columns)] if columns else table
     table.attrs = {"units": {"longitude": "degrees_east", "latitude": "degrees_north", "elevation": "m"}, **outside}
     return table
@@ -114,13 +117,14 @@ def station_series(
     rename : mapping, optional
         The file's headings to ours.
     wide : str, optional
-        What the headings of a wide table spell, e.g. station; ``value`` then names the variable.
+        What the headings of a wide table spell, e.g. station, or depth (as 0.05 or 5cm); ``value`` then names the
+        variable.
     value : str, optional
         Variable of a wide table.
     date_columns : sequence of str
-        Year, month and day columns that make ``time``.
+        Columns that make ``time``: year, month and day; year and day of year; or year and month.
     units : mapping, optional
-        By variable; by default those of the variable table.
+        By variable; by default those of the variable table. ``depth``: m or cm.
     scale : mapping, optional
         Factors by column: 0.1 for tenths of a degree.
     missing : sequence of float
@@ -134,13 +138,15 @@ def station_series(
     -------
     xarray.Dataset
         One variable a remaining column, dims ``index``, NaN where a combination is not in the file; ``depth`` in m,
-        positive down. In memory. Values outside the physical range of a quantity are NaN, and
-        ``attrs["outside_range"]`` counts them by variable.
+        positive down (heights below zero are turned); ``time`` by the clock of the file where it gives offsets from
+        UTC. In memory. Values outside the physical range of a quantity, and fill values such as 32766 or -9999 among
+        others, are NaN, and ``attrs["outside_range"]`` counts them by variable.
 
     Raises
     ------
     QtpDataError
-        If a column is missing, a combination stands twice, a time will not parse, or a value is not a number.
+        If a column is missing, a combination stands twice, a time will not parse (M24), a value is not a number,
+        depths are of either sign or may be in cm, or there is no row.
 
     Examples
     --------
@@ -150,23 +156,22 @@ def station_series(
     >>> data["soil_temperature"].dims, data["soil_temperature"].attrs["units"]
     (('time', 'depth'), 'degC')
     """
-    table = _read(path, rename=rename, missing=missing, scale=scale).assign(**(constants or {}))
-    if date_columns:
-        parts = dict(zip(("year", "month", "day"), (table[c] for c in date_columns), strict=False))
-        table[TIME] = pd.to_datetime(parts)
-        table = table.drop(columns=list(date_columns))
+    texts = [TIME, "station"]
+    table = _read(path, rename=rename, missing=missing, scale=scale, texts=texts).assign(**(constants or {}))
+    table = _timed(table, date_columns, path) if date_columns or TIME in index else table
     if wide:
-        table = table.melt(id_vars=[c for c in index if c != wide], var_name=wide, value_name=value or "value")
-    _need(table, index, path)
-    if TIME in index:
-        table[TIME] = _times(table[TIME], path)
-    if "station" in table:
-        table["station"] = table["station"].astype(str)
+        labels = [c for c in index if c != wide]
+        need(table, labels, path)
+        table = table.melt(id_vars=labels, var_name=wide, value_name=value or "value")
     keep = list(columns) if columns else [c for c in table.columns if c not in index]
+    need(table, [*index, *keep], path)
+    if "station" in table:
+        table["station"] = names(table["station"], path)
+    if "depth" in index:
+        table["depth"] = depths(table["depth"], (units or {}).get("depth"), path)
     for column in keep:
         table[column] = numbers(table, column, path)
-    ours = [c for c in keep if c in VARIABLES and (units or {}).get(c) in (None, VARIABLES[c].units)]
-    outside = _hold_columns(table, ours, path, scale=scale)
+    outside = _hold_columns(table, keep, path, scale=scale, units=units)
     double = table.duplicated(list(index))
     if double.any():
         raise QtpDataError(
@@ -186,84 +191,56 @@ def station_series(
     return data.assign_attrs(outside)
 
 
-def read_table(path: Path) -> pd.DataFrame:
-    """Read a CSV with headings; an error that names the file if it is none."""
-    try:
-        return pd.read_csv(path, encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise QtpDataError(f"cannot read the table: {error}", path=path, expected="CSV with headings, UTF-8") from None
-
-
-def _read(path: Path, *, rename: Any, missing: Sequence[float], scale: Any) -> pd.DataFrame:
-    table = read_table(path)
-    lacking = [name for name in (rename or {}) if name not in table.columns]
-    if lacking:
-        raise QtpDataError(f"table lacks the columns {lacking}", path=path, found=list(table.columns)[:20])
+def _read(path: Path, *, rename: Any, missing: Sequence[float], scale: Any, texts: Sequence[str]) -> pd.DataFrame:
+    """Table under our headings: columns of numbers as floats, sentinels NaN, scaled; ``texts`` as they are written."""
+    table = read_text(path)
+    need(table, list(rename or {}), path)
     table = table.rename(columns=dict(rename or {}))
-    if missing:
-        numbers = table.select_dtypes("number").columns
-        table[numbers] = table[numbers].mask(table[numbers].isin(list(missing)))
-    for column, factor in (scale or {}).items():
-        _need(table, [column], path)
-        table[column] = table[column] * factor
+    need(table, list(scale or {}), path)
+    for column in table.columns.difference(texts):
+        if column in (scale or {}):
+            table[column] = numbers(table, column, path)
+        values = pd.to_numeric(table[column], errors="coerce")
+        if values.isna().equals(table[column].isna()):
+            table[column] = values.mask(values.isin(list(missing))) * (scale or {}).get(column, 1)
+        else:
+            table[column] = table[column].mask(values.isin(list(missing)))
     return table
 
 
-def _need(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
-    lacking = [name for name in columns if name not in table.columns]
-    if lacking:
-        raise QtpDataError(
-            f"table lacks the columns {lacking}",
-            path=path,
-            found=list(table.columns)[:20],
-            hint="Map the file's own headings with parameters.rename.",
-        )
-
-
-def numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
-    """Values of a column as floats; an error that names the row of the first that is no number."""
-    values = pd.to_numeric(table[column], errors="coerce")
-    bad = values.isna() & table[column].notna()
-    if bad.any():
-        where = f"row {int(np.flatnonzero(bad)[0]) + 2}"
-        raise QtpDataError(
-            f"{int(bad.sum())} values are not numbers",
-            path=path,
-            variable=column,
-            where=where,
-            found=table.loc[bad, column].iloc[0],
-        )
-    return values.to_numpy(float)
+def _timed(table: pd.DataFrame, date_columns: Sequence[str], path: Path) -> pd.DataFrame:
+    """Table with dates as ``time``, of its own text or of columns of numbers, which go."""
+    if date_columns:
+        dated = table.assign(**{TIME: dates_of_columns(table, date_columns, path)})
+        return dated.drop(columns=[c for c in date_columns if c != TIME]).dropna(subset=[TIME])
+    need(table, [TIME], path)
+    return table.assign(**{TIME: times(table[TIME], path)})
 
 
 def _hold_columns(
-    table: pd.DataFrame, columns: Sequence[str], path: Path, *, scale: Mapping[str, float] | None
+    table: pd.DataFrame, columns: Sequence[str], path: Path, *, scale: Any, units: Any = None
 ) -> dict[str, dict[str, int]]:
-    """Hold numbers to the physical ranges of the variable table; what was set to NaN, by column, as an attribute."""
+    """Hold numbers to the physical ranges of the variable table, others to what is no fill value.
+
+    What was set to NaN, by column, is returned as an attribute.
+    """
     counts = {}
     for column in columns:
-        if column in VARIABLES and pd.api.types.is_numeric_dtype(table[column]):
-            values = table[column].to_numpy(float, copy=True)
-            count = hold(values, column, path, scale=(scale or {}).get(column, 1.0))
-            if count:
-                table[column], counts[column] = values, count
+        if not pd.api.types.is_numeric_dtype(table[column]):
+            continue
+        values, stored = table[column].to_numpy(float, copy=True), (scale or {}).get(column, 1.0)
+        wanted = VARIABLES[column].units if column in VARIABLES else ""
+        own = (units or {}).get(column, wanted)
+        if own == wanted != "" or (own, wanted) in CONVERSIONS:
+            factor, offset = conversion(own, wanted, path, column)
+            ours = values * factor + offset
+            hold(ours, column, path, scale=stored * factor, offset=offset)
+            values[np.isnan(ours)] = np.nan
+        drop_fills(values, scale=stored)
+        count = int(np.isnan(values).sum() - table[column].isna().sum())
+        if count:
+            table[column], counts[column] = values, count
     return {"outside_range": counts} if counts else {}
-
-
-def _times(column: pd.Series, path: Path) -> Any:
-    if column.dtype.kind in "iu" and column.between(1000, 9999).all():
-        return pd.to_datetime(column.astype(str) + "-01-01")
-    if column.dtype.kind in "iuf":
-        raise QtpDataError(
-            "time is a number", path=path, variable="time", found=column.iloc[0], expected="YYYY-MM-DD", code="M24"
-        )
-    times = pd.to_datetime(column, errors="coerce", format="ISO8601")
-    if times.isna().any():
-        bad = column[times.isna()].iloc[0]
-        raise QtpDataError(
-            "time will not parse", path=path, variable="time", found=bad, expected="YYYY-MM-DD", code="M24"
-        )
-    return times.dt.tz_localize(None).astype("datetime64[ns]")
 
 
 def _looks_like_minutes(values: np.ndarray) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require, require_option, xnp
 from qtp_toolkit.grid import to_xy
-from qtp_toolkit.grid._frame import crs_of
+from qtp_toolkit.grid._frame import crs_of, meters_per_unit, middle_longitude
 
 EARTH_RADIUS = 6371008.8
 
@@ -54,13 +55,14 @@ def swath(
     require(longitude, quantity="longitude")
     require(latitude, quantity="latitude")
     (lon0, lat0), (lon1, lat1) = line[0][:2], line[-1][:2]
+    lon1 = nearest_turn(lon1, lon0)
     scale = np.deg2rad(EARTH_RADIUS)
     stretch = scale * np.cos(np.deg2rad(0.5 * (lat0 + lat1)))
     east, north = (lon1 - lon0) * stretch, (lat1 - lat0) * scale
     length = float(np.hypot(east, north))
     if length == 0:
         raise QtpDataError("a profile line needs two different ends", found=[tuple(line[0]), tuple(line[-1])])
-    dx, dy = (longitude - lon0) * stretch, (latitude - lat0) * scale
+    dx, dy = (nearest_turn(longitude, lon0) - lon0) * stretch, (latitude - lat0) * scale
     along = (dx * east + dy * north) / length
     across = (dy * east - dx * north) / length
     near = (np.abs(across) <= half_width_m) & (along >= 0) & (along <= length)
@@ -89,10 +91,10 @@ def south_of(longitude: xr.DataArray, latitude: xr.DataArray, line: Sequence[tup
     >>> south_of(lon, lat, [(91.0, 34.0), (92.0, 35.0)]).values
     array([False,  True])
     """
-    corners = np.array(sorted((float(lon), float(lat)) for lon, lat, *_ in line))
+    corners = _corners(line, float(line[0][0]))
     border = xr.apply_ufunc(
         np.interp,
-        longitude,
+        nearest_turn(longitude, float(corners[:, 0].mean())),
         kwargs={"xp": corners[:, 0], "fp": corners[:, 1]},
         dask="parallelized",
         output_dtypes=[np.float64],
@@ -124,12 +126,17 @@ def crossing(line: Sequence[tuple[float, float]], trace: Sequence[tuple[float, f
     """
     share = np.linspace(0.0, 1.0, 20001)  # 10 m on a profile of 200 km
     (lon0, lat0), (lon1, lat1) = line[0][:2], line[-1][:2]
-    corners = np.array(sorted((float(lon), float(lat)) for lon, lat, *_ in trace))
+    lon1, corners = nearest_turn(lon1, lon0), _corners(trace, lon0)
     above = lat0 + share * (lat1 - lat0) - np.interp(lon0 + share * (lon1 - lon0), corners[:, 0], corners[:, 1])
     change = np.flatnonzero(np.diff(np.sign(above)) != 0)
     scale = np.deg2rad(EARTH_RADIUS)
     length = scale * np.hypot((lon1 - lon0) * np.cos(np.deg2rad(0.5 * (lat0 + lat1))), lat1 - lat0)
     return float(share[change[0]] * length) if change.size else float("nan")
+
+
+def _corners(line: Sequence[tuple[float, float]], beside: float) -> np.ndarray:
+    """Corners (n, 2) from west to east, in the turn of the longitude ``beside``."""
+    return np.array(sorted((float(nearest_turn(lon, beside)), float(lat)) for lon, lat, *_ in line))
 
 
 def window(da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, float]) -> xr.DataArray | xr.Dataset:
@@ -140,7 +147,7 @@ def window(da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, flo
     da : xarray.DataArray or xarray.Dataset
         (..., y, x) with a CRS in ``spatial_ref``.
     bounds : (west, south, east, north)
-        Degrees.
+        Degrees; across the date line as 175 to -175 or 175 to 185.
 
     Returns
     -------
@@ -160,6 +167,7 @@ def window(da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, flo
     Frozen({'y': 10, 'x': 10})
     """
     west, south, east, north = bounds
+    east = east + 360.0 if west - east > 180.0 else east
     if not (west < east and south < north):
         raise QtpDataError("bounds out of order", expected="west, south, east, north", found=bounds)
     # Along all four sides: what is straight in degrees bends in the projection, beyond its corners.
@@ -168,6 +176,9 @@ def window(da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, flo
         np.concatenate(parts) for parts in ([lon, lon, west * one, east * one], [south * one, north * one, lat, lat])
     ]
     xs, ys = to_xy(da, *sides)
+    if (middle := middle_longitude(da)) is not None:
+        # all by the same turns: of a box across the seam of the grid each corner would go its own way
+        xs = sides[0] + nearest_turn((west + east) / 2, middle) - (west + east) / 2
     columns = np.flatnonzero((da[X].values >= xs.min()) & (da[X].values <= xs.max()))
     rows = np.flatnonzero((da[Y].values >= ys.min()) & (da[Y].values <= ys.max()))
     if not (rows.size and columns.size):
@@ -245,8 +256,12 @@ def _reference_area(
             raise QtpDataError("the mask of the reference area must be in memory", hint="Call .compute() on it.")
         return reference.astype(bool), str(reference.name or "mask")
     x, y = to_xy(rate, *reference)
-    geographic = crs_of(rate).is_geographic
-    meters, stretch = (np.deg2rad(EARTH_RADIUS), np.cos(np.deg2rad(reference[1]))) if geographic else (1.0, 1.0)
+    crs = crs_of(rate)
+    meters, stretch = (
+        (np.deg2rad(EARTH_RADIUS), np.cos(np.deg2rad(reference[1])))
+        if crs.is_geographic
+        else (meters_per_unit(crs), 1.0)
+    )
     distance = xnp.hypot((rate[X] - x) * meters * stretch, (rate[Y] - y) * meters).transpose(Y, X)
     area = distance <= max(radius_m, float(distance.min()))
     return area, f"{reference[0]:.4f} E, {reference[1]:.4f} N, radius {radius_m:g} m"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._classes import check_edges, labelled_codes
 from qtp_toolkit.conventions import (
     PERCENTILE,
     STRATUM,
@@ -52,7 +53,8 @@ def box_table(
         ``labels``) without.
     edges : sequence of float, optional
         Ascending class edges in the unit of ``by``. A class includes its upper end, the first one its lower end too;
-        values outside belong to no class. The outer edges may be infinite.
+        values outside belong to no class. The outer edges may be infinite, and the first two equal (a class of one
+        value), as :func:`qtp_toolkit.geodetector.edges` finds them where values tie.
     sign : {"as_is", "subsidence_positive"}
         ``"subsidence_positive"`` turns the sign of ``values``: the paper's maps are negative for subsidence, its text
         and Fig. 8 and 9 quote magnitudes of subsidence.
@@ -211,13 +213,11 @@ def _classes(
             raise QtpDataError(
                 f"classes of {by.name!r} are unknown", hint="Give edges, or strata with labels (geodetector.stratify)."
             )
-        labels, limits = [str(label) for label in by.attrs["labels"]], np.full(len(by.attrs["labels"]) + 1, np.nan)
-        limits = np.asarray(by.attrs.get("edges", limits), dtype=np.float64)
-        code = by
+        code, labels = labelled_codes(by)
+        limits = np.asarray(by.attrs.get("edges", ()), dtype=np.float64)
+        limits = limits if limits.shape == (len(labels) + 1,) else np.full(len(labels) + 1, np.nan)
     else:
-        limits = np.asarray(edges, dtype=np.float64)
-        if limits.ndim != 1 or limits.size < 2 or not (np.diff(limits) > 0).all():
-            raise QtpDataError("class edges must ascend, at least two", variable=str(by.name), found=limits.tolist())
+        limits = check_edges(edges, by.name)
         labels = [kernels.interval_label(low, high) for low, high in pairwise(limits)]
         code = xr.apply_ufunc(
             kernels.codes_by_edges, by, kwargs={"edges": limits}, dask="parallelized", output_dtypes=[np.int16]

@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, require
-from qtp_toolkit.grid import pixel_size, to_xy
+from qtp_toolkit.grid import to_xy
+from qtp_toolkit.grid._frame import crs_of, meters_per_unit
 from qtp_toolkit.validation.kernels import averages
 
 
@@ -30,7 +31,7 @@ def block_average(
     Parameters
     ----------
     da : xarray.DataArray
-        (y, x) on a projected grid in m, e.g. the seasonal amplitude; NaN pixels are left out.
+        (y, x) on a projected grid, e.g. the seasonal amplitude; NaN pixels are left out.
     longitude, latitude : array-like (station,)
         Degrees. DataArrays on dim ``station`` hand their coordinates on.
     size_m : float
@@ -78,7 +79,8 @@ def block_average(
         require(array, dims=(Y, X))
     lon, lat = _read_stations(longitude), _read_stations(latitude)
     x, y = to_xy(da, lon, lat)
-    if abs(float(da[X][1] - da[X][0])) < 0.1 * pixel_size(da):
+    crs = crs_of(da)
+    if crs.is_geographic:
         raise QtpDataError("block_average needs a grid in meters", hint="Bring it to one with grid.match.")
     east, north = lon.copy(data=x), lat.copy(data=y)
     stacked = xr.apply_ufunc(
@@ -91,7 +93,7 @@ def block_average(
         input_core_dims=[[Y, X]] * len(arrays) + [[X], [Y], [STATION], [STATION]],
         output_core_dims=[["layer", STATION]],
         join="exact",
-        kwargs={"size": float(size_m), "min_pixels": min_pixels, "weighted": sigma is not None},
+        kwargs={"size": float(size_m) / meters_per_unit(crs), "min_pixels": min_pixels, "weighted": sigma is not None},
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.float64],

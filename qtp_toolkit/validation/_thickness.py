@@ -13,10 +13,13 @@ from qtp_toolkit.conventions import (
     ICE_DENSITY,
     LATENT_HEAT_OF_FUSION,
     SECONDS_PER_DAY,
+    THAW_YEAR,
     TIME,
     WATER_DENSITY,
     QtpDataError,
+    decoded_times,
     describe,
+    is_lazy,
     require,
     require_option,
     xnp,
@@ -32,19 +35,25 @@ def alt_from_temperature(soil_temperature: xr.DataArray, *, years: Literal["max"
     soil_temperature : xarray.DataArray
         (time, ..., depth) daily means, degC; coordinate ``depth`` in m, downwards.
     years : {"max", "each"}
-        Deepest of the whole series, or of every calendar year (dim ``thaw_year``).
+        Deepest of all years whose thaw season is known, or of every calendar year (dim ``thaw_year``).
 
     Returns
     -------
     xarray.DataArray
-        ``active_layer_thickness`` (...), m. 0 where the ground never thaws at the top sensor; NaN without data, and on
-        days when even the deepest sensor is above 0 degC: the thaw front then lies below the profile. Lazy if the input
-        is lazy.
+        ``active_layer_thickness`` (...), m. 0 where the ground never thaws at a top sensor within 0.3 m; NaN without
+        data, in years when even the deepest sensor rises above 0 degC (the thaw front then lies below the profile), and
+        in years whose thaw season is incomplete: ``attrs["incomplete_years"]`` lists those (in memory). Lazy if the
+        input is lazy; the times are merged then.
 
     Notes
     -----
     The front is the deepest change from warm above to cold below among the sensors with data, so that the downward
-    freezing of autumn, which traps thawed ground under a frozen crust, does not lift it.
+    freezing of autumn, which traps thawed ground under a frozen crust, does not lift it. What is unfrozen below a
+    sensor that stays frozen all year, a talik or the ground below the permafrost, belongs to no active layer.
+
+    A season is incomplete without any day from July to September (January to March where that is the warmer time of
+    the uppermost sensor). Of a logger, a year with 30 days of data or more, it is also incomplete with more than 31
+    days missing then, or beside the deepest day.
 
     Examples
     --------
@@ -58,19 +67,30 @@ def alt_from_temperature(soil_temperature: xr.DataArray, *, years: Literal["max"
     require(soil_temperature, dims=(TIME, DEPTH), quantity="soil_temperature")
     require_option("choice of years", years, ("max", "each"))
     _check_downwards(soil_temperature)
-    daily = xr.apply_ufunc(
-        fronts.thaw_front,
-        soil_temperature,
-        soil_temperature[DEPTH].drop_vars(DEPTH),
-        input_core_dims=[[DEPTH], [DEPTH]],
-        keep_attrs=True,
+    whole = soil_temperature.sortby(TIME)
+    whole = whole.chunk({TIME: -1, DEPTH: -1}) if is_lazy(whole) else whole
+    time = decoded_times(whole)
+    present = np.unique(time.astype("datetime64[Y]").astype(int) + 1970)
+    found = xr.apply_ufunc(
+        fronts.active_layer,
+        whole.drop_vars(TIME),
+        whole[DEPTH].drop_vars(DEPTH),
+        input_core_dims=[[TIME, DEPTH], [DEPTH]],
+        output_core_dims=[[THAW_YEAR, "part"]],
+        kwargs={"time": time, "years": tuple(present.tolist())},
         dask="parallelized",
         output_dtypes=[np.float64],
-    )
+        dask_gufunc_kwargs={"output_sizes": {THAW_YEAR: len(present), "part": 2}},
+    ).assign_coords({THAW_YEAR: present})
+    each, incomplete = found.isel(part=0), found.isel(part=1) > 0
     # A day below the profile (inf) makes the maximum unknown, not merely one day missing.
-    deepest = daily.max(TIME) if years == "max" else daily.groupby(f"{TIME}.year").max().rename(year="thaw_year")
+    deepest = each.max(THAW_YEAR) if years == "max" else each.transpose(THAW_YEAR, ...)
+    note = {}
+    if not is_lazy(whole):
+        some = incomplete.any([dim for dim in incomplete.dims if dim != THAW_YEAR])
+        note = {"incomplete_years": ", ".join(map(str, present[some.values]))} if some.any() else {}
     out = deepest.where(np.isfinite(deepest))
-    return describe(out, "active_layer_thickness", like=soil_temperature)
+    return describe(out, "active_layer_thickness", like=soil_temperature, **note)
 
 
 def _check_downwards(da: xr.DataArray) -> np.ndarray:

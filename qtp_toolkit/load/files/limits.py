@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from qtp_toolkit._variables import USUAL_FILLS
 from qtp_toolkit.conventions import VARIABLES, QtpDataError
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
 CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
     ("radian", "degree"): (180.0 / np.pi, 0.0),
-    ("radian above horizon", "degree"): (-180.0 / np.pi, 90.0),
-    ("degree above horizon", "degree"): (-1.0, 90.0),
     ("K", "degC"): (1.0, -273.15),
     ("%", "1"): (0.01, 0.0),
     ("permille", "1"): (0.001, 0.0),
@@ -34,6 +33,7 @@ CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
 _SLACK = 1e-6
 """Part of the larger limit that values may lie beyond it: decimals are rounded."""
 _HUGE = 1e15
+_LARGE = 999.0
 _LOOKS = {
     "kg m-3": (("g/cm3", 0.3, 2.7), ("cg/cm3", 30, 100), ("g/m3", 2.7e5, 2.7e6)),
     "degC": (
@@ -44,6 +44,7 @@ _LOOKS = {
     "degree": (("mrad", 300, 1200),),
     "1": (("%", 1, 100), ("permille or g/kg", 100, 1000)),
     "coherence": (("percent, or 0 to 255", 1.05, 100.5), ("0 to 255", 100.5, 255)),
+    "active_layer_thickness": (("cm", 30, 1500), ("mm", 1500, 30000)),
 }
 """What values of a unit, or of one quantity, may be by mistake, with the limits of the median that tell so."""
 
@@ -161,13 +162,17 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
     if limits is None:
         return 0
     low, high = row.valid or limits
+    count = 0
+    for fill in row.stored_fills if scale != 1.0 else ():
+        filled = np.isclose(values, fill * scale + offset, rtol=1e-6)
+        values[filled], count = np.nan, count + int(filled.sum())
     slack = _SLACK * max(abs(low), abs(high))
     with np.errstate(invalid="ignore"):
         # two reductions that skip NaN take a sixth of the time of the comparisons below, and mostly settle it
         if np.fmin.reduce(values, axis=None, initial=low) >= low - slack and (
             np.fmax.reduce(values, axis=None, initial=high) <= high + slack
         ):
-            return 0
+            return count
         low, high = limits
         outside = (values < low - slack) | (values > high + slack)
     real = np.isfinite(values) & (np.abs(values) < _HUGE)
@@ -181,7 +186,27 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
     values[outside] = np.nan
     if row.valid is not None and row.held is not None:
         np.clip(values, *row.valid, out=values)  # estimates are rounded, decimals too
-    return int(outside.sum())
+    return count + int(outside.sum())
+
+
+def drop_fills(values: np.ndarray, *, scale: float = 1.0) -> int:
+    """Set large fill values to NaN, in place, in numbers of no known quantity; returns how many.
+
+    A value counts as fill if it is one of the usual ones, of four digits or about, and four times as large as all else.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Decimals.
+    scale : float
+        From stored to these.
+    """
+    fills = np.array([fill for fill in USUAL_FILLS if abs(fill) >= _LARGE]) * scale
+    filled = np.isclose(values[:, None], fills, rtol=1e-9).any(axis=1)
+    rest = np.abs(values[np.isfinite(values) & ~filled]).max(initial=0.0)
+    filled &= np.abs(values) >= 4.0 * rest
+    values[filled] = np.nan
+    return int(filled.sum())
 
 
 def implausible(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -92,7 +93,7 @@ def class_map(
     header: Header,
     variable: str,
     classes: Mapping[int, str] | None,
-    tags: tuple[float, ...],
+    nodata: tuple[float, ...],
     *,
     chunks: Chunks | None,
     band: int,
@@ -105,15 +106,16 @@ def class_map(
     variable : str
     classes : mapping of int to str, optional
         By default those of the table beside the file.
-    tags : tuple of float
-        Stored values without data.
+    nodata : tuple of float
+        Stored values without data, beside the file's own tag, unless the tag is one of ``classes``.
     chunks : dict, optional
     band : int
 
     Raises
     ------
     QtpDataError
-        S10: no names; when computed: S06, codes that are no class, S10, codes with a fraction.
+        S10: no names; S06: a code that is a class and no data; when computed: S06, codes that are no
+        class, S10, codes with a fraction.
     """
     names = classes or class_table(header.path)
     if not names:
@@ -126,8 +128,21 @@ def class_map(
     wide = [code for code in names if not 0 <= code <= np.iinfo("int16").max]
     if wide:
         raise QtpDataError("class codes must be 0 to 32767", path=header.path, found=wide)
+    both = [code for code in nodata if code in (classes or {})]
+    if both:
+        raise QtpDataError(
+            "a code is a class and no data at once in the catalog",
+            path=header.path,
+            found=both,
+            code="S06",
+            hint="Take it out of classes or out of parameters.nodata.",
+        )
     real = header.dtype.startswith("float")
-    decode = Decode(tags, dtype="float64" if real else "int32", fill=np.nan if real else NO_CLASS)
+    decode = Decode(
+        (*nodata, *_own_tag(header, classes or {})),
+        dtype="float64" if real else "int32",
+        fill=np.nan if real else NO_CLASS,
+    )
     stored = lazy_stack([header], header, decode, dim="band", chunks=chunks, band=band).isel(band=0)
     out = xr.apply_ufunc(
         _coded,
@@ -139,6 +154,20 @@ def class_map(
     )
     table = json.dumps({int(code): name for code, name in sorted(names.items())}, ensure_ascii=False)
     return describe(out, variable, classes=table, nodata=NO_CLASS)
+
+
+def _own_tag(header: Header, classes: Mapping[int, str]) -> tuple[float, ...]:
+    """Return the nodata tag of the file, if it has one that the catalog does not name as a class."""
+    tag = header.nodata
+    if tag is None or tag not in classes:
+        return () if tag is None else (tag,)
+    warnings.warn(
+        f"{header.path.name}: {tag:g} is no data by the tag of the file, but {classes[int(tag)]!r} by the catalog, "
+        "which holds",
+        UserWarning,
+        stacklevel=4,
+    )
+    return ()
 
 
 def _coded(values: np.ndarray, *, codes: tuple[int, ...], path: str) -> np.ndarray:

@@ -12,6 +12,15 @@ import pandas as pd
 from qtp_toolkit.conventions import QtpDataError
 
 _SHAPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
+_NESTING = {
+    "Point": (0, 0),
+    "MultiPoint": (0, 1),
+    "LineString": (0, 2),
+    "MultiLineString": (1, 2),
+    "Polygon": (1, 4),
+    "MultiPolygon": (2, 4),
+}
+"""How deep the lists of positions of a geometry lie, and how many positions each must have; 0 is a bare position."""
 MAX_BYTES = 500_000_000
 
 
@@ -47,7 +56,8 @@ def vectors(path: Path) -> pd.DataFrame:
     rows = _kml(path) if path.suffix.lower() == ".kml" else _geojson(path)
     for number, row in enumerate(rows):
         _refuse_off_globe(row["geometry"], path, number)
-    table = pd.DataFrame(rows)
+        _refuse_degenerate(row["geometry"], path, number)
+    table = pd.DataFrame(rows) if rows else pd.DataFrame({"geometry": pd.Series(dtype=object)})
     table.attrs["crs"] = "EPSG:4326"
     return table
 
@@ -59,13 +69,14 @@ def _geojson(path: Path) -> list[dict[str, Any]]:
         raise QtpDataError(f"not GeoJSON: {error}", path=path) from None
     if not isinstance(data, dict) or data.get("type") not in {"FeatureCollection", "Feature", *_SHAPES}:
         raise QtpDataError("not GeoJSON", path=path, expected="a FeatureCollection", found=str(data)[:60])
-    crs = str(data.get("crs", {}).get("properties", {}).get("name", "CRS84") if data.get("crs") else "CRS84")
+    crs = data.get("crs") or {}
+    crs = str((crs.get("properties") or {}).get("name", "CRS84") if isinstance(crs, dict) else crs)
     if not crs.endswith(("CRS84", "4326")):
         raise QtpDataError(
             "GeoJSON is not in longitude and latitude", path=path, expected="WGS 84", found=crs, code="I07"
         )
     if data["type"] == "FeatureCollection":
-        features = data.get("features", [])
+        features = data.get("features") or []
     else:
         features = [data if data["type"] == "Feature" else {"properties": {}, "geometry": data}]
     rows = []
@@ -73,7 +84,8 @@ def _geojson(path: Path) -> list[dict[str, Any]]:
         geometry = feature.get("geometry") if isinstance(feature, dict) else None
         if not isinstance(geometry, dict) or geometry.get("type") not in _SHAPES:
             raise QtpDataError("feature has no usable geometry", path=path, where=f"feature {number}", expected=_SHAPES)
-        rows.append({**(feature.get("properties") or {}), "geometry": geometry})
+        properties = feature.get("properties")
+        rows.append({**(properties if isinstance(properties, dict) else {}), "geometry": geometry})
     return rows
 
 
@@ -137,6 +149,29 @@ def _refuse_off_globe(geometry: dict[str, Any], path: Path, number: int) -> None
                 found=(longitude, latitude),
                 hint="Projected coordinates, or the two swapped? Convert to WGS 84.",
             )
+
+
+def _refuse_degenerate(geometry: dict[str, Any], path: Path, number: int) -> None:
+    """Refuse lines without two corners and rings without three, or lists nested otherwise than the type says."""
+    depth, least = _NESTING[geometry["type"]]
+    parts = [geometry["coordinates"]]
+    for _ in range(depth):
+        parts = [inner for part in parts for inner in part] if all(map(_is_nested, parts)) else []
+    if not parts or any(len(part) < least or _is_nested(part) != (least > 0) for part in parts):
+        raise QtpDataError(
+            f"a {geometry['type']} lacks corners",
+            path=path,
+            where=f"feature {number}",
+            expected={0: "a position", 1: "a position", 2: "two corners or more", 4: "a closed ring of three corners"}[
+                least
+            ],
+            found=str(geometry["coordinates"])[:60],
+            hint="Remove it, or draw it again.",
+        )
+
+
+def _is_nested(part: Any) -> bool:
+    return all(isinstance(inner, list) for inner in part)
 
 
 def _flat(coordinates: Any, path: Path, number: int) -> Any:

@@ -69,7 +69,8 @@ def raster(
         Of stored values; what leaves it is NaN.
     classes : mapping of int to str, optional
         Makes it a class map. ``permafrost`` and ``vegetation`` are class maps always: without this the names are
-        taken from the attribute table beside the file.
+        taken from the attribute table beside the file. A code that this names is a class even if the file's own tag
+        says that it is no data (with a warning).
     chunks : dict, optional
 
     Returns
@@ -97,9 +98,7 @@ def raster(
         refuse_look_vector(Path(path))
     (header,) = headers([path])
     if classes is not None or variable in CLASS_VARIABLES:
-        return class_map(header, variable, classes, _tags([header], nodata), chunks=chunks, band=band)
-    if variable == "incidence" and "lv_theta" in header.path.name:  # HyP3's look vector: from the horizon, rad
-        units = f"{(units or 'radian').removesuffix(' above horizon')} above horizon"
+        return class_map(header, variable, classes, _tags([], nodata), chunks=chunks, band=band)
     storage = Storage(units, nodata, scale_factor, add_offset, band, valid_range)
     out = physical([header], variable, storage, dim="band", chunks=chunks).isel(band=0)
     note: dict[str, Any] = (

@@ -82,7 +82,15 @@ def _tiffs_of(product: str, group: Sequence[tuple[Header, re.Match[str]]]) -> li
         hold_to_specification(header.path.name, own, FAMILIES[family][role])
         names = {"sensor": SENSORS[product[:3]], "product": product[3:], "collection": match["collection"]}
         out.append(Composite(date_of(match, header.path), header.path, header, part=role, **names))
+    same_grid([composite.item for composite in out])  # two areas of one order, before each date is told to be double
     return out
+
+
+def same_tiff(first: Composite, second: Composite) -> bool:
+    """Whether two files of :func:`scan_tiff` hold the same values; reads both."""
+    decode = FAMILIES[PRODUCTS[first.product].family][first.part].decode
+    a, b = (lazy_stack([c.item], c.item, decode, dim=TIME, chunks=None).to_numpy() for c in (first, second))
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
 
 def stack_tiff(kept: Sequence[Composite], *, chunks: Chunks | None) -> tuple[xr.Dataset, dict[str, Box]]:
@@ -122,7 +130,22 @@ def scan_netcdf(paths: Sequence[Path]) -> list[Composite]:
     """
     bad = [(p, problem) for p in paths if (problem := first_bytes_problem(p, (b"\x89HDF",), "NetCDF-4"))]
     refuse_bad(bad, "readable NetCDF", total=len(paths), code="M04")
-    return [composite for path in paths for composite in _steps(Path(path))]
+    found = [_steps(Path(path)) for path in paths]
+    grids: dict[tuple[str, str], xr.Dataset] = {}
+    for steps in found:
+        for composite in steps[:1]:  # two areas of one order, before each date is told to be double
+            layers = composite.item[0]
+            refuse_unlike(grids.setdefault((composite.sensor, composite.product), layers), layers, composite.path.name)
+    return [composite for steps in found for composite in steps]
+
+
+def same_netcdf(first: Composite, second: Composite) -> bool:
+    """Whether two steps of :func:`scan_netcdf` hold the same values, as stored; reads both."""
+    a, b = (c.item[0].isel({TIME: c.item[1]}) for c in (first, second))
+    return set(a.data_vars) == set(b.data_vars) and all(
+        np.array_equal(a[name].to_numpy(), b[name].to_numpy(), equal_nan=a[name].dtype.kind == "f")
+        for name in a.data_vars
+    )
 
 
 def _steps(path: Path) -> list[Composite]:

@@ -16,7 +16,7 @@ from qtp_toolkit.load.files.checks import no_duplicates
 from qtp_toolkit.load.files.dates import DatePattern, centers, date_expression, date_of
 from qtp_toolkit.load.files.grids import on_grid
 from qtp_toolkit.load.files.limits import hold
-from qtp_toolkit.load.tables import numbers, read_table
+from qtp_toolkit.load.files.table import numbers, read_table
 from qtp_toolkit.load.temperature.composites import missing_dates
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +11,9 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
+
+_LISTED = 10
+"""Doubles that an error lists."""
 
 
 class Composite(NamedTuple):
@@ -77,7 +80,12 @@ def _refuse_mixture(kind: str, used: Sequence[Composite], hint: str) -> None:
 
 
 def settle(
-    groups: Mapping[str, Sequence[Composite]], *, days: int, duplicates: str, max_gap: int | None
+    groups: Mapping[str, Sequence[Composite]],
+    *,
+    days: int,
+    duplicates: str,
+    max_gap: int | None,
+    same: Callable[[Composite, Composite], bool] | None = None,
 ) -> tuple[dict[str, list[Composite]], dict[str, Any]]:
     """Put each sensor's composites in order of time, one each, and count what is missing and what was dropped.
 
@@ -90,6 +98,8 @@ def settle(
         What to do with two files of one composite; newest goes by the production date.
     max_gap : int, optional
         Longest run of missing composites that is let through; by default any.
+    same : callable, optional
+        Whether two hold the same values, so that one of them is enough, whatever ``duplicates`` says.
 
     Returns
     -------
@@ -112,7 +122,9 @@ def settle(
         parts: dict[str, list[Composite]] = {}
         for composite in group:
             parts.setdefault(composite.part, []).append(composite)
-        single = {part: _one_each(some, f"{sensor} {part}".strip(), duplicates) for part, some in sorted(parts.items())}
+        single = {
+            part: _one_each(some, f"{sensor} {part}".strip(), duplicates, same) for part, some in sorted(parts.items())
+        }
         missing = {
             part: _missing(some, span, f"{sensor} {part}".strip(), days=days, max_gap=max_gap)
             for part, some in single.items()
@@ -132,11 +144,15 @@ def settle(
     return kept, notes
 
 
-def _one_each(found: Sequence[Composite], label: str, duplicates: str) -> list[Composite]:
+def _one_each(
+    found: Sequence[Composite], label: str, duplicates: str, same: Callable[[Composite, Composite], bool] | None
+) -> list[Composite]:
     kept: dict[np.datetime64, Composite] = {}
     double, undecided = [], []
     for item in sorted(found, key=lambda c: (c.start, c.stamp, str(c.path))):
         before = kept.get(item.start)
+        if before is not None and same is not None and same(before, item):
+            continue
         if before is not None:
             text = f"{item.start.astype('datetime64[D]')}: {before.path.name} and {item.path.name}"
             double.append(text)
@@ -144,17 +160,23 @@ def _one_each(found: Sequence[Composite], label: str, duplicates: str) -> list[C
         kept[item.start] = item
     if double and duplicates != "newest":
         raise QtpDataError(
-            f"{label} has a composite twice; " + "; ".join(double),
+            f"{label} has a composite twice; " + _listed(double),
             code="M02",
-            hint="Move one of each away, or set parameters.duplicates: newest.",
+            hint="Order it again without the overlap: the values differ."
+            if same
+            else "Move one of each away, or set parameters.duplicates: newest.",
         )
     if undecided:
         raise QtpDataError(
-            f"{label} has a composite twice, and no production date tells which is newer; " + "; ".join(undecided),
+            f"{label} has a composite twice, and no production date tells which is newer; " + _listed(undecided),
             code="M02",
-            hint="Move one of each away.",
+            hint="Order it again without the overlap: the values differ." if same else "Move one of each away.",
         )
     return list(kept.values())
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return "; ".join(texts[:_LISTED]) + (f"; ... {len(texts)} in all" if len(texts) > _LISTED else "")
 
 
 def calendar(starts: np.ndarray, span: tuple[np.datetime64, np.datetime64], days: int) -> list[Any]:
@@ -265,5 +287,5 @@ def refuse_unlike(template: xr.Dataset, part: xr.Dataset, label: str) -> None:
                 code="I06",
                 expected=f"{len(a)} from {a[0]:.6f}",
                 found=f"{len(b)} from {b[0]:.6f}",
-                hint="Give all the same tiles, or order them in one AppEEARS task.",
+                hint="Load areas one by one, give all the same tiles, or order them in one AppEEARS task.",
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.temperature.hdf4 import SINUSOIDAL, TILE_SIZE
 
@@ -37,15 +38,20 @@ def share_covered(boxes: Mapping[str, Box], crs: str, area: Sequence[float], *, 
     QtpDataError
         M17: a box without any part of the area; M18: less than ``min_cover`` is covered.
     """
-    from pyproj import Transformer  # noqa: PLC0415  takes its time
+    from pyproj import CRS, Transformer  # noqa: PLC0415  takes its time
 
     to_crs = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     x, y = to_crs.transform(*_points(area))
-    inside = {name: _within(x, y, box) for name, box in boxes.items()}
+    geographic = CRS(crs).is_geographic
+    inside = {
+        name: _within(nearest_turn(x, (box[0] + box[2]) / 2) if geographic else x, y, box)
+        for name, box in boxes.items()
+    }
     elsewhere = []
     for name, box in boxes.items():
         longitude, latitude = to_crs.transform(*_points(box), direction="INVERSE")
-        if not inside[name].any() and not _within(longitude, latitude, area).any():
+        turned = nearest_turn(longitude, (area[0] + area[2]) / 2)
+        if not inside[name].any() and not _within(turned, latitude, area).any():
             elsewhere.append(f"{name} covers {_degrees(longitude, latitude)}")
     if elsewhere:
         raise QtpDataError(

@@ -40,11 +40,13 @@ class _Format(NamedTuple):
     stack: Callable[..., tuple[xr.Dataset, dict[str, Any]]]
     min_cover: float
     """Tiles are whole, so a hole in the area is a missing one; cut-outs are as their maker wanted them."""
+    same: Callable[[Composite, Composite], bool] | None
+    """Whether two composites hold the same values: orders of single years share one across New Year."""
 
 
-_HDF4 = _Format(granules.scan, granules.stack, 0.99)
-_NETCDF = _Format(appeears.scan_netcdf, appeears.stack_netcdf, 0.0)
-_TIFF = _Format(appeears.scan_tiff, appeears.stack_tiff, 0.0)
+_HDF4 = _Format(granules.scan, granules.stack, 0.99, None)
+_NETCDF = _Format(appeears.scan_netcdf, appeears.stack_netcdf, 0.0, appeears.same_netcdf)
+_TIFF = _Format(appeears.scan_tiff, appeears.stack_tiff, 0.0, appeears.same_tiff)
 _FORMATS = {".hdf": _HDF4, ".hdf4": _HDF4, ".nc": _NETCDF, ".nc4": _NETCDF, ".tif": _TIFF, ".tiff": _TIFF}
 
 _BAND_BITS = {"qc_250m": 0x0FF0, "qc_500m": 0x03FC}
@@ -102,7 +104,8 @@ def modis_lst(
         Longest run of missing composites that is let through, counted between the first and the last date of all
         sensors; each missing one is listed in attrs. None lets any through.
     duplicates : {"error", "newest"}
-        What to do with two granules of one composite; ``newest`` goes by their production date.
+        What to do with two granules of one composite; ``newest`` goes by their production date. What AppEEARS delivered
+        twice with the same values is taken once.
     mixed_collections : bool
         Let collections 006 and 061 stand side by side.
     area : (west, south, east, north), optional
@@ -139,7 +142,7 @@ def modis_lst(
     """
     wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
     form, found = _scan(paths)
-    groups, notes, days = _settled(found, ("lst",), wishes)
+    groups, notes, days = _settled(form, found, ("lst",), wishes)
     parts = {}
     for sensor, group in groups.items():
         parts[sensor], boxes = form.stack(group, chunks=wishes.chunks)
@@ -207,7 +210,7 @@ def ndvi(
     """
     wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
     form, found = _scan(paths)
-    groups, notes, days = _settled(found, ("ndvi", "reflectance"), wishes)
+    groups, notes, days = _settled(form, found, ("ndvi", "reflectance"), wishes)
     _refuse_shared_dates(groups)
     kept = sorted((c for group in groups.values() for c in group), key=lambda c: (c.start, c.part))
     layers, boxes = form.stack(kept, chunks=wishes.chunks)
@@ -239,7 +242,7 @@ def _scan(paths: Files) -> Scanned:
 
 
 def _settled(
-    found: Sequence[Composite], families: Sequence[str], wishes: Wishes
+    form: _Format, found: Sequence[Composite], families: Sequence[str], wishes: Wishes
 ) -> tuple[dict[str, list[Composite]], dict[str, Any], int]:
     """Composites by sensor, what is to be told of them, and how many days one covers."""
     other = sorted({c.product for c in found if PRODUCTS[c.product].family not in families})
@@ -252,7 +255,8 @@ def _settled(
         )
     groups = choose(found, wishes.sensors, mixed_collections=wishes.mixed_collections)
     days = PRODUCTS[next(iter(groups.values()))[0].product].days
-    return *settle(groups, days=days, duplicates=wishes.duplicates, max_gap=wishes.max_gap), days
+    kept, notes = settle(groups, days=days, duplicates=wishes.duplicates, max_gap=wishes.max_gap, same=form.same)
+    return kept, notes, days
 
 
 def _refuse_shared_dates(groups: Mapping[str, Sequence[Composite]]) -> None:

@@ -22,7 +22,6 @@ _JUMPS = 1e-5
 """Share of neighbors a cycle apart from which on they are fringes, not single errors."""
 _SLABS, _MOST = 16, 2.5e8
 """Of a stack of more numbers, so many slabs of rows are looked at, evenly spread."""
-"""Incidence of Sentinel-1 over land, degree."""
 
 
 def look_at_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:

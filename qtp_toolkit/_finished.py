@@ -42,8 +42,8 @@ class Finished:
         kept: dict[str, Outcome] = {}
         by_name = {nb.name: nb for nb in chosen}
         for name in order:
-            nb, row = by_name[name], self.rows.get(name)
-            same = row is not None and row["sha256"] == hashlib.sha256(nb.path.read_bytes()).hexdigest()
+            nb, row = by_name[name], self.rows.get(name, {})
+            same = row.get("sha256") == hashlib.sha256(nb.path.read_bytes()).hexdigest()
             made = all(makers[product] in kept for product in nb.products_in if product in makers)
             if same and made and all(products.exists(product) for product in nb.products_out):
                 kept[name] = Outcome(name, "done", row["seconds"], reason=row["reason"])

@@ -31,8 +31,7 @@ THAW_YEAR, STATION, STRATUM, PERCENTILE, DEPTH = "thaw_year", "station", "stratu
 
 SENTINEL1_WAVELENGTH = 0.05546576
 """Radar wavelength of Sentinel-1 in m (C band, 5.405 GHz)."""
-SENTINEL1_INCIDENCE = (29.0, 46.0)
-"""Incidence angles of Sentinel-1, degree."""
+SENTINEL1_INCIDENCE = (29.0, 46.0)  # degree
 
 SECONDS_PER_DAY = 86400.0
 DAYS_PER_YEAR = 365.25

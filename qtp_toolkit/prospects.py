@@ -12,7 +12,7 @@ import xarray as xr
 
 from qtp_toolkit import correct, grid, load, network
 from qtp_toolkit.catalog import Catalog, named
-from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y
+from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.reproduce import Notebook
 
 _SIDE = 64
@@ -224,14 +224,14 @@ def _look_at_area(catalog: Catalog, stack: xr.Dataset) -> list[tuple[bool, str]]
     if catalog.available("stable_ground") and not plain:
         stable = grid.rasterize(catalog["stable_ground"], stack["phase"].isel({PAIR: 0}, drop=True))
     whole = stack if plain or stable is not None else thin  # the most coherent square is looked for in a thinned copy
-    gray = whole["coherence"] if "coherence" in whole else np.isfinite(whole["phase"]).astype(float)
-    where = {"point": settings.reference_point, "radius_m": settings.reference_radius_m}
+    gray = whole["coherence"] if "coherence" in whole else xnp.isfinite(whole["phase"]).astype(float)
+    where: dict[str, Any] = {"point": settings.reference_point, "radius_m": settings.reference_radius_m}
     area = correct.choose_reference(gray, **where, bounds=settings.reference_area, stable=stable)
     rows, columns = (np.flatnonzero(area.any(dim).values) for dim in (X, Y))
     box = {Y: slice(rows[0], rows[-1] + 1), X: slice(columns[0], columns[-1] + 1)}
     inside = whole.isel(box).where(area.isel(box)).compute()
     said = f"reference area by {area.attrs['chosen']}: {int(area.sum())} pixels"
-    empty = int((np.isfinite(inside["phase"]).sum((Y, X)) == 0).sum())
+    empty = int((xnp.isfinite(inside["phase"]).sum((Y, X)) == 0).sum())
     if empty:
         pairs = stack.sizes[PAIR]
         return [(False, f"{said}, without any valid pixel in {empty} of {pairs} pairs: move it to coherent ground")]

@@ -169,7 +169,7 @@ def reproduce(
         earlier = Finished(target / "finished.json", inputs)
         kept = earlier.unchanged(chosen, list(_order(chosen, makers).static_order()), makers) if resume else {}
         (target / _STAMP).write_text(json.dumps(inputs, indent=1), encoding="utf-8")
-        options = {"out": target, "jobs": jobs, "timeout": cell_timeout, "progress": progress}
+        options: dict[str, Any] = {"out": target, "jobs": jobs, "timeout": cell_timeout, "progress": progress}
         outcomes = _run_all(chosen, found, kept=kept, earlier=earlier, **options)
         done = {"ok": all(o.status != "failed" for o in outcomes), "out": str(target), **inputs}
         done["notebooks"] = [{**asdict(o), "title": nb.title} for nb, o in zip(chosen, outcomes, strict=True)]

@@ -20,6 +20,7 @@ from qtp_toolkit.conventions import (
     phase_to_displacement,
     require,
     require_option,
+    xnp,
 )
 from qtp_toolkit.correct._ramp import AXES, normalize
 from qtp_toolkit.correct.kernels import slopes
@@ -143,5 +144,5 @@ def ramp_std(weighed: xr.Dataset, where: xr.DataArray) -> xr.Dataset:
     out = {}
     for name, row in (("linear_rate_std", "rate_slope_std"), ("seasonal_coefficient_std", "coefficient_slope_std")):
         x, y = (away[dim] * weighed[row].sel(axis=dim, drop=True) for dim in (X, Y))
-        out[name] = describe(np.hypot(y, x), name, like=weighed)
+        out[name] = describe(xnp.hypot(y, x), name, like=weighed)
     return xr.Dataset(out)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -21,7 +22,7 @@ ANTISYMMETRIC_UNITS = ("rad", "mm", "m")
 """Units of what changes its sign when the two dates of a pair are exchanged: phase, displacement, baseline."""
 
 
-def acquisition(dates: Sequence | np.ndarray | xr.DataArray, wanted: object | None = None) -> np.datetime64:
+def acquisition(dates: Sequence | np.ndarray | xr.DataArray, wanted: Any = None) -> np.datetime64:
     """Return the acquisition that a reference date names: by default the first; I22, with the nearest, if it is none.
 
     Parameters

@@ -81,7 +81,7 @@ def local_regions(
     boxes = {name: _box(row["geometry"]) for name, row in _named(areas)}
     for name, row in _named(areas):
         try:
-            seen = [window(da, boxes[name]).compute() for da in (quality, interest)]
+            seen: list[Any] = [window(da, boxes[name]).compute() for da in (quality, interest)]
         except QtpDataError:
             continue
         if not all(np.isfinite(da).any() for da in seen):
@@ -108,7 +108,8 @@ def _named(areas: pd.DataFrame) -> list[tuple[str, Mapping[str, Any]]]:
 def _box(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
     polygons = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
     corners = np.array([corner[:2] for rings in polygons for ring in rings for corner in ring])
-    return tuple(float(edge) for edge in (*corners.min(axis=0), *corners.max(axis=0)))
+    (west, south), (east, north) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return west, south, east, north
 
 
 def _points_of(points: pd.DataFrame | None) -> dict[str, tuple[tuple[float, float], str]]:
@@ -119,7 +120,8 @@ def _points_of(points: pd.DataFrame | None) -> dict[str, tuple[tuple[float, floa
         name, shape = str(row.get("name") or f"P{k}"), row["geometry"]
         if shape["type"] == "Point" and "reference" not in name:
             of = row.get("region")
-            out[name] = (tuple(map(float, shape["coordinates"][:2])), of if isinstance(of, str) else "")
+            x, y = map(float, shape["coordinates"][:2])
+            out[name] = ((x, y), of if isinstance(of, str) else "")
     return out
 
 

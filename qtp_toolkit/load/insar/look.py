@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, QtpDataError, describe
+from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, QtpDataError, describe, xnp
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.headers import headers
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
@@ -50,7 +50,7 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
             found=[Path(path).name for path in paths],
         )
     up = _map(ups[0], chunks)
-    angle = np.rad2deg(np.arccos(up.where((up > 0) & (up <= 1))))
+    angle = xnp.rad2deg(xnp.arccos(up.where((up > 0) & (up <= 1))))
     return describe(angle.astype(np.float32), "incidence", converted="arccos of the upward component")
 
 
@@ -74,7 +74,7 @@ def hyp3_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
     np.True_
     """
     above = _map(Path(path), chunks)
-    angle = 90.0 - np.rad2deg(above.where(above > 0))
+    angle = 90.0 - xnp.rad2deg(above.where(above > 0))
     return describe(angle.astype(np.float32), "incidence", converted="90 degrees minus lv_theta")
 
 

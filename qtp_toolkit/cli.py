@@ -109,14 +109,14 @@ def check(
     Exit code 1 if a source of the catalog is missing or broken, or the reference will not do.
     """
     with _one_line():
-        if scene:
-            os.environ["QTP_SCENE"] = scene
         from qtp_toolkit import prospects  # noqa: PLC0415
         from qtp_toolkit._progress import progress_bar  # noqa: PLC0415
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
         from qtp_toolkit.reproduce import check_scene, find_notebooks  # noqa: PLC0415
 
-        check_scene(os.environ.get("QTP_SCENE"))
+        check_scene(scene or os.environ.get("QTP_SCENE"))
+        if scene:
+            os.environ["QTP_SCENE"] = scene
         found = open_catalog(catalog)
         rows, reference = [], []
         with progress_bar("looking", total=len(found) + 1, progress=not quick) as bar:

@@ -418,6 +418,11 @@ def test_check_says_how_to_get_what_is_missing(folder):
         "{water_content: {alpine meadow: {thawed: 30}}}",
         "{reference_point: [35.0, 192.0]}",
         "{unfrozen_water: -0.1}",
+        "{incidence: 51.6}",
+        "{conductivity_ratio: 0.0}",
+        "{ramp: cubic}",
+        "{reference_point: [92.0, 34.0], reference_area: [92.0, 34.0, 92.1, 34.1]}",
+        "{reference_area: [92.1, 34.0, 92.0, 34.1]}",
     ],
 )
 def test_settings_are_checked(folder, settings):

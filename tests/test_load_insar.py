@@ -13,6 +13,7 @@ import xarray as xr
 from small_files import granule, refused, tif
 
 from qtp_toolkit import load
+from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.pixels import Rows
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack
@@ -354,3 +355,34 @@ def test_lazy_same_numbers_under_threads_and_processes(stack, tmp_path):
         outs = dask.compute(*lazy, scheduler="processes", num_workers=1)
     for array, out in zip(lazy, outs, strict=True):
         xr.testing.assert_identical(out, array.compute(scheduler="sync"))
+
+
+def test_incidence_from_licsar_and_hyp3(tmp_path):
+    up, theta = (np.full((2, 3), value, "float32") for value in (np.cos(np.deg2rad(39.0)), np.deg2rad(51.6)))
+    up[0, 0] = theta[0, 0] = 0.0
+    both = tif(tmp_path / "152D.geo.U.tif", up), tif(tmp_path / "x_lv_theta.tif", theta)
+    for angle, value in ((load.licsar_look([both[0]]), 39.0), (load.hyp3_look(both[1]), 38.4)):
+        assert (angle.name, angle.attrs["units"]) == ("incidence", "degree")
+        assert np.isnan(angle[0, 0])
+        np.testing.assert_allclose(angle[1], value, atol=1e-4)
+        assert load.check_incidence(angle) == pytest.approx((value, value), abs=1e-4)
+    with pytest.raises(QtpDataError, match="one file"):
+        load.licsar_look([both[1]])
+
+
+@pytest.mark.parametrize(("name", "driver"), [("152D.geo.U.tif", "licsar_look"), ("152D.geo.N.tif", "licsar_look"),
+                                              ("S1AA_lv_theta.tif", "hyp3_look")])  # fmt: skip
+def test_look_vectors_are_no_incidence(tmp_path, name, driver):
+    path = tif(tmp_path / name, np.full((2, 3), 0.8, "float32"))
+    with pytest.raises(QtpDataError, match=driver):
+        load.raster(path, variable="incidence", units="radian")
+
+
+@pytest.mark.parametrize(
+    ("value", "guess"), [(51.6, "lv_theta"), (0.777, "Radians"), (5.0, "slope"), (70.0, "satellite")]
+)
+def test_implausible_incidence_is_told_with_a_guess(value, guess):
+    with pytest.raises(QtpDataError, match=guess):
+        load.check_incidence(xr.DataArray(np.full((3, 3), value)))
+    with pytest.raises(QtpDataError, match="no valid pixel"):
+        load.check_incidence(xr.DataArray(np.full((3, 3), np.nan)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -203,3 +204,51 @@ def test_notebooks_that_wait_for_each_other_are_refused(folder):
 def test_a_notebook_that_breaks_its_promise_fails(folder):
     write(folder, "00_forgets", "1", products_out=["lst_mean"])
     assert run(folder)["notebooks"][0]["reason"] == "it did not save lst_mean"
+
+
+COUNT = "import pathlib\np = pathlib.Path('%s')\np.write_text(p.read_text() + '.' if p.exists() else '.')"
+
+
+def test_resume_keeps_what_the_same_inputs_finished(folder):
+    for number, word in ((1, "lst_mean"), (2, "freeze_thaw")):
+        made = {"products_out": [word], "products_in": ["lst_mean"] if number == 2 else []}
+        write(folder, f"0{number}_made", MAKE % word, COUNT % f"{number}.txt", **made)
+    write(folder, "03_fails", "1 / 0", products_in=["freeze_thaw"])
+    out = folder / "out"
+
+    def runs():
+        done = told(run(folder, out=out, resume=True))
+        return done["03_fails"], [len((out / f"{k}.txt").read_text()) for k in (1, 2)]
+
+    assert runs() == ("failed", [1, 1])
+    write(folder, "03_fails", "1", products_in=["freeze_thaw"])
+    assert runs() == ("done", [1, 1])
+    shutil.rmtree(out / "products" / "lst_mean.zarr")
+    assert runs() == ("done", [2, 2])
+    (folder / "magt.geojson").write_bytes(b"new")
+    assert runs() == ("done", [3, 3])
+    run(folder, out=out)
+    assert len((out / "1.txt").read_text()) == 4
+
+
+def test_without_a_terminal_a_line_says_when_a_notebook_begins(folder, capsys):
+    write(folder, "01_one", "1")
+    reproduce.reproduce(catalog=folder / "data_catalog.yaml", folder=folder / "notebooks", progress=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["begins", "01_one"]
+    assert lines[1].split()[:2] == ["done", "01_one"]
+
+
+def test_a_notebook_may_end_early_and_well(folder):
+    write(folder, "01_one", MAKE % "onsets", "from qtp_toolkit import report\nreport.end_here('no soil')", "1 / 0")
+    (row,) = run(folder)["notebooks"]
+    assert (row["status"], row["reason"]) == ("done", "no soil")
+    page = (products.output_folder() / "notebooks" / "01_one.html").read_text()
+    assert "no soil" in page
+    assert "Traceback" not in page
+
+
+def test_an_unknown_scene_is_refused_before_anything_is_written(folder):
+    with pytest.raises(QtpDataError, match="gigantic"):
+        run(folder, scene="gigantic", out=folder / "out")
+    assert not (folder / "out").exists()

@@ -392,6 +392,7 @@ def test_closed_form_defaults_are_the_promised_ones():
             "particle_density": 2700.0,
             "scheme": "johansen",
         },
+        "uniform_ratio": {"ratio": 1.0},
         "water_content_by_class": {"state": "thawed"},
     }
 
@@ -419,3 +420,17 @@ def test_results_say_that_they_are_synthetic():
     results = {"frozen": frozen, "thawed": thawed, "ratio": soil.conductivity_ratio(frozen, thawed)}
     results |= {"porosity": soil.porosity(ground[0]), "saturation": soil.saturation(one(0.2), one(0.4))}
     assert without_note(**results, quartz=soil.quartz_from_sand(one(0.4))) == []
+
+
+def test_one_layer_is_the_mean_already():
+    layer = xr.DataArray(np.full((2, 2), 1300.0), dims=("y", "x"), attrs={"units": "kg m-3"})
+    xr.testing.assert_identical(soil.depth_mean(layer), layer)
+
+
+def test_a_uniform_ratio_is_a_map():
+    like = xr.DataArray(np.zeros((2, 3)), {"y": [1.0, 0.0]}, ("y", "x"))
+    ratio = soil.uniform_ratio(like, 1.5)
+    assert (ratio.name, ratio.dtype, ratio.shape) == ("conductivity_ratio", np.float32, (2, 3))
+    assert (ratio == 1.5).all()
+    with pytest.raises(QtpDataError, match="positive"):
+        soil.uniform_ratio(like, 0.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import DEPTH, QtpDataError, coordinate
+from qtp_toolkit.conventions import DEPTH, QtpDataError, X, Y, coordinate, require
 
 
 def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
@@ -36,8 +36,9 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     >>> depth_mean(xr.DataArray([1000.0, 1400.0], layers, "depth"), to_m=1.0).item()
     1200.0
     """
-    if DEPTH not in profile.dims:
+    if set(profile.dims) == {Y, X}:
         return profile
+    require(profile, dims=(DEPTH,))
     missing = [name for name in ("depth_top", "depth_bottom") if name not in profile.coords]
     if missing:
         raise QtpDataError("layer limits are missing", variable=str(profile.name), expected=missing)

@@ -1,0 +1,71 @@
+"""Local regions of any name and number, with or without references and points."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from qtp_toolkit import regions
+from qtp_toolkit.conventions import QtpDataError
+
+
+@pytest.fixture
+def maps(rng):
+    axes = {"y": 34.95 - 0.1 * np.arange(10), "x": 92.05 + 0.1 * np.arange(10)}
+    quality, interest = (xr.DataArray(rng.random((10, 10)), axes, ("y", "x")).rio.write_crs(4326) for _ in range(2))
+    quality[6:9, 1:4] += 5.0
+    interest[1:4, 6:9] += 5.0
+    return quality, interest
+
+
+def box(west, south, east, north, **told):
+    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
+    return {"geometry": {"type": "Polygon", "coordinates": [ring]}, **told}
+
+
+def point(lon, lat, **told):
+    return {"geometry": {"type": "Point", "coordinates": [lon, lat]}, **told}
+
+
+def test_without_references_and_points_the_maps_choose(maps):
+    found = regions.local_regions(pd.DataFrame([box(92, 34, 93, 35, name="basin")]), *maps)["basin"]
+    assert found.bounds == (92, 34, 93, 35)
+    assert found.reference == pytest.approx((92.25, 34.25))
+    assert found.points == {"basin largest": pytest.approx((92.75, 34.75))}
+    assert found.marks["points"].to_dict("records") == [
+        {"longitude": pytest.approx(92.75), "latitude": pytest.approx(34.75), "name": "basin largest"}
+    ]
+
+
+def test_drawn_references_and_points_hold(maps):
+    areas = pd.DataFrame([box(92, 34, 92.5, 35, name="a", reference=[92.1, 34.1]), box(92.5, 34, 93, 35, name="b")])
+    drawn = [
+        point(92.3, 34.3, name="P1"),
+        point(92.2, 34.2, name="P2", region="b"),
+        point(92.1, 34.1, name="a reference"),
+    ]
+    found = regions.local_regions(areas, *maps, points=pd.DataFrame(drawn))
+    assert found["a"].reference == (92.1, 34.1)
+    assert found["a"].reference_by == "the property reference"
+    assert found["a"].points == {"P1": (92.3, 34.3)}
+    assert found["b"].points == {"P2": (92.2, 34.2)}
+
+
+def test_any_name_and_number(maps):
+    west = np.linspace(92, 92.9, 7)
+    areas = pd.DataFrame([box(w, 34, w + 0.2, 35) for w in west])
+    assert len(regions.local_regions(areas, *maps)) == 7
+    twice = pd.DataFrame([box(92, 34, 93, 35, name="lake"), box(92, 34, 92.5, 35, name="lake")])
+    assert list(regions.local_regions(twice, *maps)) == ["lake (1)", "lake (2)"]
+
+
+def test_regions_elsewhere_are_left_out_and_none_is_refused(maps):
+    areas = pd.DataFrame([box(92, 34, 93, 35, name="here"), box(10, 10, 11, 11, name="there")])
+    assert list(regions.local_regions(areas, *maps)) == ["here"]
+    with pytest.raises(QtpDataError, match="no region has a part"):
+        regions.local_regions(areas[1:], *maps)
+    quality, interest = maps
+    with pytest.raises(QtpDataError, match="no region has a part"):
+        regions.local_regions(areas, quality * np.nan, interest)

@@ -1,0 +1,180 @@
+"""What qtp check says: looks at pixels and places, the reference, which notebooks run; regions of any shape."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from qtp_toolkit import cli, prospects
+from qtp_toolkit.catalog import open_catalog
+from qtp_toolkit.load.readers import READERS
+from qtp_toolkit.reproduce import find_notebooks
+
+SOURCES = {
+    "bulk_density": "kind: raster, driver: geotiff, uri: bulk_density.tif, parameters: {variable: bulk_density}",
+    "sand": "kind: raster, driver: geotiff, uri: sand.tif, parameters: {variable: sand}",
+    "water_content": "kind: raster, driver: geotiff, uri: water_content.tif, parameters: {variable: water_content}",
+    "dem": "kind: raster, driver: geotiff, uri: dem.tif, parameters: {variable: elevation}",
+    "ground_ice": "kind: raster, driver: geotiff, uri: ground_ice.tif, parameters: {variable: ground_ice}",
+    "magt": "kind: raster, driver: geotiff, uri: magt.tif, parameters: {variable: magt}",
+    "incidence": "kind: raster, driver: licsar_look, uri: GEOC/metadata/r.geo.U.tif",
+    "regions": "kind: vector, driver: geojson, uri: regions.geojson",
+    "profiles": "kind: vector, driver: geojson, uri: profiles.geojson",
+    "stable_ground": "kind: vector, driver: geojson, uri: regions.geojson",
+}
+LEVELS = {"bulk_density": 1300, "sand": 0.4, "water_content": 0.2, "dem": 4500, "ground_ice": 0.3, "magt": -2}
+ALWAYS = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "12"}
+"""Notebooks that run on interferograms and temperature alone."""
+WEST, NORTH, STEP = 92.0, 34.5, 0.01
+
+
+def tif(path, values):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    transform = rasterio.Affine(STEP, 0, WEST, 0, -STEP, NORTH)
+    shape = {"height": values.shape[0], "width": values.shape[1], "count": 1, "dtype": values.dtype}
+    with rasterio.open(path, "w", driver="GTiff", crs="EPSG:4326", transform=transform, **shape) as file:
+        file.write(values, 1)
+
+
+def features(path, *geometries):
+    rows = [{"type": "Feature", "properties": {"name": f"n{k}"}, "geometry": g} for k, g in enumerate(geometries)]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": rows}))
+
+
+def region(folder, shape, have=(), more=""):
+    """Write a region of few pairs and composites; returns its catalog."""
+    rng, (height, width) = np.random.default_rng(0), shape
+    dates = pd.date_range("2018-01-05", periods=12, freq="36D")
+    slope = np.add.outer(np.arange(height), np.arange(width)) / (height + width)
+    for first, second in pairwise(dates):
+        name = f"{first:%Y%m%d}_{second:%Y%m%d}"
+        tif(folder / f"GEOC/{name}/{name}.geo.unw.tif", (5 + 4 * slope * rng.normal(size=shape)).astype("float32"))
+        tif(folder / f"GEOC/{name}/{name}.geo.cc.tif", np.full(shape, 180, "uint8"))
+    tif(folder / "GEOC/metadata/r.geo.U.tif", np.full(shape, np.cos(np.deg2rad(39)), "float32"))
+    for k, day in enumerate(pd.date_range("2018-01-01", periods=46, freq="8D")):
+        level = np.full(shape, 273.15 - 12 * np.cos(2 * np.pi * k / 46), "float32")
+        for part, shift in (("day", 8), ("night", -8)):
+            tif(folder / f"lst/{part}_{day:%Y%j}.tif", level + shift)
+    for name, value in LEVELS.items():
+        tif(folder / f"{name}.tif", np.full(shape, value, "float32"))
+    east, south = WEST + STEP * width, NORTH - STEP * height
+    ring = [[WEST, south], [east, south], [east, NORTH], [WEST, NORTH], [WEST, south]]
+    features(folder / "regions.geojson", {"type": "Polygon", "coordinates": [ring]})
+    features(folder / "profiles.geojson", {"type": "LineString", "coordinates": [[WEST, NORTH], [east, south]]})
+    lines = "".join(f"  {name}: {{{SOURCES[name]}, provenance: observed}}\n" for name in have)
+    catalog = folder / "catalog.yaml"
+    catalog.write_text(
+        f"catalog_version: 1\nroots: ['{folder}']\n"
+        f"settings:\n  bounds: [{WEST}, {south}, {east}, {NORTH}]\n{more}"
+        "sources:\n"
+        "  interferograms: {kind: ifg_stack, driver: licsar, uri: 'GEOC/*/*.geo.unw.tif', provenance: observed}\n"
+        "  modis_lst:\n    kind: granules\n    driver: geotiff_series\n    provenance: observed\n"
+        "    uri: {terra_day: 'lst/day_*.tif', terra_night: 'lst/night_*.tif'}\n"
+        "    parameters: {pattern: '%Y%j', composite_days: 8, units: K}\n" + lines
+    )
+    return catalog
+
+
+def foresee(path, *, quick=False):
+    catalog = open_catalog(path)
+    rows = [prospects.look(catalog, name, quick=quick) for name in catalog]
+    status = {row["source"]: row["status"] for row in rows}
+    return rows, {nb.name[:2]: nb for nb in prospects.foresee(catalog, find_notebooks(), status)}
+
+
+@settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
+@given(
+    have=st.sets(st.sampled_from(sorted(SOURCES))),
+    shape=st.sampled_from([(3, 3), (12, 12), (4, 30), (30, 4), (1, 7), (70, 65)]),
+)
+def test_any_subset_and_shape_runs_or_says_why(tmp_path_factory, have, shape):
+    path = region(tmp_path_factory.mktemp("any"), shape, have)
+    rows, plan = foresee(path)
+    assert [row["problem"] for row in rows if row["status"] != "found"] == []
+    assert {number for number, nb in plan.items() if nb.verdict == "runs"} == ALWAYS | (
+        {"09"} if "profiles" in have else set()
+    ) | ({"10"} if "regions" in have else set())
+    assert all(nb.notes for nb in plan.values() if nb.verdict == "skipped")
+    soil = {"bulk_density", "sand", "water_content"} <= have
+    assert ("conductivity_ratio" in str(plan["03"].notes)) == (not soil)
+    assert all(isinstance(text, str) for _, text in prospects.look_at_reference(open_catalog(path)))
+
+
+def test_check_tells_it_all_and_quick_reads_no_pixel(tmp_path, monkeypatch):
+    path = region(tmp_path, (12, 12), ("sand",), "  reference_date: 2018-01-06\n  reference_point: [92.05, 34.45]\n")
+    told = CliRunner().invoke(cli.app, ["check", "--catalog", str(path)])
+    assert told.exit_code == 1
+    assert "Nearest: 2018-01-05, 2018-02-10" in told.stdout
+    assert "settings.reference_point" in told.stdout
+    assert "settle less in summer" in told.stdout
+    assert "skipped 09_profiles; it needs profiles" in told.stdout
+    assert "sand: 0.4 to 0.4 1, valid 100%" in told.stdout
+    monkeypatch.setattr(prospects, "_pixels", lambda _: pytest.fail("read"))
+    monkeypatch.setattr(prospects, "look_at_reference", lambda _: pytest.fail("read"))
+    assert CliRunner().invoke(cli.app, ["check", "--quick", "--catalog", str(path)]).exit_code == 0
+
+
+def test_one_bad_source_hides_no_other_and_no_library_speaks(tmp_path):
+    path = region(tmp_path, (12, 12), ("sand", "dem", "regions"))
+    (tmp_path / "dem.tif").write_bytes(b"II*\0" + bytes(200))
+    features(tmp_path / "regions.geojson", {"type": "Point", "coordinates": [34.4, 82.0]})
+    rows, plan = foresee(path)
+    said = {row["source"]: row for row in rows}
+    assert {name for name, row in said.items() if row["status"] == "broken"} == {"dem", "regions"}
+    assert "dem.tif" in said["dem"]["problem"]
+    assert "nothing of it lies in the study area" in said["regions"]["problem"]
+    assert plan["05"].verdict == "fails"
+    assert "broken: dem" in plan["05"].notes[0]
+    assert plan["03"].verdict == "runs"
+
+
+def test_an_exception_of_a_library_names_source_and_file(tmp_path, monkeypatch):
+    path = region(tmp_path, (12, 12), ("sand",))
+
+    def read(*_, **__):
+        raise ZeroDivisionError("integer division")
+
+    monkeypatch.setitem(READERS, "geotiff", READERS["geotiff"]._replace(open=read))
+    row = prospects.look(open_catalog(path), "sand")
+    assert row["status"] == "broken"
+    assert "'sand'" in row["problem"]
+    assert "sand.tif" in row["problem"]
+    assert "ZeroDivisionError: integer division" in row["problem"]
+
+
+def test_a_wrapped_stack_is_told_before_anything_runs(tmp_path):
+    path = region(tmp_path, (12, 12))
+    for file in tmp_path.glob("GEOC/*/*.unw.tif"):
+        tif(file, np.random.default_rng(1).uniform(-np.pi, np.pi, (12, 12)).astype("float32"))
+    row = prospects.look(open_catalog(path), "interferograms")
+    assert row["status"] == "broken"
+    assert "wrapped" in row["problem"]
+
+
+def test_a_reference_without_pixels_is_told(tmp_path):
+    path = region(tmp_path, (12, 12), (), "  reference_area: [10.0, 10.0, 11.0, 11.0]\n")
+    good = [text for ok, text in prospects.look_at_reference(open_catalog(path)) if not ok]
+    assert len(good) == 1
+    assert "no pixel is in the reference area" in good[0]
+
+
+@pytest.mark.parametrize("command", ["check", "reproduce"])
+def test_an_unknown_scene_is_refused_once(command, tmp_path):
+    told = CliRunner().invoke(cli.app, [command, "--scene", "gigantic"])
+    assert told.exit_code == 1
+    assert told.stderr.count("gigantic") == 1
+    assert "tiny, default, 90m" in told.stderr
+
+
+def test_version():
+    told = CliRunner().invoke(cli.app, ["--version"])
+    assert told.exit_code == 0
+    assert told.stdout.startswith("qtp_toolkit 0.")

@@ -402,6 +402,29 @@ def test_grid_outside_the_study_area_is_refused(folder, own_reader):
     }
 
 
+@pytest.mark.parametrize(
+    ("bounds", "west"),
+    [
+        ("[-150.0, 31.0, -149.0, 37.0]", 210.5),
+        ("[210.0, 31.0, 211.0, 37.0]", -149.5),
+        ("[179.0, 31.0, -179.0, 37.0]", -179.5),
+        ("[179.0, 31.0, 181.0, 37.0]", 179.9),
+        ("[-181.0, 31.0, -179.0, 37.0]", 179.9),
+    ],
+)
+def test_longitudes_of_any_turn_lie_in_the_study_area(folder, own_reader, bounds, west):
+    """M17: 0..360 against -180..180, and across the date line."""
+    if "-181" in bounds:
+        assert "settings" in refused(make(folder, head=HEAD + f"settings: {{bounds: {bounds}}}\n"))
+        return
+    own_reader(gridded(west))
+    catalog = open_catalog(make(folder, head=HEAD + f"settings: {{bounds: {bounds}}}\n"))
+    assert catalog.check("lakes")["status"] == "found"
+    own_reader(gridded(west + 30.0))
+    with pytest.raises(QtpDataError, match="outside the study area"):
+        catalog["lakes"]
+
+
 def test_check_says_how_to_get_what_is_missing(folder):
     os.remove(folder / "data" / "vectors" / "lakes.geojson")  # noqa: PTH107
     row = open_catalog(make(folder)).check("lakes")

@@ -136,6 +136,8 @@ class Settings(Model):
     @field_validator("bounds", "reference_area")
     @classmethod
     def _box(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if value is not None and value[0] - value[2] > 180.0:
+            value = (value[0], value[1], value[2] + 360.0, value[3])  # 175 to -175 crosses the date line
         if value is not None and not (value[0] < value[2] and value[1] < value[3]):
             raise ValueError(f"bounds are west, south, east, north; found {list(value)}")
         return value

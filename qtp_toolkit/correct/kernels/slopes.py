@@ -49,7 +49,7 @@ def follow(
     """
     seen = (coefficients != 0).any(axis=1)
     first, second = network.first[seen], network.second[seen]
-    dates, groups = np.arange(linear.size), graph.components(linear.size, first, second)
+    dates, groups = np.arange(linear.size), graph.label_components(linear.size, first, second)
     design = (second[:, None] == dates).astype(float) - (first[:, None] == dates)
     series = np.linalg.lstsq(design, coefficients[seen], rcond=None)[0]
     levels = [(groups == group).astype(float)[:, None] for group in np.unique(groups)]  # each group of dates floats

@@ -24,7 +24,8 @@ class Variable(NamedTuple):
     fills: tuple[float, ...] = USUAL_FILLS
     """Values that stand for "no data" in files that do not say so; they count as such only outside the range."""
     held: tuple[float, float] | None = None
-    """Range to which readers hold files, where it is not ``valid``: functions accept what lies beyond."""
+    """Range to which readers hold files, where it is not ``valid``: functions accept what lies beyond. Where it is the
+    wider one, as estimates are rounded, readers set what lies between the two to the limit of ``valid``."""
 
     @property
     def attrs(self) -> dict[str, str]:
@@ -88,7 +89,7 @@ VARIABLES: dict[str, Variable] = {
     # interferograms
     "phase": Variable("rad", "unwrapped interferometric phase", fault="I11", held=(-1000.0, 1000.0)),
     "wrapped_phase": Variable("rad", "wrapped interferometric phase"),
-    "coherence": Variable("1", "interferometric coherence", valid=FRACTION, fault="I04", held=(0.0, 1.001)),
+    "coherence": Variable("1", "interferometric coherence", valid=FRACTION, fault="I04", held=(-0.01, 1.05)),
     "closure_phase": Variable("rad", "closure phase of the triplet"),
     "temporal_coherence": Variable("1", "temporal coherence of the network inversion"),
     "phase_std": Variable("rad", "standard deviation of the phase at the date"),

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import grid
+from qtp_toolkit._dates import read_times
 from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.conventions import (
     PAIR,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._dates import read_times
 from qtp_toolkit._pairs import index_pairs, name_pairs
 from qtp_toolkit.conventions import (
     PAIR,
@@ -262,7 +263,8 @@ def _plan(n_dates: int, first: bytes, second: bytes, ground: int) -> Elimination
 def find_date(dates: np.ndarray, reference_date: Any) -> int:
     """Position of the reference date among the dates, the first one by default."""
     days = dates.astype("datetime64[D]")
-    day = days[0] if reference_date is None else np.datetime64(str(reference_date)[:10], "D")
+    given = days[0] if reference_date is None else reference_date
+    day = read_times(given, name="reference_date").astype("datetime64[D]")[()]
     nearest = int(np.argmin(np.abs(days - day)))
     if days[nearest] != day:
         raise QtpDataError(

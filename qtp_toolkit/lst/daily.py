@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import (
     STATION,
     TIME,
@@ -319,7 +320,7 @@ def at_dates(lst: xr.DataArray, dates: xr.DataArray | Sequence[np.datetime64]) -
     require(lst, dims=(TIME,), units=VARIABLES["lst"].units)
     # Daily or composites: what is half a step beyond the ends still belongs to the outer value.
     half_a_step = 0.5 * float(np.median(np.diff(days_since_start(lst))))
-    return _interpolate(lst, np.asarray(dates, dtype="datetime64[ns]"), reach=half_a_step)
+    return _interpolate(lst, read_times(dates), reach=half_a_step)
 
 
 def _interpolate(lst: xr.DataArray, wanted: np.ndarray, *, reach: float) -> xr.DataArray:

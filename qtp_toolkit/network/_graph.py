@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._dates import read_times
 from qtp_toolkit._pairs import index_pairs, pair_dates, pair_difference
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, describe, require
 from qtp_toolkit.kernels import pairs as graph
@@ -71,7 +72,7 @@ def select_pairs(
 
     Parameters
     ----------
-    dates : sequence of datetime64 or DataArray
+    dates : sequence of datetime64, text (``2018-01-06``, ``20180106``, ...) or numbers like 20180106, or DataArray
         Acquisition dates, any order, no duplicates.
     windows : sequence of (float, float)
         Closed ranges of the temporal baseline in days; a baseline of zero days is never a pair.
@@ -87,7 +88,7 @@ def select_pairs(
     Raises
     ------
     QtpDataError
-        For duplicate dates, or if no two dates fall into a window.
+        For what is no date (I28), duplicate dates, or if no two dates fall into a window.
 
     Examples
     --------
@@ -95,7 +96,7 @@ def select_pairs(
     >>> select_pairs(dates, windows=[(0, 40)])["temporal_baseline"].values
     array([12, 36])
     """
-    days = np.sort(np.asarray(dates).astype("datetime64[D]"))
+    days = np.sort(read_times(dates).ravel().astype("datetime64[D]"))
     repeated = np.unique(days[1:][days[1:] == days[:-1]])
     if repeated.size:
         raise QtpDataError(

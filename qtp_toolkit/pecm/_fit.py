@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import (
     PAIR,
     REFERENCE,
@@ -147,7 +148,8 @@ def fit(
     require(displacement, dims=(TIME,), quantity="displacement")
     stamps, reference = same_dates(displacement, linear, composite), None
     if intercept == "reference":
-        reference = int(stamps.get_indexer([pd.Timestamp(reference_date)])[0])
+        wanted = [pd.NaT if reference_date is None else read_times(reference_date, name="reference_date")[()]]
+        reference = int(stamps.get_indexer(wanted)[0])
         if reference < 0:
             hint = "Give reference_date, one of the dates of displacement."
             raise QtpDataError('intercept="reference" needs a reference date', found=reference_date, hint=hint)

@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit import grid
+from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import (
     THAW_YEAR,
     TIME,
@@ -166,7 +167,7 @@ def _select_coarse(seasons: xr.Dataset, dates: Any, *, lazy: bool) -> xr.Dataset
         raise QtpDataError("seasons lacks variables", expected=missing, found=list(seasons.data_vars), hint=hint)
     coarse = seasons[[*DAILY, *ENDS, *ONSETS, *(["reason"] if "reason" in seasons else [])]]
     if dates is not None:
-        wanted = pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]"))
+        wanted = pd.DatetimeIndex(read_times(dates))
         absent = wanted.difference(pd.DatetimeIndex(coarse[TIME].values))
         if len(absent):
             hint = "Compute the degree days at the dates of the displacement."

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require, require_option, xnp
 
 FORMS: Final = ("thaw_normalized", "printed", "calendar")
@@ -69,7 +70,7 @@ def linear_index(
     require_option("form of the linear index", form, FORMS)
     for onset in (thaw_onset, freeze_onset):
         require(onset, quantity="thaw_onset")
-    stamps = pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]"))
+    stamps = pd.DatetimeIndex(read_times(dates))
     first = int(stamps[0].year) if first_year is None else first_year
     year = stamps.year.to_numpy()
     # Fractions of a day count: thaw onsets are averages, not dates.

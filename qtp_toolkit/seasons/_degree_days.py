@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import (
     THAW_YEAR,
     TIME,
@@ -83,7 +84,7 @@ def degree_days(
                 "onsets of single years given", variable=str(onset.name), hint="Give the mean over the years."
             )
     times = daily_axis(lst_daily)
-    wanted = times if dates is None else pd.DatetimeIndex(np.asarray(dates, dtype="datetime64[ns]")).floor("D")
+    wanted = times if dates is None else pd.DatetimeIndex(read_times(dates)).floor("D")
     days = locate_days(times, wanted)
     years = np.arange(times[0].year, times[-1].year + 1)
     new_year = day_index(times, [*years, years[-1] + 1], 1)
@@ -103,7 +104,7 @@ def degree_days(
     )
     sums = {name: describe(da, name, like=lst_daily) for name, da in zip(SUMS, found, strict=True)}
     out = xr.Dataset(sums, attrs=provenance(lst_daily)).rename(_day=TIME).transpose(TIME, THAW_YEAR, ...)
-    stamps = np.asarray(wanted.values if dates is None else dates, dtype="datetime64[ns]")
+    stamps = wanted.values if dates is None else read_times(dates)
     return out.assign_coords({TIME: stamps, THAW_YEAR: years})
 
 

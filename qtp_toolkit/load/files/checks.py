@@ -9,7 +9,7 @@ from typing import Any
 from qtp_toolkit.conventions import QtpDataError
 
 _HINTS = {
-    "I27": "Set parameters.pattern to the way in which your files write their dates.",
+    "I27": "Set parameters.pattern to the way in which your files (or their folders) write their dates.",
     "I18": "Move them away.",
     "I11": "Give the unwrapped phase in rad.",
     "I12": "Give the unwrapped phase in rad.",
@@ -21,7 +21,7 @@ _HINTS = {
 }
 
 
-def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: str) -> None:
+def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: str, hint: str | None = None) -> None:
     """Raise one error that lists every bad file, if there is one.
 
     Parameters
@@ -33,6 +33,8 @@ def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: 
         How many files there are in all.
     code : str
         Code of the fault.
+    hint : str, optional
+        What to do, where it is not what goes with the code.
     """
     if not bad:
         return
@@ -40,7 +42,7 @@ def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: 
     raise QtpDataError(
         f"{len(bad)} of {total} files are no {what}: {listed}",
         path=bad[0][0] if len(bad) == 1 else bad[0][0].parent,
-        hint=_HINTS.get(code, "Download them again, or move them away; the other files are fine."),
+        hint=hint or _HINTS.get(code, "Download them again, or move them away; the other files are fine."),
         code=code,
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import datetime as dt
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import AfterValidator
 
+from qtp_toolkit._dates import read_time
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.files.checks import refuse_bad
 
@@ -58,11 +58,11 @@ def _with_groups(pattern: str, *choices: set[str]) -> str:
 DatePattern = Annotated[str, AfterValidator(lambda text: _with_groups(text, {"year", "month", "day"}, {"year", "doy"}))]
 """Finds a date in a name: by groups year and doy, or year, month and day, or by the letters of strftime."""
 PairPattern = Annotated[str, AfterValidator(lambda text: _with_groups(text, {"reference", "secondary"}))]
-"""Finds two dates of eight digits in a name."""
+"""Finds two dates in a name, each in any spelling that :func:`read_time` knows."""
 
 
 def match_names(paths: Sequence[Path], expression: str, lacking: str, what: str) -> list[re.Match[str]]:
-    """Match the expression in each name; all files whose name does not fit are listed in one error (I27).
+    """Match the expression in each name, else in the name of its folder; files where neither fits are listed (I27).
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def match_names(paths: Sequence[Path], expression: str, lacking: str, what: str)
     what : str
         What the files should have been.
     """
-    matches = [re.search(expression, path.name) for path in paths]
+    matches = [re.search(expression, path.name) or re.search(expression, path.parent.name) for path in paths]
     unnamed = [(path, lacking) for path, match in zip(paths, matches, strict=True) if match is None]
     refuse_bad(unnamed, what, total=len(paths), code="I27")
     return [match for match in matches if match is not None]
@@ -94,12 +94,16 @@ def date_of(match: re.Match[str], path: Path | str) -> np.datetime64:
 
 
 def ymd(text: str, path: Path | str) -> np.datetime64:
-    """Date written as eight digits; an impossible one is an error that names the file (I27)."""
+    """Day of a date in a name, in any usual spelling; an impossible one is an error that names the file (I27)."""
     try:
-        return np.datetime64(dt.date(int(text[:4]), int(text[4:6]), int(text[6:8])), "D")
+        return read_time(text).astype("datetime64[D]")
     except ValueError as error:
         raise QtpDataError(
-            f"date in a file name is impossible: {error}", path=path, found=text, expected="YYYYMMDD", code="I27"
+            f"date in a file name is impossible: {error}",
+            path=path,
+            found=text,
+            expected="as 20180106, 2018-01-06, 06Jan2018, 2018006 or 180106 (year first)",
+            code="I27",
         ) from None
 
 

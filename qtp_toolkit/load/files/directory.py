@@ -29,6 +29,8 @@ class Directory(NamedTuple):
     tiled: bool
     offsets: np.ndarray
     counts: np.ndarray
+    more: bool = False
+    """Whether another directory follows: overviews, or a mask."""
 
     def number(self, tag: int, default: int = 0) -> int:
         """First value of a whole-number tag."""
@@ -74,6 +76,7 @@ def _read(stream: BinaryIO, size: int) -> Directory:
     if start + number * (field + room) > size:
         raise ValueError("more tags than bytes")
     entries = stream.read(number * (field + room))
+    more = any(stream.read(room))
     tags, tables = [], {}
     for k in range(number):
         tag, kind, count = struct.unpack_from(order + entry, entries, k * (field + room))
@@ -92,4 +95,4 @@ def _read(stream: BinaryIO, size: int) -> Directory:
     offsets, counts = (tables[tag] for tag in (_TILES if tiled else _STRIPS))
     if len(offsets) != len(counts):
         raise ValueError("as many offsets as counts")
-    return Directory(order, tuple(tags), tiled, offsets, counts)
+    return Directory(order, tuple(tags), tiled, offsets, counts, more)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.directory import Directory, read_directory
-from qtp_toolkit.load.files.pixels import Rows, layout
+from qtp_toolkit.load.files.pixels import Rows, layout, with_side_files
 
 _MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 
@@ -28,6 +28,11 @@ class Header(NamedTuple):
     blocks: tuple[int, int]
     layout: Rows | None
     tags: dict[str, str]
+    bands: int = 1
+    scales: tuple[tuple[float, float], ...] = ((1.0, 0.0),)
+    """Scale and offset of each band."""
+    masked: bool = False
+    """Whether a mask, in the file or beside it (.msk), says which pixels hold data."""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -83,22 +88,27 @@ def _header(path: Path, seen: dict[Any, Header]) -> Header | str:
     import rasterio  # noqa: PLC0415
 
     own = read_directory(path)
-    key = (own.order, own.tags) if own is not None else None
+    beside = [path.with_name(path.name + ending).is_file() for ending in (".msk", ".aux.xml")]
+    key = (own.order, own.tags, own.more) if own is not None and not any(beside) else None
     if own is not None and key in seen:
-        return _truncation(own, path) or seen[key]._replace(path=path, layout=layout(own, seen[key].dtype))
+        plain = None if seen[key].masked else layout(own, seen[key].dtype)
+        return _truncation(own, path) or seen[key]._replace(path=path, layout=plain)
     try:
-        with rasterio.open(path) as dataset:
+        with with_side_files(wanted=any(beside)), rasterio.open(path) as dataset:
             header = _told(dataset, path, own)
     except rasterio.errors.RasterioError as error:
         return f"{error} ({path.stat().st_size} bytes on disk)"
     if own is None or isinstance(header, str):
         return header
-    seen[key] = header
+    if key is not None:
+        seen[key] = header
     return _truncation(own, path) or header
 
 
 def _told(dataset: Any, path: Path, own: Directory | None) -> Header | str:
     """Header as GDAL tells it, or what is wrong with it."""
+    from rasterio.enums import MaskFlags  # noqa: PLC0415
+
     t = dataset.transform
     if not dataset.crs:
         return "has no coordinate reference system"
@@ -106,6 +116,8 @@ def _told(dataset: Any, path: Path, own: Directory | None) -> Header | str:
         return "is rotated; warp it to a north-up grid"
     if t.a < 0:
         return "runs from east to west"
+    masked = MaskFlags.per_dataset in dataset.mask_flag_enums[0] and MaskFlags.alpha not in dataset.mask_flag_enums[0]
+    named = [dataset.tags(band) for band in range(1, dataset.count + 1)]
     return Header(
         path,
         dataset.height,
@@ -115,9 +127,19 @@ def _told(dataset: Any, path: Path, own: Directory | None) -> Header | str:
         dataset.dtypes[0],
         dataset.nodata,
         dataset.block_shapes[0],
-        layout(own, dataset.dtypes[0]) if own is not None and dataset.driver == "GTiff" else None,
+        layout(own, dataset.dtypes[0]) if own is not None and dataset.driver == "GTiff" and not masked else None,
         dataset.tags() | {"UNIT": dataset.units[0] or ""},
+        dataset.count,
+        tuple(_scaling(*stored) for stored in zip(dataset.scales, dataset.offsets, named, strict=True)),
+        masked,
     )
+
+
+def _scaling(scale: float, offset: float, tags: Mapping[str, str]) -> tuple[float, float]:
+    """Scale and offset of a band, in GDAL's way or by name."""
+    if (scale, offset) != (1.0, 0.0):
+        return scale, offset
+    return float(tags.get("scale_factor", 1.0)), float(tags.get("add_offset", 0.0))
 
 
 def _truncation(own: Directory, path: Path) -> str | None:

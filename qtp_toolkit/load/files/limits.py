@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from qtp_toolkit.conventions import VARIABLES, QtpDataError
 
+if TYPE_CHECKING:
+    from qtp_toolkit.load.files.headers import Header
+
 CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
     ("radian", "degree"): (180.0 / np.pi, 0.0),
+    ("radian above horizon", "degree"): (-180.0 / np.pi, 90.0),
+    ("degree above horizon", "degree"): (-1.0, 90.0),
     ("K", "degC"): (1.0, -273.15),
     ("%", "1"): (0.01, 0.0),
     ("permille", "1"): (0.001, 0.0),
@@ -27,7 +33,7 @@ CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
 
 _SLACK = 1e-6
 """Part of the larger limit that values may lie beyond it: decimals are rounded."""
-_HUGE = 1e30
+_HUGE = 1e15
 _LOOKS = {
     "kg m-3": (("g/cm3", 0.3, 2.7), ("cg/cm3", 30, 100), ("g/m3", 2.7e5, 2.7e6)),
     "degC": (
@@ -37,7 +43,7 @@ _LOOKS = {
     ),
     "degree": (("mrad", 300, 1200),),
     "1": (("%", 1, 100), ("permille or g/kg", 100, 1000)),
-    "coherence": (("0 to 255", 1, 255),),
+    "coherence": (("percent, or 0 to 255", 1.05, 100.5), ("0 to 255", 100.5, 255)),
 }
 """What values of a unit, or of one quantity, may be by mistake, with the limits of the median that tell so."""
 
@@ -90,6 +96,42 @@ def refuse_other_scale(path: Path, tags: Mapping[str, Any], scale_factor: float)
         )
 
 
+def stored_scale(found: Sequence[Header], band: int, given: float | None, option: str) -> tuple[float, float]:
+    """Scale and offset of all files of a kind: those that are given, else those of the files' own tags.
+
+    Parameters
+    ----------
+    found : sequence of Header
+    band : int
+        From 1.
+    given : float, optional
+        Scale that the catalog sets: it overrules the tags, with a warning.
+    option : str
+        Its name there.
+
+    Returns
+    -------
+    (float, float)
+
+    Raises
+    ------
+    QtpDataError
+        M11: unlike tags, or a scale tag on decimals, which may be scaled already.
+    """
+    own = {header.scales[band - 1] for header in found} or {(1.0, 0.0)}
+    if given is not None:
+        if own - {(1.0, 0.0), (given, 0.0)}:
+            told = ", ".join(f"{scale:g} and {offset:g}" for scale, offset in sorted(own))
+            warnings.warn(f"{option}: {given:g} overrules the tags of scale and offset: {told} (M11)", stacklevel=2)
+        return given, 0.0
+    decimals = any(header.dtype.startswith("float") for header in found)
+    if own != {(1.0, 0.0)} and (len(own) > 1 or decimals):
+        what = "decimals carry a scale tag: they may be scaled already" if decimals else "files have unlike scale tags"
+        hint = f"Say which scale holds with parameters.{option}; 1 leaves the values as they are stored."
+        raise QtpDataError(what, path=found[0].path, found=f"scale and offset {sorted(own)}", hint=hint, code="M11")
+    return own.pop()
+
+
 def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 1.0, offset: float = 0.0) -> int:
     """Hold values of one file, in place, to the physical range of their variable: what lies outside becomes NaN.
 
@@ -118,7 +160,7 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
     limits = row.held or row.valid
     if limits is None:
         return 0
-    low, high = limits
+    low, high = row.valid or limits
     slack = _SLACK * max(abs(low), abs(high))
     with np.errstate(invalid="ignore"):
         # two reductions that skip NaN take a sixth of the time of the comparisons below, and mostly settle it
@@ -126,14 +168,19 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
             np.fmax.reduce(values, axis=None, initial=high) <= high + slack
         ):
             return 0
+        low, high = limits
         outside = (values < low - slack) | (values > high + slack)
     real = np.isfinite(values) & (np.abs(values) < _HUGE)
     for fill in row.fills:  # fill values tell nothing of the unit
         real &= ~(outside & np.isclose(values, fill * scale + offset, rtol=1e-6))
     median = float(np.median(values[real])) if real.any() else np.nan
     if median < low - slack or median > high + slack:
-        raise implausible(median, variable, limits, path, found=f", {outside.mean():.1%} of a block outside")
+        raise implausible(
+            median, variable, row.valid or limits, path, found=f", {outside.mean():.1%} of a block outside"
+        )
     values[outside] = np.nan
+    if row.valid is not None and row.held is not None:
+        np.clip(values, *row.valid, out=values)  # estimates are rounded, decimals too
     return int(outside.sum())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +29,7 @@ class Placed(NamedTuple):
     """One file on the common grid, as workers read it: no handles, only a path and numbers.
 
     ``rows`` and ``columns`` are those of the file before the corner of the grid, ``layout`` is from :func:`layout`,
-    ``factor`` multiplies the physical values.
+    ``factor`` multiplies the physical values, ``masked`` says that a mask tells which pixels hold data.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Placed(NamedTuple):
     dtype: str
     layout: Rows | None
     factor: float
+    masked: bool = False
 
 
 def layout(directory: Directory, dtype: str) -> Rows | None:
@@ -63,8 +65,8 @@ def layout(directory: Directory, dtype: str) -> Rows | None:
     return Rows(int(offsets[0])) if in_order else None
 
 
-def read_window(file: Placed, window: Window, out: np.ndarray, band: int) -> None:
-    """Fill ``out`` with the stored values of a window.
+def read_window(file: Placed, window: Window, out: np.ndarray, band: int) -> np.ndarray | None:
+    """Fill ``out`` with the stored values of a window; where a mask says that there is no data, if the file has one.
 
     Parameters
     ----------
@@ -75,6 +77,11 @@ def read_window(file: Placed, window: Window, out: np.ndarray, band: int) -> Non
         (rows, columns), contiguous, of the type of the file.
     band : int
         From 1.
+
+    Returns
+    -------
+    numpy.ndarray or None
+        bool, True without data.
 
     Raises
     ------
@@ -87,8 +94,9 @@ def read_window(file: Placed, window: Window, out: np.ndarray, band: int) -> Non
         if file.layout is not None:
             _read_rows(file, file.layout.first, window, out)
         else:
-            with _reader()(file.path) as dataset:
+            with with_side_files(wanted=file.masked), _reader()(file.path) as dataset:
                 dataset.read(band, window=window, out=out)
+                return dataset.read_masks(band, window=window) == 0 if file.masked else None
     except (RasterioError, OSError, EOFError) as error:
         raise QtpDataError(
             f"cannot read pixels: {error}",
@@ -97,6 +105,14 @@ def read_window(file: Placed, window: Window, out: np.ndarray, band: int) -> Non
             hint="Damaged file? Download it again.",
             code="M05",
         ) from None
+    return None
+
+
+def with_side_files(*, wanted: bool) -> AbstractContextManager:
+    """Have GDAL look for masks and tags beside a file, which it does by listing the folder: slow where many lie."""
+    import rasterio  # noqa: PLC0415  slow to import
+
+    return rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="FALSE") if wanted else nullcontext()
 
 
 @lru_cache(maxsize=1)

@@ -183,7 +183,9 @@ def lazy_stack(
             files.append(None)
             continue
         columns, rows = (-round(shift) for shift in _shift(header, grid))
-        upward, own = header.transform[4] > 0, (header.dtype, header.layout, float(factor))
+        if not (0 <= rows <= header.height - grid.height and 0 <= columns <= header.width - grid.width):
+            _refuse_grids([header], grid, "a file does not cover the common grid", "I06")
+        upward, own = header.transform[4] > 0, (header.dtype, header.layout, float(factor), header.masked)
         files.append(Placed(str(header.path), rows, columns, header.height, header.width, upward, *own))
     paths = [header.path for header in found if header is not None]
     how = {"decode": decode, "band": band, "variable": variable, "absent": absent}
@@ -229,11 +231,13 @@ def read_block(
                 rows = file.height - rows[1], file.height - rows[0]
             in_place = file.dtype == decode.dtype and not file.upward
             raw = plane if in_place else np.empty(plane.shape, file.dtype)
-            read_window(file, (rows, (left + file.columns, right + file.columns)), raw, band)
+            hidden = read_window(file, (rows, (left + file.columns, right + file.columns)), raw, band)
             own = decode._replace(scale=decode.scale * file.factor, offset=decode.offset * file.factor)
             values = decoded(raw[::-1] if file.upward else raw, own, in_place=in_place)
             if not in_place:
                 plane[...] = values
+            if hidden is not None:
+                plane[hidden[::-1] if file.upward else hidden] = decode.fill
             if variable is not None:
                 hold(plane, variable, file.path, scale=own.scale, offset=own.offset)
     return out
@@ -256,7 +260,8 @@ def decoded(raw: np.ndarray, decode: Decode, *, in_place: bool = False) -> np.nd
         out = raw
     else:
         # NaN as an integer is undefined
-        out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" and bad.any() else raw).astype(decode.dtype)
+        with np.errstate(over="ignore"):  # doubles that no float32 holds become infinite, and then NaN
+            out = (np.where(bad, 0, raw) if raw.dtype.kind == "f" and bad.any() else raw).astype(decode.dtype)
     if decode.scale != 1.0:
         out *= np.asarray(decode.scale, decode.dtype)
     if decode.offset != 0.0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
@@ -10,17 +11,20 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
-from qtp_toolkit.catalog.options import Positive
+from qtp_toolkit._dates import read_time
+from qtp_toolkit.catalog.options import Band, Positive
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import PairPattern, match_names, ymd
 from qtp_toolkit.load.files.headers import Header, headers
+from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 
-PATTERN = r"(?P<reference>\d{8})(?:T\d{6})?[-_](?P<secondary>\d{8})(?:T\d{6})?"
-"""Two dates of eight digits, each perhaps with a time, joined by - or _: HyP3, LiCSAR, GAMMA, ISCE and many more."""
-
+_DATE = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{2}[A-Za-z]{3}\d{4}"
+PATTERN = rf"(?<!\d)(?P<reference>{_DATE})(?:T\d{{6}})?[-_](?P<secondary>{_DATE})(?:T\d{{6}})?(?!\d)"
+"""Two dates, as 20180106, 2018-01-06 or 06Jan2018, each perhaps with a time, joined by - or _: HyP3, LiCSAR, GAMMA,
+ISCE, SNAP and many more."""
 
 _SIGNS = {"positive_away": 1.0, "positive_toward": -1.0}
 _RADIANS = ("", "rad", "radian", "radians")
@@ -46,9 +50,12 @@ def interferograms(
     pattern: PairPattern | None = None,
     nodata: float | None = 0.0,
     coherence_nodata: float | None = None,
+    band: Band | None = None,
+    scale_factor: Positive | None = None,
     phase_sign: Literal["positive_away", "positive_toward"] = "positive_away",
     require_coherence: bool = True,
     coherence_scale: Positive | None = None,
+    coherence_band: Band | None = None,
     wavelength: Annotated[float, Field(ge=0.01, le=1.0)] | None = None,
     extent: Literal["same", "intersection"] = "same",
     baselines: Sequence[float] | None = None,
@@ -63,11 +70,17 @@ def interferograms(
     coherence : sequence of path, optional
         Coherence; matched to the phase by the dates in the names.
     pattern : str, optional
-        Regular expression with the groups ``reference`` and ``secondary`` (YYYYMMDD); by default :data:`PATTERN`.
+        Regular expression with the groups ``reference`` and ``secondary``, each a date in any usual spelling, year
+        first; by default :data:`PATTERN`. Looked for in the name of a file, else of its folder.
     nodata : float, optional
-        Value of the phase that means no data beside the files' own tags: 0 for HyP3, GAMMA, ISCE.
+        Value of the phase that means no data beside the files' own tags: 0 for HyP3, GAMMA, ISCE. None: zeros are
+        phase, whatever the tags say.
     coherence_nodata : float, optional
         The same for the coherence.
+    band : int, optional
+        Band of the phase, from 1; needed where files have several, as ISCE's of amplitude and phase (2).
+    scale_factor : float, optional
+        Stored to rad; by default what the tags of whole numbers say, or 1. It overrules tags.
     phase_sign : {"positive_away", "positive_toward"}
         Direction of motion that positive phase in the files means. The toolkit's is away from the satellite
         (``phase = -(4 pi / wavelength) * displacement``, displacement positive toward it); the other is negated.
@@ -75,13 +88,15 @@ def interferograms(
         Whether pairs without a coherence file are refused. Otherwise their coherence is 1 (unit weight), and attrs
         count them.
     coherence_scale : float, optional
-        Stored to 0..1; by default 1/255 for uint8 and 1 otherwise.
+        Stored to 0..1; by default what the tags of whole numbers say, else 1/255 for uint8 and 1 otherwise.
+    coherence_band : int, optional
+        As ``band``.
     wavelength : float, optional
         m; by default the tag WAVELENGTH_METRES of the files, else that of Sentinel-1.
     extent : {"same", "intersection"}
         Whether aligned grids of unlike extent are refused or cropped to what they share.
     baselines : sequence of float, optional
-        Perpendicular baselines in the order of ``phase``, m, NaN where unknown.
+        Perpendicular baselines in the order of ``phase``, m, second date of the name minus first, NaN where unknown.
     chunks : dict, optional
         By default all pairs and rows to about 128 MB.
 
@@ -89,17 +104,23 @@ def interferograms(
     -------
     xarray.Dataset
         ``phase`` (pair, y, x), rad, and ``coherence`` (pair, y, x), 0..1, float32, lazy, NaN where there is no data
-        or it is infinite, and where it leaves 0..1 or -1000..1000 rad, as undeclared fill values do; coords
+        (by value, tag or mask) or it is infinite, and where it leaves 0..1 or -1000..1000 rad, as undeclared fill
+        values do; coherence up to 1.05 is taken for 1. Coords
         ``reference`` < ``secondary`` (pair), ``perpendicular_baseline`` (pair) if given; attrs ``wavelength``. Pairs
-        are sorted by date. A pair written later-earlier is turned round and its phase negated.
+        are sorted by date. A pair written later-earlier is turned round, its phase and its baseline negated.
 
     Raises
     ------
     QtpDataError
-        All unreadable files at once; names without dates (I27); a pair of one date (I18); a pair twice (I19); missing
-        coherence files (I03); unlike grids (I05 to I07, I20); complex or integer phase, degrees (I11); lengths (I12); a
-        wavelength that is not in m (I15); an unknown sign (I16). When computed: I11, I04, if the values of a file as a
-        whole leave the physical range.
+        No files (C10); all unreadable files at once; names without dates (I27); a pair of one date (I18); a pair twice
+        (I19); missing coherence files (I03); unlike grids (I05 to I07, I20); complex or whole numbers, several bands,
+        degrees (I11); lengths (I12); decimals with a scale tag (M11); a wavelength that is not in m (I15); an unknown
+        sign (I16). When computed: I11, I04, if the values of a file as a whole leave the physical range.
+
+    Warns
+    -----
+    UserWarning
+        A setting overrules a tag of the files: ``nodata=None`` a tag of 0, a scale the scale tags.
 
     Examples
     --------
@@ -112,39 +133,41 @@ def interferograms(
     if phase_sign not in _SIGNS:
         raise QtpDataError("unknown phase_sign", expected=f"one of {list(_SIGNS)}", found=repr(phase_sign), code="I16")
     expression = pattern or PATTERN
+    if not len(phase):
+        raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
     pairs = _pairs(headers(phase), expression)
-    _refuse_not_phase(pairs)
+    which = _one_band([p.header for p in pairs], band, "band")
+    _refuse_not_phase(pairs, which)
     order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)  # baselines come in the files' order
     pairs = [pairs[k] for k in order]
     found = [p.header for p in pairs]
-    grid = same_grid(found, extent=extent)
-    decode = Decode(nodata=_nodata(nodata, found))
+    gamma = None if coherence is None else _match_coherence(coherence, pairs, expression, required=require_coherence)
+    grid = same_grid([*found, *(header for header in gamma or () if header is not None)], extent=extent)
+    scale, offset = stored_scale(found, which, scale_factor, "scale_factor")
+    decode = Decode(_nodata(nodata, found, aloud=nodata is None), scale, offset)
     turned = np.array([p.first > p.second for p in pairs])
     sign = np.where(turned, -1.0, 1.0) * _SIGNS[phase_sign]
-    values = lazy_stack(found, grid, decode, dim=PAIR, chunks=chunks, variable="phase", factors=sign)
+    values = lazy_stack(found, grid, decode, dim=PAIR, chunks=chunks, variable="phase", factors=sign, band=which)
     coords = {
         "reference": (PAIR, np.array([p.dates[0] for p in pairs], "datetime64[ns]")),
         "secondary": (PAIR, np.array([p.dates[1] for p in pairs], "datetime64[ns]")),
     }
     out = {"phase": describe(values, "phase")}
     notes: dict[str, object] = {"pairs_turned_round": int(turned.sum())}
-    if coherence is not None:
-        scale, lacking, array = _coherence(
-            coherence,
-            pairs,
-            grid,
-            expression,
-            nodata=coherence_nodata,
-            scale=coherence_scale,
-            extent=extent,
-            required=require_coherence,
-            chunks=chunks,
-        )
-        out["coherence"] = describe(array, "coherence")
-        notes |= {"coherence_scale": scale, "pairs_without_coherence": lacking}
+    if gamma is not None:
+        present = [header for header in gamma if header is not None]
+        of_gamma = _one_band(present, coherence_band, "coherence_band")
+        stored = stored_scale(present, of_gamma, coherence_scale, "coherence_scale")
+        if coherence_scale is None and stored == (1.0, 0.0) and {h.dtype for h in present} == {"uint8"}:
+            stored = (1 / 255, 0.0)
+        decode = Decode(_nodata(coherence_nodata, present), *stored)
+        how = {"chunks": chunks, "variable": "coherence", "absent": 1.0, "band": of_gamma}
+        out["coherence"] = describe(lazy_stack(gamma, grid, decode, dim=PAIR, **how), "coherence")
+        notes |= {"coherence_scale": float(stored[0]), "pairs_without_coherence": gamma.count(None)}
     data = xr.Dataset(out).assign_coords(coords)
     if baselines is not None:
-        own = describe(xr.DataArray(np.asarray(baselines, float)[order], dims=PAIR), "perpendicular_baseline")
+        own = np.asarray(baselines, float)[order] * np.where(turned, -1.0, 1.0)
+        own = describe(xr.DataArray(own, dims=PAIR), "perpendicular_baseline")
         data = data.assign_coords(perpendicular_baseline=own)
     data["phase"].attrs["wavelength"] = _wavelength(pairs, wavelength)
     return data.assign_attrs(notes, wavelength=data["phase"].attrs["wavelength"])
@@ -156,6 +179,12 @@ def _pairs(found: Sequence[Header], expression: str) -> list[Pair]:
     pairs = [
         Pair(ymd(m["reference"], h.path), ymd(m["secondary"], h.path), h) for h, m in zip(found, matches, strict=True)
     ]
+    unsure = [
+        (h.path, f"{m['reference']} and {m['secondary']} may be written day first")
+        for h, m in zip(found, matches, strict=True)
+        if _is_closer_day_first(m["reference"], m["secondary"])
+    ]
+    refuse_bad(unsure, "pair of dates with the year first", total=len(found), code="I27")
     zero = [(p.header.path, f"both dates are {p.first}") for p in pairs if p.first == p.second]
     refuse_bad(zero, "pair of two dates", total=len(pairs), code="I18")
     names = [f"{p.dates[0]} {p.dates[1]}" for p in pairs]
@@ -163,9 +192,11 @@ def _pairs(found: Sequence[Header], expression: str) -> list[Pair]:
     return pairs
 
 
-def _refuse_not_phase(pairs: Sequence[Pair]) -> None:
+def _refuse_not_phase(pairs: Sequence[Pair], band: int) -> None:
     """Refuse what the type or the unit tag of a file rules out: complex and whole numbers, degrees, lengths."""
-    bad = [(p.header.path, f"holds {p.header.dtype}") for p in pairs if not p.header.dtype.startswith("float")]
+    scaled = [p.header.scales[band - 1] != (1.0, 0.0) and np.dtype(p.header.dtype).kind in "iu" for p in pairs]
+    kinds = [np.dtype(p.header.dtype).kind == "f" or packed for p, packed in zip(pairs, scaled, strict=True)]
+    bad = [(p.header.path, f"holds {p.header.dtype}") for p, fine in zip(pairs, kinds, strict=True) if not fine]
     refuse_bad(bad, "unwrapped phase in rad (decimal numbers)", total=len(pairs), code="I11")
     units = [(p.header.path, p.header.tags["UNIT"]) for p in pairs]
     odd = [(path, f"its unit is {unit!r}") for path, unit in units if unit.lower() not in _RADIANS]
@@ -173,18 +204,30 @@ def _refuse_not_phase(pairs: Sequence[Pair]) -> None:
     refuse_bad(odd, "phase in rad", total=len(pairs), code="I11" if degrees else "I12")
 
 
-def _coherence(
-    paths: Sequence[Path],
-    pairs: Sequence[Pair],
-    grid: Header,
-    expression: str,
-    *,
-    nodata: float | None,
-    scale: float | None,
-    extent: str,
-    required: bool,
-    chunks: Chunks | None,
-) -> tuple[float, int, xr.DataArray]:
+def _is_closer_day_first(*texts: str) -> bool:
+    """Whether two dates of six digits lie nearer to each other if their day is written first."""
+    if any(len(text) != 6 or not text.isdigit() for text in texts):
+        return False
+    try:
+        turned = [read_time(text[4:] + text[2:4] + text[:2]) for text in texts]
+    except ValueError:
+        return False
+    return abs(turned[1] - turned[0]) < abs(np.subtract(*map(read_time, texts)))
+
+
+def _one_band(found: Sequence[Header], band: int | None, option: str) -> int:
+    """Which band to read; files of several are refused where nobody says."""
+    several = [(h.path, f"has {h.bands} bands") for h in found if h.bands > 1 or (band or 1) > h.bands]
+    if band is None or any(band > h.bands for h in found):
+        hint = f"Say which with parameters.{option}, e.g. 2 where band 1 is the amplitude (ISCE)."
+        refuse_bad(several, "file of one band", total=len(found), code="I11", hint=hint)
+    return band or 1
+
+
+def _match_coherence(
+    paths: Sequence[Path], pairs: Sequence[Pair], expression: str, *, required: bool
+) -> list[Header | None]:
+    """Coherence of each pair by its dates, None where there is no file."""
     by_dates = {p.dates: p.header for p in _pairs(headers(paths), expression)}
     found = [by_dates.get(p.dates) for p in pairs]
     lacking = [f"{p.dates[0]} {p.dates[1]}" for p, header in zip(pairs, found, strict=True) if header is None]
@@ -195,20 +238,36 @@ def _coherence(
             code="I03",
             hint="Get them, or set parameters.coherence: optional for unit weights where they are missing.",
         )
-    present = [h for h in found if h is not None]
-    if present:
-        same_grid([grid, *present], extent="intersection" if extent == "intersection" else "same")
-    stored = {h.dtype for h in present}
-    if scale is None:
-        scale = 1 / 255 if stored == {"uint8"} else 1.0
-    decode = Decode(nodata=_nodata(nodata, present), scale=scale)
-    array = lazy_stack(found, grid, decode, dim=PAIR, chunks=chunks, variable="coherence", absent=1.0)
-    return float(scale), len(lacking), array
+    return found
 
 
-def _nodata(given: float | None, found: Sequence[Header]) -> tuple[float, ...]:
-    """Values that mean no data: the given one, and the tags of the files."""
-    return tuple(sorted({value for value in (given, *(h.nodata for h in found)) if value is not None}))
+def companion(phase: Path, own: str, other: str) -> Path:
+    """Path of another layer of a product: the part ``own`` of its name exchanged for ``other``.
+
+    Raises
+    ------
+    QtpDataError
+        I03: the name has no such part, so that its other layers cannot be known.
+    """
+    path = Path(phase)
+    if own not in path.name:
+        raise QtpDataError(
+            f"no name of unwrapped phase: the coherence beside it cannot be found by {own!r}",
+            path=path,
+            expected=f"*{own}*",
+            hint="Narrow the uri to the unwrapped phase, or use the driver geotiff_stack.",
+            code="I03",
+        )
+    return path.with_name(path.name.replace(own, other))
+
+
+def _nodata(given: float | None, found: Sequence[Header], *, aloud: bool = False) -> tuple[float, ...]:
+    """Values that mean no data: the given one, and the files' tags; ``aloud`` overrules a tag of 0, and says so."""
+    values = {value for value in (given, *(h.nodata for h in found)) if value is not None}
+    if aloud and 0.0 in values:
+        warnings.warn("nodata: null overrules the tag 0 of the files: zeros are phase (I23)", stacklevel=3)
+        values.remove(0.0)
+    return tuple(sorted(values))
 
 
 def _wavelength(pairs: Sequence[Pair], given: float | None) -> float:

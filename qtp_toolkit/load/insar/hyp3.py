@@ -10,16 +10,20 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.load.insar.convention import interferograms
+from qtp_toolkit.load.insar.convention import companion, interferograms
+
+_BASELINE = re.compile(r"^\s*Baseline\s*:\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)", re.MULTILINE | re.IGNORECASE)
 
 
 def hyp3(phase: Sequence[Path], **options: Any) -> xr.Dataset:
     """Open HyP3 InSAR products: ``<name>/<name>_unw_phase.tif`` beside ``_corr.tif`` and ``<name>.txt``.
 
+    Clipped files count as well: ``_unw_phase_clipped.tif`` beside ``_corr_clipped.tif``.
+
     Parameters
     ----------
     phase : sequence of path
-        The ``_unw_phase.tif`` files.
+        The ``_unw_phase`` files.
     **options
         As for :func:`interferograms`.
 
@@ -36,8 +40,8 @@ def hyp3(phase: Sequence[Path], **options: Any) -> xr.Dataset:
     >>> list(load.hyp3([phase]))
     ['phase', 'coherence']
     """
-    beside = [Path(str(path).replace("_unw_phase.tif", "_corr.tif")) for path in phase]
-    found = [_baseline(Path(str(path).replace("_unw_phase.tif", ".txt"))) for path in phase]
+    beside = [companion(path, "_unw_phase", "_corr") for path in phase]
+    found = [_baseline(path.with_name(path.name.partition("_unw_phase")[0] + ".txt")) for path in map(Path, phase)]
     known = None if np.isnan(found).all() else found
     return interferograms(phase, coherence=[p for p in beside if p.is_file()], baselines=known, **options)
 
@@ -45,5 +49,5 @@ def hyp3(phase: Sequence[Path], **options: Any) -> xr.Dataset:
 def _baseline(path: Path) -> float:
     if not path.is_file():
         return float("nan")
-    match = re.search(r"^Baseline:\s*([-+.\deE]+)", path.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    match = re.search(_BASELINE, path.read_text(encoding="utf-8", errors="replace"))
     return float(match[1]) if match else float("nan")

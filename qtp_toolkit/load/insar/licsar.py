@@ -8,7 +8,7 @@ from typing import Any
 
 import xarray as xr
 
-from qtp_toolkit.load.insar.convention import interferograms
+from qtp_toolkit.load.insar.convention import companion, interferograms
 
 
 def licsar(phase: Sequence[Path], **options: Any) -> xr.Dataset:
@@ -34,5 +34,5 @@ def licsar(phase: Sequence[Path], **options: Any) -> xr.Dataset:
     >>> round(float(load.licsar([phase])["coherence"].mean()), 3)
     0.2
     """
-    beside = [path.with_name(path.name.replace(".geo.unw.tif", ".geo.cc.tif")) for path in map(Path, phase)]
+    beside = [companion(path, ".geo.unw", ".geo.cc") for path in phase]
     return interferograms(phase, coherence=[p for p in beside if p.is_file()], **options)

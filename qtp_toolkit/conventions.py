@@ -20,6 +20,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._errors import MissingSourceError, QtpDataError  # noqa: F401  (imported from here)
+from qtp_toolkit._grids import on_pixels_of, require_same_grid  # noqa: F401  (the latter imported from here)
 from qtp_toolkit._variables import VARIABLES
 from qtp_toolkit.kernels import reasons
 
@@ -214,22 +215,6 @@ def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
     return any(array.chunks is not None for array in arrays)
 
 
-def require_same_grid(da: xr.DataArray, like: xr.DataArray, *, name: str | None = None) -> None:
-    """Refuse an array (called ``name``) whose dims, sizes or coordinates are not exactly those of another."""
-    label, other = name or repr(da.name or "array"), repr(like.name or "array")
-    if set(da.dims) != set(like.dims):
-        raise QtpDataError(f"{label} has other dims than {other}", expected=like.dims, found=da.dims)
-    try:
-        xr.align(like, da, join="exact", copy=False)
-    except ValueError:
-        raise QtpDataError(
-            f"{label} is not on the grid of {other}",
-            expected=dict(like.sizes),
-            found=dict(da.sizes),
-            hint="Bring it there with grid.match; coordinates must agree exactly.",
-        ) from None
-
-
 def class_names(da: xr.DataArray) -> dict[int, str]:
     """Names of the classes of a raster by code, from ``attrs["classes"]`` (a mapping, or its JSON); empty without."""
     classes = da.attrs.get("classes") or {}
@@ -321,7 +306,7 @@ def to_vertical(displacement: xr.DataArray, incidence: xr.DataArray) -> xr.DataA
     displacement : xarray.DataArray
         mm or mm/yr, line of sight.
     incidence : xarray.DataArray
-        degree from the vertical.
+        degree from the vertical, on the pixels of the displacement or larger.
 
     Returns
     -------
@@ -329,7 +314,7 @@ def to_vertical(displacement: xr.DataArray, incidence: xr.DataArray) -> xr.DataA
         Same dims and unit; ``long_name`` says vertical. Lazy if the input is lazy.
     """
     require(incidence, units="degree")
-    out = displacement / np.cos(np.deg2rad(incidence))
+    out = displacement / np.cos(np.deg2rad(on_pixels_of(incidence, displacement, name="incidence")))
     long_name = str(displacement.attrs.get("long_name", displacement.name)).replace("line-of-sight", "vertical")
     return out.rename(displacement.name).assign_attrs({**displacement.attrs, "long_name": long_name})
 

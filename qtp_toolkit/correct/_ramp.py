@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 from numpy.polynomial import legendre
 
+from qtp_toolkit import grid
 from qtp_toolkit.conventions import (
     REFERENCE,
     SECONDARY,
@@ -48,10 +49,11 @@ def fit_ramp(
     require(phase, dims=(Y, X), quantity="phase")
     usable = phase.notnull()
     if mask is not None:
-        usable = usable & ~mask.astype(bool)
+        usable = usable & ~grid.align(mask.astype(bool), phase, resampling="nearest", name="mask")
     if weight is None:
         use = usable.astype(phase.dtype)
     else:
+        weight = grid.align(weight, phase, name="weight")
         use = weight.where(usable & weight.notnull(), 0.0).astype(phase.dtype, copy=False)
     spans = {dim: _measure_span(phase[dim]) for dim in (X, Y)}
     solved = xr.apply_ufunc(

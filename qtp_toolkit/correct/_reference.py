@@ -191,7 +191,7 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
     da : xarray.DataArray or Dataset
         Variables without ``y, x`` are left alone.
     mask : xarray.DataArray
-        bool, dims ``y, x``; True is taken out.
+        bool, dims ``y, x``; True is taken out. On another grid with a CRS its nearest pixels count.
 
     Returns
     -------
@@ -207,7 +207,7 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
     array([[ 1., nan]])
     """
     require(mask, dims=(Y, X), name="mask")
-    hidden = mask.astype(bool)
+    hidden = grid.align(mask.astype(bool), da, resampling="nearest", name="mask")
     if isinstance(da, xr.DataArray):
         return _blank(da, hidden)
     out = da.assign({name: _blank(v, hidden) for name, v in da.data_vars.items() if {Y, X} <= set(v.dims)})
@@ -240,7 +240,7 @@ def _crop(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, 
     """Phase of the reference area, NaN around it, cut to its bounding box where that is known."""
     inside = where if isinstance(where, xr.DataArray) else _mark_window(phase, where)
     require(inside, dims=(Y, X), name="where")
-    inside = inside.astype(bool)
+    inside = grid.align(inside.astype(bool), phase, resampling="nearest", name="the reference area")
     if is_lazy(inside):
         return phase.where(inside)
     rows, columns = (np.flatnonzero(inside.any(dim).values) for dim in (X, Y))

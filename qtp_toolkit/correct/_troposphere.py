@@ -30,6 +30,9 @@ from qtp_toolkit.correct.kernels.delay import trilinear, zenith_delay
 HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
 """Heights in m at which the delay is tabulated; linear between them (error below 0.05 mm)."""
 
+NEAR = np.timedelta64(3, "h")
+"""How far from a date with a time of day a time of the reanalysis may lie."""
+
 FIELDS = ("geopotential", "temperature", "specific_humidity")
 
 
@@ -58,9 +61,10 @@ def tropospheric_delay(
     dem : xarray.DataArray
         m, dims ``y, x``, with a CRS: the grid of the result.
     incidence : xarray.DataArray
-        degree, same grid or scalar.
-    dates : sequence of datetime64, optional
-        Dates wanted; each needs one time of the reanalysis on its day (UTC). By default all its times.
+        degree, scalar, or on the pixels of ``dem``, on more than them, or on another grid with a CRS (bilinear).
+    dates : sequence of datetime64 or text, optional
+        Dates wanted, UTC. One with a time of day takes the nearest time of the reanalysis within 3 hours, if need be of
+        the next day; any other needs one time on its day. By default all times of the reanalysis.
     wavelength : float
         m.
 
@@ -107,6 +111,7 @@ def tropospheric_delay(
     times, at = _match_days(era5, dates)
     profiles = _sort_profiles(era5).isel({TIME: at}).assign_coords({TIME: times})
     lonlat = grid.lonlat(dem)
+    incidence = grid.align(incidence, dem, resampling="bilinear", name="incidence")
     axes = (profiles[Y].values.astype(float), profiles[X].values.astype(float))
     _check_cover(dem, axes)
     # The grid of the reanalysis gets names of its own: y and x are those of the terrain from here on.
@@ -147,7 +152,7 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
     phase : xarray.DataArray
         rad, dim ``pair`` with coords ``reference`` and ``secondary``.
     delay : xarray.DataArray
-        rad, dim ``time``, on the same grid; see :func:`tropospheric_delay`.
+        rad, dim ``time``, on the same grid, or on another one with a CRS (bilinear); see :func:`tropospheric_delay`.
 
     Returns
     -------
@@ -169,7 +174,8 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
     """
     require(phase, dims=(PAIR,), quantity="phase")
     require(delay, dims=(TIME,), quantity="tropospheric_phase")
-    bare = delay.drop_vars([name for name in delay.coords if name not in (TIME, Y, X)])
+    bare = delay.drop_vars([name for name in delay.coords if name not in (TIME, Y, X, "spatial_ref")])
+    bare = grid.align(bare, phase, resampling="bilinear", name="delay")
     chunks = {dim: size for dim, size in phase.chunksizes.items() if dim in delay.dims}
     bare = bare.chunk(chunks) if chunks and not is_lazy(bare) else bare
     shift = pair_difference(bare, phase).drop_vars([REFERENCE, SECONDARY])
@@ -198,18 +204,34 @@ def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
 
 
 def _match_days(era5: xr.Dataset, dates: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Find the times of the result, and the position of the reanalysis time on the day of each."""
-    days = era5[TIME].values.astype("datetime64[D]")
-    wanted = days if dates is None else np.asarray(dates).astype("datetime64[ns]").astype("datetime64[D]")
-    order = np.argsort(days, kind="stable")
-    begin, end = (np.searchsorted(days[order], wanted, side=side) for side in ("left", "right"))
-    for what, bad in (("no time", end == begin), ("several times", end > begin + 1)):
+    """Find the days of the result, and the position of the reanalysis time of each.
+
+    A date with a time of day takes the nearest time within :data:`NEAR`, across midnight too; else the one of its day.
+    """
+    times = era5[TIME].values.astype("datetime64[ns]")
+    days = times.astype("datetime64[D]")
+    stamps = days.astype("datetime64[ns]") if dates is None else read_times(dates).ravel()
+    wanted = stamps.astype("datetime64[D]")
+    distance = np.abs(times[None, :] - stamps[:, None])
+    nearest = distance.argmin(axis=1)
+    timed = (stamps != wanted) & (distance.min(axis=1) <= NEAR)
+    same = days[None, :] == wanted[:, None]
+    number = np.where(timed, 1, same.sum(axis=1))
+    for what, bad in (("no time", number == 0), ("several times", number > 1)):
         if bad.any():
             found = ", ".join(map(str, np.unique(wanted[bad])))
+            # told only where it is so: the hour that a pass shortly before midnight is nearest to is there
+            after = np.isin(wanted[bad].astype("datetime64[ns]") + np.timedelta64(1, "D"), times).all()
+            beyond = "For passes shortly before midnight give dates with their time of day, e.g. 2018-01-06T23:47."
             raise QtpDataError(
-                f"the reanalysis has {what} on some dates", where=TIME, expected="one a day", found=found
+                f"the reanalysis has {what} on some dates",
+                where=TIME,
+                expected="one a day, or one within 3 h of dates with a time of day",
+                found=found,
+                hint=beyond if after and what == "no time" else None,
+                code="I27",
             )
-    return wanted.astype("datetime64[ns]"), order[begin]
+    return wanted.astype("datetime64[ns]"), np.where(timed, nearest, same.argmax(axis=1))
 
 
 def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None:

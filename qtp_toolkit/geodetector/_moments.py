@@ -25,7 +25,7 @@ def prepare(
         raise QtpDataError("no factor was given")
     codes, labels = [], []
     for name, da in named.items():
-        require_same_grid(da, y, name=f"factor {name!r}")
+        da = require_same_grid(da, y, name=f"factor {name!r}")  # noqa: PLW2901
         if y.name is not None and da.attrs.get("variable") == y.name:
             raise QtpDataError(
                 f"factor {name!r} is the explained variable itself",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require, xnp
+from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require, require_same_grid, xnp
 from qtp_toolkit.interferogram.kernels import spectral
 
 
@@ -35,7 +37,7 @@ def form(reference: xr.DataArray, secondary: xr.DataArray) -> xr.DataArray:
     >>> np.angle(form(early, late).values).round(3)
     array([[0.7]])
     """
-    _check_pair(reference, secondary)
+    secondary = _check_pair(reference, secondary)
     out = reference * np.conj(secondary)
     return describe(out.transpose(*reference.dims), "interferogram", like=reference)
 
@@ -81,15 +83,15 @@ def multilook(image: xr.DataArray, *, looks_y: int = 6, looks_x: int = 20) -> xr
     Parameters
     ----------
     image : xarray.DataArray
-        Dims ``y, x``; complex or real.
+        Dims ``y, x``; complex or real. Wrapped phase (name ``wrapped_phase``) is averaged as unit vectors.
     looks_y, looks_x : int
         Pixels along azimuth and range; the paper takes 6 and 20, about 90 m.
 
     Returns
     -------
     xarray.DataArray
-        Dims ``y, x`` of whole blocks (the rest is dropped), coordinates of the block centers. NaN pixels are left
-        out of their block. Lazy if the input is lazy.
+        Dims ``y, x`` of whole blocks (the rest is dropped), coordinates of the block centers. Pixels that are NaN,
+        or complex and 0, are left out of their block; NaN where none is left. Lazy if the input is lazy.
 
     Examples
     --------
@@ -99,7 +101,11 @@ def multilook(image: xr.DataArray, *, looks_y: int = 6, looks_x: int = 20) -> xr
     """
     require(image, dims=(Y, X))
     _check_looks(image, looks_y, looks_x)
-    out = image.coarsen({Y: looks_y, X: looks_x}, boundary="trim").mean()
+    wrapped = _is_wrapped(image)
+    values = xnp.exp(1j * image) if wrapped else image
+    values = values.where(values != 0) if values.dtype.kind == "c" else values
+    out = values.coarsen({Y: looks_y, X: looks_x}, boundary="trim").mean()
+    out = xnp.arctan2(out.imag, out.real) if wrapped else out
     return out.astype(image.dtype).rename(image.name).assign_attrs(image.attrs)
 
 
@@ -129,8 +135,10 @@ def coherence(reference: xr.DataArray, secondary: xr.DataArray, *, looks_y: int 
     >>> coherence(first, first * xr.DataArray([1, 1, 1, -1], dims="x"), looks_y=1, looks_x=4).item()
     0.5
     """
-    _check_pair(reference, secondary)
+    secondary = _check_pair(reference, secondary)
     _check_looks(reference, looks_y, looks_x)
+    seen = (reference != 0) & (secondary != 0) & reference.notnull() & secondary.notnull()
+    reference, secondary = reference.where(seen), secondary.where(seen)  # power of one image alone is no signal
     blocks = {Y: looks_y, X: looks_x}
     cross = np.abs((reference * xnp.conj(secondary)).coarsen(blocks, boundary="trim").mean())
     power = [(abs(image) ** 2).coarsen(blocks, boundary="trim").mean() for image in (reference, secondary)]
@@ -158,7 +166,8 @@ def goldstein(interferogram: xr.DataArray, *, alpha: float = 0.5, patch: int = 3
     Returns
     -------
     xarray.DataArray
-        Complex, same dims; NaN stays NaN. Lazy if the input is lazy; ``y`` and ``x`` must then be one chunk each.
+        Complex, same dims; NaN stays NaN, and 0, as outside the swath, stays 0. Lazy if the input is lazy; ``y`` and
+        ``x`` must then be one chunk each.
 
     Examples
     --------
@@ -189,18 +198,23 @@ def goldstein(interferogram: xr.DataArray, *, alpha: float = 0.5, patch: int = 3
     return out.transpose(*interferogram.dims)
 
 
-def _check_pair(reference: xr.DataArray, secondary: xr.DataArray) -> None:
+def _check_pair(reference: xr.DataArray, secondary: xr.DataArray) -> xr.DataArray:
+    """Secondary image on the very coordinates of the reference; two images of other pixels are refused."""
     for image in (reference, secondary):
         require(image, dims=(Y, X))
         _check_complex(image)
-    if not all(np.array_equal(reference[dim].values, secondary[dim].values) for dim in (Y, X)):
-        raise QtpDataError(
-            "the two images are not on the same pixels",
-            expected=dict(reference.sizes),
-            found=dict(secondary.sizes),
-            hint="Coregister them first.",
-            code="I06",
-        )
+    try:
+        return require_same_grid(secondary, reference, name="the secondary image")
+    except QtpDataError as error:
+        raise error.restated(
+            what=f"the two images are not on the same pixels: {error.what}", hint="Coregister them first.", code="I06"
+        ) from None
+
+
+def _is_wrapped(image: xr.DataArray) -> bool:
+    """Whether an image says that it is wrapped phase, by its name or long name."""
+    words = re.split(r"[\s_]+", f"{image.name} {image.attrs.get('long_name', '')}".lower())
+    return image.dtype.kind == "f" and "wrapped" in words and "unwrapped" not in words
 
 
 def _check_looks(image: xr.DataArray, looks_y: int, looks_x: int) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._variables import FRACTION
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, require, xnp
+from qtp_toolkit.conventions import QtpDataError, X, Y, describe, on_pixels_of, require, xnp
 from qtp_toolkit.interferogram.kernels import spectral
 
 METHODS = ("least_squares", "snaphu")
@@ -39,9 +39,9 @@ def unwrap(
     Returns
     -------
     xarray.DataArray
-        rad, float32, dims ``y, x``; differs from the wrapped phase by whole cycles. NaN where the input is NaN. A
-        multiple of 2 pi is arbitrary: set a reference. Lazy if the input is lazy; ``y`` and ``x`` must then be one
-        chunk.
+        rad, float32, dims ``y, x``; differs from the wrapped phase by whole cycles. NaN where the input is NaN, or
+        complex and 0. A multiple of 2 pi is arbitrary: set a reference. Lazy if the input is lazy; ``y`` and ``x`` must
+        then be one chunk.
 
     Raises
     ------
@@ -60,12 +60,13 @@ def unwrap(
         raise QtpDataError("unknown unwrapping method", expected=f"one of {METHODS}", found=repr(method))
     wrapped = interferogram
     if interferogram.dtype.kind == "c":
-        wrapped = xnp.arctan2(interferogram.imag, interferogram.real)
+        wrapped = xnp.arctan2(interferogram.imag, interferogram.real).where(interferogram != 0)
     else:
         require(interferogram, quantity="wrapped_phase")
     if coherence is not None:
         low, high = FRACTION
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
+        coherence = on_pixels_of(coherence, interferogram, name="coherence")
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
     kernel = spectral.unwrap_least_squares if method == "least_squares" else _import_snaphu(coherence, looks)
     out = xr.apply_ufunc(

@@ -18,6 +18,7 @@ from qtp_toolkit.conventions import (
     TIME,
     QtpDataError,
     describe,
+    on_pixels_of,
     provenance,
     require,
 )
@@ -146,7 +147,7 @@ def invert(
     if phase.dtype.kind != "f":
         raise QtpDataError("'phase' is not a real number", expected="unwrapped phase in rad", found=str(phase.dtype))
     _check_options(norm, weights, reweightings, epsilon, relaxation)
-    _check_pairs(phase, coherence)
+    coherence = _check_pairs(phase, coherence)
     dates, plan = _plan_network(phase, reference_date, allow_disconnected=allow_disconnected)
     weights = "unit" if norm == "l2" or coherence is None else weights
     series = ["phase", "phase_std"] if std else ["phase"]
@@ -288,10 +289,10 @@ def _check_options(norm: str, weights: str, reweightings: int, epsilon: tuple[fl
         )
 
 
-def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
-    """Refuse coherences of other pairs."""
+def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> xr.DataArray | None:
+    """Coherence on the coordinates of the phase; that of other pairs or pixels is refused."""
     if coherence is None:
-        return
+        return None
     require(coherence, dims=(PAIR,), name="coherence")
     named = all(name in coherence.coords for name in (REFERENCE, SECONDARY))
     pairs: list[list[Any]] = [name_pairs(da) if named else [*range(da.sizes[PAIR])] for da in (phase, coherence)]
@@ -304,3 +305,4 @@ def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> None:
             found=f"{len(theirs)} pairs; missing: {missing or 'none'}; extra: {extra or 'none'}",
             code="I03",
         )
+    return on_pixels_of(coherence, phase, name="coherence")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
@@ -17,7 +19,7 @@ _ERA5 = {
     "t": ("temperature", "K"),
     "q": ("specific_humidity", "kg/kg"),
 }
-_ERA5_DIMS = {"valid_time": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
+_ERA5_DIMS = {"valid_time": TIME, "date": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
 
 
 def netcdf(
@@ -29,7 +31,7 @@ def netcdf(
     crs: str | None = None,
     chunks: Chunks | None = None,
 ) -> xr.Dataset:
-    """Open a NetCDF-4 file lazily.
+    """Open a NetCDF file lazily.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def netcdf(
     Raises
     ------
     QtpDataError
-        If the file is not NetCDF-4, is truncated, or lacks a variable.
+        If the file is not NetCDF, is truncated, or lacks a variable.
 
     Examples
     --------
@@ -63,11 +65,13 @@ def netcdf(
     [35.0, 34.0]
     """
     path = Path(path)
-    problem = first_bytes_problem(path, (b"\x89HDF",), "NetCDF-4")
+    problem = first_bytes_problem(path, (b"\x89HDF", b"CDF"), "NetCDF")
     refuse_bad([(path, problem)] if problem else [], "readable NetCDF", total=1, code="M04")
     try:
-        data = xr.open_dataset(path, engine="h5netcdf", chunks=None, decode_coords="all")
-    except OSError as error:
+        with path.open("rb") as stream:
+            engine = "scipy" if stream.read(3) == b"CDF" else "h5netcdf"  # NetCDF-3, as the store delivered until 2024
+        data = xr.open_dataset(path, engine=engine, chunks=None, decode_coords="all")
+    except (OSError, TypeError) as error:
         raise QtpDataError(
             f"cannot open NetCDF: {error} ({path.stat().st_size} bytes)", path=path, code="M05"
         ) from None
@@ -128,7 +132,7 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
     Raises
     ------
     QtpDataError
-        If a variable is missing, levels are not pressures, or time is no date.
+        If a variable is missing, levels are not pressures, time is no date, or there are dims beside these.
 
     Examples
     --------
@@ -142,9 +146,9 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
     """
     data = netcdf(path, rename=rename, chunks=chunks)
     data = data.rename({old: new for old, new in _ERA5_DIMS.items() if old in data.dims})
-    data = data.drop_vars([name for name in ("number", "expver") if name in data.coords])
+    data = _joined(data, path)
     lacking = [name for name in _ERA5 if name not in data and _ERA5[name][0] not in data]
-    if lacking or not {TIME, "level", Y, X} <= set(data.dims):
+    if lacking or {TIME, "level", Y, X} != set(data.dims):
         raise QtpDataError(
             "not ERA5 on pressure levels",
             path=path,
@@ -163,6 +167,23 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
     result = xr.Dataset(out).assign_coords(level=level.assign_attrs(units="hPa"))
     result = result.assign_coords({X: ((result[X] + 180) % 360) - 180}).sortby(["level", X, TIME])
     return with_crs(result.sortby(Y, ascending=False), "EPSG:4326")
+
+
+def _joined(data: xr.Dataset, path: Path) -> xr.Dataset:
+    """ERA5 without the dims of its versions (final 1 before preliminary 5) and of ensembles of one member."""
+    if "number" in data.dims and data.sizes["number"] == 1:
+        data = data.isel(number=0)
+    if "expver" in data.dims:
+        order = (
+            np.argsort(data["expver"].values.astype(str)) if "expver" in data.coords else range(data.sizes["expver"])
+        )
+        parts = [data.isel(expver=int(k), drop=True) for k in order]
+        data = reduce(xr.Dataset.fillna, parts)
+    if TIME in data.coords and TIME not in data.dims:
+        data = data.expand_dims(TIME)
+    if "level" in data.coords and "level" not in data.dims:
+        raise QtpDataError("ERA5 of a single level", path=path, found=float(data["level"]), code="M27")
+    return data.drop_vars([name for name in ("number", "expver") if name in data.coords])
 
 
 def _chosen(

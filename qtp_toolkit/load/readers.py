@@ -161,7 +161,7 @@ READERS: dict[str, Reader] = {
         _geotiff_series, (rasters.series,), "GeoTIFFs, one a date", "`variable` (time, y, x), in the table's unit"
     ),
     "soilgrids": Reader(_soilgrids, (), "SoilGrids, GeoTIFF", "`bulk_density` (depth, y, x), kg m-3, or `sand`, 1"),
-    "netcdf": Reader(_netcdf, (datasets.netcdf,), "NetCDF-4 as it is", _AS_IS),
+    "netcdf": Reader(_netcdf, (datasets.netcdf,), "NetCDF as it is", _AS_IS),
     "zarr": Reader(_zarr, (datasets.zarr,), "Zarr as it is", _AS_IS),
     "era5_netcdf": Reader(
         _era5,

@@ -204,7 +204,7 @@ def _classes(
     values: xr.DataArray, by: xr.DataArray, edges: Sequence[float] | np.ndarray | None, dim: str
 ) -> tuple[xr.DataArray, xr.Dataset]:
     """Codes on the dims of ``values`` and a Dataset of the coordinates of the classes."""
-    require_same_grid(by, values)
+    by = require_same_grid(by, values)
     tail = dim.removeprefix(STRATUM)
     if edges is None:
         if "labels" not in by.attrs:

@@ -15,12 +15,12 @@ def wrap(phase: np.ndarray) -> np.ndarray:
 def goldstein(interferogram: np.ndarray, *, alpha: float, patch: int, smooth: int) -> np.ndarray:
     """Goldstein and Werner (1998): in overlapping patches, multiply the spectrum Z by ``|smoothed Z| ** alpha``.
 
-    Patches overlap by three quarters and are blended with triangular weights. Pixels that are NaN are zero in the
-    transform and NaN in the result.
+    Patches overlap by three quarters and are blended with triangular weights. Pixels without data, NaN or of no
+    amplitude, are zero in the transform and stay what they are.
     """
     rows, columns = interferogram.shape
     size, step = patch, max(patch // 4, 1)
-    hole = ~np.isfinite(interferogram)
+    hole = ~np.isfinite(interferogram) | (interferogram == 0)
     filled = np.where(hole, 0, interferogram).astype(np.complex128)
     # A patch of margin on all sides: every pixel is then under as many patches, and taper adds up evenly.
     margin = [(size, size + (-n) % step) for n in (rows, columns)]
@@ -34,7 +34,7 @@ def goldstein(interferogram: np.ndarray, *, alpha: float, patch: int, smooth: in
             total[at] += taper * _filter_patch(padded[at], alpha, smooth)
             share[at] += taper
     out = (total / np.where(share > 0, share, 1))[size : size + rows, size : size + columns]
-    return np.where(hole, np.nan, out).astype(interferogram.dtype)
+    return np.where(hole, interferogram, out).astype(interferogram.dtype)
 
 
 def _filter_patch(values: np.ndarray, alpha: float, smooth: int) -> np.ndarray:

@@ -59,6 +59,8 @@ def first_bytes_problem(path: Path, magics: Sequence[bytes], kind: str) -> str |
     text = head.lstrip()[:40].decode("latin-1", "replace")
     if text[:1] == "<":
         return f"not {kind}; starts with {text[:15]!r}: a login or error page saved as data? ({size} bytes)"
+    if head.startswith(b"PK\x03\x04"):
+        return f"not {kind} but a zip archive: unpack it ({size} bytes)"
     return f"not {kind}; starts with {head[:4].hex()} ({size} bytes)"
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._grids import SNAP
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import BLOCK_BYTES, ITEM_BYTES, Chunks, block_shape, lazy_blocks
 from qtp_toolkit.load.files.grids import on_grid
@@ -16,8 +17,6 @@ from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.limits import hold
 from qtp_toolkit.load.files.pixels import Placed, read_window
 
-SNAP = 1e-3
-"""Grids that differ by less than this part of a pixel are one grid."""
 _UNIT = 64
 """Rows and columns of a default chunk are multiples of it: the edge of the blocks of a store."""
 _ABOUT = 3

@@ -1,0 +1,140 @@
+"""Arrays of different sources on the same pixels: snapped, cropped, turned, resampled, or refused with the shift."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import rioxarray  # noqa: F401  (registers the .rio accessor)
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_files import refused
+
+from qtp_toolkit import conventions, correct, grid, interferogram, inversion
+from qtp_toolkit._grids import on_pixels_of
+
+ROWS, COLUMNS = 3899955 - 90.0 * np.arange(12), 500045 + 90.0 * np.arange(15)
+ENDS = {
+    name: ("pair", np.array(days, "datetime64[ns]"))
+    for name, days in (("reference", ["2018-01-06", "2018-01-18"]), ("secondary", ["2018-01-18", "2018-01-30"]))
+}
+
+
+def layer(values=None, *, move=0.0, crs=None, units="degree", name="incidence", rows=ROWS, columns=COLUMNS):
+    values = np.add.outer(rows, columns + move) / 1e5 if values is None else values
+    out = xr.DataArray(values, {"y": rows, "x": columns + move}, ("y", "x"), name, {"units": units})
+    return out if crs is None else out.rio.write_crs(crs)
+
+
+def stack(crs=None):
+    values = np.random.default_rng(0).normal(size=(2, ROWS.size, COLUMNS.size))
+    out = xr.DataArray(values, {**ENDS, "y": ROWS, "x": COLUMNS}, ("pair", "y", "x"), "phase", {"units": "rad"})
+    return out if crs is None else out.rio.write_crs(crs)
+
+
+def delays(move=0.0, crs=None):
+    times = np.array(["2018-01-06", "2018-01-18", "2018-01-30"], "datetime64[ns]")
+    one = layer(move=move, crs=crs, units="rad", name="delay")
+    return (one.expand_dims(time=times) * xr.DataArray([1.0, 2.0, 4.0], dims="time")).assign_attrs(units="rad")
+
+
+def jobs(move, crs=None):
+    """Each join of a stack with another family, on a grid that is moved by so many meters."""
+    phase, mask = stack(crs), layer(np.zeros((ROWS.size, COLUMNS.size), bool), move=move, crs=crs)
+    gamma = xr.full_like(stack(crs), 0.8).assign_coords(x=COLUMNS + move).assign_attrs(units="1").rename("coherence")
+    signal = layer(np.exp(1j * np.ones((ROWS.size, COLUMNS.size))), crs=crs)
+    angle = layer(np.full((ROWS.size, COLUMNS.size), 39.0), move=move, crs=crs)
+    area = ~mask.rename("area")
+    return {
+        "apply_mask": lambda: correct.apply_mask(phase, mask),
+        "remove_delay": lambda: correct.remove_delay(phase, delays(move, crs)),
+        "set_reference": lambda: correct.set_reference(phase, area),
+        "deramp": lambda: correct.deramp(phase, mask=mask),
+        "to_vertical": lambda: conventions.to_vertical(conventions.phase_to_displacement(phase), angle),
+        "weight": lambda: correct.deramp(phase, weight=gamma),
+        "invert": lambda: inversion.invert(phase, gamma)["reason"],
+        "unwrap": lambda: interferogram.unwrap(signal, gamma.isel(pair=0, drop=True)),
+        "form": lambda: interferogram.form(signal, signal.assign_coords(x=COLUMNS + move)),
+        "coherence": lambda: interferogram.coherence(
+            signal, signal.assign_coords(x=COLUMNS + move), looks_y=1, looks_x=1
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", list(jobs(0.0)))
+def test_layers_that_differ_by_rounding_are_one_grid(name):
+    """I05: a micrometer, or the rounding of float32, takes no pixel away."""
+    for move in (1e-6, 0.03):
+        out = jobs(move)[name]()
+        assert out.shape[-2:] == (ROWS.size, COLUMNS.size)
+        np.testing.assert_array_equal(out["x"], COLUMNS)
+        xr.testing.assert_allclose(out, jobs(0.0)[name](), rtol=1e-5)
+
+
+@pytest.mark.parametrize("move", [45.0, 900.0])
+@pytest.mark.parametrize("name", list(jobs(0.0)))
+def test_layers_of_other_pixels_are_refused_with_the_shift(name, move):
+    """I05, I06: without a coordinate system nothing can be resampled."""
+    assert f"{move / 90:+g} pixels" in refused(jobs(move)[name])
+
+
+@pytest.mark.parametrize("name", ["apply_mask", "remove_delay", "set_reference", "deramp"])
+def test_masks_and_delays_are_resampled_where_the_grids_are_known(name, no_compute):
+    """I05: masks by the nearest pixel, delays bilinearly; half a pixel off they cover all of the stack."""
+    out = jobs(45.0, 32646)[name]()
+    assert out.shape == (2, ROWS.size, COLUMNS.size)
+    assert out.notnull().all()
+    with no_compute():
+        lazy = correct.remove_delay(stack(32646).chunk({"y": 4}), delays(45.0, 32646).chunk({"y": 5}))
+    xr.testing.assert_allclose(lazy.compute(), jobs(45.0, 32646)["remove_delay"]())
+    refused(jobs(900.0, 32646)[name])
+    refused(correct.apply_mask, stack(32646), layer(move=9e6, crs=32646))
+
+
+def test_delays_of_another_grid_are_those_of_the_place():
+    """I05: a delay that rises evenly is the same however its pixels lie."""
+    inner = {"x": slice(1, -1)}
+    moved, exact = (jobs(move, 32646)["remove_delay"]().isel(inner) for move in (45.0, 0.0))
+    np.testing.assert_allclose(moved, exact, atol=1e-9)
+
+
+def test_another_zone_is_refused_for_phase_and_resampled_for_angles():
+    """I07."""
+    with_crs, other = stack(32646), layer(crs=32645)
+    refused(on_pixels_of, other, with_crs, code="I07")
+    wide = layer(
+        np.full((80, 90), 39.0),
+        rows=ROWS[0] + 3000 - 90.0 * np.arange(80),
+        columns=COLUMNS[0] - 3000 + 90.0 * np.arange(90),
+        crs=32646,
+    )
+    turned = wide.rio.reproject("EPSG:4326", nodata=np.nan)
+    np.testing.assert_allclose(grid.align(turned, with_crs, resampling="bilinear"), 39.0)
+    refused(grid.align, turned, with_crs, code="I07")
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    corner=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+    size=st.tuples(st.integers(1, 9), st.integers(1, 12)),
+    turned=st.tuples(st.booleans(), st.booleans()),
+    jitter=st.floats(-9e-4, 9e-4),
+)
+def test_property_larger_grids_are_cropped_whichever_way_they_run(corner, size, turned, jitter):
+    """I06: also to a single row, or a single pixel."""
+    (top, left), (height, width), (up, back) = corner, size, turned
+    whole = layer()
+    like = whole.isel(y=slice(top, top + height), x=slice(left, left + width))
+    other = whole.assign_coords(x=COLUMNS + 90 * jitter, y=ROWS - 90 * jitter)
+    other = other.isel(y=slice(None, None, -1 if up else 1), x=slice(None, None, -1 if back else 1))
+    xr.testing.assert_identical(on_pixels_of(other, like), like)
+
+
+def test_what_has_no_coordinates_is_compared_by_size():
+    """I06, I20: and scalars are no grid."""
+    bare = xr.DataArray(np.zeros((12, 15)), dims=("y", "x"))
+    assert on_pixels_of(bare, stack()).shape == (12, 15)
+    refused(on_pixels_of, bare[1:], stack(), code="I06")
+    assert on_pixels_of(xr.DataArray(39.0), stack()).item() == 39.0
+    refused(on_pixels_of, layer(columns=500045 + 91.0 * np.arange(15)), stack(), code="I20")
+    refused(on_pixels_of, layer()[:0], stack(), code="I06")

@@ -113,25 +113,8 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
         "largest": np.where(valid, phase, -np.inf).max((1, 2)),
     }
     if "coherence" in thin:
-<<<<<<< HEAD
-        coherence = thin["coherence"].to_numpy()
-        known = np.isfinite(coherence)
-        rows["coherence"] = [
-            float(np.median(c[k])) if k.any() else np.nan for c, k in zip(coherence, known, strict=True)
-        ]
-        low, high = VARIABLES["coherence"].held or FRACTION
-        if known.any() and (coherence[known].min() < low or coherence[known].max() > high):
-            raise QtpDataError(
-                "coherence leaves 0..1",
-                found=f"{coherence[known].min():g} to {coherence[known].max():g}",
-                code="I04",
-                hint="Stored as 0..255? Set parameters.coherence_scale: 0.00392157.",
-            )
-    table = pd.DataFrame(rows)
-=======
         found["coherence"] = _medians(thin["coherence"].transpose("pair", Y, X).to_numpy())
     table = pd.DataFrame(found)
->>>>>>> 9fc9a89 (Load: dates in any spelling, bands, scale and offset, masks, coherence on one grid with its phase; a look at stacks before they are ingested)
     none = table[table["valid"] == 0]
     empty = [f"{r:%Y-%m-%d} {s:%Y-%m-%d}" for r, s in zip(none["reference"], none["secondary"], strict=True)]
     if empty:

@@ -161,14 +161,16 @@ def interferograms(
         if coherence_scale is None and stored == (1.0, 0.0) and {h.dtype for h in present} == {"uint8"}:
             stored = (1 / 255, 0.0)
         decode = Decode(_nodata(coherence_nodata, present), *stored)
-        how = {"chunks": chunks, "variable": "coherence", "absent": 1.0, "band": of_gamma}
-        out["coherence"] = describe(lazy_stack(gamma, grid, decode, dim=PAIR, **how), "coherence")
+        array = lazy_stack(
+            gamma, grid, decode, dim=PAIR, chunks=chunks, variable="coherence", absent=1.0, band=of_gamma
+        )
+        out["coherence"] = describe(array, "coherence")
         notes |= {"coherence_scale": float(stored[0]), "pairs_without_coherence": gamma.count(None)}
     data = xr.Dataset(out).assign_coords(coords)
     if baselines is not None:
         own = np.asarray(baselines, float)[order] * np.where(turned, -1.0, 1.0)
-        own = describe(xr.DataArray(own, dims=PAIR), "perpendicular_baseline")
-        data = data.assign_coords(perpendicular_baseline=own)
+        described = describe(xr.DataArray(own, dims=PAIR), "perpendicular_baseline")
+        data = data.assign_coords(perpendicular_baseline=described)
     data["phase"].attrs["wavelength"] = _wavelength(pairs, wavelength)
     return data.assign_attrs(notes, wavelength=data["phase"].attrs["wavelength"])
 
@@ -204,15 +206,15 @@ def _refuse_not_phase(pairs: Sequence[Pair], band: int) -> None:
     refuse_bad(odd, "phase in rad", total=len(pairs), code="I11" if degrees else "I12")
 
 
-def _is_closer_day_first(*texts: str) -> bool:
+def _is_closer_day_first(first: str, second: str) -> bool:
     """Whether two dates of six digits lie nearer to each other if their day is written first."""
-    if any(len(text) != 6 or not text.isdigit() for text in texts):
+    if any(len(text) != 6 or not text.isdigit() for text in (first, second)):
         return False
     try:
-        turned = [read_time(text[4:] + text[2:4] + text[:2]) for text in texts]
+        turned = [read_time(text[4:] + text[2:4] + text[:2]) for text in (first, second)]
+        return bool(abs(turned[1] - turned[0]) < abs(read_time(second) - read_time(first)))
     except ValueError:
         return False
-    return abs(turned[1] - turned[0]) < abs(np.subtract(*map(read_time, texts)))
 
 
 def _one_band(found: Sequence[Header], band: int | None, option: str) -> int:

@@ -163,7 +163,8 @@ def check_incidence(incidence: xr.DataArray) -> float:
         ("rad taken for degrees", np.degrees(median)),
         ("the component U of the look vector: take its arc cosine", np.degrees(np.arccos(np.clip(median, -1, 1)))),
     ]
-    guess = next((f"It looks like {text}." for text, angle in looks if low <= angle <= high), None)
+    fitting = [text for text, angle in looks if low <= angle <= high]
+    guess = f"It looks like {', or '.join(fitting)}." if fitting else None
     raise QtpDataError(
         "the incidence is not that of Sentinel-1",
         variable="incidence",

@@ -13,7 +13,7 @@ grids are compared and never silently joined; y runs from north to south; every 
 """
 
 from qtp_toolkit.load.datasets import era5, netcdf, zarr
-from qtp_toolkit.load.insar.checks import check_incidence, check_stack, look_at_stack
+from qtp_toolkit.load.insar.checks import check_stack, look_at_stack
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.licsar import licsar

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
     ("radian", "degree"): (180.0 / np.pi, 0.0),
-    ("radian above horizon", "degree"): (-180.0 / np.pi, 90.0),
-    ("degree above horizon", "degree"): (-1.0, 90.0),
     ("K", "degC"): (1.0, -273.15),
     ("%", "1"): (0.01, 0.0),
     ("permille", "1"): (0.001, 0.0),

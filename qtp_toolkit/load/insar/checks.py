@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit._variables import FRACTION
-from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, require
+from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y
 from qtp_toolkit.load.files.limits import implausible
 
 _MOST_REPEATED = 0.005
@@ -22,8 +22,6 @@ _JUMPS = 1e-5
 """Share of neighbors a cycle apart from which on they are fringes, not single errors."""
 _SLABS, _MOST = 16, 2.5e8
 """Of a stack of more numbers, so many slabs of rows are looked at, evenly spread."""
-_SENTINEL1 = (29.0, 46.0)
-"""Incidence of Sentinel-1 over land, degree."""
 
 
 def look_at_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
@@ -128,51 +126,6 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
                 stacklevel=2,
             )
     return table
-
-
-def check_incidence(incidence: xr.DataArray) -> float:
-    """Say whether angles can be the incidence of Sentinel-1. This one computes.
-
-    Parameters
-    ----------
-    incidence : xarray.DataArray
-        degree from the vertical, any dims.
-
-    Returns
-    -------
-    float
-        Median, degree.
-
-    Raises
-    ------
-    QtpDataError
-        The median lies outside 29 to 46 degrees: says what it looks like, if that is known.
-
-    Examples
-    --------
-    >>> load.check_incidence(xr.DataArray([38.0, 40.0], dims="x", attrs={"units": "degree"}))
-    39.0
-    """
-    require(incidence, quantity="incidence")
-    median = float(np.nanmedian(incidence.to_numpy()))
-    low, high = _SENTINEL1
-    if low <= median <= high:
-        return median
-    looks = [
-        ("the angle above the horizon (HyP3 lv_theta): take 90 degrees minus it", 90 - median),
-        ("rad taken for degrees", np.degrees(median)),
-        ("the component U of the look vector: take its arc cosine", np.degrees(np.arccos(np.clip(median, -1, 1)))),
-    ]
-    fitting = [text for text, angle in looks if low <= angle <= high]
-    guess = f"It looks like {', or '.join(fitting)}." if fitting else None
-    raise QtpDataError(
-        "the incidence is not that of Sentinel-1",
-        variable="incidence",
-        expected=f"median {low:g} to {high:g} degree",
-        found=f"{median:.4g}",
-        hint=guess,
-        code="I16",
-    )
 
 
 def _count_jumps(phase: np.ndarray) -> tuple[float, float]:

@@ -54,8 +54,7 @@ def raster(
     variable : str
         Which quantity it is: a key of :data:`qtp_toolkit.conventions.VARIABLES`.
     units : str, optional
-        Unit in the file (after ``scale_factor`` and ``add_offset``) if it is not the table's; converted. Incidence from
-        files named ``lv_theta`` (HyP3) is turned from the horizon to the vertical.
+        Unit in the file (after ``scale_factor`` and ``add_offset``) if it is not the table's; converted.
     nodata : float or sequence of float, optional
         Stored values without data, beside the file's own nodata tag.
     scale_factor : float, optional
@@ -98,8 +97,6 @@ def raster(
     (header,) = headers([path])
     if classes is not None or variable in CLASS_VARIABLES:
         return class_map(header, variable, classes, _tags([header], nodata), chunks=chunks, band=band)
-    if variable == "incidence" and "lv_theta" in header.path.name:  # HyP3's look vector: from the horizon, rad
-        units = f"{(units or 'radian').removesuffix(' above horizon')} above horizon"
     storage = Storage(units, nodata, scale_factor, add_offset, band, valid_range)
     out = physical([header], variable, storage, dim="band", chunks=chunks).isel(band=0)
     note: dict[str, Any] = (

@@ -44,7 +44,8 @@ class Finished:
         for name in order:
             nb, row = by_name[name], self.rows.get(name, {})
             same = row.get("sha256") == hashlib.sha256(nb.path.read_bytes()).hexdigest()
-            made = all(makers[product] in kept for product in nb.products_in if product in makers)
+            skipped = [product for product in nb.products_used if not products.exists(product)]
+            made = all(makers[p] in kept for p in nb.awaits if p in makers and p not in skipped)
             if same and made and all(products.exists(product) for product in nb.products_out):
                 kept[name] = Outcome(name, "done", row["seconds"], reason=row["reason"])
         return kept

@@ -42,10 +42,16 @@ class Notebook:
     needs: tuple[str, ...] = ()
     uses: tuple[str, ...] = ()
     products_in: tuple[str, ...] = ()
+    products_used: tuple[str, ...] = ()
     products_out: tuple[str, ...] = ()
     figures: tuple[str, ...] = ()
     fallbacks: tuple[tuple[str, str], ...] = ()
     cells: int = 0
+
+    @property
+    def awaits(self) -> tuple[str, ...]:
+        """Products that are made first; without those of ``products_used`` it runs, too."""
+        return self.products_in + self.products_used
 
     @property
     def name(self) -> str:
@@ -99,7 +105,7 @@ def plan(notebooks: list[Notebook], only: Iterable[str] = (), have: Iterable[str
     while queue:
         nb = queue.pop()
         chosen.add(nb.name)
-        lacking = [makers[product] for product in nb.products_in if product not in have and product in makers]
+        lacking = [makers[product] for product in nb.awaits if product not in have and product in makers]
         queue += [maker for maker in lacking if maker.name not in chosen]
     return [nb for nb in notebooks if nb.name in chosen]
 
@@ -161,9 +167,8 @@ def reproduce(
         found = open_catalog(catalog)
         os.environ["QTP_CATALOG"] = str(found.path)
         inputs = _inputs(found)
-        have = (
-            [name for name in products.PRODUCTS if products.exists(name)] if is_stamped(target / _STAMP, inputs) else []
-        )
+        good = is_stamped(target / _STAMP, inputs)
+        have = [name for name in products.PRODUCTS if good and products.exists(name)]
         chosen = plan(notebooks, only, have)
         makers = {product: nb.name for nb in chosen for product in nb.products_out}
         earlier = Finished(target / "finished.json", inputs)
@@ -193,7 +198,8 @@ def _read(path: Path) -> Notebook:
         cells = sum(cell["cell_type"] == "code" and bool(cell["source"]) for cell in nb["cells"])
     except (json.JSONDecodeError, KeyError) as error:
         raise QtpDataError("Not a notebook", path=path, found=f"{type(error).__name__}: {error}") from error
-    lists = {key: tuple(said.get(key, ())) for key in ("needs", "uses", "products_in", "products_out", "figures")}
+    keys = ("needs", "uses", "products_in", "products_used", "products_out", "figures")
+    lists = {key: tuple(said.get(key, ())) for key in keys}
     fallbacks = tuple(said.get("fallbacks", {}).items())
     return Notebook(path, said.get("title", path.stem), fallbacks=fallbacks, cells=cells, **lists)
 
@@ -263,7 +269,7 @@ def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Map
 
 def _order(chosen: list[Notebook], makers: Mapping[str, str]) -> TopologicalSorter[str]:
     """Make a sorter of what waits for what; prepare it, or ask for its order."""
-    before = {nb.name: {makers[product] for product in nb.products_in if product in makers} for nb in chosen}
+    before = {nb.name: {makers[product] for product in nb.awaits if product in makers} for nb in chosen}
     try:
         TopologicalSorter(before).prepare()
     except CycleError as error:
@@ -275,7 +281,7 @@ def _count_waiting(nb: Notebook, chosen: list[Notebook]) -> int:
     """Count the notebooks that wait for this one, directly or not; the most awaited goes first."""
     made, names = set(nb.products_out), {nb.name}
     for other in chosen:
-        if made & set(other.products_in):
+        if made & set(other.awaits):
             names.add(other.name)
             made |= set(other.products_out)
     return len(names) - 1
@@ -321,9 +327,8 @@ def _run_all(
 
         try:
             while sorter.is_active():
-                queue = sorted(
-                    [*queue, *sorter.get_ready()], key=lambda name: (-_count_waiting(by_name[name], chosen), name)
-                )
+                ready = [*queue, *sorter.get_ready()]
+                queue = sorted(ready, key=lambda name: (-_count_waiting(by_name[name], chosen), name))
                 while queue and len(running) < jobs:
                     nb = by_name[queue.pop(0)]
                     if nb.name in kept:

@@ -5,11 +5,12 @@ from qtp_toolkit.correct._choice import Stillness, choose_reference, reference_m
 from qtp_toolkit.correct._ramp import deramp, fit_ramp
 from qtp_toolkit.correct._reference import apply_mask, coherent_area, reference_area, reference_level, set_reference
 from qtp_toolkit.correct._troposphere import remove_delay, tropospheric_delay
-from qtp_toolkit.correct._weigh import ramp_std, weigh_ramp
+from qtp_toolkit.correct._weigh import choose_ramp, ramp_std, weigh_ramp
 
 __all__ = [
     "Stillness",
     "apply_mask",
+    "choose_ramp",
     "choose_reference",
     "coherent_area",
     "deramp",

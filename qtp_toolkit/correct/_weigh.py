@@ -1,4 +1,4 @@
-"""What of the planes is deformation, and is given back; and what that leaves unknown in the maps."""
+"""Which planes are taken out, what of them is deformation, and what that leaves unknown in the maps."""
 
 from __future__ import annotations
 
@@ -22,10 +22,83 @@ from qtp_toolkit.conventions import (
     require_option,
     xnp,
 )
-from qtp_toolkit.correct._ramp import AXES, normalize
+from qtp_toolkit.correct._ramp import AXES, fit_ramp, normalize
 from qtp_toolkit.correct.kernels import slopes
 
 GIVE_BACK = ("share", "nothing", "all")
+RAMPS = ("none", "plane", "stable", "weighed")
+
+
+def choose_ramp(
+    phase: xr.DataArray,
+    ramp: Literal["none", "plane", "stable", "weighed"],
+    *,
+    indices: xr.Dataset | None = None,
+    weight: xr.DataArray | None = None,
+    mask: xr.DataArray | None = None,
+    stable: xr.DataArray | None = None,
+    wavelength: float = SENTINEL1_WAVELENGTH,
+) -> xr.Dataset:
+    """Find the planes that ``settings.ramp`` asks for, for :func:`deramp` to take out. This one computes.
+
+    Parameters
+    ----------
+    phase : xarray.DataArray
+        rad, dims ``pair, y, x``.
+    ramp : {"none", "plane", "stable", "weighed"}
+        Nothing; whole planes; planes of ``stable`` ground only; planes less what of them is likely to be deformation,
+        see :func:`weigh_ramp`.
+    indices : xarray.Dataset, optional
+        ``linear_index`` and ``composite_index`` (time, y, x) of ``pecm.indices``; a thinned or coarser grid will do.
+    weight, mask
+        As for :func:`deramp`.
+    stable : xarray.DataArray, optional
+        bool, dims ``y, x``: ground that is known to stand still.
+    wavelength : float
+        m.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``offset``, ``ramp_x``, ``ramp_y`` (pair), rad, zero for ``none``; ``rate_slope_std`` and
+        ``coefficient_slope_std`` (axis) for :func:`ramp_std`, zero for ``none``, whose noise the years left out show.
+        ``attrs["ramp"]`` says what was done: ``stable`` without such ground is ``weighed``, and without indices, or
+        with too few dates for them, all are a plane of which nothing more is known. In memory.
+
+    Raises
+    ------
+    QtpDataError
+        An option outside the list, phase that is none.
+
+    Examples
+    --------
+    >>> tilt = xr.DataArray(np.linspace(-1, 1, 5) * np.ones((2, 4, 1)), dims=("pair", "y", "x")).assign_attrs(units="rad")
+    >>> choose_ramp(tilt, "none")["ramp_x"].values, choose_ramp(tilt, "plane")["ramp_x"].values.round(6)
+    (array([0., 0.]), array([1., 1.]))
+    >>> choose_ramp(tilt, "weighed").attrs["ramp"]
+    'plane: no indices to weigh it by'
+    """
+    require_option("ramp", ramp, RAMPS)
+    done, why = str(ramp), "no indices to weigh it by"
+    if ramp == "stable":
+        if stable is None or not bool(stable.any()):
+            ramp, done = "weighed", "weighed: no ground is known to stand still"
+        else:
+            mask = ~stable.astype(bool) if mask is None else mask.astype(bool) | ~stable.astype(bool)
+    planes = fit_ramp(phase, weight=weight, mask=mask, degree=4).compute()
+    if indices is not None and ramp != "none":
+        mean = [indices[name].mean((Y, X)).compute() for name in ("linear_index", "composite_index")]
+        try:
+            share: Literal["share", "nothing"] = "share" if ramp == "weighed" else "nothing"
+            return weigh_ramp(planes, *mean, give_back=share, wavelength=wavelength).assign_attrs(ramp=done)
+        except QtpDataError as error:
+            why = str(error)
+    out = planes[["offset", "ramp_x", "ramp_y"]]
+    for row in ("rate_slope_std", "coefficient_slope_std"):
+        out[row] = describe(xr.DataArray(np.zeros(2), {"axis": [X, Y]}, "axis"), row, like=phase)
+    if ramp == "none":
+        return xr.zeros_like(out).assign_attrs(ramp=done)
+    return out.assign_attrs(ramp=done if ramp == "stable" else f"plane: {why}")
 
 
 def weigh_ramp(

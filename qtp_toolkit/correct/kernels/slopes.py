@@ -81,7 +81,7 @@ def believe(seen: np.ndarray, std: np.ndarray, scale: float) -> tuple[np.ndarray
     """
     prior = (SCALE * scale * FACTOR**_STEPS)[:, None] ** 2
     total = np.maximum(prior + std**2, 1e-24 * np.max(seen**2) + np.finfo(float).tiny)
-    share = np.where(std > 0, prior / total, 1.0)
+    share = np.where(std > 1e-9 * np.abs(seen), prior / total, 1.0)  # without noise its size is rounding
     log = -0.5 * (_STEPS**2 + (seen**2 / total + np.log(total)).sum(axis=1))
     weight = np.exp(log - log.max())[:, None]
     weight /= weight.sum()

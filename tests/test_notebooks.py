@@ -29,9 +29,9 @@ VARIANTS = [
     ("02", {"method": "consecutive"}),
     ("02", {"method": "cumulative"}),
     ("03", {"texture": "coarse"}),
-    ("05", {"norm": "wl2", "weights": "fisher", "snap": True}),
+    ("05", {"norm": "wl2", "weights": "fisher", "snap": True, "ramp": "plane"}),
     ("05", {"norm": "l2", "weights": "variance", "ramp": "none"}),
-    ("05", {"weights": "unit"}),
+    ("05", {"weights": "unit", "ramp": "stable"}),
     ("06", {"intercept": "reference", "uncertainty": "formal"}),
     ("06", {"intercept": "none", "uncertainty": "bootstrap"}),
     ("07", {"method": "natural"}),
@@ -127,15 +127,16 @@ def test_it_names_no_path_of_a_machine(nb):
 
 def test_its_metadata_says_what_it_needs_and_makes(nb):
     said = nb["metadata"]["qtp"]
-    assert set(said) - {"fallbacks"} == KEYS
+    assert set(said) - {"fallbacks", "products_used"} == KEYS
     sources = yaml.safe_load((notebooks_folder().parent / "data_catalog.yaml").read_text())["sources"]
     assert {*said["needs"], *said["uses"]} <= {*sources, *FALLBACK_SOURCES}
     optional = {word for key in said.get("fallbacks", {}) for word in re.split(r"[ ,|]+", key)}
     assert {word for word in optional if not word.startswith("settings.")} <= set(said["uses"])
-    assert {*said["products_in"], *said["products_out"]} <= set(products.PRODUCTS)
+    named = {*said["products_in"], *said.get("products_used", ()), *said["products_out"]}
+    assert named <= set(products.PRODUCTS)
     text = "\n".join(source(cell) for cell in code(nb))
     assert all(re.search(rf"[\"']{figure}[\"']", text) for figure in said["figures"])
-    assert all(re.search(rf"[\"']{name}[\"']", text) for name in [*said["products_in"], *said["products_out"]])
+    assert all(re.search(rf"[\"']{name}[\"']", text) for name in named)
 
 
 def test_sources_that_it_opens_are_declared(nb):

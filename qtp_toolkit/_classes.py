@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -36,6 +37,8 @@ def labelled_codes(da: xr.DataArray, *, name: str | None = None) -> tuple[xr.Dat
     """
     label = name or str(da.name)
     labels = da.attrs["labels"]
+    if not isinstance(labels, (str, list, tuple, np.ndarray)):
+        raise QtpDataError(f"labels of {label!r} are no list of text", found=repr(labels)[:60])
     labels = [labels] if isinstance(labels, str) else [str(one) for one in labels]  # files keep a list of one as text
     require_numbers(da)
     check_count(len(labels), da)
@@ -52,7 +55,7 @@ def labelled_codes(da: xr.DataArray, *, name: str | None = None) -> tuple[xr.Dat
 
 def _as_codes(values: np.ndarray, *, count: int, name: str) -> np.ndarray:
     whole = values.dtype.kind in "iub"
-    if whole and values.min(initial=0) >= -1 and values.max(initial=-1) < count:
+    if whole and values.min(initial=0) >= -1 and values.max(initial=0) < count:
         return values.astype(np.int16, copy=False)
     none = (values == -1) if whole else (~np.isfinite(values) | (values == -1))
     with np.errstate(invalid="ignore"):
@@ -66,6 +69,20 @@ def _as_codes(values: np.ndarray, *, count: int, name: str) -> np.ndarray:
             "a class.",
         )
     return np.where(none, -1, np.where(none, 0, values)).astype(np.int16)
+
+
+def class_names(da: xr.DataArray) -> dict[int, str]:
+    """Names of the classes of a raster by code, from ``attrs["classes"]`` (a mapping, or its JSON); empty without."""
+    classes = da.attrs.get("classes") or {}
+    try:
+        classes = json.loads(classes) if isinstance(classes, str) else classes
+        return {int(code): str(name) for code, name in classes.items()}
+    except (ValueError, TypeError, AttributeError):
+        raise QtpDataError(
+            f"attrs['classes'] of {da.name!r} are no codes and names",
+            expected="{code: name, ...}, or its JSON",
+            found=repr(classes)[:60],
+        ) from None
 
 
 def require_numbers(da: xr.DataArray) -> None:

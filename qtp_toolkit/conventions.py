@@ -10,7 +10,6 @@ W m-1 K-1; density in kg m-3; active layer thickness in m; fractions 0..1.
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -212,13 +211,6 @@ def is_lazy(obj: xr.DataArray | xr.Dataset) -> bool:
     """Whether any array of ``obj`` is backed by dask; coordinates do not count."""
     arrays = obj.data_vars.values() if isinstance(obj, xr.Dataset) else [obj]
     return any(array.chunks is not None for array in arrays)
-
-
-def class_names(da: xr.DataArray) -> dict[int, str]:
-    """Names of the classes of a raster by code, from ``attrs["classes"]`` (a mapping, or its JSON); empty without."""
-    classes = da.attrs.get("classes") or {}
-    classes = json.loads(classes) if isinstance(classes, str) else classes
-    return {int(code): str(name) for code, name in classes.items()}
 
 
 @contextmanager

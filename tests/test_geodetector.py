@@ -257,6 +257,14 @@ def test_labels_of_files_and_none():
         gd.factor(y, one.assign_attrs(labels=[]))
     with pytest.raises(QtpDataError, match="at most 100 strata"):
         gd.factor(y, codes([0, 1, 2], labels=101))
+    for labels in (5, None):
+        with pytest.raises(QtpDataError, match="no list of text"):
+            gd.factor(y, one.assign_attrs(labels=labels))
+    for classes in ("not JSON", ["a", "b"], {"x": "a"}):
+        with pytest.raises(QtpDataError, match="no codes and names"):
+            gd.factor(y, one.drop_attrs().assign_attrs(classes=classes))
+    four = xr.DataArray([1.0, 2.0, 4.0, 8.0], dims="s", name="rate")
+    assert int(gd.factor(four, codes(np.array([0, 0, 1, 1], "uint8"))).strata) == 2
     with pytest.raises(QtpDataError, match="must be numbers"):
         gd.factor(y, xr.DataArray(["a", "b", "c"], dims="s", attrs={"labels": ["a", "b", "c"]}))
 

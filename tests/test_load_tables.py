@@ -226,6 +226,19 @@ def test_tables_without_rows_or_columns_are_refused_by_name(tmp_path):
     assert "['rain']" in refused(load.stations, path, scale={"rain": 0.1})
 
 
+def test_other_separators_gaps_of_years_and_wide_tables_in_tenths(tmp_path):
+    path = table(tmp_path, "station;date;depth;soil_temperature\nA;2015-01-01;0.1;1\n")
+    assert "parted by commas" in refused(load.station_series, path, **LONG)
+    path = table(tmp_path, "time,alt\n1951,1\n,2\n")
+    assert "row 3" in refused(load.station_series, path, index=["time"], code="M24")
+    wide = {"index": ["time", "station"], "wide": "station", "value": "soil_temperature"}
+    path = table(tmp_path, "time,A,B\n2015-01-01,12,32766\n2015-01-02,-31,20\n")
+    data = load.station_series(path, **wide, scale={"soil_temperature": 0.1})["soil_temperature"]
+    np.testing.assert_allclose(data, [[1.2, np.nan], [-3.1, 2.0]])
+    path = table(tmp_path, "time\n2015-01-01\n")
+    assert "no heading spells a station" in refused(load.station_series, path, **wide)
+
+
 def test_check_goes_on_after_a_table_that_will_not_read(tmp_path):
     """The other sources are looked at, and the fault is told as one line."""
     (tmp_path / "gst.csv").write_text(HEAD + "A,28.3.2015,0.1,1\n")

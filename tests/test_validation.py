@@ -257,6 +257,21 @@ def test_a_sensor_that_slept_in_summer_is_not_frozen_ground():
     assert validation.alt_from_temperature(broken).item() == pytest.approx(2.60, abs=0.01)
 
 
+def test_profiles_that_cannot_be_are_refused():
+    """Fill values, kelvin under the name of degC, depths upwards or in cm, no day at all."""
+    profile = logger("2015-01-01", "2015-12-31")
+    for wrong in (profile.where(profile["time"].dt.dayofyear != 200, 6999.0), profile + 273.15):
+        with pytest.raises(QtpDataError, match="physical range"):
+            validation.alt_from_temperature(wrong.assign_attrs(units="degC"))
+    upwards = profile.isel(depth=slice(None, None, -1)).assign_coords(depth=-DEPTH[::-1])
+    cm = profile.assign_coords(depth=("depth", DEPTH * 100, {"units": "cm"}))
+    for wrong in (upwards, cm):
+        with pytest.raises(QtpDataError, match="m below the surface"):
+            validation.alt_from_temperature(wrong)
+    with pytest.raises(QtpDataError, match="no temperature"):
+        validation.alt_from_temperature(profile[:0])
+
+
 def test_readings_by_hand_need_a_day_of_the_warm_season():
     days = pd.to_datetime(["2015-03-01", "2015-09-10", "2016-03-01", "2016-05-10"])
     each = validation.alt_from_temperature(logger("2015-01-01", "2016-12-31").sel(time=days), years="each")

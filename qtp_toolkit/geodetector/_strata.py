@@ -11,9 +11,9 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._angles import period_of
-from qtp_toolkit._classes import MAX_STRATA, check_count, check_edges, labelled_codes, require_numbers
+from qtp_toolkit._classes import MAX_STRATA, check_count, check_edges, class_names, labelled_codes, require_numbers
 from qtp_toolkit._variables import USUAL_FILLS
-from qtp_toolkit.conventions import QtpDataError, class_names, is_lazy, provenance, require_option
+from qtp_toolkit.conventions import QtpDataError, is_lazy, provenance, require_option
 from qtp_toolkit.kernels import strata as kernels
 
 METHODS = (*kernels.EDGES, "edges", "aspect", "classes")

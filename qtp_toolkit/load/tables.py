@@ -157,12 +157,15 @@ def station_series(
     (('time', 'depth'), 'degC')
     """
     texts = [TIME, "station"]
-    table = _read(path, rename=rename, missing=missing, scale=scale, texts=texts).assign(**(constants or {}))
+    own = {key: factor for key, factor in (scale or {}).items() if not wide or key != value}
+    table = _read(path, rename=rename, missing=missing, scale=own, texts=texts).assign(**(constants or {}))
     table = _timed(table, date_columns, path) if date_columns or TIME in index else table
     if wide:
         labels = [c for c in index if c != wide]
         need(table, labels, path)
         table = table.melt(id_vars=labels, var_name=wide, value_name=value or "value")
+        if table.empty:
+            raise QtpDataError(f"no heading spells a {wide}", path=path, found=labels)
     keep = list(columns) if columns else [c for c in table.columns if c not in index]
     need(table, [*index, *keep], path)
     if "station" in table:
@@ -170,7 +173,7 @@ def station_series(
     if "depth" in index:
         table["depth"] = depths(table["depth"], (units or {}).get("depth"), path)
     for column in keep:
-        table[column] = numbers(table, column, path)
+        table[column] = numbers(table, column, path) * (1.0 if column in own else (scale or {}).get(column, 1.0))
     outside = _hold_columns(table, keep, path, scale=scale, units=units)
     double = table.duplicated(list(index))
     if double.any():

@@ -17,7 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, LightSource, ListedColormap, Normalize
 from matplotlib.patches import Patch
 
-from qtp_toolkit.conventions import REASONS, X, Y, class_names, require
+from qtp_toolkit._classes import class_names
+from qtp_toolkit.conventions import REASONS, X, Y, require
 from qtp_toolkit.plot.figure import OWN, panel
 from qtp_toolkit.plot.overlay import frame, graticule, north, scale_bar, vectors
 from qtp_toolkit.plot.style import CLASS_COLORS, DPI, LINE, label, style_of

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, class_names, describe, require_option
+from qtp_toolkit._classes import class_names
+from qtp_toolkit.conventions import QtpDataError, describe, require_option
 from qtp_toolkit.soil._checks import STATES
 
 

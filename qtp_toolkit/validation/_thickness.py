@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit._variables import FRACTION
+from qtp_toolkit._variables import FRACTION, VARIABLES
 from qtp_toolkit.conventions import (
     DEPTH,
     ICE_DENSITY,
@@ -64,7 +64,10 @@ def alt_from_temperature(soil_temperature: xr.DataArray, *, years: Literal["max"
     >>> alt_from_temperature(warm).item()
     1.5
     """
-    require(soil_temperature, dims=(TIME, DEPTH), quantity="soil_temperature")
+    possible = VARIABLES["soil_temperature"].held
+    require(soil_temperature, dims=(TIME, DEPTH), quantity="soil_temperature", between=possible)
+    if not soil_temperature.size:
+        raise QtpDataError("there is no temperature", found=dict(soil_temperature.sizes))
     require_option("choice of years", years, ("max", "each"))
     _check_downwards(soil_temperature)
     whole = soil_temperature.sortby(TIME)
@@ -97,6 +100,12 @@ def _check_downwards(da: xr.DataArray) -> np.ndarray:
     depth = da[DEPTH].values.astype(float)
     if not (np.diff(depth) > 0).all():
         raise QtpDataError("depth must increase downwards", found=depth.tolist(), hint="Sort by depth.")
+    if depth[0] < 0 or da[DEPTH].attrs.get("units", "m") != "m":
+        raise QtpDataError(
+            "depth must be in m below the surface",
+            expected="m, 0 or more",
+            found=f"{depth[0]:g} to {depth[-1]:g} {da[DEPTH].attrs.get('units', '')}".rstrip(),
+        )
     return depth
 
 

@@ -33,6 +33,8 @@ def read_text(path: Path) -> pd.DataFrame:
     """Read a CSV with headings as text, so that station 04018 stays that; NaN where nothing, or a dash, stands."""
     table = _read(path, header=None, dtype=str, skipinitialspace=True, na_values=list(_DASHES))
     names = [str(name).strip() if name == name else f"Unnamed: {k}" for k, name in enumerate(table.iloc[0])]  # noqa: PLR0124 (NaN)
+    if len(names) == 1 and (other := {";", "\t", "|"} & set(names[0])):
+        raise QtpDataError("the columns are not parted by commas", path=path, expected=",", found=sorted(other))
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         raise QtpDataError("a heading stands twice", path=path, found=double[:20])
@@ -107,6 +109,7 @@ def times(column: pd.Series, path: Path) -> np.ndarray:
         M24: another spelling (names the first row), numbers that are no years, or offsets in some rows only.
     """
     text = column.astype("string").str.strip()
+    _refuse_times(text.isna(), column, path)
     if text.str.fullmatch(r"\d{4}(\.0)?").all():
         return _dates(text.str[:4].astype(int), 1, 1, path, column)
     if pd.to_numeric(text, errors="coerce").notna().any():
@@ -127,7 +130,11 @@ def times(column: pd.Series, path: Path) -> np.ndarray:
     clock = parts[5].fillna("").replace("", "00:00").str.replace(r"^(\d):", r"0\1:", regex=True)
     whole = parts[0] + "-" + parts[2].str.zfill(2) + "-" + parts[4].fillna("1").str.zfill(2) + "T" + clock
     found = pd.to_datetime(whole.where(~bad), errors="coerce", format="ISO8601")
-    bad = bad | found.isna() | ~found.dt.year.between(*_YEARS)
+    _refuse_times(bad | found.isna() | ~found.dt.year.between(*_YEARS), column, path)
+    return found.to_numpy("datetime64[ns]")
+
+
+def _refuse_times(bad: pd.Series, column: pd.Series, path: Path) -> None:
     if bad.any():
         raise QtpDataError(
             "time will not parse",
@@ -139,7 +146,6 @@ def times(column: pd.Series, path: Path) -> np.ndarray:
             hint="Day or month first, and years of two digits, are not guessed: write the year first.",
             code="M24",
         )
-    return found.to_numpy("datetime64[ns]")
 
 
 def dates_of_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> np.ndarray:

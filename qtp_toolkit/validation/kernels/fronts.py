@@ -57,7 +57,7 @@ def active_layer(temperature: np.ndarray, depth: np.ndarray, *, time: np.ndarray
         it is the season that is incomplete.
     """
     shape = temperature.shape[:-2]
-    values = temperature.reshape(-1, *temperature.shape[-2:]).astype(float)
+    values = temperature.reshape(int(np.prod(shape)), *temperature.shape[-2:]).astype(float)
     day = time.astype("datetime64[D]").astype(np.int64)
     known = np.isfinite(values)
     before, after = _neighbors(day, known.any(axis=2))

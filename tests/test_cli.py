@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
+import numpy as np
 import pytest
+from small_files import tif
 from typer.testing import CliRunner
 
 from qtp_toolkit import cli, reproduce
@@ -161,3 +163,19 @@ def test_the_dashboard_without_products_says_which_notebook_makes_them(tmp_path)
 def test_errors_are_data_errors():
     with pytest.raises(QtpDataError):
         reproduce.plan([], ["01"])
+
+
+def test_ingest_looks_at_the_stack_first(tmp_path):
+    """I10: wrapped phase is refused before anything is written."""
+    for first, second in (("20180106", "20180118"), ("20180118", "20180130")):
+        values = np.angle(np.exp(1j * np.linspace(0, 30, 48))).reshape(6, 8).astype("float32")
+        tif(tmp_path / f"{first}_{second}.unw.tif", values)
+    (tmp_path / "data_catalog.yaml").write_text(
+        f"catalog_version: 1\nroots: ['{tmp_path}']\nsources:\n"
+        "  interferograms: {kind: ifg_stack, driver: geotiff_stack, provenance: observed,"
+        " uri: {phase: '*.unw.tif'}, parameters: {coherence: none}}\n"
+    )
+    told = qtp("ingest", "--catalog", tmp_path / "data_catalog.yaml", "--out", tmp_path / "store")
+    assert told.exit_code == 1
+    assert "wrapped" in told.stderr
+    assert not (tmp_path / "store").exists()

@@ -148,6 +148,26 @@ def test_closed_form_dates_are_matched_by_day():
         correct.tropospheric_delay(twice, terrain(), looking(), dates=DATES)
 
 
+def test_closed_form_the_nearest_hour_may_be_of_the_next_day():
+    """I30: a pass at 23:47 takes 00:00; the result is of the day of the pass."""
+    passes = DATES + np.timedelta64(23 * 60 + 47, "m")
+    columns = [isothermal(p) for p in (1000.0, 1001.0, 1002.0)]
+    midnight = reanalysis(columns, times=DATES + np.timedelta64(24, "h"))
+    phase = correct.tropospheric_delay(midnight, terrain(), looking(), dates=passes)
+    np.testing.assert_array_equal(phase.time, DATES)
+    same = correct.tropospheric_delay(reanalysis(columns), terrain(), looking(), dates=DATES)
+    np.testing.assert_array_equal(phase, same)
+    noon = reanalysis(columns, times=DATES + np.timedelta64(12, "h"))
+    hourly = xr.concat([midnight, noon.assign(geopotential=noon["geopotential"] * 2)], "time")
+    near = correct.tropospheric_delay(hourly, terrain(), looking(), dates=[str(t)[:16] for t in passes])
+    np.testing.assert_array_equal(near, phase)
+    with pytest.raises(QtpDataError, match="time of day"):
+        correct.tropospheric_delay(midnight, terrain(), looking(), dates=DATES)
+    with pytest.raises(QtpDataError, match="no time") as told:
+        correct.tropospheric_delay(noon, terrain(), looking(), dates=passes + np.timedelta64(3, "D"))
+    assert told.value.hint is None
+
+
 def test_closed_form_troposphere_refusals():
     era5 = reanalysis([isothermal(1000.0)] * 3)
     with pytest.raises(QtpDataError, match="hPa"):

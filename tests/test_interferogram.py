@@ -116,6 +116,38 @@ def test_closed_form_goldstein_keeps_fringes_and_lowers_noise(rng):
     np.testing.assert_allclose(same, pure, atol=1e-9)
 
 
+def test_closed_form_pixels_without_amplitude_are_no_data(rng):
+    """I31: zeros outside the swath, as ISCE, GAMMA and HyP3 write them, stay zeros or become NaN."""
+    values = np.exp(1j * 0.15 * np.mgrid[:64, :96][1])
+    values[:, :36] = 0
+    filtered = interferogram.goldstein(image(values)).values
+    assert (filtered[:, :36] == 0).all()
+    assert (abs(filtered[:, 36:]) > 0).all()
+    looks = interferogram.multilook(image(values * 3), looks_y=8, looks_x=8)
+    assert np.isnan(looks[:, :4]).all()
+    edge = looks.values[0, 4], 3 * np.exp(1j * 0.15 * np.arange(36, 40)).mean()
+    np.testing.assert_allclose(*edge)
+    unwrapped = interferogram.unwrap(image(values))
+    assert np.isnan(unwrapped[:, :36]).all()
+    assert np.isfinite(unwrapped[:, 36:]).all()
+    pair = interferogram.simulate(image(np.zeros((64, 96)), units="rad"), image(np.ones((64, 96))))
+    for hole in (0, np.nan):
+        late = pair["secondary"].copy(data=np.where(np.arange(96) < 36, hole, pair["secondary"]))
+        gamma = interferogram.coherence(pair["reference"], late, looks_y=8, looks_x=8)
+        assert np.isnan(gamma[:, :4]).all()
+        np.testing.assert_allclose(gamma[:, 4:], 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("attrs", [{"name": "wrapped_phase"}, {"long_name": "wrapped phase"}])
+def test_closed_form_looks_of_wrapped_phase_are_those_of_unit_vectors(attrs):
+    """I31: near pi the mean of numbers is 0, which no pixel has; unwrapped phase is averaged as numbers."""
+    values = np.where(np.arange(8)[:, None] % 2, np.pi - 0.05, -np.pi + 0.05) * np.ones((8, 8))
+    wrapped = image(values, units="rad").rename(attrs.get("name")).assign_attrs(attrs)
+    np.testing.assert_allclose(abs(interferogram.multilook(wrapped, looks_y=4, looks_x=4)), np.pi, atol=1e-6)
+    plain = image(values, units="rad", long_name="unwrapped interferometric phase")
+    np.testing.assert_allclose(interferogram.multilook(plain, looks_y=4, looks_x=4), 0, atol=1e-6)
+
+
 def test_closed_form_unwrap_smooth_surface():
     truth = bowl()
     wrapped = image(np.exp(1j * truth))

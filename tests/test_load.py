@@ -179,6 +179,51 @@ def test_era5_levels_in_pascal_and_refusal(tmp_path):
     refused(load.era5, tmp_path / "s.nc", code="M27")
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_era5_of_final_and_preliminary_data_is_joined(tmp_path, labelled, no_compute):
+    """I30: expver is a dim where both versions stand in one file; the other one's slot is empty."""
+    whole = xr.load_dataset(era5_file(tmp_path / "e.nc"), engine="h5netcdf")
+    first = whole["valid_time"] == whole["valid_time"][0]
+    both = [whole.where(~first), whole.where(first)]
+    versions = xr.DataArray([5, 1], dims="expver", name="expver") if labelled else "expver"
+    data = xr.concat(both, versions).transpose("valid_time", "expver", ...)
+    data.to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    with no_compute():
+        found = load.era5(tmp_path / "b.nc")
+    xr.testing.assert_identical(found.compute(), load.era5(tmp_path / "e.nc").compute())
+
+
+def test_final_values_of_era5_win_over_preliminary_ones(tmp_path):
+    """I30."""
+    whole = xr.load_dataset(era5_file(tmp_path / "e.nc"), engine="h5netcdf")
+    both = xr.concat([whole + 100, whole], xr.DataArray(["0005", "0001"], dims="expver", name="expver"))
+    both.to_netcdf(tmp_path / "b.nc", engine="h5netcdf")
+    xr.testing.assert_equal(load.era5(tmp_path / "b.nc"), load.era5(tmp_path / "e.nc"))
+
+
+def test_era5_of_the_old_store_one_time_members_and_archives(tmp_path):
+    """I30: NetCDF-3, a time without its dim, an ensemble, a zip: read, or refused with the reason."""
+    whole = xr.load_dataset(era5_file(tmp_path / "e.nc", new=False), engine="h5netcdf")
+    whole["level"].attrs["units"] = "millibars"
+    whole.to_netcdf(tmp_path / "old.nc", engine="scipy", format="NETCDF3_64BIT")
+    old = load.era5(tmp_path / "old.nc")
+    assert old["level"].values.tolist() == [500.0, 1000.0]
+    xr.testing.assert_equal(old.compute(), load.era5(tmp_path / "e.nc").compute())
+    whole.isel(time=0).to_netcdf(tmp_path / "one.nc", engine="h5netcdf")
+    assert load.era5(tmp_path / "one.nc").sizes["time"] == 1
+    for members in (1, 2):
+        several = whole.expand_dims(number=np.arange(members))
+        several.to_netcdf(tmp_path / f"m{members}.nc", engine="h5netcdf")
+    assert load.era5(tmp_path / "m1.nc")["temperature"].dims == ("time", "level", "y", "x")
+    assert "number" in refused(load.era5, tmp_path / "m2.nc", code="M27")
+    whole.isel(level=0).to_netcdf(tmp_path / "level.nc", engine="h5netcdf")
+    assert "single level" in refused(load.era5, tmp_path / "level.nc", code="M27")
+    (tmp_path / "z.nc").write_bytes(b"PK\x03\x04" + bytes(100))
+    assert "unpack" in refused(load.era5, tmp_path / "z.nc", code="M04")
+    (tmp_path / "cut.nc").write_bytes((tmp_path / "old.nc").read_bytes()[:60])
+    refused(load.era5, tmp_path / "cut.nc")
+
+
 def test_netcdf_and_zarr_are_lazy_renamed_and_complex(tmp_path, no_compute):
     data = xr.Dataset(
         {

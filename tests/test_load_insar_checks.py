@@ -101,7 +101,7 @@ def test_of_large_stacks_some_rows_are_read(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("value", "looks"), [(51.6, "lv_theta"), (0.68, "rad"), (0.777, "rad"), (5.0, "found"), (80.0, "found")]
+    ("value", "looks"), [(51.6, "lv_theta"), (0.68, "rad"), (0.777, "component U"), (5.0, "found"), (80.0, "found")]
 )
 def test_incidence_that_is_none(value, looks):
     """I16: Sentinel-1 looks at 29 to 46 degrees."""

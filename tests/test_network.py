@@ -36,6 +36,23 @@ def test_closed_form_the_paper_rule_gives_512_pairs():
     assert set(np.unique(span)) == {12, 24, 36, 360, 372, 732}
 
 
+@pytest.mark.parametrize(
+    "dates",
+    [[20180130, 20180211, 20180223], ["20180130", "20180211", "2018-02-23"], ["30Jan2018", "11Feb2018", 20180223]],
+)
+def test_closed_form_dates_of_lists_are_those_days(dates):
+    """I28: as InSAR lists have them."""
+    np.testing.assert_array_equal(network.select_pairs(dates)["temporal_baseline"], [12, 24, 12])
+
+
+@pytest.mark.parametrize("dates", [[20180130.0, 20180211.0], [17500, 17512], ["30/01/2018", "11/02/2018"]])
+def test_closed_form_what_is_no_date_is_refused(dates):
+    """I28."""
+    with pytest.raises(QtpDataError) as told:
+        network.select_pairs(dates)
+    assert told.value.code == "I28"
+
+
 def test_closed_form_pairs_are_sorted_and_carry_baselines():
     dates = np.array(["2020-02-18", "2020-01-01", "2020-01-13"], dtype="datetime64[ns]")
     baseline = xr.DataArray([30.0, 0.0, -20.0], dims="time", coords={"time": dates}, attrs={"units": "m"})

@@ -120,6 +120,14 @@ def test_linear_index_of_the_second_permafrost_year():
     np.testing.assert_allclose(linear_at(dates), [1, 1.19737, 1.78947, 2, 2, 2], atol=5e-6)
 
 
+@pytest.mark.parametrize("dates", [["20180106", "20180618"], [20180106, 20180618], ["06Jan2018", "2018-06-18"]])
+def test_linear_index_of_dates_in_any_spelling(dates):
+    """I28."""
+    thaw, freeze = (xr.DataArray(day, attrs={"units": "day of year"}) for day in (130.0, 280.0))
+    right = pecm.linear_index(np.array(["2018-01-06", "2018-06-18"], "datetime64[ns]"), thaw, freeze)
+    xr.testing.assert_identical(pecm.linear_index(dates, thaw, freeze), right)
+
+
 def test_linear_index_edges():
     """Before the first onset 0; on the onset day; leap years; thaw that lasts past 31 December."""
     assert linear_at(["2013-02-01"]).item() == 0.0

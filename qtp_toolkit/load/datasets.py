@@ -71,7 +71,7 @@ def netcdf(
         with path.open("rb") as stream:
             engine = "scipy" if stream.read(3) == b"CDF" else "h5netcdf"  # NetCDF-3, as the store delivered until 2024
         data = xr.open_dataset(path, engine=engine, chunks=None, decode_coords="all")
-    except (OSError, TypeError) as error:
+    except (OSError, TypeError, IndexError, KeyError) as error:  # the last three are what is said of NetCDF-3
         raise QtpDataError(
             f"cannot open NetCDF: {error} ({path.stat().st_size} bytes)", path=path, code="M05"
         ) from None

@@ -188,7 +188,7 @@ def _thin(data: Any) -> Any:
 def _pixels(data: xr.Dataset | xr.DataArray) -> list[str]:
     """Read a thinned copy, and say what it holds; the looks of load refuse what cannot be."""
     if isinstance(data, xr.Dataset) and "phase" in data and PAIR in data.dims:
-        table = load.check_stack(_thin(data), every=1)
+        table = load.look_at_stack(data)
         words = f"phase {table['smallest'].min():.1f} to {table['largest'].max():.1f} rad"
         gray = f", median coherence {table['coherence'].median():.2f}" if "coherence" in table else ", no coherence"
         return [f"{words}, valid {table['valid'].mean():.0%}{gray}"]

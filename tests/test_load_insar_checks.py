@@ -98,13 +98,3 @@ def test_of_large_stacks_some_rows_are_read(monkeypatch):
     stack["phase"] = stack["phase"].copy(data=stack["phase"].data.map_blocks(note, dtype="float32"))
     assert len(load.look_at_stack(stack)) == 3
     assert 16 <= len(set(read)) < 100
-
-
-@pytest.mark.parametrize(
-    ("value", "looks"), [(51.6, "lv_theta"), (0.68, "rad"), (0.777, "component U"), (5.0, "found"), (80.0, "found")]
-)
-def test_incidence_that_is_none(value, looks):
-    """I16: Sentinel-1 looks at 29 to 46 degrees."""
-    angles = xr.DataArray(np.full((2, 2), value), dims=("y", "x"), attrs={"units": "degree"})
-    assert looks in refused(load.check_incidence, angles, code="I16")
-    assert load.check_incidence(xr.full_like(angles, 38.4)) == 38.4

@@ -202,19 +202,6 @@ def test_baselines_of_turned_pairs_are_turned(tmp_path):
     assert load.hyp3(phase[3:])["perpendicular_baseline"].values.tolist() == [7.0]
 
 
-def test_look_vectors_from_the_horizon_become_incidence(tmp_path):
-    """I16: HyP3's lv_theta is the angle above the horizon, in rad."""
-    values = np.full((2, 3), 0.9, "float32")
-    theta = tif(tmp_path / "S1AA_20180106T1_lv_theta.tif", values)
-    for units in ("radian", None, "radian above horizon"):
-        np.testing.assert_allclose(load.raster(theta, variable="incidence", units=units), 38.434, atol=1e-3)
-    above = tif(tmp_path / "elevation_angle.tif", values)
-    np.testing.assert_allclose(
-        load.raster(above, variable="incidence", units="radian above horizon"), 38.434, atol=1e-3
-    )
-    np.testing.assert_allclose(load.raster(above, variable="incidence", units="radian"), 51.566, atol=1e-3)
-
-
 def test_empty_lists_and_small_grids(tmp_path):
     """C10, I06: nothing, one row, one column, one pixel, three by three."""
     for loader in (load.interferograms, load.hyp3, load.licsar):

@@ -54,8 +54,7 @@ def raster(
     variable : str
         Which quantity it is: a key of :data:`qtp_toolkit.conventions.VARIABLES`.
     units : str, optional
-        Unit in the file (after ``scale_factor`` and ``add_offset``) if it is not the table's; converted. Incidence from
-        files named ``lv_theta`` (HyP3) is turned from the horizon to the vertical.
+        Unit in the file (after ``scale_factor`` and ``add_offset``) if it is not the table's; converted.
     nodata : float or sequence of float, optional
         Stored values without data, beside the file's own nodata tag.
     scale_factor : float, optional

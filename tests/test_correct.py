@@ -439,10 +439,16 @@ def test_lazy_troposphere(no_compute):
 
 
 def test_closed_form_defaults_are_the_promised_ones():
+    length = {"wavelength": 0.05546576}
     assert defaults(correct) == {
+        "choose_ramp": length,
+        "choose_reference": {"radius_m": 1000.0},
         "coherent_area": {"size": 5},
+        "fit_ramp": {"degree": 1},
         "reference_area": {"radius_m": 5000.0},
-        "tropospheric_delay": {"wavelength": 0.05546576},
+        "reference_motion": length,
+        "tropospheric_delay": length,
+        "weigh_ramp": {"give_back": "share", **length},
     }
 
 

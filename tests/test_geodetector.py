@@ -190,9 +190,15 @@ def test_g15_other_grids_are_refused(maps):
     y, x = maps
     strata = gd.stratify(x["first"])
     with pytest.raises(QtpDataError, match=r"not on the grid.*grid.match"):
-        gd.factor(y, strata.assign_coords(x=strata.x + 1e-9))
+        gd.factor(y, strata.assign_coords(x=strata.x + 0.5))
     with pytest.raises(QtpDataError, match="other dims"):
         gd.factor(y, strata.rename(x="lon"))
+
+
+def test_grids_that_differ_by_rounding_are_one(maps):
+    y, x = maps
+    strata = gd.stratify(x["first"])
+    xr.testing.assert_identical(gd.factor(y, strata.assign_coords(x=strata.x + 1e-9)), gd.factor(y, strata))
 
 
 def codes(values, labels=4, **attrs):

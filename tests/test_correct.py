@@ -441,8 +441,10 @@ def test_lazy_troposphere(no_compute):
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(correct) == {
         "coherent_area": {"size": 5},
+        "fit_ramp": {"degree": 1},
         "reference_area": {"radius_m": 5000.0},
         "tropospheric_delay": {"wavelength": 0.05546576},
+        "weigh_ramp": {"give_back": "share", "wavelength": 0.05546576},
     }
 
 

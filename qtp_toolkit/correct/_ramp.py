@@ -42,9 +42,9 @@ def fit_ramp(
     -------
     xarray.Dataset
         ``offset`` (rad, in the middle of the grid), ``ramp_x`` and ``ramp_y`` (rad from the middle to the edge with the
-        largest coordinate), dims of the phase without ``y, x``; float64. With a higher degree also ``waves`` (..., wave)
-        in rad, coefficients of products of Legendre polynomials of degree 2 to ``degree``, from a fit of all together,
-        and ``leak`` (..., axis), the ramp that waves of size 1 leave in the plane, where pixels fill the grid unevenly.
+        largest coordinate), dims of the phase without ``y, x``; float64. With a higher degree also ``waves`` in rad,
+        dim ``wave``, coefficients of products of Legendre polynomials of degree 2 to ``degree``, beside any plane; and
+        ``leak``, dim ``axis``, the ramp that waves of size 1 leave in the plane where pixels fill the grid unevenly.
         Attributes hold middle and half width of the grid, so that the planes can be taken out of another grid. Lazy if
         the phase is lazy.
     """
@@ -208,6 +208,9 @@ def _solve_waves(moments: np.ndarray, pulls: np.ndarray) -> tuple[np.ndarray, np
     products = np.array(rows)[a][:, a] * np.array(rows)[b][:, b]
     normal, right = products @ normal @ products.T, products @ right
     taken = np.linalg.pinv(normal[..., :3, :3], rcond=1e-10, hermitian=True) @ normal[..., :3, 3:]
-    # Waves that valid pixels hardly see, under a mask, are set to zero: they would be large and say nothing.
-    waves = (np.linalg.pinv(normal, rcond=0.01, hermitian=True) @ right)[..., 3:, 0]
+    # What is left of the waves beside a plane, so that ramps stay out of them under any mask. Waves that valid pixels
+    # hardly see are set to zero: they would be large and say nothing.
+    beside = normal[..., 3:, 3:] - normal[..., 3:, :3] @ taken
+    pulled = right[..., 3:, :] - np.swapaxes(taken, -1, -2) @ right[..., :3, :]
+    waves = (np.linalg.pinv(beside, rcond=0.01, hermitian=True) @ pulled)[..., 0]
     return waves, np.sqrt((taken[..., 1:, :] ** 2).sum(axis=-1))

@@ -126,6 +126,7 @@ VARIABLES: dict[str, Variable] = {
     "coefficient_slope_std": Variable("mm degC-0.5 d-0.5", "standard deviation of the slope of the coefficient"),
     "seasonal_coefficient_std": Variable("mm degC-0.5 d-0.5", "standard deviation of the seasonal coefficient"),
     "ramp_waves": Variable("rad", "waves shorter than a ramp"),
+    "ramp_leak": Variable("1", "ramp that waves of size 1 leave in the plane"),
     "reference_area": Variable("1", "reference area"),
     "interferogram": Variable("1", "complex interferogram"),
     "reference_image": Variable("1", "complex reference"),

@@ -58,6 +58,19 @@ def test_closed_form_waves_are_legendre_products():
     assert "waves" not in plain
 
 
+def test_closed_form_leak():
+    """Waves of size 1 under a mask: the plane that dense least squares finds in each, added up by squares."""
+    mask = xr.DataArray(np.add.outer(ALONG, ACROSS) > -0.6, {"y": ALONG, "x": ACROSS}, ("y", "x"))
+    powers = [(n - k, k) for n in range(2, 5) for k in range(n + 1)]
+    unit = np.eye(5)
+    waves = np.stack([np.outer(legendre.legval(ALONG, unit[j]), legendre.legval(ACROSS, unit[i])) for i, j in powers])
+    phase = xr.DataArray(waves, {"y": ALONG, "x": ACROSS}, ("pair", "y", "x"), attrs={"units": "rad"})
+    alone, leak = correct.fit_ramp(phase, mask=mask), correct.fit_ramp(phase, mask=mask, degree=4)["leak"]
+    expected = [float(np.sqrt((alone[name] ** 2).sum())) for name in ("ramp_x", "ramp_y")]
+    np.testing.assert_allclose(leak, np.broadcast_to(expected, (len(waves), 2)))
+    assert float(correct.fit_ramp(phase, degree=4)["leak"].max()) < 0.3 < float(leak.min())
+
+
 def test_closed_form_deformation_without_ramps_is_kept():
     phase = pairs_of(moving(TILT + HILLS, 0.02 * TILT + 0.01 * HILLS))
     weighed = weigh(phase)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import xarray as xr
@@ -23,6 +23,7 @@ from qtp_toolkit.conventions import (
 )
 
 AXES = {X: ("ramp_x_middle", "ramp_x_half"), Y: ("ramp_y_middle", "ramp_y_half")}
+_TERMS = {"offset": "ramp_offset", "ramp_x": "ramp_x", "ramp_y": "ramp_y"}
 
 
 def fit_ramp(
@@ -41,10 +42,11 @@ def fit_ramp(
     -------
     xarray.Dataset
         ``offset`` (rad, in the middle of the grid), ``ramp_x`` and ``ramp_y`` (rad from the middle to the edge with the
-        largest coordinate), dims of the phase without ``y, x``; float64. With a higher degree ``waves`` (wave, ...),
-        rad, the coefficients of the products of Legendre polynomials of degree 2 to ``degree``, from a fit of all
-        together. Attributes hold middle and half width of the grid, so that the planes can be taken out of another
-        grid. Lazy if the phase is lazy.
+        largest coordinate), dims of the phase without ``y, x``; float64. With a higher degree also ``waves`` in rad,
+        dim ``wave``, coefficients of products of Legendre polynomials of degree 2 to ``degree``, beside any plane; and
+        ``leak``, dim ``axis``, the ramp that waves of size 1 leave in the plane where pixels fill the grid unevenly.
+        Attributes hold middle and half width of the grid, so that the planes can be taken out of another grid. Lazy if
+        the phase is lazy.
     """
     require(phase, dims=(Y, X), quantity="phase")
     usable = phase.notnull()
@@ -56,22 +58,12 @@ def fit_ramp(
         weight = grid.align(weight, phase, name="weight")
         use = weight.where(usable & weight.notnull(), 0.0).astype(phase.dtype, copy=False)
     spans = {dim: _measure_span(phase[dim]) for dim in (X, Y)}
-    solved = xr.apply_ufunc(
-        _solve_surfaces,
-        _sum_moments(use, spans, highest=2 * degree),
-        _sum_moments(use * phase.fillna(0.0), spans, highest=degree),
-        input_core_dims=[["power_x", "power_y"]] * 2,
-        output_core_dims=[["term"]],
-        exclude_dims={"power_x", "power_y"},
-        keep_attrs=True,
-        dask="parallelized",
-        output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"term": (degree + 1) * (degree + 2) // 2}},
-    )
-    names = {"offset": "ramp_offset", "ramp_x": "ramp_x", "ramp_y": "ramp_y"}
-    out = {name: describe(solved.isel(term=k), row, like=phase) for k, (name, row) in enumerate(names.items())}
+    sums = [_sum_moments(use, spans, highest=2 * degree), _sum_moments(use * phase.fillna(0.0), spans, highest=degree)]
+    (plane,) = _solve(_solve_plane, sums, {"term": 3})
+    out = {name: describe(plane.isel(term=k), row, like=phase) for k, (name, row) in enumerate(_TERMS.items())}
     if degree > 1:
-        out["waves"] = describe(solved.isel(term=slice(3, None)).rename(term="wave"), "ramp_waves", like=phase)
+        waves, leak = _solve(_solve_waves, sums, {"wave": (degree + 1) * (degree + 2) // 2 - 3, "axis": 2})
+        out |= {"waves": describe(waves, "ramp_waves", like=phase), "leak": describe(leak, "ramp_leak", like=phase)}
     return xr.Dataset(
         out,
         attrs={key: number for dim, keys in AXES.items() for key, number in zip(keys, spans[dim], strict=True)},
@@ -178,17 +170,47 @@ def _sum_moments(values: xr.DataArray, spans: dict[str, tuple[float, float]], *,
     return out
 
 
-def _solve_surfaces(moments: np.ndarray, pulls: np.ndarray) -> np.ndarray:
-    """Plane of every interferogram, then the Legendre products of higher degree from a fit of all together."""
-    degree = pulls.shape[-1] - 1
-    a, b = np.array([(n - k, k) for n in range(degree + 1) for k in range(n + 1)]).T  # powers of x and y: 1, x, y, ...
-    normal, right = moments[..., a[:, None] + a, b[:, None] + b], pulls[..., a, b]
+def _solve(solver: Callable, sums: Sequence[xr.DataArray], sizes: dict[str, int]) -> tuple[xr.DataArray, ...]:
+    """Solve the normal equations of every interferogram; one output a dim of ``sizes``."""
+    solved = xr.apply_ufunc(
+        solver,
+        *sums,
+        input_core_dims=[["power_x", "power_y"]] * 2,
+        output_core_dims=[[dim] for dim in sizes],
+        exclude_dims={"power_x", "power_y"},
+        keep_attrs=True,
+        dask="parallelized",
+        output_dtypes=[np.float64] * len(sizes),
+        dask_gufunc_kwargs={"output_sizes": sizes},
+    )
+    return solved if len(sizes) > 1 else (solved,)
+
+
+def _pick(moments: np.ndarray, pulls: np.ndarray, highest: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Powers of x and y in the terms 1, x, y, ... up to a degree, and the normal equations of these terms."""
+    powers = np.array([(n - k, k) for n in range(highest + 1) for k in range(n + 1)]).T
+    a, b = powers
+    return powers, moments[..., a[:, None] + a, b[:, None] + b], pulls[..., a, b, None]
+
+
+def _solve_plane(moments: np.ndarray, pulls: np.ndarray) -> np.ndarray:
+    """Solve the 3 x 3 normal equations; directions that the pixels do not define get zero."""
+    _, normal, right = _pick(moments, pulls, 1)
     # The pseudo-inverse, for pairs whose valid pixels lie on a line, or that have none.
-    plane = (np.linalg.pinv(normal[..., :3, :3], rcond=1e-10, hermitian=True) @ right[..., :3, None])[..., 0]
-    one = np.eye(degree + 1)
-    powers = np.array([np.pad(legendre.leg2poly(one[n, : n + 1]), (0, degree - n)) for n in range(degree + 1)])
-    products = powers[a][:, a] * powers[b][:, b]
-    # Waves that valid pixels hardly see, under a mask, are set to zero: they would be large and say nothing.
-    inverse = np.linalg.pinv(products @ normal @ products.T, rcond=0.01, hermitian=True)
-    waves = (inverse @ (products @ right[..., None]))[..., 0]
-    return np.concatenate([plane, waves[..., 3:]], axis=-1)
+    return (np.linalg.pinv(normal, rcond=1e-10, hermitian=True) @ right)[..., 0]
+
+
+def _solve_waves(moments: np.ndarray, pulls: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients of Legendre products from degree 2 on, and how much of them the slopes of a plane take up."""
+    degree = pulls.shape[-1] - 1
+    (a, b), normal, right = _pick(moments, pulls, degree)
+    rows = [np.pad(legendre.leg2poly([0] * n + [1]), (0, degree - n)) for n in range(degree + 1)]
+    products = np.array(rows)[a][:, a] * np.array(rows)[b][:, b]
+    normal, right = products @ normal @ products.T, products @ right
+    taken = np.linalg.pinv(normal[..., :3, :3], rcond=1e-10, hermitian=True) @ normal[..., :3, 3:]
+    # What is left of the waves beside a plane, so that ramps stay out of them under any mask. Waves that valid pixels
+    # hardly see are set to zero: they would be large and say nothing.
+    beside = normal[..., 3:, 3:] - normal[..., 3:, :3] @ taken
+    pulled = right[..., 3:, :] - np.swapaxes(taken, -1, -2) @ right[..., :3, :]
+    waves = (np.linalg.pinv(beside, rcond=0.01, hermitian=True) @ pulled)[..., 0]
+    return waves, np.sqrt((taken[..., 1:, :] ** 2).sum(axis=-1))

@@ -175,6 +175,7 @@ def weigh_ramp(
     at_dates = [index.sel({TIME: dates}, method="nearest").values.astype(float) for index in (linear, composite)]
     sides = np.stack([ramp["ramp_x"].values, ramp["ramp_y"].values], axis=1)
     table = np.concatenate([sides, ramp["waves"].transpose(PAIR, ...).values], axis=1)
+    through = 1.0 + (ramp["leak"] ** 2).mean([dim for dim in ramp["leak"].dims if dim != "axis"]).values
     ends = slopes.Network(first, second, pd.DatetimeIndex(dates).year.to_numpy())
     estimates, errors, student = slopes.follow(table, ends, *at_dates)
     if not np.isfinite(errors).all():
@@ -182,7 +183,7 @@ def weigh_ramp(
     out = ramp[["offset", "ramp_x", "ramp_y"]]
     to_mm = float(phase_to_displacement(xr.DataArray(1.0, attrs={"units": "rad"}), wavelength=wavelength))
     for name, step, seen, std in zip(("rate", "coefficient"), between, estimates, errors, strict=True):
-        mean, variance = slopes.believe(seen[:2], std[:2], np.sqrt(np.mean(seen[2:] ** 2)))
+        mean, variance = slopes.believe(seen[:2], std[:2], np.sqrt(np.mean(seen[2:] ** 2) * through))
         share = {"share": mean, "nothing": np.zeros(2), "all": np.ones(2)}[give_back]
         for side, back in zip(("ramp_x", "ramp_y"), share * seen[:2], strict=True):
             out[side] = describe(out[side] - back * step, side, like=ramp)

@@ -61,25 +61,23 @@ def follow(
     return answer.coefficients[:2], np.sqrt(formal * np.fmax(widening, 1.0)), float(student)
 
 
-def believe(seen: np.ndarray, std: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+def believe(seen: np.ndarray, std: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of slopes of which an estimate with its error and the usual size are known.
 
-    The prior is normal with standard deviation ``k scale``; k is log-normal and common to all slopes, so that what is
+    The prior is normal with standard deviation ``k * scale``; k is log-normal and common to all slopes, so that what is
     seen clearly is believed although it is larger than usual.
 
     Parameters
     ----------
-    seen, std : ndarray (n,)
-        Slopes and their standard errors.
-    scale : float
-        Usual size, same unit.
+    seen, std, scale : ndarray (n,)
+        Slopes, their standard errors and their usual size.
 
     Returns
     -------
     (ndarray (n,), ndarray (n,))
         Share of ``seen`` that is their mean, 0 to 1, and their variance.
     """
-    prior = (SCALE * scale * FACTOR**_STEPS)[:, None] ** 2
+    prior = (SCALE * scale * FACTOR ** _STEPS[:, None]) ** 2
     total = np.maximum(prior + std**2, 1e-24 * np.max(seen**2) + np.finfo(float).tiny)
     share = np.where(std > 1e-9 * np.abs(seen), prior / total, 1.0)  # without noise its size is rounding
     log = -0.5 * (_STEPS**2 + (seen**2 / total + np.log(total)).sum(axis=1))

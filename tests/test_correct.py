@@ -420,8 +420,10 @@ def test_lazy_troposphere(no_compute):
 
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(correct) == {
+        "choose_reference": {"radius_m": 1000.0},
         "coherent_area": {"size": 5},
         "reference_area": {"radius_m": 5000.0},
+        "reference_motion": {"wavelength": 0.05546576},
         "tropospheric_delay": {"wavelength": 0.05546576},
     }
 

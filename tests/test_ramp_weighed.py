@@ -259,3 +259,32 @@ def test_share_is_never_much_worse_than_all_or_nothing(regions, size):
     assert (share <= 1.3 * np.minimum(everything, nothing)).all(), (everything, nothing, share)
     # Without ramps the slopes err by what the pixels show themselves, not by what is stated for planes.
     assert size == 0 or 0.55 < np.mean(held) < 0.85
+
+
+def test_closed_form_choice(rng):
+    """Every setting takes out what it says, states what that leaves unknown, and says what stands in for it."""
+    phase = pairs_of(moving(TILT + HILLS, 0.01 * HILLS) + planes(rng, 3.0))
+    grid = xr.ones_like(phase[0])
+    indices = xr.Dataset({"linear_index": YEARS * grid, "composite_index": SEASON * grid})
+    fitted = correct.fit_ramp(phase, degree=4)
+    expected = {"plane": "nothing", "weighed": "share"}
+    for ramp, part in expected.items():
+        found = correct.choose_ramp(phase, ramp, indices=indices)
+        xr.testing.assert_allclose(found, correct.weigh_ramp(fitted, YEARS, SEASON, give_back=part))
+        assert found.attrs["ramp"] == ramp
+    none = correct.choose_ramp(phase, "none", indices=indices)
+    np.testing.assert_array_equal(correct.deramp(phase, ramp=none), phase)
+    assert float(none["rate_slope_std"].max()) == 0
+    stable = (grid.x < 0).broadcast_like(grid)
+    on_stable = correct.choose_ramp(phase, "stable", indices=indices, stable=stable)
+    ours = correct.deramp(phase, ramp=on_stable)
+    np.testing.assert_allclose(ours, correct.deramp(phase, mask=~stable), atol=1e-9)
+    alone = correct.choose_ramp(phase, "stable", indices=indices)
+    xr.testing.assert_allclose(alone, correct.choose_ramp(phase, "weighed", indices=indices))
+    assert "no ground" in alone.attrs["ramp"]
+    for seen, why in ((None, "no indices"), (indices.where(False), "too few dates")):
+        plane = correct.choose_ramp(phase, "weighed", indices=seen)
+        np.testing.assert_allclose(correct.deramp(phase, ramp=plane), correct.deramp(phase), atol=1e-9)
+        assert why in plane.attrs["ramp"]
+    with pytest.raises(QtpDataError, match="ramp"):
+        correct.choose_ramp(phase, "quadratic")

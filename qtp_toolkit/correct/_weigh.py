@@ -72,8 +72,7 @@ def choose_ramp(
 
     Examples
     --------
-    >>> tilt = xr.DataArray(np.linspace(-1, 1, 5) * np.ones((2, 4, 1)), dims=("pair", "y", "x"))
-    >>> tilt = tilt.assign_attrs(units="rad")
+    >>> tilt = xr.DataArray(np.linspace(-1, 1, 5) * np.ones((2, 4, 1)), dims=("pair", "y", "x"), attrs={"units": "rad"})
     >>> choose_ramp(tilt, "none")["ramp_x"].values, choose_ramp(tilt, "plane")["ramp_x"].values.round(6)
     (array([0., 0.]), array([1., 1.]))
     >>> choose_ramp(tilt, "weighed").attrs["ramp"]

@@ -82,8 +82,8 @@ class Settings(Model):
     ``daily_mean`` None means the equal-weight mean. Displacement is relative to ``reference_area`` (west, south, east,
     north, degrees) or to the surroundings of ``reference_point``; without both to the source ``stable_ground``, and
     without that to the square that is most coherent in its worst pair. ``conductivity_ratio`` (frozen over thawed)
-    holds where the catalog has no soil, ``incidence`` (degrees) where it has no map of it. ``ramp`` is what is taken out
-    of each interferogram: see ``correct.choose_ramp``.
+    holds where the catalog has no soil, ``incidence`` (degrees) where it has no map of it. ``ramp`` is what is taken
+    out of each interferogram: see ``correct.choose_ramp``.
     """
 
     region: str = "unnamed region"

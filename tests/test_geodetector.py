@@ -190,7 +190,7 @@ def test_g15_other_grids_are_refused(maps):
     y, x = maps
     strata = gd.stratify(x["first"])
     with pytest.raises(QtpDataError, match=r"not on the grid.*grid.match"):
-        gd.factor(y, strata.assign_coords(x=strata.x + 0.5))
+        gd.factor(y, strata.assign_coords(x=strata.x + 0.5 * float(strata.x[1] - strata.x[0])))
     with pytest.raises(QtpDataError, match="other dims"):
         gd.factor(y, strata.rename(x="lon"))
 

@@ -119,7 +119,7 @@ def indices(
         cycles.drop_vars(THAW_YEAR),
         input_core_dims=[[*source, TIME]] * 3 + [[], [], [], [THAW_YEAR]],
         output_core_dims=[[TIME]],
-        kwargs={"clip": CLIPS.index(clip)},
+        kwargs={"rule": kernels.Rule(clip=CLIPS.index(clip))},
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.result_type(coarse["addt"].dtype, coarse["addf"].dtype)],

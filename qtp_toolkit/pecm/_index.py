@@ -174,7 +174,7 @@ def composite_index(
     out = xr.apply_ufunc(
         kernels.composite,
         *arrays,
-        kwargs={"clip": CLIPS.index(clip)},
+        kwargs={"rule": kernels.Rule(clip=CLIPS.index(clip))},
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.result_type(addt.dtype, addf.dtype)],

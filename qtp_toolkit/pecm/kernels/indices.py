@@ -6,11 +6,19 @@ Arrays are (pixels, dates): a pixel's dates lie side by side in memory, as the i
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
 from qtp_toolkit.kernels._jit import fused
 from qtp_toolkit.pecm.kernels.slabs import slabs
+
+
+class Rule(NamedTuple):
+    """How the composite index is formed: a further option is a field here and a keyword of both public functions."""
+
+    clip: int
+    """0 sets to zero what is below, 1 what is above (the letter of the text), 2 nothing."""
 
 
 def linear(
@@ -60,7 +68,7 @@ def composite(
     closed: np.ndarray | None = None,
     number: np.ndarray | None = None,
     *,
-    clip: int,
+    rule: Rule,
 ) -> np.ndarray:
     """Composite index (..., T), in the type of the degree days.
 
@@ -75,11 +83,10 @@ def composite(
         Ratio of each cycle.
     number : ndarray (..., T), optional
         Cycle of each date, from 1; the given ratio holds for any number outside 1..C.
-    clip : int
-        0 sets to zero what is below, 1 what is above (the letter of the text), 2 nothing.
+    rule : Rule
     """
     if closed is None:
-        return composite(at[..., None], af[..., None], ratio, np.empty(0), np.zeros(1), clip=clip)[..., 0]
+        return composite(at[..., None], af[..., None], ratio, np.empty(0), np.zeros(1), rule=rule)[..., 0]
     arrays = at, af, number, closed, np.asarray(ratio)[..., None]
     lead, dates = np.broadcast_shapes(*(a.shape[:-1] for a in arrays)), at.shape[-1]
     out = np.empty((*(lead or (1,)), dates), dtype=np.result_type(at, af))
@@ -88,13 +95,13 @@ def composite(
         pixels = math.prod(out[part].shape[:-1])
         rows = (np.array(a[part], dtype=np.float64, order="C").reshape(pixels, a.shape[-1]) for a in full)
         index = np.empty((pixels, dates))
-        _composite(*rows, clip, index)
+        _composite(*rows, rule, index)
         out[part] = index.reshape(out[part].shape)
     return out.reshape(*lead, dates)
 
 
 @fused
-def _composite(at, af, number, closed, ratio, clip, out):  # noqa: PLR0917
+def _composite(at, af, number, closed, ratio, rule, out):  # noqa: PLR0917
     """Fill ``out`` (P, T) from (P, T), (P, T), (P, T), (P, C), (P, 1)."""
     cycles = closed.shape[1]
     roots = np.empty(cycles + 1)
@@ -111,7 +118,7 @@ def _composite(at, af, number, closed, ratio, clip, out):  # noqa: PLR0917
             thawed = 0.0 if thawed < 0.0 else thawed
             frozen = 0.0 if frozen < 0.0 else frozen
             value = math.sqrt(thawed) - root * math.sqrt(frozen)
-            if (clip == 0 and value < 0.0) or (clip == 1 and value > 0.0):
+            if (rule.clip == 0 and value < 0.0) or (rule.clip == 1 and value > 0.0):
                 value = 0.0
             out[p, t] = value
 
@@ -125,7 +132,7 @@ def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
     ratio: np.ndarray,
     closed: np.ndarray,
     *,
-    clip: int,
+    rule: Rule,
 ) -> np.ndarray:
     """Composite index (..., T) of fine pixels from the degree days of coarse ones, a few rows at a time.
 
@@ -137,8 +144,7 @@ def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
         Position of each fine pixel on the coarse grid, 0 at the first center; NaN outside.
     ratio, closed : ndarray (...), (..., C)
         Of the fine pixels.
-    clip : int
-        0 sets to zero what is below, 1 what is above (the letter of the text), 2 nothing.
+    rule : Rule
     """
     coarse = [a.reshape(a.shape[-3:]) for a in (at, af, number)]
     row, column, ratio = np.broadcast_arrays(row, column, ratio)
@@ -160,7 +166,7 @@ def composite_under(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
         _bilinear(coarse[1], where, frozen)
         _nearest(coarse[2], where, cycle)
         ratios = (np.array(a[part], dtype=np.float64, order="C").reshape(where.shape[1], -1) for a in (closed, ratio))
-        _composite(thawed, frozen, cycle, *ratios, clip, index)
+        _composite(thawed, frozen, cycle, *ratios, rule, index)
         out[part] = index.reshape(out[part].shape)
     return out
 

@@ -367,7 +367,7 @@ def test_interrupted_by_the_keyboard_the_command_says_how_far_it_came(tmp_path, 
 
     monkeypatch.setattr("qtp_toolkit.store.slab_memory", lambda *_, **__: "")
     monkeypatch.setattr("qtp_toolkit.store.ingest", work)
-    monkeypatch.setattr("qtp_toolkit.catalog.open_catalog", lambda *_: {"interferograms": None})
+    monkeypatch.setattr("qtp_toolkit.catalog.open_catalog", lambda *_: {"interferograms": xr.Dataset()})
     before = signal.signal(signal.SIGINT, interrupt)  # ignored by what a shell runs in the background
     told = CliRunner().invoke(cli.app, ["ingest"])
     signal.signal(signal.SIGINT, before)

@@ -19,7 +19,11 @@ def find_faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str]
     if any(dates.dtype.kind != "M" for dates in (reference, secondary)):
         advice = "numbers like 20191231 lose days as float32"
         return "I28", f"dates must be datetime64, not {reference.dtype} and {secondary.dtype}: {advice}"
-    named = list(zip(*(dates.astype("datetime64[D]") for dates in (reference, secondary)), strict=True))
+    first, second = (dates.astype("datetime64[D]") for dates in (reference, secondary))
+    keys = 1_000_000 * first.astype(np.int64) + second.astype(np.int64)
+    if (first < second).all() and len(np.unique(keys)) == len(keys):
+        return None  # as nearly all networks are: the words below take as long as inverting two thousand pixels
+    named = list(zip(first, second, strict=True))
     times = Counter((min(pair), max(pair)) for pair in named)
     words = {
         "I18": [f"zero span: {a}/{b}" for a, b in named if a == b],

@@ -116,9 +116,10 @@ def weigh_ramp(
     back what is to be expected of it when its standard error s and the usual size of deformation are known:
 
     .. math:: E\left[\frac{k^2 \tau^2}{k^2 \tau^2 + s^2} \,\middle|\, v_x, v_y\right] v, \quad
-        \ln k \sim N(\ln 1.15, \ln^2 1.6)
+        \ln k \sim N(\ln k_0, \ln^2 1.6)
 
-    tau is the root-mean-square of the same coefficient of the waves that are shorter than a plane.
+    tau is the root-mean-square of the same coefficient of the waves that are shorter than a plane, less their noise;
+    k_0 is 1.4 for the rate and 1.1 for the season.
 
     Parameters
     ----------
@@ -176,18 +177,20 @@ def weigh_ramp(
     table = np.concatenate([sides, ramp["waves"].transpose(PAIR, ...).values], axis=1)
     through = 1.0 + (ramp["leak"] ** 2).mean([dim for dim in ramp["leak"].dims if dim != "axis"]).values
     ends = slopes.Network(first, second, pd.DatetimeIndex(dates).year.to_numpy())
-    estimates, errors, student = slopes.follow(table, ends, *at_dates)
+    estimates, errors = slopes.follow(table, ends, *at_dates)
     if not np.isfinite(errors).all():
         raise QtpDataError("too few dates to tell rate and season apart in the planes", found=f"{len(dates)} dates")
     out = ramp[["offset", "ramp_x", "ramp_y"]]
     to_mm = float(phase_to_displacement(xr.DataArray(1.0, attrs={"units": "rad"}), wavelength=wavelength))
-    for name, step, seen, std in zip(("rate", "coefficient"), between, estimates, errors, strict=True):
-        mean, variance = slopes.believe(seen[:2], std[:2], np.sqrt(np.mean(seen[2:] ** 2) * through))
-        share = {"share": mean, "nothing": np.zeros(2), "all": np.ones(2)}[give_back]
+    for name, step, seen, std, scale in zip(
+        ("rate", "coefficient"), between, estimates, errors, slopes.SCALES, strict=True
+    ):
+        usual = scale * slopes.usual_size(seen[2:], std[2:]) * np.sqrt(through)
+        belief = slopes.believe(seen[:2], std[:2], usual)
+        share = {"share": belief.mean_share(), "nothing": np.zeros(2), "all": np.ones(2)}[give_back]
         for side, back in zip(("ramp_x", "ramp_y"), share * seen[:2], strict=True):
             out[side] = describe(out[side] - back * step, side, like=ramp)
-        unknown = student * np.sqrt(variance + ((mean - share) * seen[:2]) ** 2)
-        by_axis = {"slope": seen[:2] * to_mm, "share": share, "slope_std": unknown * abs(to_mm)}
+        by_axis = {"slope": seen[:2] * to_mm, "share": share, "slope_std": belief.half_width(share) * abs(to_mm)}
         for kind, values in by_axis.items():
             row = f"{name}_{kind}"
             out[row] = describe(xr.DataArray(values, {"axis": [X, Y]}, "axis"), row, like=ramp)

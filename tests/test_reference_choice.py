@@ -75,6 +75,21 @@ def test_one_witness_never_turns_a_map(made):
         pecm.sign_evidence(coefficient[:3, :3])
 
 
+def test_the_signed_amplitude_gives_the_ground_back_once_the_reference_is_known(made, no_compute):
+    """Against ground that moves by 12 mm: the size hides which side, the sign tells it."""
+    amplitude, peak = made.truth["seasonal_amplitude"], 30.0
+    coefficient = (12.0 - amplitude) / peak
+    relative = xr.Dataset({"seasonal_coefficient": coefficient, "seasonal_amplitude": abs(coefficient) * peak})
+    relative["seasonal_amplitude"].attrs["units"] = "mm"
+    signed = pecm.signed_amplitude(relative)
+    np.testing.assert_allclose(signed + 12.0, amplitude)
+    assert ((signed < 0) == (amplitude < 12.0)).all()
+    assert signed.attrs["units"] == "mm"
+    with no_compute():
+        lazy = pecm.signed_amplitude(relative.chunk(y=20))
+    np.testing.assert_array_equal(lazy, signed)
+
+
 def test_still_ground_ranks_below_moving_ground(made):
     amplitude = made.truth["seasonal_amplitude"]
     row, column = np.unravel_index(amplitude.values.argmin(), amplitude.shape)

@@ -8,7 +8,7 @@ from qtp_toolkit.pecm._compare import Model, candidates, compare, summary
 from qtp_toolkit.pecm._fit import fit, fit_pairs, forward, sinusoid
 from qtp_toolkit.pecm._gridded import indices
 from qtp_toolkit.pecm._index import amplitude_factor, closing_ratio, composite_index, linear_index, yearly_amplitude
-from qtp_toolkit.pecm._sign import sign_evidence
+from qtp_toolkit.pecm._sign import sign_evidence, signed_amplitude
 
 __all__ = [
     "Model",
@@ -23,6 +23,7 @@ __all__ = [
     "indices",
     "linear_index",
     "sign_evidence",
+    "signed_amplitude",
     "sinusoid",
     "summary",
     "yearly_amplitude",

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.conventions import QtpDataError, describe, xnp
 
 _TAIL, _RANK = 0.1, 0.15
 """From which skewness, and which rank correlation, on a witness speaks."""
@@ -99,6 +99,38 @@ def sign_evidence(
     else:
         verdict = "reference" if right and not turned else "open"
     return SignEvidence(verdict, _MEANS[verdict], table)
+
+
+def signed_amplitude(deformation: xr.Dataset) -> xr.DataArray:
+    """Seasonal amplitude relative to the reference, with a sign: what is to be mapped where the reference moves.
+
+    An amplitude is the size of a difference to the reference, and so large where the ground moves *less* than a moving
+    reference. Adding the amplitude of the reference, where it is known, to this one gives that of the ground.
+
+    Parameters
+    ----------
+    deformation : xarray.Dataset
+        ``seasonal_amplitude`` (mm) and ``seasonal_coefficient`` of :func:`fit`, dims ``y, x`` or any.
+
+    Returns
+    -------
+    xarray.DataArray
+        mm, peak to trough; positive where the ground settles in summer more than the reference does, negative where it
+        settles less. Lazy if the input is lazy.
+
+    Notes
+    -----
+    The paper maps the size only, against a reference on ground that hardly moves.
+
+    Examples
+    --------
+    >>> deformation = xr.Dataset({"seasonal_amplitude": ("x", [12.0, 3.0]), "seasonal_coefficient": ("x", [-0.4, 0.1])})
+    >>> signed_amplitude(deformation).values
+    array([12., -3.])
+    """
+    amplitude = deformation["seasonal_amplitude"]
+    out = -xnp.sign(deformation["seasonal_coefficient"]) * amplitude
+    return describe(out, "signed_amplitude", like=amplitude)
 
 
 def _speak(value: float, limit: float) -> str:

@@ -98,6 +98,7 @@ STYLE: dict[str, Style] = {
     "intercept": _SIGNED,
     "seasonal_coefficient": _SIGNED,
     "seasonal_amplitude": _WARM,
+    "signed_amplitude": Style("cmc.vik", symmetric=True),
     "linear_rate_std": _ERROR,
     "seasonal_amplitude_std": _ERROR,
     "rms": _ERROR,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -81,6 +83,40 @@ def require_same_grid(da: xr.DataArray, like: xr.DataArray, *, name: str | None 
         label, other = name or repr(da.name or "array"), repr(like.name or "array")
         raise QtpDataError(f"{label} has other dims than {other}", expected=like.dims, found=da.dims)
     return on_pixels_of(da, like, name=name)
+
+
+def on_one_grid(*arrays: Any) -> tuple[Any, ...]:
+    """Bring the arrays of one formula to the pixels of the first that has any, see :func:`on_pixels_of`.
+
+    Parameters
+    ----------
+    *arrays : xarray.DataArray, number or None
+        Dims other than y and x are left to xarray: names of stations need not be in order.
+
+    Returns
+    -------
+    tuple
+        As given; numbers, None, and arrays without y and x unchanged.
+
+    Raises
+    ------
+    QtpDataError
+        I05 to I07, I20: other pixels.
+
+    Examples
+    --------
+    >>> rough = xr.DataArray([1.0, 2.0], {"y": [90.0, 0.0]}, "y")
+    >>> float(sum(on_one_grid(rough, 3.0, rough.assign_coords(y=[90.000001, 0.0]))).sum())
+    12.0
+    """
+    spatial = [set(da.dims) & {"y", "x"} if isinstance(da, xr.DataArray) else set() for da in arrays]
+    first = next((da for da, dims in zip(arrays, spatial, strict=True) if dims), None)
+    if first is None:
+        return arrays
+    like = first.isel(dict.fromkeys(set(first.dims) - {"y", "x"}, 0), drop=True)
+    return tuple(
+        on_pixels_of(da, like) if dims and da is not first else da for da, dims in zip(arrays, spatial, strict=True)
+    )
 
 
 def _place(own: np.ndarray, wanted: np.ndarray) -> tuple[int | None, str, str]:

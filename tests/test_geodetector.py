@@ -492,3 +492,11 @@ def test_closed_form_defaults_are_the_promised_ones():
         "stratify": {"method": "quantile", "k": 8, "closed": "right", "flat_below": 5.0},
         "stratify_factors": {"method": "quantile", "k": 8, "flat_below": 5.0},
     }
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_infinite_values_have_no_stratum(dtype):
+    """Also where the outer classes are open."""
+    factor = xr.DataArray(np.array([-np.inf, -2.0, 0.0, 2.0, np.inf, np.nan], dtype), dims="x", name="ratio")
+    codes = gd.stratify(factor, edges=[-np.inf, -1, 1, np.inf])
+    assert codes.values.tolist() == [-1, 0, 1, 2, -1, -1]

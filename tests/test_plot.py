@@ -404,3 +404,22 @@ def test_name_of_a_line_that_starts_off_the_map_is_written_on_the_map():
     (words,) = [text for text in ax.texts if text.get_text() == "fault"]
     assert 0 <= words.xy[0] <= 0.1
     assert words.xy[1] == pytest.approx(0.5)
+
+
+def test_dates_of_southern_onsets_are_named():
+    """Freeze onsets after New Year exceed 365 and are not wrapped."""
+    assert [text for _, text in plot.maps.date_ticks(300, 480)] == [
+        "1 Nov",
+        "1 Dec",
+        "1 Jan",
+        "1 Feb",
+        "1 Mar",
+        "1 Apr",
+    ]
+    assert dict(plot.maps.date_ticks(360, 400))[366] == "1 Jan"
+    assert plot.maps.date_ticks(-20, 5)[0] == (-19, "11 Dec") or plot.maps.date_ticks(-20, 5)[0][1].endswith("Dec")
+
+
+def test_a_map_of_one_row_has_no_relief():
+    row = grid("linear_rate").isel(y=[0])
+    plot.deformation_map(row, hillshade=row, scale=False)

@@ -340,3 +340,22 @@ def test_lazy_places(no_compute):
 def test_float32_stays_float32(maps):
     rate = maps[0].astype("float32")
     assert regions.rereference(rate, CENTER).dtype == np.float32
+
+
+def test_masks_of_a_reference_with_gaps(rng):
+    """NaN is no part of the area, though it counts as True."""
+    rate = grid(rng.normal(size=(4, 5)))
+    mask = xr.full_like(rate, np.nan)
+    mask[1, 1], mask[2, 2] = 1.0, 0.0
+    assert float(regions.rereference(rate, mask)[1, 1]) == 0.0
+
+
+def test_masks_of_a_reference_are_taken_by_their_place(rng):
+    """A mask that runs the other way, or is larger, belongs to the same pixels."""
+    rate = grid(rng.normal(size=(4, 5)))
+    mask = (xr.zeros_like(rate) + (rate["y"] == rate["y"][0])) > 0
+    right = regions.rereference(rate, mask)
+    xr.testing.assert_identical(regions.rereference(rate, mask[::-1]), right)
+    xr.testing.assert_identical(regions.rereference(rate[:, 1:], mask), regions.rereference(rate[:, 1:], mask[:, 1:]))
+    with pytest.raises(QtpDataError, match="covers"):
+        regions.rereference(rate, mask[:, 1:])

@@ -284,6 +284,19 @@ class TestRefusals:
         assert found.value.code == name[:3]
         assert "50.0% of values" in str(found.value)
 
+    @pytest.mark.parametrize("stray", [255.0, 1.05])
+    def test_strays_tell_nothing_of_the_unit(self, stray):
+        """S06: to divide a good map by 100 or 1000 for the sake of one pixel would spoil it."""
+        with pytest.raises(QtpDataError, match="Mask what is no fraction") as found:
+            soil.quartz_from_sand(grid([0.4, 0.3, 0.5, stray], "1", "sand"))
+        assert "Divide" not in str(found.value)
+
+    def test_unknown_texture_is_neither_coarse_nor_fine(self):
+        density, quartz, wet = inputs(slice(3, 6))
+        flags = grid([1.0, np.nan, 0.0], "1", "coarse")
+        kappa = soil.thermal_conductivity(density, quartz, wet, texture=flags)
+        np.testing.assert_allclose(kappa, [TABLE[3][7], np.nan, TABLE[5][6]], atol=2e-6)
+
     def test_lazy_values_out_of_range_become_nan(self):
         """S01 to S06: what cannot be looked at without computing is dropped when it is computed."""
         density = grid([1300.0, 1.3, 1300.0, 1300.0, 1300.0], "kg m-3", "b").chunk(x=2)

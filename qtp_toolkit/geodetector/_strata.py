@@ -13,7 +13,7 @@ import xarray as xr
 from qtp_toolkit._angles import period_of
 from qtp_toolkit._classes import MAX_STRATA, check_count, check_edges, class_names, labelled_codes, require_numbers
 from qtp_toolkit._variables import USUAL_FILLS
-from qtp_toolkit.conventions import QtpDataError, is_lazy, provenance, require_option
+from qtp_toolkit.conventions import QtpDataError, is_lazy, provenance, require_option, require_same_grid
 from qtp_toolkit.kernels import strata as kernels
 
 METHODS = (*kernels.EDGES, "edges", "aspect", "classes")
@@ -230,7 +230,7 @@ def _by_sector(da: xr.DataArray, k: int, slope: xr.DataArray | None, flat_below:
             "aspect has the wrong unit", variable=str(da.name), expected="degree", found=da.attrs["units"]
         )
     labels = list(COMPASS.get(k, [f"{360.0 * i / k:g} degree" for i in range(k)]))
-    steep = da if slope is None else da.where(slope >= flat_below)
+    steep = da if slope is None else da.where(require_same_grid(slope, da, name="slope") >= flat_below)
     return _code(steep, partial(kernels.codes_by_sector, k=k), labels, "aspect")
 
 

@@ -183,6 +183,14 @@ def fit_daily_mean(
     for array in arrays:
         require(array, dims=(TIME, STATION), units=VARIABLES["lst"].units)
     label, names, told = _make_folds(arrays[0], folds)
+    try:
+        arrays = list(xr.align(*arrays, join="exact", copy=False))
+    except ValueError as error:  # an inner join would fit to what little they share
+        raise QtpDataError(
+            f"times or stations of the overpasses and the ground do not agree: {error}",
+            found=[dict(array.sizes) for array in arrays],
+            hint="Choose the same of both; to_composites brings daily values to the times of the composites.",
+        ) from None
     shape = (arrays[0].sizes[TIME], arrays[0].sizes[STATION])
     coefficient, spread, scores, by_fold = xr.apply_ufunc(
         regression.cross_validated,
@@ -226,7 +234,7 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     Parameters
     ----------
     daily : xarray.DataArray
-        Daily values stamped at 00:00, dim ``time``.
+        Daily values, dim ``time``; the hour of their stamps does not matter.
     centers : xarray.DataArray
         Composite centers (datetime64), as loaded with the composites. A composite
         has 8 days around its center; the last of a year ends as long after its center as it began before.
@@ -246,7 +254,9 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     array([ 3.5, 11.5])
     """
     require(daily, dims=(TIME,))
-    owner = kernels.composite_owner(days_since_start(daily), as_days(centers.values, daily[TIME].values[0]))
+    days_since_start(daily)  # refuses what is not in order
+    days = daily[TIME].values.astype("datetime64[D]")  # a day that is stamped at noon is that day
+    owner = kernels.composite_owner(as_days(days, days[0]), as_days(centers.values, days[0]))
     options = {"owner": owner, "count": centers.size, "min_valid": min_days}
     out = _move_to(np.asarray(centers.values), kernels.window_mean, daily, float, **options)
     return out.rename(daily.name).assign_attrs(daily.attrs)

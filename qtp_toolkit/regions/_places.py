@@ -7,8 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit._angles import nearest_turn
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require, require_option, xnp
+from qtp_toolkit._angles import beyond_seam, nearest_turn
+from qtp_toolkit.conventions import (
+    QtpDataError,
+    X,
+    Y,
+    describe,
+    is_lazy,
+    require,
+    require_option,
+    require_same_grid,
+    xnp,
+)
 from qtp_toolkit.grid import to_xy
 from qtp_toolkit.grid._frame import crs_of, meters_per_unit, middle_longitude
 
@@ -167,7 +177,7 @@ def window(da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, flo
     Frozen({'y': 10, 'x': 10})
     """
     west, south, east, north = bounds
-    east = east + 360.0 if west - east > 180.0 else east
+    east = beyond_seam(west, east)
     if not (west < east and south < north):
         raise QtpDataError("bounds out of order", expected="west, south, east, north", found=bounds)
     # Along all four sides: what is straight in degrees bends in the projection, beyond its corners.
@@ -252,9 +262,10 @@ def _reference_area(
     """Mask (y, x), in memory, of the reference area, and what to call it."""
     if isinstance(reference, xr.DataArray):
         require(reference, dims=(Y, X), name="reference")
+        reference = require_same_grid(reference, rate.isel(dict.fromkeys(set(rate.dims) - {Y, X}, 0), drop=True))
         if is_lazy(reference):
             raise QtpDataError("the mask of the reference area must be in memory", hint="Call .compute() on it.")
-        return reference.astype(bool), str(reference.name or "mask")
+        return (reference != 0) & reference.notnull(), str(reference.name or "mask")
     x, y = to_xy(rate, *reference)
     crs = crs_of(rate)
     meters, stretch = (

@@ -65,11 +65,12 @@ def on_pixels_of(da: xr.DataArray, like: xr.DataArray | xr.Dataset, *, name: str
                 da = da.isel({dim: slice(None, None, -1)})
             first, how, code = _place(da[dim].values, like[dim].values)
         if first is None:
+            numbered = like[dim].dtype.kind in "iuf"
             raise QtpDataError(
                 f"{label} is not on the grid of {other}: along {dim}, {how}",
                 expected=dict(like.sizes),
                 found=dict(da.sizes),
-                hint="Bring it there with grid.match.",
+                hint="Bring it there with grid.match." if numbered else "Choose the same of both, in order.",
                 code=code,
             )
         da = da.isel({dim: slice(first, first + like.sizes[dim])})

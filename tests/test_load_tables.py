@@ -245,6 +245,13 @@ def test_a_comma_at_the_end_of_each_row_shifts_no_column(tmp_path):
     assert "more values than there are headings" in refused(load.lst_table, path)
 
 
+@pytest.mark.parametrize(("west", "east"), [(359.9, 0.0), (179.9, -180.0)])
+def test_cells_on_both_sides_of_the_seam_are_neighbors(tmp_path, west, east):
+    cells = load.lst_table(table(tmp_path, f"lon,lat,LST2008_01_01\n{west},35.0,1\n{east},35.0,2\n"))["lst"]
+    assert cells.values.tolist() == [[[1.0, 2.0]]]
+    assert cells["x"].values.tolist() == pytest.approx([west, west + 0.1])
+
+
 def test_cells_as_modis_stores_them(tmp_path):
     """M11: the hint names a setting that this table has."""
     path = table(tmp_path, "lon,lat,LST2008_01_01\n93.0,35.0,13500\n93.1,35.0,13600\n93.2,35.0,0\n")

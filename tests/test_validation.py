@@ -400,3 +400,9 @@ def test_scores_pair_stations_by_their_names():
     assert validation.scores(x, y[[4, 2, 0, 1, 3]]) == pytest.approx(validation.scores(ALT, SEASONAL))
     assert validation.scores(x, y[:3])["n"] == 3
     assert validation.scores(x.drop_vars("station"), y) == pytest.approx(validation.scores(ALT, SEASONAL))
+
+
+def test_a_map_of_one_row_has_no_blocks(rng):
+    row = amplitude_map(rng)[:1]
+    with pytest.raises(QtpDataError, match="fewer than two pixels"):
+        validation.block_average(row, *lonlat_of(amplitude_map(rng), [450_500.0], [3_800_000.0]))

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
 from qtp_toolkit.load.files.checks import no_duplicates
@@ -114,7 +115,8 @@ def _listed(values: np.ndarray, time: np.ndarray, lon: np.ndarray, lat: np.ndarr
 
 
 def _gridded(values: np.ndarray, time: np.ndarray, lon: np.ndarray, lat: np.ndarray, path: Path) -> xr.DataArray:
-    x, columns = _axis(lon, path, "longitude")
+    turned = nearest_turn(lon, lon[0])
+    x, columns = _axis(turned if np.ptp(turned) < np.ptp(lon) else lon, path, "longitude")  # cells across the seam
     y, rows = _axis(-lat, path, "latitude")
     cells = rows * len(x) + columns
     if len(np.unique(cells)) != len(cells):

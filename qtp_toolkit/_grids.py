@@ -120,6 +120,18 @@ def on_one_grid(*arrays: Any) -> tuple[Any, ...]:
     )
 
 
+def with_same_labels(*arrays: xr.DataArray) -> list[xr.DataArray]:
+    """Refuse arrays whose times, stations or other labels differ: xarray would join them by what little they share."""
+    try:
+        return list(xr.align(*arrays, join="exact", copy=False))
+    except ValueError as error:
+        raise QtpDataError(
+            f"labels do not agree: {error}",
+            found=[dict(array.sizes) for array in arrays],
+            hint="Choose the same times and stations of all.",
+        ) from None
+
+
 def _place(own: np.ndarray, wanted: np.ndarray) -> tuple[int | None, str, str]:
     """Where ``wanted`` begins in ``own``, a coordinate that runs the same way; None, why and the fault if nowhere."""
     if np.array_equal(own, wanted):
@@ -130,7 +142,7 @@ def _place(own: np.ndarray, wanted: np.ndarray) -> tuple[int | None, str, str]:
     if own.size > 1 and abs(_step(own) / step - 1) * max(wanted.size, 2) > SNAP * 10:
         return None, f"pixels are {abs(_step(own)):g} and {abs(step):g} wide", "I20"
     shift = (float(wanted[0]) - float(own[0])) / step
-    first, told = round(shift), f"shifted by {-shift:+.6g} pixels"
+    first, told = round(shift), f"shifted by {0.0 - shift:+.6g} pixels"
     fits = 0 <= first <= own.size - wanted.size
     off = np.abs(own[first : first + wanted.size].astype(float) - wanted.astype(float)).max() if fits else 0.0
     if abs(shift - first) >= SNAP or off > SNAP * 10 * abs(step):  # from pixel to pixel the difference adds up

@@ -91,7 +91,7 @@ def test_class_map_is_integer_with_its_table(tmp_path):
 @pytest.mark.parametrize(
     ("pattern", "name", "words"),
     [
-        ("%Y%j", "ndvi_12018006.tif", "no date in its name"),
+        ("%Y%j", "ndvi_12018006.tif", "year 1201 "),
         (r"ndvi_(?P<year>\d{4})(?P<doy>\d{3})", "ndvi_0201006.tif", "year 201 "),
         (r"ndvi_(?P<year>\d{2})(?P<doy>\d{3})", "ndvi_18006.tif", "year 18 "),
     ],

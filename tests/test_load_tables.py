@@ -53,6 +53,8 @@ def test_fill_values_that_nobody_declared_are_missing(tmp_path, code):
 
 def test_fill_values_of_quantities_that_nobody_knows(tmp_path):
     """S06: large usual ones that stand apart; a number that others come near is kept."""
+    path = table(tmp_path, "time,rain\n2018-01-01,1.2\n2018-01-02,999.9\n2018-01-03,inf\n2018-01-04,-9999.9\n")
+    np.testing.assert_array_equal(load.station_series(path, index=["time"])["rain"], [1.2, np.nan, np.nan, np.nan])
     path = table(tmp_path, "time,snow,wind\n2018-01-01,12,2500\n2018-01-02,32766,-9999\n2018-01-03,-9999,4000\n")
     data = load.station_series(path, index=["time"])
     np.testing.assert_array_equal(data["snow"], [12, np.nan, np.nan])
@@ -90,6 +92,7 @@ def test_dashes_are_missing_and_other_words_are_told(tmp_path):
     [
         *("2015-03-08", "2015/3/8", "2015.03.08", "2015\u5e743\u67088\u65e5", "2015-03-08 00:00"),
         *("2015-03-08T00:00:00Z", "20150308", "2015030800", "201503080000", "20150308000000"),
+        *("08-Mar-2015", "8 March 2015 00:00", '"Mar 8, 2015"', "2015-067"),
     ],
 )
 def test_dates_with_the_year_first(tmp_path, written):

@@ -378,7 +378,7 @@ class TestDailyMean:
         """An inner join would fit to what little they share."""
         ds, surface = stations
         for other in (surface.assign_coords(time=surface["time"] + np.timedelta64(1, "D")), surface[:, :3]):
-            with pytest.raises(QtpDataError, match="do not agree"):
+            with pytest.raises(QtpDataError, match="labels do not agree"):
                 lst.fit_daily_mean(ds, other)
 
     def test_fit_without_overpass(self):

@@ -125,7 +125,7 @@ def test_wrong_seasons_are_refused(seasons, ratio):
         pecm.indices(seasons, ratio, dates=["2020-01-01"])
     with pytest.raises(QtpDataError, match="no grid"):
         pecm.indices(seasons, 1.4)
-    with pytest.raises(QtpDataError, match="not on the grid of like"):
+    with pytest.raises(QtpDataError, match="conductivity_ratio is not on the grid"):
         pecm.indices(seasons, ratio, like=ratio.assign_coords(x=ratio.x + 5))
     with pytest.raises(QtpDataError, match="frozen, printed, none"):
         pecm.indices(seasons, ratio, clip="text")

@@ -411,7 +411,7 @@ def test_dates_of_southern_onsets_are_named():
     named = dict(plot.maps.date_ticks(300, 480))
     assert list(named.values()) == ["1 Nov", "1 Dec", "1 Jan", "1 Feb", "1 Mar", "1 Apr"]
     assert named[366] == "1 Jan"
-    assert plot.maps.date_ticks(-10, 5) == [(-9, "21 Dec"), (-4, "26 Dec"), (1, "1 Jan")]
+    assert plot.maps.date_ticks(-10, 5) == [(-10, "21 Dec"), (-5, "26 Dec"), (1, "1 Jan")]
 
 
 def test_a_map_of_one_row_has_no_relief():

@@ -89,7 +89,7 @@ def stations(
     if double:
         raise QtpDataError("a station stands twice", path=path, found=double)
     need(table, columns or (), path)
-    table = table[list(columns)] if columns else table
+    table = (table[list(columns)] if columns else table).reset_index(drop=True)
     table.attrs = {"units": {"longitude": "degrees_east", "latitude": "degrees_north", "elevation": "m"}, **outside}
     return table
 

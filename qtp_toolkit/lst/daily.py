@@ -19,9 +19,10 @@ from qtp_toolkit.conventions import (
     require,
     require_covered,
     require_option,
+    with_same_labels,
 )
 from qtp_toolkit.kernels import daily as kernels
-from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start
+from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start, whole_days
 from qtp_toolkit.lst.kernels import regression
 
 SATELLITES = {"all": OVERPASSES, "terra": OVERPASSES[:2], "aqua": OVERPASSES[2:]}
@@ -179,18 +180,10 @@ def fit_daily_mean(
     array([1. , 0.8])
     """
     used = _check_overpasses(lst, _choose_overpasses(overpasses))
-    arrays = [*(lst[name] for name in used), surface_temperature]
+    arrays = with_same_labels(*(lst[name] for name in used), surface_temperature)
     for array in arrays:
         require(array, dims=(TIME, STATION), units=VARIABLES["lst"].units)
     label, names, told = _make_folds(arrays[0], folds)
-    try:
-        arrays = list(xr.align(*arrays, join="exact", copy=False))
-    except ValueError as error:  # an inner join would fit to what little they share
-        raise QtpDataError(
-            f"times or stations of the overpasses and the ground do not agree: {error}",
-            found=[dict(array.sizes) for array in arrays],
-            hint="Choose the same of both; to_composites brings daily values to the times of the composites.",
-        ) from None
     shape = (arrays[0].sizes[TIME], arrays[0].sizes[STATION])
     coefficient, spread, scores, by_fold = xr.apply_ufunc(
         regression.cross_validated,
@@ -254,9 +247,8 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     array([ 3.5, 11.5])
     """
     require(daily, dims=(TIME,))
-    days_since_start(daily)  # refuses what is not in order
-    days = daily[TIME].values.astype("datetime64[D]")  # a day that is stamped at noon is that day
-    owner = kernels.composite_owner(as_days(days, days[0]), as_days(centers.values, days[0]))
+    days, midnight = whole_days(daily)
+    owner = kernels.composite_owner(days, as_days(centers.values, midnight))
     options = {"owner": owner, "count": centers.size, "min_valid": min_days}
     out = _move_to(np.asarray(centers.values), kernels.window_mean, daily, float, **options)
     return out.rename(daily.name).assign_attrs(daily.attrs)

@@ -37,8 +37,7 @@ def date_expression(pattern: str) -> str:
     pieces = re.split(r"(%.?)", pattern)
     if "%Y" not in pieces or any(piece.startswith("%") and piece not in known for piece in pieces):
         raise ValueError(f"pattern {pattern!r}: of strftime only {', '.join(known)} are known, and %Y is needed")
-    expression = "".join(known.get(piece, re.escape(piece)) for piece in pieces)
-    return rf"(?<!\d){expression}" if pattern.startswith("%Y") else expression  # a year begins a number
+    return "".join(known.get(piece, re.escape(piece)) for piece in pieces)
 
 
 def _with_groups(pattern: str, *choices: set[str]) -> str:

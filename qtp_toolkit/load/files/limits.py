@@ -33,7 +33,7 @@ CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
 _SLACK = 1e-6
 """Part of the larger limit that values may lie beyond it: decimals are rounded."""
 _HUGE = 1e15
-_SETTINGS = "units or scale_factor"
+_SETTINGS = "units or scale_factor where the driver has them, or convert the files"
 _LARGE = 999.0
 _LOOKS = {
     "kg m-3": (("g/cm3", 0.3, 2.7), ("cg/cm3", 30, 100), ("g/m3", 2.7e5, 2.7e6)),
@@ -206,7 +206,7 @@ def hold(
 
 
 def drop_fills(values: np.ndarray, *, scale: float = 1.0) -> int:
-    """Set large fill values to NaN, in place, in numbers of no known quantity; returns how many.
+    """Set large fill values and infinity to NaN, in place, in numbers of no known quantity; returns how many.
 
     A value counts as fill if it is one of the usual ones, of four digits or about, and four times as large as all else.
 
@@ -218,7 +218,7 @@ def drop_fills(values: np.ndarray, *, scale: float = 1.0) -> int:
         From stored to these.
     """
     fills = np.array([fill for fill in USUAL_FILLS if abs(fill) >= _LARGE]) * scale
-    filled = np.isclose(values[:, None], fills, rtol=1e-9).any(axis=1)
+    filled = np.isclose(values[:, None], fills, rtol=1e-9).any(axis=1) | np.isinf(values)
     rest = np.abs(values[np.isfinite(values) & ~filled]).max(initial=0.0)
     filled &= np.abs(values) >= 4.0 * rest
     values[filled] = np.nan
@@ -259,5 +259,5 @@ def implausible(
         code=row.fault,
         expected=f"{limits[0]:g} to {limits[1]:g} {row.units}",
         found=f"median {median:g}{found}",
-        hint=looks or f"Check what the source is; parameters.{settings} can tell its unit.",
+        hint=looks or f"Check what the source is. A unit is told with parameters.{settings}.",
     )

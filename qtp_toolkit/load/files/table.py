@@ -32,7 +32,7 @@ def read_table(path: Path) -> pd.DataFrame:
             "the rows hold more values than there are headings",
             path=path,
             expected=list(table.columns)[:6],
-            found=[*np.ravel(table.index[0]), *table.iloc[0]][:6],
+            found=table.reset_index().iloc[0].tolist()[:6],
             hint="Is there a comma at the end of each row? Give each column a heading.",
         )
     table = table.set_axis([str(name).strip() for name in table.columns], axis="columns")
@@ -64,7 +64,8 @@ def _read(path: Path, **options: object) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, encoding="utf-8-sig", **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise QtpDataError(f"cannot read the table: {error}", path=path, expected="CSV with headings, UTF-8") from None
+        said = " ".join(str(error).split())
+        raise QtpDataError(f"cannot read the table: {said}", path=path, expected="CSV with headings, UTF-8") from None
     _refuse_empty(table, path, table.columns)
     return table
 

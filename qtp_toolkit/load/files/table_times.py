@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from qtp_toolkit._dates import read_time
 from qtp_toolkit.conventions import TIME, QtpDataError
 from qtp_toolkit.load.files.table import need, numbers, row_of
 
@@ -28,7 +29,8 @@ def times(column: pd.Series, path: Path) -> np.ndarray:
     Parameters
     ----------
     column : pandas.Series
-        ``2015-03-08``, ``2015/3/8``, ``20150308``, ``2015-03-08T01:00:00+08:00``, ``2015``.
+        ``2015-03-08``, ``2015/3/8``, ``20150308``, ``08Mar2015``, ``2015-067`` (day of the year),
+        ``2015-03-08T01:00:00+08:00``, ``2015``.
     path : path
 
     Raises
@@ -63,8 +65,18 @@ def times(column: pd.Series, path: Path) -> np.ndarray:
     clock = parts[5].fillna("").replace("", "00:00").str.replace(r"^(\d):", r"0\1:", regex=True)
     whole = parts[0] + "-" + parts[2].str.zfill(2) + "-" + parts[4].fillna("1").str.zfill(2) + "T" + clock
     found = pd.to_datetime(whole.where(~bad), errors="coerce", format="ISO8601")
+    other = text[parts[0].isna()].map(_spelled)
+    found, bad = found.where(parts[0].notna(), pd.to_datetime(other)), bad & ~bad.index.isin(other.dropna().index)
     _refuse_times(bad | found.isna() | ~found.dt.year.between(*_YEARS), column, path)
     return found.to_numpy("datetime64[ns]")
+
+
+def _spelled(text: str) -> np.datetime64:
+    """Date whose month is a name, or that counts days of the year; NaT for others, and beside an offset from UTC."""
+    try:
+        return np.datetime64("NaT") if re.search(r":\d\d.*(Z|UTC|GMT|[+-]\d\d:?\d\d)$", text) else read_time(text)
+    except ValueError:
+        return np.datetime64("NaT")
 
 
 def _refuse_times(bad: pd.Series, column: pd.Series, path: Path) -> None:

@@ -63,9 +63,9 @@ def alt_scatter(
     >>> alt_scatter(thickness, amplitude).get_ylabel()
     'Amplitude (mm)'
     """
-    alt, calibrated, error = (
-        require_same_grid(da, amplitude) if isinstance(da, xr.DataArray) else da for da in (alt, calibrated, error)
-    )
+    alt = require_same_grid(alt, amplitude, name="alt")
+    calibrated = None if calibrated is None else require_same_grid(calibrated, amplitude, name="calibrated")
+    error = None if error is None else require_same_grid(error, amplitude, name="error")
     groups = np.asarray(vegetation, dtype=object) if vegetation is not None else np.full(amplitude.size, "Stations")
     colors = dict(zip(dict.fromkeys(groups), cycle(CLASS_COLORS), strict=False))
     y = np.asarray(amplitude.values, dtype="float64")

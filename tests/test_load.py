@@ -294,6 +294,17 @@ def test_quantities_of_datasets_are_held_to_their_range(tmp_path, no_compute, re
     assert "k.nc" in refused(load.netcdf(tmp_path / "k.nc")["lst"].compute, code="M11")
 
 
+@pytest.mark.parametrize("units", ["Celsius", "degree_Celsius", "deg C", "\u00b0C", "degC"])
+def test_units_of_datasets_in_any_spelling(tmp_path, units):
+    """The same unit, spelled as the variable table does; unknown quantities and other units stay as they are."""
+    lst, own = (xr.DataArray([1.0, -9999.0], dims="x", attrs={"units": units}) for _ in range(2))
+    xr.Dataset({"lst": lst, "own": own}).to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
+    found = load.netcdf(tmp_path / "t.nc")
+    assert found["lst"].attrs["units"] == "degC"
+    np.testing.assert_array_equal(found["lst"], [1, np.nan])
+    assert found["own"].attrs["units"] == units
+
+
 def test_columns_of_datasets_run_eastward(tmp_path):
     data = xr.Dataset({"t": (("lat", "lon"), [[1.0, 2.0]])}, {"lat": [34.0], "lon": [94.0, 93.0]})
     data.to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
@@ -440,6 +451,14 @@ def test_kml_with_entities_is_refused(tmp_path):
     path = tmp_path / "v.kml"
     path.write_text('<!DOCTYPE lolz [<!ENTITY lol "lol">]>' + KML.partition("?>")[2])
     assert "entities" in refused(load.vectors, path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8"])
+def test_kml_with_entities_is_refused_in_any_encoding(tmp_path, encoding):
+    head = '<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY a "93,35 94,36">]>'
+    body = "<kml><Placemark><LineString><coordinates>&a;</coordinates></LineString></Placemark></kml>"
+    (tmp_path / "v.kml").write_bytes((head + body).encode(encoding))
+    assert "entities" in refused(load.vectors, tmp_path / "v.kml")
 
 
 def test_geojson(tmp_path):

@@ -55,10 +55,12 @@ def test_fill_values_of_quantities_that_nobody_knows(tmp_path):
     """S06: large usual ones that stand apart; a number that others come near is kept."""
     path = table(tmp_path, "time,rain\n2018-01-01,1.2\n2018-01-02,999.9\n2018-01-03,inf\n2018-01-04,-9999.9\n")
     np.testing.assert_array_equal(load.station_series(path, index=["time"])["rain"], [1.2, np.nan, np.nan, np.nan])
-    path = table(tmp_path, "time,snow,wind\n2018-01-01,12,2500\n2018-01-02,32766,-9999\n2018-01-03,-9999,4000\n")
+    path = table(tmp_path, "time,rain\n2015,310\n2016,-999\n2017,420\n")
+    np.testing.assert_array_equal(load.station_series(path, index=["time"])["rain"], [310, np.nan, 420])
+    path = table(tmp_path, "time,snow,wind\n2018-01-01,12,-2500\n2018-01-02,32766,-9999\n2018-01-03,-9999,4000\n")
     data = load.station_series(path, index=["time"])
     np.testing.assert_array_equal(data["snow"], [12, np.nan, np.nan])
-    np.testing.assert_array_equal(data["wind"], [2500, -9999, 4000])
+    np.testing.assert_array_equal(data["wind"], [-2500, -9999, 4000])
     assert data.attrs["outside_range"] == {"snow": 2}
 
 

@@ -359,3 +359,18 @@ def test_masks_of_a_reference_are_taken_by_their_place(rng):
     xr.testing.assert_identical(regions.rereference(rate[:, 1:], mask), regions.rereference(rate[:, 1:], mask[:, 1:]))
     with pytest.raises(QtpDataError, match="covers"):
         regions.rereference(rate, mask[:, 1:])
+
+
+def test_lines_without_two_ends_are_refused(maps):
+    place = lonlat(maps[0])
+    for line in ([], [(92.0, 34.0)], [(92.0, 34.0), (93.0, 34.0), (92.0, 34.0)]):
+        with pytest.raises(QtpDataError, match="two different ends"):
+            regions.swath(place.longitude, place.latitude, line)
+        with pytest.raises(QtpDataError, match="two different ends"):
+            regions.crossing(line, [(91.0, 34.0)])
+    for refuse in (
+        lambda: regions.crossing([(92.0, 34.0), (92.0, 35.0)], []),
+        lambda: regions.south_of(place.longitude, place.latitude, []),
+    ):
+        with pytest.raises(QtpDataError, match="a trace needs a corner"):
+            refuse()

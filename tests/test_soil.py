@@ -193,6 +193,12 @@ class TestDepth:
         assert soil.depth_mean(line, to_m=0.8).item() == pytest.approx(1040)
         assert soil.depth_mean(line.isel(depth=slice(None, None, -1))).item() == pytest.approx(1100)
 
+    def test_layers_that_overlap_are_refused(self):
+        """0 to 30 cm beside 0 to 100 cm would count the upper part twice."""
+        limits = {"depth_top": ("depth", [0.0, 0.0]), "depth_bottom": ("depth", [0.3, 1.0])}
+        with pytest.raises(QtpDataError, match="layers overlap"):
+            soil.depth_mean(xr.DataArray([1000.0, 1400.0], limits, "depth"))
+
     def test_missing_layers(self):
         out = soil.depth_mean(self.profile([[1000.0, np.nan], [np.nan, np.nan], [1500.0, np.nan]]))
         np.testing.assert_allclose(out, [(0.3 * 1000 + 1500) / 1.3, np.nan])

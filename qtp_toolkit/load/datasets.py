@@ -20,6 +20,9 @@ _ERA5 = {
     "t": ("temperature", "K"),
     "q": ("specific_humidity", "kg/kg"),
 }
+_CELSIUS = ("celsius", "degreecelsius", "degreescelsius", "degcelsius", "degc", "degreec", "degreesc", "\u00b0c", "c")
+_UNITS = {**dict.fromkeys(_CELSIUS, "degC"), "degrees": "degree", "deg": "degree", "kg/m3": "kg m-3"}
+"""Other spellings of units, in small letters without blanks and underscores."""
 _ERA5_DIMS = {"valid_time": TIME, "date": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
 
 
@@ -215,8 +218,17 @@ def _chosen(
     _refuse_no_date(data, path)
     geographic = spatial_names(data)
     data = with_crs(data.rename({**geographic, **(rename or {})}), crs)
+    data = data.assign({name: _spelled(da) for name, da in data.data_vars.items() if name in VARIABLES})
     data = data.assign({name: _held(da, path) for name, da in data.data_vars.items() if _is_known(da)})
     return descending(data) if geographic or "spatial_ref" in data.coords else data
+
+
+def _spelled(da: xr.DataArray) -> xr.DataArray:
+    """Array of a known quantity whose unit is spelled as the variable table does, where it is the same unit."""
+    units = str(da.attrs.get("units", ""))
+    return (
+        da.assign_attrs(units=_UNITS[key]) if (key := units.lower().replace("_", "").replace(" ", "")) in _UNITS else da
+    )
 
 
 def _is_known(da: xr.DataArray) -> bool:

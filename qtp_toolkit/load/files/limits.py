@@ -208,7 +208,8 @@ def hold(
 def drop_fills(values: np.ndarray, *, scale: float = 1.0) -> int:
     """Set large fill values and infinity to NaN, in place, in numbers of no known quantity; returns how many.
 
-    A value counts as fill if it is one of the usual ones, of four digits or about, and four times as large as all else.
+    A value counts as fill if it is one of the usual ones, of four digits or about, and four times as large as all else,
+    or negative where nothing else is.
 
     Parameters
     ----------
@@ -219,8 +220,9 @@ def drop_fills(values: np.ndarray, *, scale: float = 1.0) -> int:
     """
     fills = np.array([fill for fill in USUAL_FILLS if abs(fill) >= _LARGE]) * scale
     filled = np.isclose(values[:, None], fills, rtol=1e-9).any(axis=1) | np.isinf(values)
-    rest = np.abs(values[np.isfinite(values) & ~filled]).max(initial=0.0)
-    filled &= np.abs(values) >= 4.0 * rest
+    rest = values[np.isfinite(values) & ~filled]
+    alone = (values < 0) & (rest.min(initial=0.0) >= 0)
+    filled &= alone | (np.abs(values) >= 4.0 * np.abs(rest).max(initial=0.0))
     values[filled] = np.nan
     return int(filled.sum())
 

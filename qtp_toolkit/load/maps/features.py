@@ -12,6 +12,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.load.files.checks import names_entities
 
 _SHAPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
 _DEGREES = ("CRS84", "CRS84h", "4326", "4490", "WGS84", "WGS 84")
@@ -106,7 +107,7 @@ def _geojson(path: Path) -> list[dict[str, Any]]:
 
 def _kml(path: Path) -> list[dict[str, Any]]:
     text = path.read_bytes()
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+    if names_entities(text):
         raise QtpDataError(
             "KML with a document type or entities is not read", path=path, hint="Save it again as plain KML."
         )

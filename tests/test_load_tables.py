@@ -221,6 +221,16 @@ def test_hints_of_words_fit_their_cause(tmp_path, words, hint):
     assert hint in refused(load.station_series, path, **LONG)
 
 
+def test_settings_that_cannot_be_followed_are_told(tmp_path):
+    """No exception of a library where rename collides or no index is given; an index among the columns is no fault."""
+    path = table(tmp_path, "station,Lon,longitude,latitude\nA,93,93.1,35\n")
+    assert "one name" in refused(load.stations, path, rename={"Lon": "longitude"})
+    path = table(tmp_path, HEAD + "A,2015-03-08,0.1,1\n")
+    assert "parameters.index" in refused(load.station_series, path, index=[])
+    data = load.station_series(path, **LONG, columns=["depth", "soil_temperature"])
+    assert list(data) == ["soil_temperature"]
+
+
 def test_quantities_of_stations_are_numbers(tmp_path):
     path = table(tmp_path, "station,longitude,latitude,elevation,vegetation\nA,93,35,4612 m,meadow\nB,92,34,4500,\n")
     message = refused(load.stations, path)

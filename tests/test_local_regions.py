@@ -91,3 +91,19 @@ def test_points_by_any_longitude_and_of_no_region(maps):
     assert found["a"].points == {"P": (92.5 - 360, 34.5)}
     with pytest.raises(QtpDataError, match=r"not drawn.*found: \['A'\]"):
         regions.local_regions(areas, *maps, points=pd.DataFrame([point(92.5, 34.5, name="P", region="A")]))
+
+
+@pytest.mark.parametrize("told", [[92.1, 34.2], "92.1, 34.2", "[92.1; 34.2]", "92.1 34.2", (92.1, 34.2, 4600.0)])
+def test_references_as_text_hold(maps, told):
+    """Tables of attributes know no lists."""
+    areas = pd.DataFrame([box(92, 34, 93, 35, name="a", reference=told), box(92, 34, 93, 35, name="b")])
+    found = regions.local_regions(areas, *maps)
+    assert found["a"].reference == (92.1, 34.2)
+    assert found["b"].reference_by == "the largest temporal coherence"
+
+
+@pytest.mark.parametrize("told", ["P1", "92.1", [92.1], 92.1, {"x": 1}])
+def test_references_that_are_no_place_are_told(maps, told):
+    areas = pd.DataFrame([box(92, 34, 93, 35, name="a", reference=told)])
+    with pytest.raises(QtpDataError, match="reference of region 'a' is no place"):
+        regions.local_regions(areas, *maps)

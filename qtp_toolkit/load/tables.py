@@ -158,6 +158,9 @@ def station_series(
     >>> data["soil_temperature"].dims, data["soil_temperature"].attrs["units"]
     (('time', 'depth'), 'degC')
     """
+    if not index:
+        hint = "Say parameters.index: those of time, station, depth that the table has."
+        raise QtpDataError("no column is to become a dim", path=path, hint=hint)
     texts = [TIME, "station"]
     own = {key: factor for key, factor in (scale or {}).items() if not wide or key != value}
     table = _read(path, rename=rename, missing=missing, scale=own, texts=texts).assign(**(constants or {}))
@@ -168,7 +171,7 @@ def station_series(
         table = table.melt(id_vars=labels, var_name=wide, value_name=value or "value", ignore_index=False)
         if table.empty:
             raise QtpDataError(f"no heading spells a {wide}", path=path, found=labels)
-    keep = list(columns) if columns else [c for c in table.columns if c not in index]
+    keep = [c for c in columns or table.columns if c not in index]
     need(table, [*index, *keep], path)
     if "station" in table:
         table["station"] = names(table["station"], path)
@@ -201,6 +204,11 @@ def _read(path: Path, *, rename: Any, missing: Sequence[float], scale: Any, text
     table = read_text(path)
     need(table, list(rename or {}), path)
     table = table.rename(columns=dict(rename or {}))
+    double = table.columns[table.columns.duplicated()].tolist()
+    if double:
+        raise QtpDataError(
+            "rename gives two columns one name", path=path, found=double, hint="Rename one of them away."
+        )
     need(table, list(scale or {}), path)
     for column in table.columns.difference(texts):
         if column in (scale or {}):

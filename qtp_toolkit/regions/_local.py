@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -47,7 +48,7 @@ def local_regions(
     ----------
     areas : pandas.DataFrame
         Polygons, as :func:`qtp_toolkit.load.vectors` opens them; columns ``name`` and ``reference`` (longitude,
-        latitude) if there are any. Those without a part in the grid are left out.
+        latitude, also as text) if there are any. Those without a part in the grid are left out.
     quality : xarray.DataArray
         (y, x) with a CRS, such as the temporal coherence. A region without a reference of its own is referred to where
         this is largest.
@@ -65,7 +66,8 @@ def local_regions(
     Raises
     ------
     QtpDataError
-        If no region has a part in the grid with a valid pixel, or a point names a region that is not drawn.
+        If no region has a part in the grid with a valid pixel, a point names a region that is not drawn, or a
+        reference is no place.
 
     Examples
     --------
@@ -90,11 +92,8 @@ def local_regions(
             continue
         if not all(np.isfinite(da).any() for da in seen):
             continue
-        told = row.get("reference")
-        if isinstance(told, (list, tuple)) and len(told) >= 2:
-            at, by = (float(told[0]), float(told[1])), "the property reference"
-        else:
-            at, by = _largest(seen[0]), "the largest temporal coherence"
+        told = _told(row, name)
+        at, by = (told, "the property reference") if told else (_largest(seen[0]), "the largest temporal coherence")
         own = [(word, place) for word, place, of in drawn if (of or _first_around(place, boxes)) == name]
         points_of = dict(zip(_unlike([word for word, _ in own]), [place for _, place in own], strict=True))
         out[name] = LocalRegion(boxes[name], at, by, points_of or {f"{name} largest": _largest(seen[1])})
@@ -113,6 +112,23 @@ def _name(row: Mapping[str, Any], instead: str) -> str:
     """Name of a feature; a table has NaN where others have one and this has none."""
     name = row.get("name")
     return instead if not name or name != name else str(name)  # noqa: PLR0124  NaN is not itself
+
+
+def _told(row: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+    """Longitude and latitude that a feature has as its reference: two numbers, or text that holds two; None without."""
+    told = row.get("reference")
+    if told is None or (isinstance(told, (str, float)) and str(told).strip() in ("", "nan")):
+        return None
+    parts = re.split(r"[\s,;]+", told.strip("[]() ")) if isinstance(told, str) else told
+    try:
+        longitude, latitude, *_ = map(float, parts)
+    except (TypeError, ValueError):
+        raise QtpDataError(
+            f"reference of region {name!r} is no place",
+            expected="[longitude, latitude], degrees",
+            found=repr(told)[:60],
+        ) from None
+    return longitude, latitude
 
 
 def _unlike(words: list[str]) -> list[str]:

@@ -180,14 +180,7 @@ def station_series(
     for column in keep:
         table[column] = numbers(table, column, path) * (1.0 if column in own else (scale or {}).get(column, 1.0))
     outside = _hold_columns(table, keep, path, scale=scale, settings="units or scale", units=units)
-    double = table.duplicated(list(index))
-    if double.any():
-        raise QtpDataError(
-            f"{int(double.sum())} combinations of {list(index)} stand twice",
-            path=path,
-            found=table.loc[double, list(index)].head(3).to_dict("records"),
-        )
-    data = table.set_index(list(index))[keep].to_xarray()
+    data = _unstacked(table, list(index), keep, path)
     for name in data.data_vars:
         row = VARIABLES.get(str(name))
         data[name].attrs = {"units": (units or {}).get(str(name)) or (row.units if row else "")}
@@ -219,6 +212,18 @@ def _read(path: Path, *, rename: Any, missing: Sequence[float], scale: Any, text
         else:
             table[column] = table[column].mask(values.isin(list(missing)))
     return table
+
+
+def _unstacked(table: pd.DataFrame, index: list[str], keep: list[str], path: Path) -> xr.Dataset:
+    """Columns ``keep`` over the dims ``index``; no combination may stand twice."""
+    double = table.duplicated(index)
+    if double.any():
+        raise QtpDataError(
+            f"{int(double.sum())} combinations of {index} stand twice",
+            path=path,
+            found=table.loc[double, index].head(3).to_dict("records"),
+        )
+    return table.set_index(index)[keep].to_xarray()
 
 
 def _timed(table: pd.DataFrame, date_columns: Sequence[str], path: Path) -> pd.DataFrame:

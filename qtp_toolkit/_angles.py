@@ -26,6 +26,15 @@ def nearest_turn(longitude: Any, middle: float) -> Any:
     return longitude - 360.0 * np.rint((longitude - middle) / 360.0)
 
 
+def beyond_seam(west: float, east: float) -> float:
+    """East edge of a box as the end of a way east: 175 to -175 crosses the date line and ends at 185.
+
+    >>> beyond_seam(175.0, -175.0), beyond_seam(-10.0, 20.0)
+    (185.0, 20.0)
+    """
+    return east + 360.0 if west - east > 180.0 else east
+
+
 def period_of(da: xr.DataArray) -> float | None:
     """Period of a circular quantity, by its name in the variable table: 360 for an aspect; None for all others."""
     row = VARIABLES.get(str(da.name))

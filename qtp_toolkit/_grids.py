@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -63,11 +65,12 @@ def on_pixels_of(da: xr.DataArray, like: xr.DataArray | xr.Dataset, *, name: str
                 da = da.isel({dim: slice(None, None, -1)})
             first, how, code = _place(da[dim].values, like[dim].values)
         if first is None:
+            numbered = like[dim].dtype.kind in "iuf"
             raise QtpDataError(
                 f"{label} is not on the grid of {other}: along {dim}, {how}",
                 expected=dict(like.sizes),
                 found=dict(da.sizes),
-                hint="Bring it there with grid.match.",
+                hint="Bring it there with grid.match." if numbered else "Choose the same of both, in order.",
                 code=code,
             )
         da = da.isel({dim: slice(first, first + like.sizes[dim])})
@@ -83,6 +86,52 @@ def require_same_grid(da: xr.DataArray, like: xr.DataArray, *, name: str | None 
     return on_pixels_of(da, like, name=name)
 
 
+def on_one_grid(*arrays: Any) -> tuple[Any, ...]:
+    """Bring the arrays of one formula to the pixels of the first that has any, see :func:`on_pixels_of`.
+
+    Parameters
+    ----------
+    *arrays : xarray.DataArray, number or None
+        Dims other than y and x are left to xarray: names of stations need not be in order.
+
+    Returns
+    -------
+    tuple
+        As given; numbers, None, and arrays without y and x unchanged.
+
+    Raises
+    ------
+    QtpDataError
+        I05 to I07, I20: other pixels.
+
+    Examples
+    --------
+    >>> rough = xr.DataArray([1.0, 2.0], {"y": [90.0, 0.0]}, "y")
+    >>> float(sum(on_one_grid(rough, 3.0, rough.assign_coords(y=[90.000001, 0.0]))).sum())
+    12.0
+    """
+    spatial = [set(da.dims) & {"y", "x"} if isinstance(da, xr.DataArray) else set() for da in arrays]
+    first = next((da for da, dims in zip(arrays, spatial, strict=True) if dims), None)
+    if first is None:
+        return arrays
+    like = first.isel(dict.fromkeys(set(first.dims) - {"y", "x"}, 0), drop=True)
+    return tuple(
+        on_pixels_of(da, like) if dims and da is not first else da for da, dims in zip(arrays, spatial, strict=True)
+    )
+
+
+def with_same_labels(*arrays: xr.DataArray) -> list[xr.DataArray]:
+    """Refuse arrays whose times, stations or other labels differ: xarray would join them by what little they share."""
+    try:
+        return list(xr.align(*arrays, join="exact", copy=False))
+    except ValueError as error:
+        raise QtpDataError(
+            f"labels do not agree: {error}",
+            found=[dict(array.sizes) for array in arrays],
+            hint="Choose the same times and stations of all.",
+        ) from None
+
+
 def _place(own: np.ndarray, wanted: np.ndarray) -> tuple[int | None, str, str]:
     """Where ``wanted`` begins in ``own``, a coordinate that runs the same way; None, why and the fault if nowhere."""
     if np.array_equal(own, wanted):
@@ -93,7 +142,7 @@ def _place(own: np.ndarray, wanted: np.ndarray) -> tuple[int | None, str, str]:
     if own.size > 1 and abs(_step(own) / step - 1) * max(wanted.size, 2) > SNAP * 10:
         return None, f"pixels are {abs(_step(own)):g} and {abs(step):g} wide", "I20"
     shift = (float(wanted[0]) - float(own[0])) / step
-    first, told = round(shift), f"shifted by {-shift:+.6g} pixels"
+    first, told = round(shift), f"shifted by {0.0 - shift:+.6g} pixels"
     fits = 0 <= first <= own.size - wanted.size
     off = np.abs(own[first : first + wanted.size].astype(float) - wanted.astype(float)).max() if fits else 0.0
     if abs(shift - first) >= SNAP or off > SNAP * 10 * abs(step):  # from pixel to pixel the difference adds up

@@ -10,6 +10,7 @@ SURFACE = (-95.0, 90.0)
 """Land surface temperatures from the coldest ice to the hottest desert, degC."""
 USUAL_FILLS = (
     *(-32768.0, -32767.0, -28672.0, -9999.0, -99999.0, -999.0, -9999999.0),
+    *(-999.9, -9999.9, 999.9, 9999.9),
     *(65535.0, 32767.0, 32766.0, 32744.0, 32700.0, 255.0, 6999.0, 9999.0, 99999.0, 999990.0, 999999.0),
 )
 """What files write for "no data" without saying so."""

@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit import correct, grid, load, network
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog import Catalog, named
 from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.reproduce import Notebook
@@ -151,7 +152,7 @@ def _places(data: Any, bounds: tuple[float, float, float, float] | None) -> list
     if not isinstance(data, pd.DataFrame) or bounds is None:
         return []
     if "geometry" in data:
-        spots = [np.array(list(_corners(shape["coordinates"]))) for shape in data["geometry"] if shape]
+        spots = [np.array(list(_corners(shape["coordinates"]))) for shape in data["geometry"]]
     elif {"longitude", "latitude"} <= set(data.columns):
         spots = [np.array([pair]) for pair in data[["longitude", "latitude"]].to_numpy(dtype=float)]
     else:
@@ -159,7 +160,7 @@ def _places(data: Any, bounds: tuple[float, float, float, float] | None) -> list
     west, south, east, north = bounds
     outside = 0
     for at in spots:
-        lon = np.where((at[:, 0] > 180) & (east <= 180), at[:, 0] - 360, at[:, 0])
+        lon = nearest_turn(at[:, 0], (west + east) / 2)
         inside = lon.max() >= west and lon.min() <= east and at[:, 1].max() >= south and at[:, 1].min() <= north
         outside += not inside
     if spots and outside == len(spots):
@@ -182,7 +183,12 @@ def _corners(coordinates: Any) -> Iterable[tuple[float, float]]:
 
 
 def _thin(data: Any) -> Any:
-    return data.isel({dim: slice(None, None, -(-data.sizes[dim] // _SIDE)) for dim in (Y, X) if dim in data.dims})
+    return data.isel({dim: _every(data.sizes[dim], _SIDE) for dim in (Y, X) if dim in data.dims})
+
+
+def _every(size: int, most: int) -> slice:
+    """Every n-th element, so that there are at most so many."""
+    return slice(None, None, max(-(-size // most), 1))
 
 
 def _pixels(data: xr.Dataset | xr.DataArray) -> list[str]:
@@ -202,7 +208,7 @@ def _pixels(data: xr.Dataset | xr.DataArray) -> list[str]:
     for name, da in data.data_vars.items() if isinstance(data, xr.Dataset) else [(data.name, data)]:
         if not {Y, X} <= set(da.dims) or da.dtype.kind not in "iuf":
             continue
-        few = da.isel({TIME: slice(None, None, -(-da.sizes[TIME] // _SIGHTS))}) if TIME in da.dims else da
+        few = da.isel({TIME: _every(da.sizes[TIME], _SIGHTS)}) if TIME in da.dims else da
         seen = _thin(few).compute()
         known = np.isfinite(seen) if seen.dtype.kind == "f" else seen != -1
         if not bool(known.any()):

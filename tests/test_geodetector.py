@@ -492,3 +492,20 @@ def test_closed_form_defaults_are_the_promised_ones():
         "stratify": {"method": "quantile", "k": 8, "closed": "right", "flat_below": 5.0},
         "stratify_factors": {"method": "quantile", "k": 8, "flat_below": 5.0},
     }
+
+
+def test_aspect_in_radians_is_not_all_north():
+    radians = xr.DataArray(np.linspace(0, 6.2, 20), dims="x", name="aspect")
+    with pytest.raises(QtpDataError, match="radians"):
+        gd.stratify(radians, method="aspect", k=4)
+    assert set(gd.stratify(np.rad2deg(radians), method="aspect", k=4).values) == {0, 1, 2, 3}
+    assert (gd.stratify(radians.assign_attrs(units="degree"), method="aspect", k=4) == 0).all()
+    assert (gd.stratify(radians[:7], method="aspect", k=4) == 0).all()
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+def test_infinite_values_have_no_stratum(dtype):
+    """Also where the outer classes are open."""
+    factor = xr.DataArray(np.array([-np.inf, -2.0, 0.0, 2.0, np.inf, np.nan], dtype), dims="x", name="ratio")
+    codes = gd.stratify(factor, edges=[-np.inf, -1, 1, np.inf])
+    assert codes.values.tolist() == [-1, 0, 1, 2, -1, -1]

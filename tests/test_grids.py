@@ -10,7 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_files import refused
 
-from qtp_toolkit import conventions, correct, grid, interferogram, inversion
+from qtp_toolkit import (
+    conventions,
+    correct,
+    geodetector,
+    grid,
+    interferogram,
+    inversion,
+    pecm,
+    regions,
+    seasons,
+    soil,
+    validation,
+)
 from qtp_toolkit._grids import on_pixels_of
 
 ROWS, COLUMNS = 3899955 - 90.0 * np.arange(12), 500045 + 90.0 * np.arange(15)
@@ -138,3 +150,77 @@ def test_what_has_no_coordinates_is_compared_by_size():
     assert on_pixels_of(xr.DataArray(39.0), stack()).item() == 39.0
     refused(on_pixels_of, layer(columns=500045 + 91.0 * np.arange(15)), stack(), code="I20")
     refused(on_pixels_of, layer()[:0], stack(), code="I06")
+
+
+def formulas(move):
+    """Each formula of several maps, the others on a grid that is moved by so many meters."""
+
+    def flat(value, units, shift=0.0, **dims):
+        one = layer(np.full((ROWS.size, COLUMNS.size), value), move=shift, units=units, name=None)
+        return one.expand_dims(dims).assign_attrs(units=units) if dims else one
+
+    days = np.arange("2018-01-01", "2019-01-01", dtype="datetime64[D]").astype("datetime64[ns]")
+    daily = flat(1.0, "degC", time=days[::1])
+    day, ends = days[[200]], {"thaw_year": [2018]}
+    station = {"longitude": [93.0005], "latitude": [35.2]}
+    aspect, slope = flat(90.0, "degree"), flat(9.0, "degree", move)
+    rate = layer(crs=32646, units="mm/yr", name="linear_rate")
+    return {
+        "conductivity": lambda: soil.thermal_conductivity(
+            flat(1300.0, "kg m-3"), flat(0.4, "1", move), flat(0.5, "1"), texture=flat(1.0, "1", move) > 0
+        ),
+        "ratio": lambda: soil.conductivity_ratio(flat(1.8, "W m-1 K-1"), flat(1.2, "W m-1 K-1", move)),
+        "saturation": lambda: soil.saturation(flat(0.2, "1"), flat(0.5, "1", move)),
+        "degree_days": lambda: seasons.degree_days(
+            daily, flat(120.0, "day of year", move), flat(280.0, "day of year", move)
+        )["addt"],
+        "annual": lambda: seasons.mean_annual_temperature(flat(300.0, "degC d"), flat(900.0, "degC d", move)),
+        "linear_index": lambda: pecm.linear_index(
+            ["2018-07-01"], flat(120.0, "day of year"), flat(280.0, "day of year", move)
+        ),
+        "composite_index": lambda: pecm.composite_index(
+            flat(400.0, "degC d", time=day), flat(0.0, "degC d", move, time=day), flat(1.2, "1", move)
+        ),
+        "closing_ratio": lambda: pecm.closing_ratio(
+            flat(900.0, "degC d", **ends), flat(900.0, "degC d", **ends), flat(1.2, "1", move)
+        )["conductivity_ratio"],
+        "yearly_amplitude": lambda: pecm.yearly_amplitude(
+            flat(0.5, "mm degC-0.5 d-0.5"), flat(900.0, "degC d", move, **ends)
+        ),
+        "stefan_alt": lambda: validation.stefan_alt(
+            flat(900.0, "degC d"), flat(1.2, "W m-1 K-1", move), flat(0.3, "1", move)
+        ),
+        "mean_water_content": lambda: validation.mean_water_content(
+            flat(0.3, "1", depth=[0.5, 1.5]), flat(1.5, "m", move)
+        ),
+        "calibrate_alt": lambda: validation.calibrate_alt(flat(2.0, "m"), flat(0.3, "1", move)),
+        "settlement": lambda: validation.pore_water_settlement(flat(2.0, "m"), flat(0.3, "1", move)),
+        "block_average": lambda: validation.block_average(
+            rate, **station, sigma=flat(1.0, "mm/yr", move).rename("sigma")
+        )["value"],
+        "aspect": lambda: geodetector.stratify(aspect, method="aspect", k=4, slope=slope),
+        "rereference": lambda: regions.rereference(rate, flat(1.0, "1", move) > 0),
+    }
+
+
+@pytest.mark.parametrize("name", list(formulas(0.0)))
+def test_formulas_of_several_maps_lose_no_pixel(name):
+    """I05: maps of several sources whose coordinates are rounded otherwise; others are refused, not cropped."""
+    for move in (1e-6, 0.03):
+        xr.testing.assert_identical(formulas(move)[name](), formulas(0.0)[name]())
+    for move in (45.0, 900.0):
+        assert f"{move / 90:+g} pixels" in refused(formulas(move)[name])
+
+
+def test_formulas_of_lazy_maps_stay_lazy(no_compute):
+    with no_compute():
+        wet, room = (layer(move=move, units="1").chunk({"y": 4}) for move in (0.0, 1e-6))
+        out = soil.saturation(wet, room)
+    assert out.compute().shape == (ROWS.size, COLUMNS.size)
+
+
+def test_numbers_and_names_of_stations_are_left_alone():
+    thickness = xr.DataArray([1.0, 2.0], {"station": ["A", "B"]}, "station", attrs={"units": "m"})
+    water = xr.DataArray([0.2, 0.3], {"station": ["B", "A"]}, "station")
+    out = validation.calibrate_alt(thickness, water)
+    np.testing.assert_allclose(out.sel(station=["A", "B"]), [1.0, 4 / 3])

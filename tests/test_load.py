@@ -88,6 +88,20 @@ def test_class_map_is_integer_with_its_table(tmp_path):
     assert turned.attrs["classes"] == out.attrs["classes"]  # in the order of the codes
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name", "words"),
+    [
+        ("%Y%j", "ndvi_12018006.tif", "year 1201 "),
+        (r"ndvi_(?P<year>\d{4})(?P<doy>\d{3})", "ndvi_0201006.tif", "year 201 "),
+        (r"ndvi_(?P<year>\d{2})(?P<doy>\d{3})", "ndvi_18006.tif", "year 18 "),
+    ],
+)
+def test_numbers_that_are_no_years(tmp_path, pattern, name, words):
+    """I27, M19: digits before a year make another number of it; years of two digits are not guessed."""
+    path = tif(tmp_path / name, np.full((2, 2), 0.3, "float32"))
+    assert words in refused(load.series, [path], variable="ndvi", pattern=pattern, code="I27")
+
+
 def test_dem_void_is_nan(tmp_path):
     path = tif(tmp_path / "dem.tif", np.array([[-32768, 4600], [5100, 12000]], "int16"))
     np.testing.assert_array_equal(load.dem(path).values, [[np.nan, 4600], [5100, np.nan]])
@@ -145,6 +159,12 @@ def test_soilgrids(tmp_path, case, no_compute):
     message = refused(load.soilgrids, [*files, again], version=version, quantity=quantity, code="S02")
     assert "depth stands twice" in message
     assert message.count(names[0]) == 2
+
+
+def test_soilgrids_uncertainty_is_no_sand(tmp_path):
+    """S02: files that lie beside those of the mean; their numbers would pass for fractions."""
+    path = tif(tmp_path / "sand_0-5cm_uncertainty.tif", np.full((2, 2), 120, "int16"))
+    assert "an uncertainty" in refused(load.soilgrids, [path], version="v2", quantity="sand", code="S02")
 
 
 def era5_file(path, *, new=True, units="hPa"):
@@ -249,6 +269,48 @@ def test_netcdf_and_zarr_are_lazy_renamed_and_complex(tmp_path, no_compute):
     refused(load.zarr, tmp_path / "none.zarr")
 
 
+@pytest.mark.parametrize("read", [load.netcdf, load.zarr])
+def test_quantities_of_datasets_are_held_to_their_range(tmp_path, no_compute, read):
+    """S06, M11: undeclared fill values of a series that is opened as it is; unknown quantities and units stay."""
+    series = xr.Dataset(
+        {
+            "lst": (("time", "x"), [[-3.0, -9999.0], [2.0, 6999.0]], {"units": "degC"}),
+            "sand": (("time", "x"), [[0.4, 0.2], [255.0, 0.3]], {"units": "1"}),
+            "magt": (("time", "x"), [[270.0, 271.0], [255.0, 273.0]], {"units": "K"}),
+            "mine": (("time", "x"), [[1.0, -9999.0], [2.0, 3.0]], {"units": "degC"}),
+        },
+        {"time": np.array(["2018-01-01", "2018-01-02"], "datetime64[ns]")},
+    )
+    write = {load.netcdf: series.to_netcdf, load.zarr: series.to_zarr}[read]
+    write(tmp_path / "d.nc", **({"engine": "h5netcdf"} if read is load.netcdf else {"consolidated": False}))
+    with no_compute():
+        found = read(tmp_path / "d.nc")
+    np.testing.assert_array_equal(found["lst"], [[-3, np.nan], [2, np.nan]])
+    np.testing.assert_array_equal(found["sand"], [[0.4, 0.2], [np.nan, 0.3]])
+    xr.testing.assert_identical(found[["magt", "mine"]].compute(), series[["magt", "mine"]])
+    assert found["lst"].attrs["units"] == "degC"
+    kelvin = (series[["lst"]] * 0 + 271.0).assign(lst=lambda ds: ds["lst"].assign_attrs(units="degC"))
+    kelvin.to_netcdf(tmp_path / "k.nc", engine="h5netcdf")
+    assert "k.nc" in refused(load.netcdf(tmp_path / "k.nc")["lst"].compute, code="M11")
+
+
+@pytest.mark.parametrize("units", ["Celsius", "degree_Celsius", "deg C", "\u00b0C", "degC"])
+def test_units_of_datasets_in_any_spelling(tmp_path, units):
+    """The same unit, spelled as the variable table does; unknown quantities and other units stay as they are."""
+    lst, own = (xr.DataArray([1.0, -9999.0], dims="x", attrs={"units": units}) for _ in range(2))
+    xr.Dataset({"lst": lst, "own": own}).to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
+    found = load.netcdf(tmp_path / "t.nc")
+    assert found["lst"].attrs["units"] == "degC"
+    np.testing.assert_array_equal(found["lst"], [1, np.nan])
+    assert found["own"].attrs["units"] == units
+
+
+def test_columns_of_datasets_run_eastward(tmp_path):
+    data = xr.Dataset({"t": (("lat", "lon"), [[1.0, 2.0]])}, {"lat": [34.0], "lon": [94.0, 93.0]})
+    data.to_netcdf(tmp_path / "t.nc", engine="h5netcdf")
+    assert load.netcdf(tmp_path / "t.nc", crs="EPSG:4326")["t"].values.tolist() == [[2.0, 1.0]]
+
+
 def test_stations(tmp_path):
     path = tmp_path / "s.csv"
     path.write_text("\ufeffName,Lon,Lat\nA,93.083,35.22\nB,91.94,33.07\n", encoding="utf-8")
@@ -321,7 +383,7 @@ def test_series_long_wide_and_split_dates(tmp_path):
     assert daily["t"].values.tolist() == pytest.approx([-9.1, -12.2])
     path.write_text("time,v\n2018-01-01,1\n2018-01-01,2\n")
     assert "twice" in refused(load.station_series, path, index=["time"])
-    path.write_text("time,v\n20180101,1\n")
+    path.write_text("time,v\n2018001,1\n")
     refused(load.station_series, path, index=["time"], code="M24")
     path.write_text("time,v\n2018-02-30,1\n")
     assert "2018-02-30" in refused(load.station_series, path, index=["time"], code="M24")
@@ -391,6 +453,14 @@ def test_kml_with_entities_is_refused(tmp_path):
     assert "entities" in refused(load.vectors, path)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be", "utf-8"])
+def test_kml_with_entities_is_refused_in_any_encoding(tmp_path, encoding):
+    head = '<?xml version="1.0"?><!DOCTYPE kml [<!ENTITY a "93,35 94,36">]>'
+    body = "<kml><Placemark><LineString><coordinates>&a;</coordinates></LineString></Placemark></kml>"
+    (tmp_path / "v.kml").write_bytes((head + body).encode(encoding))
+    assert "entities" in refused(load.vectors, tmp_path / "v.kml")
+
+
 def test_geojson(tmp_path):
     path = tmp_path / "v.geojson"
     geometry = {"type": "LineString", "coordinates": [[93.0, 35.0], [94.0, 36.0]]}
@@ -414,6 +484,24 @@ def test_geojson(tmp_path):
     for odd in (["a", "b"], [[93.0], [94.0]], None, {"x": 1}):
         path.write_text(json.dumps({"type": "LineString", "coordinates": odd}))
         assert "feature 0" in refused(load.vectors, path)
+
+
+def test_geojson_of_other_programs(tmp_path):
+    """Byte order marks, features without a place (the standard allows null), CGCS2000: the rest of the file is good."""
+    path = tmp_path / "v.geojson"
+    here = {"type": "Feature", "properties": {"name": "A"}, "geometry": {"type": "Point", "coordinates": [93, 35]}}
+    nowhere = here | {"geometry": None}
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [here]}), encoding="utf-8-sig")
+    assert load.vectors(path)["name"].tolist() == ["A"]
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::4490"}}
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [nowhere, here]}))
+    with pytest.warns(UserWarning, match="1 features lie nowhere"):
+        assert len(load.vectors(path)) == 1
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [{"type": "Feature", "properties": {}}]}))
+    assert "feature 0" in refused(load.vectors, path)
+    crs["properties"]["name"] = "EPSG:14326"
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [here]}))
+    assert "14326" in refused(load.vectors, path, code="I07")
 
 
 def test_geojson_without_features(tmp_path):
@@ -468,6 +556,7 @@ def test_closed_form_defaults_are_the_promised_ones():
             "latitude": "lat",
             "pattern": "(?P<year>\\d{4})_(?P<month>\\d{2})_(?P<day>\\d{2})",
             "units": "degC",
+            "scale": 1.0,
             "stamp": "start",
             "composite_days": 8,
             "grid": True,

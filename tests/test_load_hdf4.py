@@ -18,6 +18,7 @@ from qtp_toolkit.load.files.blocks import BLOCK_BYTES
 from qtp_toolkit.load.files.tiff import Decode, decoded
 from qtp_toolkit.load.temperature import hdf4
 from qtp_toolkit.load.temperature.composites import Composite
+from qtp_toolkit.load.temperature.coverage import share_covered
 from qtp_toolkit.load.temperature.layers import FAMILIES
 
 SINU = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
@@ -288,6 +289,16 @@ def test_missing_neighbor_is_a_share_of_the_area(tmp_path):
     inside = np.deg2rad(longitude) * np.cos(np.deg2rad(latitude)) < np.deg2rad(80)
     assert data.attrs["cover_terra"] == pytest.approx(inside.mean(), abs=0.02)
     assert load.modis_lst([west, east], sensors=["terra"], area=QTP).attrs["cover_terra"] == 1.0
+
+
+@pytest.mark.parametrize("area", [(175, 62, -175, 68), (175, 62, 185, 68), (-185, 62, -175, 68)])
+def test_areas_across_the_date_line_are_covered(area):
+    """M18: by the two halves of it."""
+    halves = {"west": (170.0, 60.0, 180.0, 70.0), "east": (-180.0, 60.0, -170.0, 70.0)}
+    assert share_covered(halves, "EPSG:4326", area, min_cover=0.9) == 1.0
+    assert "of the area" in refused(
+        share_covered, {"west": halves["west"]}, "EPSG:4326", area, min_cover=0.9, code="M18"
+    )
 
 
 def test_catalog_gives_the_area_and_the_options(tmp_path):

@@ -118,6 +118,12 @@ def test_appeears_refusals(tmp_path, two_sensors):
     assert "zero bytes" in message
 
 
+def test_check_lst_needs_a_layer_of_modis(two_sensors):
+    """A look that sees nothing must not pass."""
+    data = load.modis_lst(two_sensors)
+    assert "nothing to look at" in refused(load.check_lst, data[["qc_terra_day"]])
+
+
 def test_check_lst_warns_of_empty_composites_and_of_a_night_warmer_than_the_day(two_sensors):
     """M16: composites without any value are named and counted; M22: so are day and night that look swapped."""
     data = load.modis_lst(two_sensors)

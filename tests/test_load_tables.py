@@ -53,10 +53,14 @@ def test_fill_values_that_nobody_declared_are_missing(tmp_path, code):
 
 def test_fill_values_of_quantities_that_nobody_knows(tmp_path):
     """S06: large usual ones that stand apart; a number that others come near is kept."""
-    path = table(tmp_path, "time,snow,wind\n2018-01-01,12,2500\n2018-01-02,32766,-9999\n2018-01-03,-9999,4000\n")
+    path = table(tmp_path, "time,rain\n2018-01-01,1.2\n2018-01-02,999.9\n2018-01-03,inf\n2018-01-04,-9999.9\n")
+    np.testing.assert_array_equal(load.station_series(path, index=["time"])["rain"], [1.2, np.nan, np.nan, np.nan])
+    path = table(tmp_path, "time,rain\n2015,310\n2016,-999\n2017,420\n")
+    np.testing.assert_array_equal(load.station_series(path, index=["time"])["rain"], [310, np.nan, 420])
+    path = table(tmp_path, "time,snow,wind\n2018-01-01,12,-2500\n2018-01-02,32766,-9999\n2018-01-03,-9999,4000\n")
     data = load.station_series(path, index=["time"])
     np.testing.assert_array_equal(data["snow"], [12, np.nan, np.nan])
-    np.testing.assert_array_equal(data["wind"], [2500, -9999, 4000])
+    np.testing.assert_array_equal(data["wind"], [-2500, -9999, 4000])
     assert data.attrs["outside_range"] == {"snow": 2}
 
 
@@ -87,7 +91,11 @@ def test_dashes_are_missing_and_other_words_are_told(tmp_path):
 
 @pytest.mark.parametrize(
     "written",
-    ["2015-03-08", "2015/3/8", "2015.03.08", "2015\u5e743\u67088\u65e5", "2015-03-08 00:00", "2015-03-08T00:00:00Z"],
+    [
+        *("2015-03-08", "2015/3/8", "2015.03.08", "2015\u5e743\u67088\u65e5", "2015-03-08 00:00"),
+        *("2015-03-08T00:00:00Z", "20150308", "2015030800", "201503080000", "20150308000000"),
+        *("08-Mar-2015", "8 March 2015 00:00", '"Mar 8, 2015"', "2015-067"),
+    ],
 )
 def test_dates_with_the_year_first(tmp_path, written):
     data = load.station_series(table(tmp_path, HEAD + f"A,{written},0.1,1\n"), **LONG)
@@ -106,7 +114,9 @@ def test_offsets_from_utc_leave_the_day_that_is_written(tmp_path):
     assert "offset" in message
 
 
-@pytest.mark.parametrize("written", ["15-03-08", "08.03.2015", "3/8/2015", "2015-02-30", "2015-3.8", "1066-10-14", ""])
+@pytest.mark.parametrize(
+    "written", ["15-03-08", "08.03.2015", "3/8/2015", "2015-02-30", "2015-3.8", "1066-10-14", "2015-03-08 24:00", ""]
+)
 def test_dates_that_are_not_guessed(tmp_path, written):
     """M24: the first row that will not do is named."""
     path = table(tmp_path, HEAD + f"A,2015-03-07,0.1,1\nA,{written},0.1,1\n")
@@ -132,7 +142,11 @@ def test_dates_of_columns(tmp_path):
 
 @pytest.mark.parametrize(
     ("second", "number", "expected"),
-    [("doy", 1, "2015-01-01"), ("doy", 365, "2015-12-31"), ("month", 3, "2015-03-01"), ("dayno", 60, "2015-03-01")],
+    [
+        *(("doy", 1, "2015-01-01"), ("doy", 365, "2015-12-31"), ("month", 3, "2015-03-01")),
+        *(("dayno", 60, "2015-03-01"), ("day", 9, "2015-01-09"), ("\u65e5", 9, "2015-01-09")),
+        *(("part", 9, "2015-09-01"), ("part", 60, "2015-03-01")),
+    ],
 )
 def test_dates_of_two_columns(tmp_path, second, number, expected):
     path = table(tmp_path, f"station,year,{second},soil_temperature\nA,2015,{number},1\n")
@@ -140,6 +154,127 @@ def test_dates_of_two_columns(tmp_path, second, number, expected):
     assert str(data["time"].values[0])[:10] == expected
     path = table(tmp_path, f"station,year,{second},soil_temperature\nA,2015,366,1\n")
     refused(load.station_series, path, index=["time", "station"], date_columns=["year", second], code="M24")
+
+
+def test_a_thirteenth_month_is_none(tmp_path):
+    """M24: tables of months end with the whole year as 13; the other rows are no days of January for that."""
+    path = tmp_path / "t.csv"
+    path.write_text("station,year,month,soil_temperature\n" + "\n".join(f"A,2015,{m},1" for m in range(1, 14)))
+    message = refused(load.station_series, path, index=["time", "station"], date_columns=["year", "month"], code="M24")
+    assert "row 14" in message
+    assert "month 13" in message
+
+
+def test_hints_of_dates_fit_their_cause(tmp_path):
+    for written, words in {
+        "8.3.2015": "write the year first",
+        "2015-02-30": "Is there such a day",
+        "2015-03-08 2:30 PM": "Hours run from 00:00",
+        "20150230": "Is there such a day",
+        "": "remove it",
+    }.items():
+        assert words in refused(load.station_series, table(tmp_path, HEAD + f"A,{written},0.1,1\n"), **LONG, code="M24")
+
+
+# what spreadsheets leave behind
+
+
+def test_rows_and_columns_of_nothing_are_left_out(tmp_path):
+    """Commas without values at the end, rows without any, and row numbers without a heading."""
+    for text in (
+        "station,longitude,latitude,\nA,93,35,\n,,,\n\nB,92,34,\n,,,\n",
+        ",station,longitude,latitude\n0,A,93,35\n1,B,92,34\n",
+        '"",station,longitude,latitude\n"1",A,93,35\n"2",B,92,34\n',
+    ):
+        sites = load.stations(table(tmp_path, text))
+        assert list(sites.columns) == ["station", "longitude", "latitude"]
+        assert sites["station"].tolist() == ["A", "B"]
+    wide = table(tmp_path, ",time,A,B,\n0,2015-01-01,1.0,2.0,\n1,2015-01-02,1.5,2.5,\n")
+    data = load.station_series(wide, index=["time", "station"], wide="station", value="soil_temperature")
+    assert data["station"].values.tolist() == ["A", "B"]
+    nameless = table(tmp_path, "time,A,\n2015-01-01,1.0,2.0\n2015-01-02,1.5,7.5\n")
+    message = refused(load.station_series, nameless, index=["time", "station"], wide="station")
+    assert "no heading" in message
+    assert "['2.0', '7.5']" in message
+
+
+def test_rows_are_those_of_the_file(tmp_path):
+    """Whatever was left out above, and however the table was turned."""
+    path = table(tmp_path, "station,longitude,latitude\n\nA,93,35\n,,\nB,92,x\n")
+    assert "row 5" in refused(load.stations, path)
+    path = table(tmp_path, "station,year,month,day,soil_temperature\nA,2015,2,30,\nA,2015,3,1,cold\n")
+    assert "row 3" in refused(load.station_series, path, **PARTS)
+    wide = {"index": ["time", "station"], "wide": "station", "value": "soil_temperature"}
+    path = table(tmp_path, "time,A,B\n2015-01-01,1,2\n2015-01-02,1,cold\n")
+    assert "row 3" in refused(load.station_series, path, **wide)
+    path = table(tmp_path, "LST2008_01_01,lon,lat\n1,93,35\ncold,92,34\n")
+    assert "row 3" in refused(load.lst_table, path)
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [(["1,5", "2"], "without commas"), (["good", "bad"], "parameters.columns"), (["1", "bad"], "parameters.missing")],
+)
+def test_hints_of_words_fit_their_cause(tmp_path, words, hint):
+    rows = "".join(f'A,2015-03-0{k},0.1,1,"{word}"\n' for k, word in enumerate(words, 1))
+    path = table(tmp_path, HEAD.strip() + ",note\n" + rows)
+    assert hint in refused(load.station_series, path, **LONG)
+
+
+def test_settings_that_cannot_be_followed_are_told(tmp_path):
+    """No exception of a library where rename collides or no index is given; an index among the columns is no fault."""
+    path = table(tmp_path, "station,Lon,longitude,latitude\nA,93,93.1,35\n")
+    assert "one name" in refused(load.stations, path, rename={"Lon": "longitude"})
+    path = table(tmp_path, HEAD + "A,2015-03-08,0.1,1\n")
+    assert "parameters.index" in refused(load.station_series, path, index=[])
+    data = load.station_series(path, **LONG, columns=["depth", "soil_temperature"])
+    assert list(data) == ["soil_temperature"]
+
+
+def test_quantities_of_stations_are_numbers(tmp_path):
+    path = table(tmp_path, "station,longitude,latitude,elevation,vegetation\nA,93,35,4612 m,meadow\nB,92,34,4500,\n")
+    message = refused(load.stations, path)
+    assert "row 2" in message
+    assert "elevation" in message
+
+
+@pytest.mark.parametrize(
+    ("longitude", "words"),
+    [("", "is missing"), ("-9999", "is missing"), ("452000", "projection"), ("93E", "decimals"), ("93;35", "decimals")],
+)
+def test_coordinates_that_are_none_are_told_with_their_row(tmp_path, longitude, words):
+    """I08: in tables of stations and of cells alike; swapped headings are not blamed for all of it."""
+    path = table(tmp_path, f"station,longitude,latitude\nB,92,34\nA,{longitude},35\n")
+    message = refused(load.stations, path)
+    assert "row 3" in message
+    assert words in message
+    assert "swapped" not in message
+    path = table(tmp_path, f"lon,lat,LST2008_01_01\n92,34,1\n{longitude},35,2\n")
+    assert "row 3" in refused(load.lst_table, path)
+    path = table(tmp_path, "lon,lat,LST2008_01_01\n34,92,1\n35,93,2\n")
+    assert "swapped" in refused(load.lst_table, path, code="I08")
+
+
+def test_a_comma_at_the_end_of_each_row_shifts_no_column(tmp_path):
+    path = table(tmp_path, "lon,lat,LST2008_01_01\n93.0,35.0,-3.5,\n93.1,35.0,-2.5,\n")
+    assert "more values than there are headings" in refused(load.lst_table, path)
+
+
+@pytest.mark.parametrize(("west", "east"), [(359.9, 0.0), (179.9, -180.0)])
+def test_cells_on_both_sides_of_the_seam_are_neighbors(tmp_path, west, east):
+    cells = load.lst_table(table(tmp_path, f"lon,lat,LST2008_01_01\n{west},35.0,1\n{east},35.0,2\n"))["lst"]
+    assert cells.values.tolist() == [[[1.0, 2.0]]]
+    assert cells["x"].values.tolist() == pytest.approx([west, west + 0.1])
+
+
+def test_cells_as_modis_stores_them(tmp_path):
+    """M11: the hint names a setting that this table has."""
+    path = table(tmp_path, "lon,lat,LST2008_01_01\n93.0,35.0,13500\n93.1,35.0,13600\n93.2,35.0,0\n")
+    assert "parameters.units or scale" in refused(load.lst_table, path, code="M11")
+    cells = load.lst_table(path, units="K", scale=0.02)["lst"]
+    np.testing.assert_allclose(cells.values.ravel(), [-3.15, -1.15, np.nan], atol=1e-4)
+    path = table(tmp_path, "time,soil_temperature\n2018-01-01,271\n2018-01-02,272\n")
+    assert "parameters.units or scale." in refused(load.station_series, path, index=["time"], code="M11")
 
 
 # stations
@@ -178,7 +313,9 @@ def test_depths_run_downwards_in_meters(tmp_path, factor, units):
     np.testing.assert_allclose(data["depth"], DEPTH)
 
 
-@pytest.mark.parametrize("depths", [(5, 50, 100, 200, 300), (5, 10, 20, 40), (10, 120)])
+@pytest.mark.parametrize(
+    "depths", [(5, 50, 100, 200, 300), (5, 10, 20, 40), (10, 120), (4, 10, 20), (0, 2.5, 7.5), (50, 100)]
+)
 def test_depths_that_may_be_in_cm_must_be_said(tmp_path, depths):
     path = table(tmp_path, HEAD + "\n".join(f"A,2015-01-01,{z},-1" for z in depths))
     assert "are they in cm?" in refused(load.station_series, path, **LONG)
@@ -197,12 +334,21 @@ def test_a_single_deep_sensor_is_in_meters(tmp_path):
     assert data["depth"].values.tolist() == [15.0]
 
 
-@pytest.mark.parametrize("headings", ["5cm,10cm", "0.05,0.1", "T_5cm,T_10cm", "50 mm,0.1 m"])
+@pytest.mark.parametrize(
+    "headings", ["5cm,10cm", "0.05,0.1", "T_5cm,T_10cm", "50 mm,0.1 m", "ST1_5cm,ST2_10cm", "T-5cm,T-10cm"]
+)
 def test_depths_as_headings(tmp_path, headings):
     path = table(tmp_path, f"station,date,{headings}\nA,2015-03-08,1,2\n")
     data = load.station_series(path, **LONG, wide="depth", value="soil_temperature")
     assert data["depth"].values.tolist() == [0.05, 0.1]
     assert data["soil_temperature"].values.ravel().tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("headings", ["0-10cm,10-40cm", "0_10 cm,10_40 cm", "0cm-10cm,10cm-40cm", "T 0-10cm,T 10-40cm"])
+def test_depths_of_layers_are_not_guessed(tmp_path, headings):
+    """The value of 10-40cm is not that of 40 cm."""
+    path = table(tmp_path, f"station,date,{headings}\nA,2015-03-08,1,2\n")
+    assert "depths of layers" in refused(load.station_series, path, **LONG, wide="depth", value="soil_temperature")
 
 
 def test_headings_that_are_no_depths_are_listed(tmp_path):

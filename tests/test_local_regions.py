@@ -69,3 +69,41 @@ def test_regions_elsewhere_are_left_out_and_none_is_refused(maps):
     quality, interest = maps
     with pytest.raises(QtpDataError, match="no region has a part"):
         regions.local_regions(areas, quality * np.nan, interest)
+
+
+def test_points_of_one_name_in_two_regions_are_two(maps):
+    areas = pd.DataFrame([box(92, 34, 92.5, 35, name="a"), box(92.5, 34, 93, 35, name="b")])
+    drawn = [
+        point(92.2, 34.2, name="P1"),
+        point(92.7, 34.3, name="P1"),
+        point(92.8, 34.4, name="P1"),
+        point(92.3, 34.1),
+    ]
+    found = regions.local_regions(areas, *maps, points=pd.DataFrame(drawn))
+    assert found["a"].points == {"P1": (92.2, 34.2), "P4": (92.3, 34.1)}
+    assert found["b"].points == {"P1 (1)": (92.7, 34.3), "P1 (2)": (92.8, 34.4)}
+
+
+def test_points_by_any_longitude_and_of_no_region(maps):
+    areas = pd.DataFrame([box(92, 34, 93, 35, name="a"), box(92, 34, 92.5, 35)])
+    found = regions.local_regions(areas, *maps, points=pd.DataFrame([point(92.5 - 360, 34.5, name="P")]))
+    assert list(found) == ["a", "region 2"]
+    assert found["a"].points == {"P": (92.5 - 360, 34.5)}
+    with pytest.raises(QtpDataError, match=r"not drawn.*found: \['A'\]"):
+        regions.local_regions(areas, *maps, points=pd.DataFrame([point(92.5, 34.5, name="P", region="A")]))
+
+
+@pytest.mark.parametrize("told", [[92.1, 34.2], "92.1, 34.2", "[92.1; 34.2]", "92.1 34.2", (92.1, 34.2, 4600.0)])
+def test_references_as_text_hold(maps, told):
+    """Tables of attributes know no lists."""
+    areas = pd.DataFrame([box(92, 34, 93, 35, name="a", reference=told), box(92, 34, 93, 35, name="b")])
+    found = regions.local_regions(areas, *maps)
+    assert found["a"].reference == (92.1, 34.2)
+    assert found["b"].reference_by == "the largest temporal coherence"
+
+
+@pytest.mark.parametrize("told", ["P1", "92.1", [92.1], 92.1, {"x": 1}])
+def test_references_that_are_no_place_are_told(maps, told):
+    areas = pd.DataFrame([box(92, 34, 93, 35, name="a", reference=told)])
+    with pytest.raises(QtpDataError, match="reference of region 'a' is no place"):
+        regions.local_regions(areas, *maps)

@@ -374,6 +374,13 @@ class TestDailyMean:
         with pytest.raises(QtpDataError, match="unknown folds"):
             lst.fit_daily_mean(ds, surface, folds=7)
 
+    def test_fit_to_other_times_or_stations_is_refused(self, stations):
+        """An inner join would fit to what little they share."""
+        ds, surface = stations
+        for other in (surface.assign_coords(time=surface["time"] + np.timedelta64(1, "D")), surface[:, :3]):
+            with pytest.raises(QtpDataError, match="labels do not agree"):
+                lst.fit_daily_mean(ds, other)
+
     def test_fit_without_overpass(self):
         with pytest.raises(QtpDataError, match="no overpass"):
             lst.fit_daily_mean(xr.Dataset(), xr.DataArray([0.0], dims="time"))
@@ -391,6 +398,13 @@ class TestAxis:
         assert out[-1] == 362.0  # days 361 to 365
         assert out.sizes["time"] == 46
         assert out.attrs["units"] == "degC"
+
+    @pytest.mark.parametrize("hours", [0, 12, 23])
+    def test_days_stamped_at_any_hour_are_those_days(self, hours):
+        days = pd.date_range("2014-01-01", "2014-12-31") + pd.Timedelta(hours=hours)
+        daily = xr.DataArray(np.arange(365.0), {"time": days}, "time", attrs={"units": "degC"})
+        out = lst.to_composites(daily, xr.DataArray(centers(2014, 2014), dims="time"), min_days=5)
+        np.testing.assert_array_equal(out, [*np.arange(3.5, 360, 8), 362.0])
 
     def test_daily_covers_the_whole_period(self):
         """M20: no day is lost or doubled where the composites begin anew with the year."""

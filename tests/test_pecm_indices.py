@@ -125,7 +125,7 @@ def test_wrong_seasons_are_refused(seasons, ratio):
         pecm.indices(seasons, ratio, dates=["2020-01-01"])
     with pytest.raises(QtpDataError, match="no grid"):
         pecm.indices(seasons, 1.4)
-    with pytest.raises(QtpDataError, match="not on the grid of like"):
+    with pytest.raises(QtpDataError, match="conductivity_ratio is not on the grid"):
         pecm.indices(seasons, ratio, like=ratio.assign_coords(x=ratio.x + 5))
     with pytest.raises(QtpDataError, match="frozen, printed, none"):
         pecm.indices(seasons, ratio, clip="text")
@@ -290,3 +290,21 @@ def test_fit_undoes_forward(rate, coefficient, constant, gap):
     out = pecm.fit(moved, model["normalized"], model["I"], uncertainty="formal")
     for name, value in truth.items():
         assert float(out[name]) == pytest.approx(float(value), abs=1e-7)
+
+
+def test_linear_index_counts_from_the_earliest_date():
+    """Whatever the order of the dates."""
+    thaw, freeze = (xr.DataArray(day, attrs={"units": "day of year"}) for day in (100.0, 200.0))
+    there = pecm.linear_index(["2015-05-30", "2017-05-30"], thaw, freeze)
+    back = pecm.linear_index(["2017-05-30", "2015-05-30"], thaw, freeze)
+    np.testing.assert_allclose(there, [0.5, 2.5])
+    np.testing.assert_array_equal(back[::-1], there)
+
+
+def test_a_ratio_whose_coordinates_are_rounded_otherwise(seasons):
+    """I05: by a micrometer it is on the grid of ``like``, by half a pixel it is not."""
+    like = raster(np.ones((8, 8)), 500.0, corner=1000.0)
+    ratio = like.assign_coords(x=like["x"] + 1e-6) * 1.2
+    xr.testing.assert_identical(pecm.indices(seasons, ratio, like=like), pecm.indices(seasons, like * 1.2, like=like))
+    with pytest.raises(QtpDataError, match="pixels"):
+        pecm.indices(seasons, like.assign_coords(x=like["x"] + 250.0), like=like)

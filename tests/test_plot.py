@@ -404,3 +404,23 @@ def test_name_of_a_line_that_starts_off_the_map_is_written_on_the_map():
     (words,) = [text for text in ax.texts if text.get_text() == "fault"]
     assert 0 <= words.xy[0] <= 0.1
     assert words.xy[1] == pytest.approx(0.5)
+
+
+def test_dates_of_southern_onsets_are_named():
+    """Freeze onsets after New Year exceed 365 and are not wrapped."""
+    named = dict(plot.maps.date_ticks(300, 480))
+    assert list(named.values()) == ["1 Nov", "1 Dec", "1 Jan", "1 Feb", "1 Mar", "1 Apr"]
+    assert named[366] == "1 Jan"
+    assert plot.maps.date_ticks(-10, 5) == [(-10, "21 Dec"), (-5, "26 Dec"), (1, "1 Jan")]
+
+
+def test_a_map_of_one_row_has_no_relief():
+    row = grid("linear_rate").isel(y=[0])
+    plot.deformation_map(row, hillshade=row, scale=False)
+
+
+def test_stations_in_another_order_are_no_pairs():
+    thickness = xr.DataArray([1.5, 2.5], {"station": ["A", "B"]}, "station", attrs={"units": "m"})
+    amplitude = xr.DataArray([9.0, 16.0], {"station": ["B", "A"]}, "station", attrs={"units": "mm"})
+    with pytest.raises(QtpDataError, match="Choose the same of both"):
+        plot.alt_scatter(thickness, amplitude)

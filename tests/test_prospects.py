@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from qtp_toolkit import cli, prospects
 from qtp_toolkit.catalog import open_catalog
+from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.readers import READERS
 from qtp_toolkit.reproduce import find_notebooks
 
@@ -178,3 +180,19 @@ def test_version():
     told = CliRunner().invoke(cli.app, ["--version"])
     assert told.exit_code == 0
     assert told.stdout.startswith("qtp_toolkit 0.")
+
+
+@pytest.mark.parametrize("bounds", [(175, 60, 185, 70), (-185, 60, -175, 70)])
+def test_places_beyond_the_date_line_lie_in_the_area(bounds):
+    points = pd.DataFrame({"longitude": [-178.0, 178.0, 182.0], "latitude": 65.0})
+    assert prospects._places(points, bounds) == []
+    assert prospects._places(points.assign(longitude=[-178.0, 178.0, 100.0]), bounds) == [
+        "1 of 3 lie outside the study area"
+    ]
+
+
+def test_a_look_at_nothing_speaks_no_library():
+    """An axis of no length."""
+    none = xr.DataArray(np.zeros((0, 0, 4)), dims=("time", "y", "x"), name="lst")
+    with pytest.raises(QtpDataError, match="no valid pixel"):
+        prospects._pixels(none)

@@ -340,3 +340,37 @@ def test_lazy_places(no_compute):
 def test_float32_stays_float32(maps):
     rate = maps[0].astype("float32")
     assert regions.rereference(rate, CENTER).dtype == np.float32
+
+
+def test_masks_of_a_reference_with_gaps(rng):
+    """NaN is no part of the area, though it counts as True."""
+    rate = grid(rng.normal(size=(4, 5)))
+    mask = xr.full_like(rate, np.nan)
+    mask[1, 1], mask[2, 2] = 1.0, 0.0
+    assert float(regions.rereference(rate, mask)[1, 1]) == 0.0
+
+
+def test_masks_of_a_reference_are_taken_by_their_place(rng):
+    """A mask that runs the other way, or is larger, belongs to the same pixels."""
+    rate = grid(rng.normal(size=(4, 5)))
+    mask = (xr.zeros_like(rate) + (rate["y"] == rate["y"][0])) > 0
+    right = regions.rereference(rate, mask)
+    xr.testing.assert_identical(regions.rereference(rate, mask[::-1]), right)
+    xr.testing.assert_identical(regions.rereference(rate[:, 1:], mask), regions.rereference(rate[:, 1:], mask[:, 1:]))
+    with pytest.raises(QtpDataError, match="covers"):
+        regions.rereference(rate, mask[:, 1:])
+
+
+def test_lines_without_two_ends_are_refused(maps):
+    place = lonlat(maps[0])
+    for line in ([], [(92.0, 34.0)], [(92.0, 34.0), (93.0, 34.0), (92.0, 34.0)]):
+        with pytest.raises(QtpDataError, match="two different ends"):
+            regions.swath(place.longitude, place.latitude, line)
+        with pytest.raises(QtpDataError, match="two different ends"):
+            regions.crossing(line, [(91.0, 34.0)])
+    for refuse in (
+        lambda: regions.crossing([(92.0, 34.0), (92.0, 35.0)], []),
+        lambda: regions.south_of(place.longitude, place.latitude, []),
+    ):
+        with pytest.raises(QtpDataError, match="a trace needs a corner"):
+            refuse()

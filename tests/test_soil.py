@@ -193,6 +193,12 @@ class TestDepth:
         assert soil.depth_mean(line, to_m=0.8).item() == pytest.approx(1040)
         assert soil.depth_mean(line.isel(depth=slice(None, None, -1))).item() == pytest.approx(1100)
 
+    def test_layers_that_overlap_are_refused(self):
+        """0 to 30 cm beside 0 to 100 cm would count the upper part twice."""
+        limits = {"depth_top": ("depth", [0.0, 0.0]), "depth_bottom": ("depth", [0.3, 1.0])}
+        with pytest.raises(QtpDataError, match="layers overlap"):
+            soil.depth_mean(xr.DataArray([1000.0, 1400.0], limits, "depth"))
+
     def test_missing_layers(self):
         out = soil.depth_mean(self.profile([[1000.0, np.nan], [np.nan, np.nan], [1500.0, np.nan]]))
         np.testing.assert_allclose(out, [(0.3 * 1000 + 1500) / 1.3, np.nan])
@@ -283,6 +289,19 @@ class TestRefusals:
             refuse[name]()
         assert found.value.code == name[:3]
         assert "50.0% of values" in str(found.value)
+
+    @pytest.mark.parametrize("stray", [255.0, 1.05])
+    def test_strays_tell_nothing_of_the_unit(self, stray):
+        """S06: to divide a good map by 100 or 1000 for the sake of one pixel would spoil it."""
+        with pytest.raises(QtpDataError, match="Mask what is no fraction") as found:
+            soil.quartz_from_sand(grid([0.4, 0.3, 0.5, stray], "1", "sand"))
+        assert "Divide" not in str(found.value)
+
+    def test_unknown_texture_is_neither_coarse_nor_fine(self):
+        density, quartz, wet = inputs(slice(3, 6))
+        flags = grid([1.0, np.nan, 0.0], "1", "coarse")
+        kappa = soil.thermal_conductivity(density, quartz, wet, texture=flags)
+        np.testing.assert_allclose(kappa, [TABLE[3][7], np.nan, TABLE[5][6]], atol=2e-6)
 
     def test_lazy_values_out_of_range_become_nan(self):
         """S01 to S06: what cannot be looked at without computing is dropped when it is computed."""

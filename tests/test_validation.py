@@ -392,3 +392,17 @@ def test_results_say_that_they_are_synthetic(rng):
     results |= {"settlement": validation.pore_water_settlement(layer, water)}
     results |= {"water": validation.mean_water_content(water.expand_dims(depth=[0.5]), layer)}
     assert without_note(**results, alt=validation.alt_from_temperature(profile)) == []
+
+
+def test_scores_pair_stations_by_their_names():
+    x = stations(ALT)
+    y = stations(SEASONAL, units="mm")
+    assert validation.scores(x, y[[4, 2, 0, 1, 3]]) == pytest.approx(validation.scores(ALT, SEASONAL))
+    assert validation.scores(x, y[:3])["n"] == 3
+    assert validation.scores(x.drop_vars("station"), y) == pytest.approx(validation.scores(ALT, SEASONAL))
+
+
+def test_a_map_of_one_row_has_no_blocks(rng):
+    row = amplitude_map(rng)[:1]
+    with pytest.raises(QtpDataError, match="fewer than two pixels"):
+        validation.block_average(row, *lonlat_of(amplitude_map(rng), [450_500.0], [3_800_000.0]))

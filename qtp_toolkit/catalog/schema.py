@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from qtp_toolkit._angles import beyond_seam
 from qtp_toolkit.catalog.options import Fraction, Model, Positive, options_of, readers
 from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, SENTINEL1_WAVELENGTH
 
@@ -137,8 +138,8 @@ class Settings(Model):
     @field_validator("bounds", "reference_area")
     @classmethod
     def _box(cls, value: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if value is not None and value[0] - value[2] > 180.0:
-            value = (value[0], value[1], value[2] + 360.0, value[3])  # 175 to -175 crosses the date line
+        if value is not None:
+            value = (*value[:2], beyond_seam(value[0], value[2]), value[3])
         if value is not None and not (value[0] < value[2] and value[1] < value[3]):
             raise ValueError(f"bounds are west, south, east, north; found {list(value)}")
         return value

@@ -13,10 +13,12 @@ import xarray as xr
 from qtp_toolkit._angles import period_of
 from qtp_toolkit._classes import MAX_STRATA, check_count, check_edges, class_names, labelled_codes, require_numbers
 from qtp_toolkit._variables import USUAL_FILLS
-from qtp_toolkit.conventions import QtpDataError, is_lazy, provenance, require_option
+from qtp_toolkit.conventions import QtpDataError, is_lazy, provenance, require_option, require_same_grid
 from qtp_toolkit.kernels import strata as kernels
 
 METHODS = (*kernels.EDGES, "edges", "aspect", "classes")
+FEW = 8
+"""Values of an aspect from which on its unit is guessed at."""
 COMPASS = {
     4: ("N", "E", "S", "W"),
     8: ("N", "NE", "E", "SE", "S", "SW", "W", "NW"),
@@ -229,9 +231,26 @@ def _by_sector(da: xr.DataArray, k: int, slope: xr.DataArray | None, flat_below:
         raise QtpDataError(
             "aspect has the wrong unit", variable=str(da.name), expected="degree", found=da.attrs["units"]
         )
+    _refuse_radians(da)
     labels = list(COMPASS.get(k, [f"{360.0 * i / k:g} degree" for i in range(k)]))
-    steep = da if slope is None else da.where(slope >= flat_below)
+    steep = da if slope is None else da.where(require_same_grid(slope, da, name="slope") >= flat_below)
     return _code(steep, partial(kernels.codes_by_sector, k=k), labels, "aspect")
+
+
+def _refuse_radians(da: xr.DataArray) -> None:
+    """Refuse an aspect in memory that says no unit and runs through one turn of radians: all of it would be north."""
+    if "units" in da.attrs or is_lazy(da):
+        return
+    values = np.asarray(da.values, dtype=float)
+    values = values[np.isfinite(values) & (values != -1)]
+    if values.size >= FEW and np.pi < values.max() <= 2 * np.pi and (values % 1 != 0).any():
+        raise QtpDataError(
+            "aspect may be in radians",
+            variable=str(da.name),
+            expected="degree",
+            found=f"{values.min():.3g} to {values.max():.3g}",
+            hint="Convert it with numpy.rad2deg, or set attrs['units'] = 'degree' if it is.",
+        )
 
 
 def _by_class(da: xr.DataArray, nodata: int | None) -> xr.DataArray:

@@ -96,13 +96,13 @@ EDGES = {
 
 
 def codes_by_edges(values: np.ndarray, edges: np.ndarray, closed: str = "right") -> np.ndarray:
-    """Class number 0..k-1 (int16) of every value; NaN and values outside the outer edges get -1.
+    """Class number 0..k-1 (int16) of every value; NaN, infinity and what lies outside the outer edges get -1.
 
     Classes are ``(e[i], e[i+1]]`` for ``closed="right"`` and ``[e[i], e[i+1])`` for ``"left"``; both outer edges
     belong to the outer classes.
     """
     codes = np.searchsorted(edges[1:-1], values, side="left" if closed == "right" else "right").astype(np.int16)
-    inside = (values >= edges[0]) & (values <= edges[-1])
+    inside = (values >= edges[0]) & (values <= edges[-1]) & np.isfinite(values)
     return np.where(inside, codes, np.int16(-1))
 
 

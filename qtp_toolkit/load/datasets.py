@@ -9,16 +9,20 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.grids import descending, spatial_names, with_crs
+from qtp_toolkit.load.files.limits import hold
 
 _ERA5 = {
     "z": ("geopotential", "m2 s-2"),
     "t": ("temperature", "K"),
     "q": ("specific_humidity", "kg/kg"),
 }
+_CELSIUS = ("celsius", "degreecelsius", "degreescelsius", "degcelsius", "degc", "degreec", "degreesc", "\u00b0c", "c")
+_UNITS = {**dict.fromkeys(_CELSIUS, "degC"), "degrees": "degree", "deg": "degree", "kg/m3": "kg m-3"}
+"""Other spellings of units, in small letters without blanks and underscores."""
 _ERA5_DIMS = {"valid_time": TIME, "date": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
 
 
@@ -50,12 +54,15 @@ def netcdf(
     Returns
     -------
     xarray.Dataset
-        Lazy; decoded by CF; latitude and longitude are called y and x, y from north to south.
+        Lazy; decoded by CF; latitude and longitude are called y and x, y from north to south. Quantities of the
+        variable table, under its name and in its unit, are held to their physical range, as those of maps are: single
+        values outside, undeclared fill values among them, are NaN.
 
     Raises
     ------
     QtpDataError
-        If the file is not NetCDF, is truncated, or lacks a variable.
+        If the file is not NetCDF, is truncated, or lacks a variable. When computed: M11, S02, S03 or I11, if the
+        values of a block as a whole leave the physical range.
 
     Examples
     --------
@@ -211,7 +218,36 @@ def _chosen(
     _refuse_no_date(data, path)
     geographic = spatial_names(data)
     data = with_crs(data.rename({**geographic, **(rename or {})}), crs)
+    data = data.assign({name: _spelled(da) for name, da in data.data_vars.items() if name in VARIABLES})
+    data = data.assign({name: _held(da, path) for name, da in data.data_vars.items() if _is_known(da)})
     return descending(data) if geographic or "spatial_ref" in data.coords else data
+
+
+def _spelled(da: xr.DataArray) -> xr.DataArray:
+    """Array of a known quantity whose unit is spelled as the variable table does, where it is the same unit."""
+    units = str(da.attrs.get("units", ""))
+    return (
+        da.assign_attrs(units=_UNITS[key]) if (key := units.lower().replace("_", "").replace(" ", "")) in _UNITS else da
+    )
+
+
+def _is_known(da: xr.DataArray) -> bool:
+    """Whether an array is of decimals, of a quantity with a physical range, and in its unit."""
+    row = VARIABLES.get(str(da.name))
+    return (
+        row is not None and da.dtype.kind == "f" and da.attrs.get("units") == row.units and bool(row.valid or row.held)
+    )
+
+
+def _held(da: xr.DataArray, path: Path) -> xr.DataArray:
+    options = {"variable": str(da.name), "path": path}
+    return xr.apply_ufunc(_hold, da, kwargs=options, dask="parallelized", output_dtypes=[da.dtype], keep_attrs=True)
+
+
+def _hold(values: np.ndarray, *, variable: str, path: Path) -> np.ndarray:
+    out = np.array(values)
+    hold(out, variable, path)
+    return out
 
 
 def _refuse_no_date(data: xr.Dataset, path: Path) -> None:

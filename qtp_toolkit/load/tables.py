@@ -12,7 +12,8 @@ import xarray as xr
 
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError
 from qtp_toolkit.load.files.limits import CONVERSIONS, conversion, drop_fills, hold
-from qtp_toolkit.load.files.table import dates_of_columns, depths, names, need, numbers, read_text, times
+from qtp_toolkit.load.files.table import degrees, depths, names, need, numbers, read_text
+from qtp_toolkit.load.files.table_times import dates_of_columns, times
 
 NEEDED = ("station", "longitude", "latitude")
 
@@ -68,7 +69,7 @@ def stations(
     table = _read(path, rename=rename, missing=missing, scale=scale, texts=["station"])
     need(table, NEEDED, path)
     for column, limit in (("longitude", 360.0), ("latitude", 90.0)):
-        values = numbers(table, column, path)
+        values = degrees(table, column, limit, path)
         if angle == "degrees_minutes":
             values = _from_minutes(values, path, column)
         elif angle is None and len(values) >= 8 and _looks_like_minutes(values):
@@ -79,15 +80,16 @@ def stations(
                 found=values[:4].tolist(),
                 hint="Say parameters.angle: degrees_minutes, or degrees if they are.",
             )
-        _refuse_far(values, limit, column, path)
         table[column] = values
-    outside = _hold_columns(table, [c for c in table.columns if c not in NEEDED], path, scale=scale)
+    for column in table.columns.intersection([name for name, row in VARIABLES.items() if row.valid or row.held]):
+        table[column] = numbers(table, column, path)
+    outside = _hold_columns(table, [c for c in table.columns if c not in NEEDED], path, scale=scale, settings="scale")
     table["station"] = names(table["station"], path)
     double = sorted(table.loc[table["station"].duplicated(), "station"])
     if double:
         raise QtpDataError("a station stands twice", path=path, found=double)
     need(table, columns or (), path)
-    table = table[list(columns)] if columns else table
+    table = (table[list(columns)] if columns else table).reset_index(drop=True)
     table.attrs = {"units": {"longitude": "degrees_east", "latitude": "degrees_north", "elevation": "m"}, **outside}
     return table
 
@@ -156,6 +158,9 @@ def station_series(
     >>> data["soil_temperature"].dims, data["soil_temperature"].attrs["units"]
     (('time', 'depth'), 'degC')
     """
+    if not index:
+        hint = "Say parameters.index: those of time, station, depth that the table has."
+        raise QtpDataError("no column is to become a dim", path=path, hint=hint)
     texts = [TIME, "station"]
     own = {key: factor for key, factor in (scale or {}).items() if not wide or key != value}
     table = _read(path, rename=rename, missing=missing, scale=own, texts=texts).assign(**(constants or {}))
@@ -163,10 +168,10 @@ def station_series(
     if wide:
         labels = [c for c in index if c != wide]
         need(table, labels, path)
-        table = table.melt(id_vars=labels, var_name=wide, value_name=value or "value")
+        table = table.melt(id_vars=labels, var_name=wide, value_name=value or "value", ignore_index=False)
         if table.empty:
             raise QtpDataError(f"no heading spells a {wide}", path=path, found=labels)
-    keep = list(columns) if columns else [c for c in table.columns if c not in index]
+    keep = [c for c in columns or table.columns if c not in index]
     need(table, [*index, *keep], path)
     if "station" in table:
         table["station"] = names(table["station"], path)
@@ -174,15 +179,8 @@ def station_series(
         table["depth"] = depths(table["depth"], (units or {}).get("depth"), path)
     for column in keep:
         table[column] = numbers(table, column, path) * (1.0 if column in own else (scale or {}).get(column, 1.0))
-    outside = _hold_columns(table, keep, path, scale=scale, units=units)
-    double = table.duplicated(list(index))
-    if double.any():
-        raise QtpDataError(
-            f"{int(double.sum())} combinations of {list(index)} stand twice",
-            path=path,
-            found=table.loc[double, list(index)].head(3).to_dict("records"),
-        )
-    data = table.set_index(list(index))[keep].to_xarray()
+    outside = _hold_columns(table, keep, path, scale=scale, settings="units or scale", units=units)
+    data = _unstacked(table, list(index), keep, path)
     for name in data.data_vars:
         row = VARIABLES.get(str(name))
         data[name].attrs = {"units": (units or {}).get(str(name)) or (row.units if row else "")}
@@ -199,6 +197,11 @@ def _read(path: Path, *, rename: Any, missing: Sequence[float], scale: Any, text
     table = read_text(path)
     need(table, list(rename or {}), path)
     table = table.rename(columns=dict(rename or {}))
+    double = table.columns[table.columns.duplicated()].tolist()
+    if double:
+        raise QtpDataError(
+            "rename gives two columns one name", path=path, found=double, hint="Rename one of them away."
+        )
     need(table, list(scale or {}), path)
     for column in table.columns.difference(texts):
         if column in (scale or {}):
@@ -211,6 +214,18 @@ def _read(path: Path, *, rename: Any, missing: Sequence[float], scale: Any, text
     return table
 
 
+def _unstacked(table: pd.DataFrame, index: list[str], keep: list[str], path: Path) -> xr.Dataset:
+    """Columns ``keep`` over the dims ``index``; no combination may stand twice."""
+    double = table.duplicated(index)
+    if double.any():
+        raise QtpDataError(
+            f"{int(double.sum())} combinations of {index} stand twice",
+            path=path,
+            found=table.loc[double, index].head(3).to_dict("records"),
+        )
+    return table.set_index(index)[keep].to_xarray()
+
+
 def _timed(table: pd.DataFrame, date_columns: Sequence[str], path: Path) -> pd.DataFrame:
     """Table with dates as ``time``, of its own text or of columns of numbers, which go."""
     if date_columns:
@@ -221,7 +236,7 @@ def _timed(table: pd.DataFrame, date_columns: Sequence[str], path: Path) -> pd.D
 
 
 def _hold_columns(
-    table: pd.DataFrame, columns: Sequence[str], path: Path, *, scale: Any, units: Any = None
+    table: pd.DataFrame, columns: Sequence[str], path: Path, *, scale: Any, settings: str, units: Any = None
 ) -> dict[str, dict[str, int]]:
     """Hold numbers to the physical ranges of the variable table, others to what is no fill value.
 
@@ -237,7 +252,7 @@ def _hold_columns(
         if own == wanted != "" or (own, wanted) in CONVERSIONS:
             factor, offset = conversion(own, wanted, path, column)
             ours = values * factor + offset
-            hold(ours, column, path, scale=stored * factor, offset=offset)
+            hold(ours, column, path, scale=stored * factor, offset=offset, settings=settings)
             values[np.isnan(ours)] = np.nan
         drop_fills(values, scale=stored)
         count = int(np.isnan(values).sum() - table[column].isna().sum())
@@ -263,16 +278,3 @@ def _from_minutes(values: np.ndarray, path: Path, column: str) -> np.ndarray:
             expected="minutes below 60",
         )
     return np.round(whole + np.sign(values) * minutes / 60, 8)
-
-
-def _refuse_far(values: np.ndarray, limit: float, column: str, path: Path) -> None:
-    if np.isnan(values).any() or (np.abs(values) > limit).any():
-        raise QtpDataError(
-            f"{column} is missing or leaves the globe",
-            path=path,
-            variable=column,
-            expected=f"-{limit:g}..{limit:g}",
-            found=float(values[np.isnan(values) | (np.abs(values) > limit)][0]),
-            hint="Are the headings longitude and latitude swapped?",
-            code="I08",
-        )

@@ -39,6 +39,13 @@ def days_since_start(da: xr.DataArray) -> np.ndarray:
     return days
 
 
+def whole_days(da: xr.DataArray) -> tuple[np.ndarray, np.datetime64]:
+    """Days of a daily series since the midnight that begins the first, and that midnight: noon belongs to its day."""
+    days = days_since_start(da)
+    midnight = da[TIME].values[0].astype("datetime64[D]")
+    return np.floor(days + as_days(da[TIME].values[0], midnight)), midnight
+
+
 def as_days(times: np.ndarray, origin: np.datetime64) -> np.ndarray:
     """Express times in days since ``origin``."""
     return (np.asarray(times, dtype="datetime64[ns]") - origin.astype("datetime64[ns]")) / np.timedelta64(1, "D")

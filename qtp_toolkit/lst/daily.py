@@ -19,9 +19,10 @@ from qtp_toolkit.conventions import (
     require,
     require_covered,
     require_option,
+    with_same_labels,
 )
 from qtp_toolkit.kernels import daily as kernels
-from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start
+from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start, whole_days
 from qtp_toolkit.lst.kernels import regression
 
 SATELLITES = {"all": OVERPASSES, "terra": OVERPASSES[:2], "aqua": OVERPASSES[2:]}
@@ -179,7 +180,7 @@ def fit_daily_mean(
     array([1. , 0.8])
     """
     used = _check_overpasses(lst, _choose_overpasses(overpasses))
-    arrays = [*(lst[name] for name in used), surface_temperature]
+    arrays = with_same_labels(*(lst[name] for name in used), surface_temperature)
     for array in arrays:
         require(array, dims=(TIME, STATION), units=VARIABLES["lst"].units)
     label, names, told = _make_folds(arrays[0], folds)
@@ -226,7 +227,7 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     Parameters
     ----------
     daily : xarray.DataArray
-        Daily values stamped at 00:00, dim ``time``.
+        Daily values, dim ``time``; the hour of their stamps does not matter.
     centers : xarray.DataArray
         Composite centers (datetime64), as loaded with the composites. A composite
         has 8 days around its center; the last of a year ends as long after its center as it began before.
@@ -246,7 +247,8 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     array([ 3.5, 11.5])
     """
     require(daily, dims=(TIME,))
-    owner = kernels.composite_owner(days_since_start(daily), as_days(centers.values, daily[TIME].values[0]))
+    days, midnight = whole_days(daily)
+    owner = kernels.composite_owner(days, as_days(centers.values, midnight))
     options = {"owner": owner, "count": centers.size, "min_valid": min_days}
     out = _move_to(np.asarray(centers.values), kernels.window_mean, daily, float, **options)
     return out.rename(daily.name).assign_attrs(daily.attrs)

@@ -19,6 +19,7 @@ from qtp_toolkit.conventions import (
     describe,
     is_lazy,
     many_blocks,
+    on_pixels_of,
     provenance,
     require,
     require_option,
@@ -100,6 +101,8 @@ def indices(
     require_option("way to close a cycle", close, CLOSINGS)
     require_option("clip", clip, CLIPS)
     template = _choose_template(conductivity_ratio, like)
+    if isinstance(conductivity_ratio, xr.DataArray):
+        conductivity_ratio = on_pixels_of(conductivity_ratio, template, name="conductivity_ratio")
     lazy = is_lazy(seasons) or is_lazy(template)
     coarse = _select_coarse(seasons, dates, lazy=lazy)
     fine = _match_to_fine(coarse, template)
@@ -150,13 +153,7 @@ def indices(
 def _choose_template(ratio: xr.DataArray | float, like: Any) -> Any:
     if like is None and not isinstance(ratio, xr.DataArray):
         raise QtpDataError("A single conductivity ratio has no grid", hint="Give like=, anything on the fine grid.")
-    if like is None or not isinstance(ratio, xr.DataArray):
-        return ratio if like is None else like
-    for dim in (Y, X):
-        if dim in ratio.dims and not np.array_equal(ratio[dim].values, like[dim].values):
-            hint = "Bring it there with grid.match."
-            raise QtpDataError(f"conductivity_ratio is not on the grid of like: {dim} differs", hint=hint)
-    return like
+    return ratio if like is None else like
 
 
 def _select_coarse(seasons: xr.Dataset, dates: Any, *, lazy: bool) -> xr.Dataset:

@@ -10,7 +10,17 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit._dates import read_times
-from qtp_toolkit.conventions import DAYS_PER_YEAR, THAW_YEAR, TIME, QtpDataError, describe, require, require_option, xnp
+from qtp_toolkit.conventions import (
+    DAYS_PER_YEAR,
+    THAW_YEAR,
+    TIME,
+    QtpDataError,
+    describe,
+    on_one_grid,
+    require,
+    require_option,
+    xnp,
+)
 
 FORMS: Final = ("thaw_normalized", "printed", "calendar")
 CLOSINGS = ("adjust", "none")
@@ -41,7 +51,7 @@ def linear_index(
         ``printed`` is the letter of Eq. 3, with days turned into years: it jumps by one minus the length of the thaw
         season at every freeze onset. ``calendar`` is the time since 1 January of ``first_year`` in years.
     first_year : int, optional
-        Calendar year whose thaw onset starts permafrost year T = 1; by default the year of the first date. Before
+        Calendar year whose thaw onset starts permafrost year T = 1; by default the year of the earliest date. Before
         that onset L is 0.
 
     Returns
@@ -71,7 +81,8 @@ def linear_index(
     for onset in (thaw_onset, freeze_onset):
         require(onset, quantity="thaw_onset")
     stamps = pd.DatetimeIndex(read_times(dates))
-    first = int(stamps[0].year) if first_year is None else first_year
+    first = int(stamps.min().year) if first_year is None else first_year
+    thaw_onset, freeze_onset = on_one_grid(thaw_onset, freeze_onset)
     year = stamps.year.to_numpy()
     # Fractions of a day count: thaw onsets are averages, not dates.
     day = stamps.day_of_year.to_numpy() + (stamps - stamps.normalize()).to_numpy() / np.timedelta64(1, "D")
@@ -164,6 +175,9 @@ def composite_index(
     given = (addt_end, addf_end, permafrost_year)
     if any(a is None for a in given) and not all(a is None for a in given):
         raise QtpDataError("To close the cycles give addt_end, addf_end and permafrost_year together")
+    addt, addf, conductivity_ratio, addt_end, addf_end, permafrost_year = on_one_grid(
+        addt, addf, conductivity_ratio, addt_end, addf_end, permafrost_year
+    )
     arrays: list[Any] = [addt, addf, conductivity_ratio]
     cores: dict[str, Any] = {}
     if close == "adjust" and addt_end is not None and addf_end is not None:
@@ -208,9 +222,7 @@ def closing_ratio(
         require(sums, dims=(THAW_YEAR,), quantity="addt_end", between=(ROUNDING, np.inf))
     ratio, adjusted = xr.apply_ufunc(
         _close,
-        addt_end,
-        addf_end,
-        conductivity_ratio,
+        *on_one_grid(addt_end, addf_end, conductivity_ratio),
         output_core_dims=[[], []],
         keep_attrs=True,
         dask="parallelized",
@@ -270,6 +282,7 @@ def yearly_amplitude(seasonal_coefficient: xr.DataArray, addt_end: xr.DataArray)
     """
     require(seasonal_coefficient, quantity="seasonal_coefficient")
     require(addt_end, dims=(THAW_YEAR,), quantity="addt_end")
+    seasonal_coefficient, addt_end = on_one_grid(seasonal_coefficient, addt_end)
     out = abs(seasonal_coefficient) * np.sqrt(addt_end)
     return describe(out.transpose(THAW_YEAR, ...), "seasonal_amplitude", like=seasonal_coefficient)
 

@@ -251,7 +251,9 @@ def _class_colors(da: xr.DataArray, classes: dict[int, str]) -> tuple[np.ndarray
 
 
 def _shade(rgba: np.ndarray, da: xr.DataArray, elevation: xr.DataArray) -> np.ndarray:
-    """Multiply colors by a hillshade; blank pixels show the shade itself in light gray."""
+    """Multiply colors by a hillshade; blank pixels show the shade itself in light gray. One row has no relief."""
+    if min(da.shape) < 2:
+        return rgba
     z = elevation.sel({Y: da[Y], X: da[X]}, method="nearest").transpose(Y, X)
     height = np.asarray(z.values, dtype="float64")
     height = np.where(np.isfinite(height), height, np.nanmin(height) if np.isfinite(height).any() else 0.0)
@@ -306,8 +308,10 @@ def _label_kilometers(ax: Axes) -> None:
 def date_ticks(low: float, high: float) -> list[tuple[int, str]]:
     """Day of year and date for the first of each month between two days, and for days between where they are near."""
     days = (1, 6, 11, 16, 21, 26) if high - low < 45 else (1, 11, 21) if high - low < 90 else (1,)
-    dates = [pd.Timestamp(2015, month, day) for month in range(1, 13) for day in days]
-    return [(d.day_of_year, f"{d.day} {calendar.month_abbr[d.month]}") for d in dates if low <= d.day_of_year <= high]
+    start = pd.Timestamp(2015, 1, 1)  # days beyond New Year are not wrapped: below 1, above 365
+    dates = [pd.Timestamp(year, month, day) for year in (2014, 2015, 2016) for month in range(1, 13) for day in days]
+    numbers = {(d - start).days + 1: f"{d.day} {calendar.month_abbr[d.month]}" for d in dates}
+    return [(number, text) for number, text in numbers.items() if low <= number <= high]
 
 
 def _describe_place(da: xr.DataArray, dim: Any, index: int) -> str:

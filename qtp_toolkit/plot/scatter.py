@@ -11,6 +11,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from qtp_toolkit.conventions import require_same_grid
 from qtp_toolkit.plot.figure import OWN, headroom, panel
 from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, label
 
@@ -33,7 +34,7 @@ def alt_scatter(
     Parameters
     ----------
     alt, amplitude : xarray.DataArray
-        Dim station; m and mm. Stations with NaN in either are left out.
+        Dim station; m and mm, stations in the same order. Those with NaN in either are left out.
     ax : matplotlib.axes.Axes, optional
     calibrated : xarray.DataArray, optional
         Calibrated thickness (station), m: squares, with a line of its own.
@@ -62,6 +63,9 @@ def alt_scatter(
     >>> alt_scatter(thickness, amplitude).get_ylabel()
     'Amplitude (mm)'
     """
+    alt = require_same_grid(alt, amplitude, name="alt")
+    calibrated = None if calibrated is None else require_same_grid(calibrated, amplitude, name="calibrated")
+    error = None if error is None else require_same_grid(error, amplitude, name="error")
     groups = np.asarray(vegetation, dtype=object) if vegetation is not None else np.full(amplitude.size, "Stations")
     colors = dict(zip(dict.fromkeys(groups), cycle(CLASS_COLORS), strict=False))
     y = np.asarray(amplitude.values, dtype="float64")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit import grid
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.regions._places import window
 
@@ -46,7 +48,7 @@ def local_regions(
     ----------
     areas : pandas.DataFrame
         Polygons, as :func:`qtp_toolkit.load.vectors` opens them; columns ``name`` and ``reference`` (longitude,
-        latitude) if there are any. Those without a part in the grid are left out.
+        latitude, also as text) if there are any. Those without a part in the grid are left out.
     quality : xarray.DataArray
         (y, x) with a CRS, such as the temporal coherence. A region without a reference of its own is referred to where
         this is largest.
@@ -54,7 +56,7 @@ def local_regions(
         (y, x), such as the amplitude. A region without points gets one, where this is largest.
     points : pandas.DataFrame, optional
         Points with ``name``; they belong to the region that ``region`` names, else to the first box around them. A name
-        with ``reference`` in it marks a reference, and is no point.
+        with ``reference`` in it marks a reference, and is no point. Names may recur in other regions.
 
     Returns
     -------
@@ -64,7 +66,8 @@ def local_regions(
     Raises
     ------
     QtpDataError
-        If no region has a part in the grid with a valid pixel.
+        If no region has a part in the grid with a valid pixel, a point names a region that is not drawn, or a
+        reference is no place.
 
     Examples
     --------
@@ -79,6 +82,9 @@ def local_regions(
     out: dict[str, LocalRegion] = {}
     drawn = _points_of(points)
     boxes = {name: _box(row["geometry"]) for name, row in _named(areas)}
+    unknown = sorted({of for *_, of in drawn if of} - set(boxes))
+    if unknown:
+        raise QtpDataError("points name regions that are not drawn", expected=list(boxes), found=unknown)
     for name, row in _named(areas):
         try:
             seen: list[Any] = [window(da, boxes[name]).compute() for da in (quality, interest)]
@@ -86,13 +92,11 @@ def local_regions(
             continue
         if not all(np.isfinite(da).any() for da in seen):
             continue
-        told = row.get("reference")
-        if isinstance(told, (list, tuple)) and len(told) >= 2:
-            at, by = (float(told[0]), float(told[1])), "the property reference"
-        else:
-            at, by = _largest(seen[0]), "the largest temporal coherence"
-        own = {word: place for word, (place, of) in drawn.items() if (of or _first_around(place, boxes)) == name}
-        out[name] = LocalRegion(boxes[name], at, by, own or {f"{name} largest": _largest(seen[1])})
+        told = _told(row, name)
+        at, by = (told, "the property reference") if told else (_largest(seen[0]), "the largest temporal coherence")
+        own = [(word, place) for word, place, of in drawn if (of or _first_around(place, boxes)) == name]
+        points_of = dict(zip(_unlike([word for word, _ in own]), [place for _, place in own], strict=True))
+        out[name] = LocalRegion(boxes[name], at, by, points_of or {f"{name} largest": _largest(seen[1])})
     if not out:
         raise QtpDataError("no region has a part in the maps", found=list(boxes), hint="Longitude comes first.")
     return out
@@ -100,9 +104,36 @@ def local_regions(
 
 def _named(areas: pd.DataFrame) -> list[tuple[str, Mapping[str, Any]]]:
     rows = [row for row in areas.to_dict("records") if "Polygon" in str(row["geometry"].get("type"))]
-    words = [str(row.get("name") or f"region {k}") for k, row in enumerate(rows, 1)]
-    names = [word if words.count(word) == 1 else f"{word} ({k})" for k, word in enumerate(words, 1)]
-    return list(zip(names, rows, strict=True))
+    words = [_name(row, f"region {k}") for k, row in enumerate(rows, 1)]
+    return list(zip(_unlike(words), rows, strict=True))
+
+
+def _name(row: Mapping[str, Any], instead: str) -> str:
+    """Name of a feature; a table has NaN where others have one and this has none."""
+    name = row.get("name")
+    return instead if not name or name != name else str(name)  # noqa: PLR0124  NaN is not itself
+
+
+def _told(row: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+    """Longitude and latitude that a feature has as its reference: two numbers, or text that holds two; None without."""
+    told = row.get("reference")
+    if told is None or (isinstance(told, (str, float)) and str(told).strip() in ("", "nan")):
+        return None
+    parts = re.split(r"[\s,;]+", told.strip("[]() ")) if isinstance(told, str) else told
+    try:
+        longitude, latitude, *_ = map(float, parts)
+    except (TypeError, ValueError):
+        raise QtpDataError(
+            f"reference of region {name!r} is no place",
+            expected="[longitude, latitude], degrees",
+            found=repr(told)[:60],
+        ) from None
+    return longitude, latitude
+
+
+def _unlike(words: list[str]) -> list[str]:
+    """Names, told apart by their number where several are the same."""
+    return [word if words.count(word) == 1 else f"{word} ({k})" for k, word in enumerate(words, 1)]
 
 
 def _box(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
@@ -112,22 +143,23 @@ def _box(geometry: Mapping[str, Any]) -> tuple[float, float, float, float]:
     return west, south, east, north
 
 
-def _points_of(points: pd.DataFrame | None) -> dict[str, tuple[tuple[float, float], str]]:
-    if points is None:
-        return {}
-    out = {}
-    for k, row in enumerate(points.to_dict("records"), 1):
-        name, shape = str(row.get("name") or f"P{k}"), row["geometry"]
+def _points_of(points: pd.DataFrame | None) -> list[tuple[str, tuple[float, float], str]]:
+    """Name, place and region (empty if none is named) of each point."""
+    out = []
+    for k, row in enumerate([] if points is None else points.to_dict("records"), 1):
+        name, shape = _name(row, f"P{k}"), row["geometry"]
         if shape["type"] == "Point" and "reference" not in name:
             of = row.get("region")
             x, y = map(float, shape["coordinates"][:2])
-            out[name] = ((x, y), of if isinstance(of, str) else "")
+            out.append((name, (x, y), of if isinstance(of, str) else ""))
     return out
 
 
 def _first_around(place: tuple[float, float], boxes: Mapping[str, tuple[float, float, float, float]]) -> str:
-    inside = (n for n, (w, s, e, north) in boxes.items() if w <= place[0] <= e and s <= place[1] <= north)
-    return next(inside, "")
+    for name, (west, south, east, north) in boxes.items():
+        if west <= nearest_turn(place[0], (west + east) / 2) <= east and south <= place[1] <= north:
+            return name
+    return ""
 
 
 def _largest(da: xr.DataArray) -> tuple[float, float]:

@@ -7,8 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit._angles import nearest_turn
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require, require_option, xnp
+from qtp_toolkit._angles import beyond_seam, nearest_turn
+from qtp_toolkit.conventions import (
+    QtpDataError,
+    X,
+    Y,
+    describe,
+    is_lazy,
+    require,
+    require_option,
+    require_same_grid,
+    xnp,
+)
 from qtp_toolkit.grid import to_xy
 from qtp_toolkit.grid._frame import crs_of, meters_per_unit, middle_longitude
 
@@ -54,14 +64,11 @@ def swath(
     """
     require(longitude, quantity="longitude")
     require(latitude, quantity="latitude")
-    (lon0, lat0), (lon1, lat1) = line[0][:2], line[-1][:2]
-    lon1 = nearest_turn(lon1, lon0)
+    (lon0, lat0), (lon1, lat1) = _ends(line)
     scale = np.deg2rad(EARTH_RADIUS)
     stretch = scale * np.cos(np.deg2rad(0.5 * (lat0 + lat1)))
     east, north = (lon1 - lon0) * stretch, (lat1 - lat0) * scale
     length = float(np.hypot(east, north))
-    if length == 0:
-        raise QtpDataError("a profile line needs two different ends", found=[tuple(line[0]), tuple(line[-1])])
     dx, dy = (nearest_turn(longitude, lon0) - lon0) * stretch, (latitude - lat0) * scale
     along = (dx * east + dy * north) / length
     across = (dy * east - dx * north) / length
@@ -91,7 +98,7 @@ def south_of(longitude: xr.DataArray, latitude: xr.DataArray, line: Sequence[tup
     >>> south_of(lon, lat, [(91.0, 34.0), (92.0, 35.0)]).values
     array([False,  True])
     """
-    corners = _corners(line, float(line[0][0]))
+    corners = _corners(line, float(line[0][0]) if len(line) else 0.0)
     border = xr.apply_ufunc(
         np.interp,
         nearest_turn(longitude, float(corners[:, 0].mean())),
@@ -125,8 +132,8 @@ def crossing(line: Sequence[tuple[float, float]], trace: Sequence[tuple[float, f
     55600.0
     """
     share = np.linspace(0.0, 1.0, 20001)  # 10 m on a profile of 200 km
-    (lon0, lat0), (lon1, lat1) = line[0][:2], line[-1][:2]
-    lon1, corners = nearest_turn(lon1, lon0), _corners(trace, lon0)
+    (lon0, lat0), (lon1, lat1) = _ends(line)
+    corners = _corners(trace, lon0)
     above = lat0 + share * (lat1 - lat0) - np.interp(lon0 + share * (lon1 - lon0), corners[:, 0], corners[:, 1])
     change = np.flatnonzero(np.diff(np.sign(above)) != 0)
     scale = np.deg2rad(EARTH_RADIUS)
@@ -134,8 +141,19 @@ def crossing(line: Sequence[tuple[float, float]], trace: Sequence[tuple[float, f
     return float(share[change[0]] * length) if change.size else float("nan")
 
 
+def _ends(line: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Both ends of a profile line, the second in the turn of the longitude of the first."""
+    ends = [(float(corner[0]), float(corner[1])) for corner in (*line[:1], *line[-1:])]
+    if len(ends) < 2 or ends[0] == ends[1]:
+        raise QtpDataError("a profile line needs two different ends", found=ends)
+    (west, south), (east, north) = ends
+    return (west, south), (float(nearest_turn(east, west)), north)
+
+
 def _corners(line: Sequence[tuple[float, float]], beside: float) -> np.ndarray:
     """Corners (n, 2) from west to east, in the turn of the longitude ``beside``."""
+    if not len(line):
+        raise QtpDataError("a trace needs a corner", expected="(longitude, latitude), ...", found=line)
     return np.array(sorted((float(nearest_turn(lon, beside)), float(lat)) for lon, lat, *_ in line))
 
 
@@ -167,7 +185,7 @@ def window(da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, flo
     Frozen({'y': 10, 'x': 10})
     """
     west, south, east, north = bounds
-    east = east + 360.0 if west - east > 180.0 else east
+    east = beyond_seam(west, east)
     if not (west < east and south < north):
         raise QtpDataError("bounds out of order", expected="west, south, east, north", found=bounds)
     # Along all four sides: what is straight in degrees bends in the projection, beyond its corners.
@@ -252,9 +270,10 @@ def _reference_area(
     """Mask (y, x), in memory, of the reference area, and what to call it."""
     if isinstance(reference, xr.DataArray):
         require(reference, dims=(Y, X), name="reference")
+        reference = require_same_grid(reference, rate.isel(dict.fromkeys(set(rate.dims) - {Y, X}, 0), drop=True))
         if is_lazy(reference):
             raise QtpDataError("the mask of the reference area must be in memory", hint="Call .compute() on it.")
-        return reference.astype(bool), str(reference.name or "mask")
+        return (reference != 0) & reference.notnull(), str(reference.name or "mask")
     x, y = to_xy(rate, *reference)
     crs = crs_of(rate)
     meters, stretch = (

@@ -15,6 +15,7 @@ from qtp_toolkit.conventions import (
     VARIABLES,
     QtpDataError,
     describe,
+    on_one_grid,
     provenance,
     require,
     require_option,
@@ -58,7 +59,7 @@ def degree_days(
     Raises
     ------
     QtpDataError
-        If a date lies outside the series, or the axis is not daily.
+        If a date lies outside the series, the axis is not daily, or the onsets lie on other pixels.
 
     Notes
     -----
@@ -90,9 +91,7 @@ def degree_days(
     new_year = day_index(times, [*years, years[-1] + 1], 1)
     found = xr.apply_ufunc(
         kernels.degree_days,
-        lst_daily,
-        thaw_onset,
-        freeze_onset,
+        *on_one_grid(lst_daily, thaw_onset, freeze_onset),
         input_core_dims=[[TIME], [], []],
         output_core_dims=[["_day"]] * 3 + [[THAW_YEAR]] * 2,
         kwargs={"new_year": new_year, "wanted": days},
@@ -211,4 +210,5 @@ def mean_annual_temperature(ddt: xr.DataArray, ddf: xr.DataArray, *, days: float
     """
     for index in (ddt, ddf):
         require(index, quantity="ddt", between=(0.0, np.inf))
+    ddt, ddf = on_one_grid(ddt, ddf)
     return describe((ddt - ddf) / days, "mean_annual_temperature", like=ddt)

@@ -28,7 +28,8 @@ def hold(
         require(da, quantity=quantity)
         return da.where((da >= low) & (da <= high))
     if hint is None and da.size:
-        guess = "Per cent? Divide by 100." if da.max() <= 100 else "g/kg? Divide by 1000."
-        hint = "A fill value that was not masked?" if da.min() < 0 else guess
+        median = float(da.median())  # single values tell nothing of the unit
+        guess = "Per cent? Divide by 100." if median <= 100 else "g/kg? Divide by 1000."
+        hint = guess if median > 1 else "A fill value that was not masked, or a stray? Mask what is no fraction."
     require(da, quantity=quantity, between=(low, high), code=code or VARIABLES[quantity].fault, hint=hint)
     return da

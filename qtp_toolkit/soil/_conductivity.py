@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, require, require_option, xnp
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, on_one_grid, require, require_option, xnp
 from qtp_toolkit.soil._checks import STATES, hold
 from qtp_toolkit.soil._contents import PARTICLE_DENSITY, hold_density, pores
 
@@ -60,7 +60,7 @@ def thermal_conductivity(
     state : {"thawed", "frozen"}
     texture : {"fine", "coarse"} or xarray.DataArray
         Kersten number of thawed soil: ``log10 Sr + 1`` above Sr 0.1 (fine), ``0.7 log10 Sr + 1`` above 0.05 (coarse),
-        else 0. An array is True where coarse. Frozen: ``Sr``. Only ``scheme="johansen"`` knows it.
+        else 0. An array is True where coarse; NaN is unknown. Frozen: ``Sr``. Only ``scheme="johansen"`` knows it.
     unfrozen_water : float
         Volumetric liquid water of the frozen soil; 0.03 to 0.06 is reported for loams of the plateau. At most the
         porosity.
@@ -82,8 +82,8 @@ def thermal_conductivity(
     Raises
     ------
     QtpDataError
-        On wrong units, values in memory out of range, unknown ``state``, ``texture`` or ``scheme``. Values out of
-        range in lazy arrays become NaN when they are computed.
+        On wrong units, values in memory out of range, arrays on other pixels (I05 to I07), unknown ``state``,
+        ``texture`` or ``scheme``. Values out of range in lazy arrays become NaN when they are computed.
 
     Notes
     -----
@@ -108,8 +108,8 @@ def thermal_conductivity(
     require_option("scheme", scheme, SCHEMES)
     if not 0.0 <= unfrozen_water <= 1.0:
         raise QtpDataError("unfrozen water is not a fraction", expected="0 to 1", found=unfrozen_water)
-    grains, wet = hold(quartz, "quartz"), hold(saturation, "saturation")
-    density = hold_density(bulk_density)
+    density, grains, wet, texture, clay = on_one_grid(bulk_density, quartz, saturation, texture, clay)
+    density, grains, wet = hold_density(density), hold(grains, "quartz"), hold(wet, "saturation")
     n = pores(density, particle_density)
     solid = _solids(grains, clay, scheme)
     dry = _dry(density, solid, particle_density, scheme)
@@ -146,7 +146,7 @@ def conductivity_ratio(
     Raises
     ------
     QtpDataError
-        If a unit is not W m-1 K-1.
+        If a unit is not W m-1 K-1, or the two lie on other pixels.
 
     Warns
     -----
@@ -162,6 +162,7 @@ def conductivity_ratio(
     """
     require(frozen, quantity="conductivity_frozen")
     require(thawed, quantity="conductivity_thawed")
+    frozen, thawed = on_one_grid(frozen, thawed)
     both = np.isfinite(frozen) & np.isfinite(thawed)
     ratio = frozen.where(frozen > 0) / thawed.where(thawed > 0)
     good = (ratio >= valid_range[0]) & (ratio <= valid_range[1])
@@ -241,7 +242,7 @@ def _kersten(
         texture = "fine"
     if isinstance(texture, xr.DataArray):
         fine, coarse = (_kersten(wet, sand, state=state, scheme=scheme, texture=t) for t in ("fine", "coarse"))
-        return coarse.where(texture, fine)
+        return coarse.where(texture > 0, fine).where(texture.notnull())
     require_option("texture, which is no array either", texture, ("fine", "coarse"))
     slope, limit = (1.0, 0.1) if texture == "fine" else (0.7, 0.05)
     # The logarithm only sees saturations above the limit: no warning at 0, and NaN stays NaN.

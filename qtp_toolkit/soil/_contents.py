@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe, is_lazy
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, on_one_grid
 from qtp_toolkit.soil._checks import hold
 
 PARTICLE_DENSITY = 2700.0
@@ -102,7 +102,8 @@ def saturation(water_content: xr.DataArray, porosity: xr.DataArray) -> xr.DataAr
     Raises
     ------
     QtpDataError
-        If values in memory are not fractions (43 for 43 %). Lazy ones become NaN when they are computed.
+        If values in memory are not fractions (43 for 43 %), or the two lie on other pixels. Lazy values that are none
+        become NaN when they are computed.
 
     Examples
     --------
@@ -110,7 +111,7 @@ def saturation(water_content: xr.DataArray, porosity: xr.DataArray) -> xr.DataAr
     >>> saturation(water, pores).item()
     0.4
     """
-    water, room = hold(water_content, "water_content", code="S04"), hold(porosity, "porosity")
+    water, room = on_one_grid(hold(water_content, "water_content", code="S04"), hold(porosity, "porosity"))
     ratio = water / room.where(room > 0)
     told = {} if is_lazy(ratio) else {"clipped": int((ratio > 1.0).sum())}
     return describe(ratio.clip(0.0, 1.0), "saturation", like=(water_content, porosity), **told)

@@ -28,7 +28,7 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     Raises
     ------
     QtpDataError
-        If the layer limits are missing or no layer lies above ``to_m``.
+        If the layer limits are missing, layers overlap, or no layer lies above ``to_m``.
 
     Examples
     --------
@@ -43,6 +43,7 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     if missing:
         raise QtpDataError("layer limits are missing", variable=str(profile.name), expected=missing)
     top, bottom = coordinate(profile, "depth_top"), coordinate(profile, "depth_bottom")
+    _refuse_overlap(top, bottom)
     share = _point_weights(top, to_m) if (top == bottom).all() else np.minimum(bottom, to_m) - np.minimum(top, to_m)
     if not (share > 0).any():
         raise QtpDataError("no layer lies above the depth", expected=f"a top above {to_m} m", found=top)
@@ -52,6 +53,14 @@ def depth_mean(profile: xr.DataArray, *, to_m: float = 2.0) -> xr.DataArray:
     total = weight.sum(DEPTH)
     mean = (profile.fillna(0.0) * weight).sum(DEPTH) / total.where(total > 0)
     return mean.astype(profile.dtype).rename(profile.name).assign_attrs(profile.attrs)
+
+
+def _refuse_overlap(top: np.ndarray, bottom: np.ndarray) -> None:
+    """Refuse layers of which one lies in another: what they share would count twice."""
+    order = np.argsort(top)
+    if (bottom[order][:-1] > top[order][1:] + 1e-6).any():
+        limits = [f"{a:g} to {b:g}" for a, b in zip(top[order], bottom[order], strict=True)]
+        raise QtpDataError("layers overlap", expected="one above the other, m", found=limits, hint="Leave one set out.")
 
 
 def _point_weights(points: np.ndarray, to_m: float) -> np.ndarray:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, require
+from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, on_pixels_of, require
 from qtp_toolkit.grid import to_xy
-from qtp_toolkit.grid._frame import crs_of, meters_per_unit
+from qtp_toolkit.grid._frame import crs_of, meters_per_unit, spacing
 from qtp_toolkit.validation.kernels import averages
 
 
@@ -52,7 +52,8 @@ def block_average(
     Raises
     ------
     QtpDataError
-        A grid in degrees, or pixels of ``sigma`` that are not those of ``da``.
+        A grid in degrees, of a single row or column, or with uneven pixels; pixels of ``sigma`` that are not those of
+        ``da``.
 
     Notes
     -----
@@ -74,10 +75,11 @@ def block_average(
     >>> block_average(amplitude, *place)["value"].values.round(6)
     array([10.5])
     """
-    arrays = [da] if sigma is None else [da, sigma]
-    for array in arrays:
+    for array in [da] if sigma is None else [da, sigma]:
         require(array, dims=(Y, X))
+    arrays = [da] if sigma is None else [da, on_pixels_of(sigma, da, name="sigma")]
     lon, lat = _read_stations(longitude), _read_stations(latitude)
+    spacing(da)  # refuses a map of one row, and uneven pixels
     x, y = to_xy(da, lon, lat)
     crs = crs_of(da)
     if crs.is_geographic:

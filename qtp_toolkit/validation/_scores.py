@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.conventions import QtpDataError, on_one_grid
 
 
 def scores(x: xr.DataArray | np.ndarray, y: xr.DataArray | np.ndarray) -> dict[str, float]:
@@ -14,7 +14,7 @@ def scores(x: xr.DataArray | np.ndarray, y: xr.DataArray | np.ndarray) -> dict[s
     Parameters
     ----------
     x, y : array-like (n,)
-        Pairs with a NaN are dropped.
+        Pairs with a NaN are dropped. Arrays with labels, such as names of stations, are paired by these.
 
     Returns
     -------
@@ -32,6 +32,7 @@ def scores(x: xr.DataArray | np.ndarray, y: xr.DataArray | np.ndarray) -> dict[s
     >>> line["slope"], line["intercept"], line["r2"], line["n"]
     (10.0, 2.0, 1.0, 3)
     """
+    x, y = _paired(x, y) if isinstance(x, xr.DataArray) and isinstance(y, xr.DataArray) else (x, y)
     x, y = np.asarray(x, dtype=float).ravel(), np.asarray(y, dtype=float).ravel()
     if x.shape != y.shape:
         raise QtpDataError("x and y differ in length", expected=x.size, found=y.size)
@@ -51,3 +52,11 @@ def scores(x: xr.DataArray | np.ndarray, y: xr.DataArray | np.ndarray) -> dict[s
         "rmse_unbiased": float(np.sqrt(squares / (n - 2))),
         "n": n,
     }
+
+
+def _paired(x: xr.DataArray, y: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
+    """Bring both to the same pixels and labels; those without labels are left in their order."""
+    if set(x.dims) != set(y.dims) or any(dim not in x.coords or dim not in y.coords for dim in x.dims):
+        return x, y
+    x, y = xr.align(*on_one_grid(x, y), join="inner")
+    return x, y.transpose(*x.dims)

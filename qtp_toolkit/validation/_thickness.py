@@ -20,6 +20,7 @@ from qtp_toolkit.conventions import (
     decoded_times,
     describe,
     is_lazy,
+    on_one_grid,
     require,
     require_option,
     xnp,
@@ -150,6 +151,7 @@ def stefan_alt(
     require(addt, quantity="addt", between=(0.0, np.inf))
     require(conductivity_thawed, quantity="conductivity_thawed", between=(0.0, np.inf))
     require(water_content, between=FRACTION)
+    addt, conductivity_thawed, water_content = on_one_grid(addt, conductivity_thawed, water_content)
     water = water_content.where(water_content > 0)
     heat = WATER_DENSITY * water * LATENT_HEAT_OF_FUSION
     out = xnp.sqrt(2.0 * conductivity_thawed * surface_factor * addt * SECONDS_PER_DAY / heat)
@@ -183,6 +185,7 @@ def mean_water_content(water_content: xr.DataArray, active_layer_thickness: xr.D
     require(water_content, dims=(DEPTH,), between=FRACTION)
     require(active_layer_thickness, quantity="active_layer_thickness")
     depth = _check_downwards(water_content)
+    water_content, active_layer_thickness = on_one_grid(water_content, active_layer_thickness)
     middle = (depth[1:] + depth[:-1]) / 2
     top, bottom = (xr.DataArray(edge, dims=DEPTH) for edge in (np.r_[0.0, middle], np.r_[middle, np.inf]))
     inside = (xnp.minimum(bottom, active_layer_thickness) - top).clip(min=0.0)
@@ -219,6 +222,7 @@ def calibrate_alt(
     """
     require(active_layer_thickness, quantity="active_layer_thickness")
     require(mean_water_content, between=FRACTION)
+    active_layer_thickness, mean_water_content = on_one_grid(active_layer_thickness, mean_water_content)
     out = active_layer_thickness * mean_water_content / reference
     return describe(out, "alt_calibrated", like=active_layer_thickness)
 
@@ -249,6 +253,7 @@ def pore_water_settlement(active_layer_thickness: xr.DataArray, mean_water_conte
     """
     require(active_layer_thickness, quantity="active_layer_thickness")
     require(mean_water_content, between=FRACTION)
+    active_layer_thickness, mean_water_content = on_one_grid(active_layer_thickness, mean_water_content)
     out = 1000.0 * active_layer_thickness * mean_water_content * (WATER_DENSITY - ICE_DENSITY) / ICE_DENSITY
     out = describe(out, "seasonal_amplitude", like=active_layer_thickness)
     return out.assign_attrs(long_name="vertical pore-water settlement")

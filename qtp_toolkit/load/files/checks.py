@@ -64,6 +64,12 @@ def first_bytes_problem(path: Path, magics: Sequence[bytes], kind: str) -> str |
     return f"not {kind}; starts with {head[:4].hex()} ({size} bytes)"
 
 
+def names_entities(text: bytes) -> bool:
+    """Whether XML, in any encoding, declares a document type or entities: these may stand for gigabytes or files."""
+    plain = text.replace(b"\0", b"").upper()
+    return b"<!DOCTYPE" in plain or b"<!ENTITY" in plain
+
+
 def no_duplicates(keys: Iterable[Any], paths: Iterable[Path], what: str, code: str) -> None:
     """Raise if two files have the same key; names both."""
     seen: dict[Any, Path] = {}

@@ -85,12 +85,13 @@ def date_of(match: re.Match[str], path: Path | str) -> np.datetime64:
     year = int(groups["year"])
     if not groups.get("doy"):
         return ymd(f"{year:04d}{int(groups['month']):02d}{int(groups['day']):02d}", path)
+    ymd(f"{year:04d}0101", path)  # refuses years that are none
     day, last = int(groups["doy"]), 366 if calendar.isleap(year) else 365
     if not 1 <= day <= last:
         raise QtpDataError(
             "day of year in a file name is impossible", path=path, expected=f"1 to {last}", found=day, code="M19"
         )
-    return np.datetime64(f"{year}-01-01", "D") + (day - 1)
+    return np.datetime64(f"{year:04d}-01-01", "D") + (day - 1)
 
 
 def ymd(text: str, path: Path | str) -> np.datetime64:

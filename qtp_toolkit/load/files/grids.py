@@ -40,10 +40,13 @@ def with_crs(data: xr.Dataset, crs: str | None = None) -> xr.Dataset:
 
 
 def descending(data: Any) -> Any:
-    """Return the same data with y running from north to south."""
-    if Y in data.coords and data.sizes[Y] > 1 and float(data[Y][1]) > float(data[Y][0]):
-        return data.isel({Y: slice(None, None, -1)})
-    return data
+    """Return the same data with y running from north to south and x from west to east."""
+    turned = {
+        dim: slice(None, None, -1)
+        for dim, falls in ((Y, True), (X, False))
+        if dim in data.indexes and data.sizes[dim] > 1 and (float(data[dim][1]) < float(data[dim][0])) != falls
+    }
+    return data.isel(turned)
 
 
 def spatial_names(data: xr.Dataset) -> dict[str, str]:

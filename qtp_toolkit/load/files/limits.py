@@ -33,6 +33,7 @@ CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
 _SLACK = 1e-6
 """Part of the larger limit that values may lie beyond it: decimals are rounded."""
 _HUGE = 1e15
+_SETTINGS = "units or scale_factor where the driver has them, or convert the files"
 _LARGE = 999.0
 _LOOKS = {
     "kg m-3": (("g/cm3", 0.3, 2.7), ("cg/cm3", 30, 100), ("g/m3", 2.7e5, 2.7e6)),
@@ -133,7 +134,15 @@ def stored_scale(found: Sequence[Header], band: int, given: float | None, option
     return own.pop()
 
 
-def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 1.0, offset: float = 0.0) -> int:
+def hold(
+    values: np.ndarray,
+    variable: str,
+    path: Path | str,
+    *,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    settings: str = _SETTINGS,
+) -> int:
     """Hold values of one file, in place, to the physical range of their variable: what lies outside becomes NaN.
 
     Parameters
@@ -146,6 +155,8 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
         For messages.
     scale, offset : float
         From stored to our unit: the usual fill values are recognized as they are stored.
+    settings : str
+        Parameters by which the source may tell its unit, for messages.
 
     Returns
     -------
@@ -181,7 +192,12 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
     median = float(np.median(values[real])) if real.any() else np.nan
     if median < low - slack or median > high + slack:
         raise implausible(
-            median, variable, row.valid or limits, path, found=f", {outside.mean():.1%} of a block outside"
+            median,
+            variable,
+            row.valid or limits,
+            path,
+            found=f", {outside.mean():.1%} of a block outside",
+            settings=settings,
         )
     values[outside] = np.nan
     if row.valid is not None and row.held is not None:
@@ -190,9 +206,10 @@ def hold(values: np.ndarray, variable: str, path: Path | str, *, scale: float = 
 
 
 def drop_fills(values: np.ndarray, *, scale: float = 1.0) -> int:
-    """Set large fill values to NaN, in place, in numbers of no known quantity; returns how many.
+    """Set large fill values and infinity to NaN, in place, in numbers of no known quantity; returns how many.
 
-    A value counts as fill if it is one of the usual ones, of four digits or about, and four times as large as all else.
+    A value counts as fill if it is one of the usual ones, of four digits or about, and four times as large as all else,
+    or negative where nothing else is.
 
     Parameters
     ----------
@@ -202,15 +219,22 @@ def drop_fills(values: np.ndarray, *, scale: float = 1.0) -> int:
         From stored to these.
     """
     fills = np.array([fill for fill in USUAL_FILLS if abs(fill) >= _LARGE]) * scale
-    filled = np.isclose(values[:, None], fills, rtol=1e-9).any(axis=1)
-    rest = np.abs(values[np.isfinite(values) & ~filled]).max(initial=0.0)
-    filled &= np.abs(values) >= 4.0 * rest
+    filled = np.isclose(values[:, None], fills, rtol=1e-9).any(axis=1) | np.isinf(values)
+    rest = values[np.isfinite(values) & ~filled]
+    alone = (values < 0) & (rest.min(initial=0.0) >= 0)
+    filled &= alone | (np.abs(values) >= 4.0 * np.abs(rest).max(initial=0.0))
     values[filled] = np.nan
     return int(filled.sum())
 
 
 def implausible(
-    median: float, variable: str, limits: tuple[float, float], path: Path | str | None = None, *, found: str = ""
+    median: float,
+    variable: str,
+    limits: tuple[float, float],
+    path: Path | str | None = None,
+    *,
+    found: str = "",
+    settings: str = _SETTINGS,
 ) -> QtpDataError:
     """Make the fault of a variable whose median leaves the limits; guesses at what the values are.
 
@@ -223,11 +247,13 @@ def implausible(
     path : path, optional
     found : str
         What else to tell.
+    settings : str
+        Parameters by which the source may tell its unit.
     """
     row = VARIABLES[variable]
     known = _LOOKS.get(variable, _LOOKS.get(row.units, ()))
     guess = next((text for text, least, most in known if least <= median <= most), None)
-    looks = f"It looks like {guess}; say so with parameters.units or scale_factor." if guess else None
+    looks = f"It looks like {guess}; say so with parameters.{settings}." if guess else None
     return QtpDataError(
         f"{variable} leaves its physical range",
         path=path,
@@ -235,5 +261,5 @@ def implausible(
         code=row.fault,
         expected=f"{limits[0]:g} to {limits[1]:g} {row.units}",
         found=f"median {median:g}{found}",
-        hint=looks or "Check units, scale_factor and nodata of the source.",
+        hint=looks or f"Check what the source is. A unit is told with parameters.{settings}.",
     )

@@ -1,57 +1,91 @@
-"""CSV with headings: its text, and numbers, dates and depths of its columns; errors name the file, column and row."""
+"""CSV with headings: its text, and numbers, names, degrees and depths of columns; errors name file, column and row."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from qtp_toolkit.conventions import TIME, QtpDataError
+from qtp_toolkit._variables import USUAL_FILLS
+from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.files.limits import conversion
 
 _DASHES = ("-", "--", "---", "\u2013", "\u2014")  # en and em dash
-_DATE = (
-    r"^(\d{4})([-/.\u5e74])(\d{1,2})(?:([-/.\u6708])(\d{1,2})?\u65e5?)?"
-    r"(?:[T\s]+(\S*?))?\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2})?$"
-)
-"""Year, month and day between dashes, slashes, points or the Chinese signs, with or without a time and an offset."""
-_YEARS = (1700, 2200)
 _DEPTH = re.compile(r"(-?\d+(?:\.\d+)?)\s*(mm|cm|m)(?![A-Za-z])", re.IGNORECASE)
+_LAYER = re.compile(
+    r"(?:(?<![A-Za-z\d.])\d[\d.]*\s*(?:mm|cm|m)?\s*(?:-|\u2013|~|to)|^\d[\d.]*_)\s*\d[\d.]*\s*(?:mm|cm|m)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+"""Depths from and to, as 0-10cm."""
 _DEEP = 100.0
 """Depths beyond this, in m, must be said to be in m."""
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read a CSV with headings, numbers as numbers; an error that names the file if it is none, or has no rows."""
-    return _read(path)
+    table = _read(path)
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes the first column for row names, and all shifts by one
+        raise QtpDataError(
+            "the rows hold more values than there are headings",
+            path=path,
+            expected=list(table.columns)[:6],
+            found=table.reset_index().iloc[0].tolist()[:6],
+            hint="Is there a comma at the end of each row? Give each column a heading.",
+        )
+    table = table.set_axis([str(name).strip() for name in table.columns], axis="columns")
+    return table.set_axis(table.index + 1, axis="index")
 
 
 def read_text(path: Path) -> pd.DataFrame:
-    """Read a CSV with headings as text, so that station 04018 stays that; NaN where nothing, or a dash, stands."""
-    table = _read(path, header=None, dtype=str, skipinitialspace=True, na_values=list(_DASHES))
-    names = [str(name).strip() if name == name else f"Unnamed: {k}" for k, name in enumerate(table.iloc[0])]  # noqa: PLR0124 (NaN)
+    """Read a CSV with headings as text, so that station 04018 stays that; NaN where nothing, or a dash, stands.
+
+    The index tells the line of the file, from 0. Rows without any value, and columns of row numbers that programs add
+    without a heading, are left out.
+    """
+    options = {"header": None, "dtype": str, "skipinitialspace": True, "skip_blank_lines": False}
+    table = _read(path, na_values=list(_DASHES), **options).dropna(how="all")
+    _refuse_empty(table.iloc[1:], path, table.iloc[:1].squeeze(axis=0))
+    table = table.apply(lambda column: column.str.strip())
+    head, table = table.iloc[0], table.iloc[1:]
+    names = [str(name) for name in head.dropna()]
     if len(names) == 1 and (other := {";", "\t", "|"} & set(names[0])):
         raise QtpDataError("the columns are not parted by commas", path=path, expected=",", found=sorted(other))
     double = sorted({name for name in names if names.count(name) > 1})
     if double:
         raise QtpDataError("a heading stands twice", path=path, found=double[:20])
-    table = table.iloc[1:].reset_index(drop=True).set_axis(names, axis="columns")
-    if table.empty:
-        raise QtpDataError("the table has no rows", path=path, found=names[:20])
-    return table.apply(lambda column: column.str.strip())
+    _refuse_nameless(table.loc[:, head.isna()], path)
+    return table.loc[:, head.notna()].set_axis(names, axis="columns")
 
 
 def _read(path: Path, **options: object) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, encoding="utf-8-sig", **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise QtpDataError(f"cannot read the table: {error}", path=path, expected="CSV with headings, UTF-8") from None
-    if table.empty:
-        raise QtpDataError("the table has no rows", path=path, found=list(table.columns)[:20])
+        said = " ".join(str(error).split())
+        raise QtpDataError(f"cannot read the table: {said}", path=path, expected="CSV with headings, UTF-8") from None
+    _refuse_empty(table, path, table.columns)
     return table
+
+
+def _refuse_empty(table: pd.DataFrame, path: Path, headings: Iterable[object]) -> None:
+    if table.empty:
+        raise QtpDataError("the table has no rows", path=path, found=list(headings)[:20])
+
+
+def _refuse_nameless(columns: pd.DataFrame, path: Path) -> None:
+    """Refuse values without a heading, unless they number the rows."""
+    for column in (columns[name] for name in columns):
+        counted = pd.to_numeric(column, errors="coerce").diff().iloc[1:].eq(1).all()
+        if column.notna().any() and not counted:
+            raise QtpDataError(
+                "a column of values has no heading",
+                path=path,
+                found=column.dropna().head(3).tolist(),
+                hint="Give it one.",
+            )
 
 
 def need(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
@@ -66,12 +100,12 @@ def need(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
         )
 
 
-def _row(bad: pd.Series | np.ndarray) -> str:
-    """Line of the file of the first that is bad: the headings are the first."""
-    return f"row {int(np.flatnonzero(bad)[0]) + 2}"
+def row_of(bad: pd.Series) -> str:
+    """Line of the file of the first that is bad."""
+    return f"row {int(bad.index[np.asarray(bad, bool)][0]) + 1}"
 
 
-def numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+def numbers(table: pd.DataFrame, column: str, path: Path, *, hint: str | None = None) -> np.ndarray:
     """Values of a column as floats; an error that names the row of the first that is no number."""
     values = pd.to_numeric(table[column], errors="coerce")
     bad = values.isna() & table[column].notna()
@@ -80,135 +114,51 @@ def numbers(table: pd.DataFrame, column: str, path: Path) -> np.ndarray:
             f"{int(bad.sum())} values are not numbers",
             path=path,
             variable=column,
-            where=_row(bad),
+            where=row_of(bad),
             found=table.loc[bad, column].iloc[0],
-            hint="What means no data must be empty, a dash, or a number of parameters.missing.",
+            hint=hint or _advise(table.loc[bad, column].astype(str), every=bool(bad.sum() == table[column].count())),
         )
     return values.to_numpy(float)
+
+
+def _advise(words: pd.Series, *, every: bool) -> str:
+    """Say what to do about words among numbers."""
+    if words.str.fullmatch(r"[-+]?[\d.]*(,\d+)+").all():
+        return "Write numbers without commas, and decimals with a point."
+    if every:
+        return "A column of text? Name those that are wanted in parameters.columns."
+    return "What means no data must be empty, a dash, or a number of parameters.missing."
+
+
+def degrees(table: pd.DataFrame, column: str, limit: float, path: Path) -> np.ndarray:
+    """Longitudes or latitudes of a column; refuses (I08) those that are missing or leave the globe, with their row."""
+    hint = "Write degrees as decimals, west and south below zero."
+    values = pd.Series(numbers(table, column, path, hint=hint), table.index)
+    missing = values.isna() | (values.isin(USUAL_FILLS) & (values.abs() > limit))
+    if missing.any():
+        raise QtpDataError(f"a {column} is missing", path=path, variable=column, where=row_of(missing), code="I08")
+    far = values.abs() > limit
+    if far.any():
+        raise QtpDataError(
+            f"{column} leaves the globe",
+            path=path,
+            variable=column,
+            where=row_of(far),
+            expected=f"-{limit:g}..{limit:g}",
+            found=float(values[far].iloc[0]),
+            hint="Are the headings longitude and latitude swapped?"
+            if values[far].iloc[0] <= 360.0
+            else "Coordinates of a projection? Give degrees.",
+            code="I08",
+        )
+    return values.to_numpy()
 
 
 def names(column: pd.Series, path: Path) -> pd.Series:
     """Station names: text without blanks around it, and without the .0 of a number that went through a spreadsheet."""
     if column.isna().any():
-        raise QtpDataError("a station has no name", path=path, variable="station", where=_row(column.isna()))
+        raise QtpDataError("a station has no name", path=path, variable="station", where=row_of(column.isna()))
     return column.astype(str).str.strip().str.replace(r"^(\d+)\.0$", r"\1", regex=True)
-
-
-def times(column: pd.Series, path: Path) -> np.ndarray:
-    """Dates (datetime64[ns]) of text: year first, or years alone; the time of the clock where an offset is given.
-
-    Parameters
-    ----------
-    column : pandas.Series
-        ``2015-03-08``, ``2015/3/8``, ``2015-03-08T01:00:00+08:00``, ``2015``.
-    path : path
-
-    Raises
-    ------
-    QtpDataError
-        M24: another spelling (names the first row), numbers that are no years, or offsets in some rows only.
-    """
-    text = column.astype("string").str.strip()
-    _refuse_times(text.isna(), column, path)
-    if text.str.fullmatch(r"\d{4}(\.0)?").all():
-        return _dates(text.str[:4].astype(int), 1, 1, path, column)
-    if pd.to_numeric(text, errors="coerce").notna().any():
-        found = text[pd.to_numeric(text, errors="coerce").notna()].iloc[0]
-        raise QtpDataError("time is a number", path=path, variable=TIME, found=found, expected="YYYY-MM-DD", code="M24")
-    parts = text.str.extract(_DATE)
-    bad = parts[0].isna() | (parts[1] != parts[3].replace("\u6708", "\u5e74").fillna(parts[1]))
-    if not bad.any() and parts[6].notna().any() and parts[6].isna().any():
-        raise QtpDataError(
-            "some times have an offset from UTC, others have none",
-            path=path,
-            variable=TIME,
-            where=_row(parts[6].isna()),
-            found=text[parts[6].isna()].iloc[0],
-            code="M24",
-        )
-    # an offset does not move the clock: a daily value belongs to the day that is written
-    clock = parts[5].fillna("").replace("", "00:00").str.replace(r"^(\d):", r"0\1:", regex=True)
-    whole = parts[0] + "-" + parts[2].str.zfill(2) + "-" + parts[4].fillna("1").str.zfill(2) + "T" + clock
-    found = pd.to_datetime(whole.where(~bad), errors="coerce", format="ISO8601")
-    _refuse_times(bad | found.isna() | ~found.dt.year.between(*_YEARS), column, path)
-    return found.to_numpy("datetime64[ns]")
-
-
-def _refuse_times(bad: pd.Series, column: pd.Series, path: Path) -> None:
-    if bad.any():
-        raise QtpDataError(
-            "time will not parse",
-            path=path,
-            variable=TIME,
-            where=_row(bad),
-            found=column[bad].iloc[0],
-            expected="YYYY-MM-DD",
-            hint="Day or month first, and years of two digits, are not guessed: write the year first.",
-            code="M24",
-        )
-
-
-def dates_of_columns(table: pd.DataFrame, columns: Sequence[str], path: Path) -> np.ndarray:
-    """Dates (datetime64[ns]) of columns of year, month and day, year and day of year, or year and month.
-
-    Rows without any value may have days that do not exist (31 in every month) and get NaT.
-
-    Parameters
-    ----------
-    table : pandas.DataFrame
-    columns : sequence of str
-        In that order; a second and last column is a day of the year if its heading says so or a number is above 12.
-    path : path
-
-    Raises
-    ------
-    QtpDataError
-        M24: a column that is missing, no whole numbers, years of two digits, a date that does not exist.
-    """
-    need(table, columns, path)
-    parts = [numbers(table, column, path) for column in columns]
-    if not 1 <= len(parts) <= 3:
-        raise QtpDataError(
-            "date_columns are one to three", path=path, expected="year, month, day; or year, doy", found=list(columns)
-        )
-    year, first, day = (*parts, np.ones(len(table)), np.ones(len(table)))[:3]
-    of_year = len(parts) == 2 and (re.search(r"doy|yday|jday|julian", columns[1], re.IGNORECASE) or first.max() > 12)
-    month, day = (np.ones_like(day), first) if of_year else (first, day)
-    rest = table.drop(columns=list(columns)).drop(columns=["station", "depth"], errors="ignore")
-    return _dates(year, month, day, path, table[columns[0]], empty=rest.isna().all(axis=1).to_numpy(), of_year=of_year)
-
-
-def _dates(
-    year: np.ndarray | pd.Series,
-    month: np.ndarray | int,
-    day: np.ndarray | int,
-    path: Path,
-    written: pd.Series,
-    *,
-    empty: np.ndarray | bool = False,
-    of_year: object = False,
-) -> np.ndarray:
-    """Dates of whole numbers; NaT where they are none and the row is empty."""
-    year, month, day = (np.broadcast_to(np.asarray(part, float), len(written)) for part in (year, month, day))
-    fine = (year % 1 == 0) & (month % 1 == 0) & (day % 1 == 0) & (year >= _YEARS[0]) & (year <= _YEARS[1])
-    fine &= (month >= 1) & (month <= 12) & (day >= 1)
-    months = np.where(fine, (year - 1970) * 12 + month - 1, 0).astype(int).astype("datetime64[M]")
-    out = months.astype("datetime64[D]") + np.where(fine, day - 1, 0).astype(int)
-    unit = "Y" if of_year else "M"
-    fine &= out.astype(f"datetime64[{unit}]") == months.astype(f"datetime64[{unit}]")
-    bad = ~fine & ~np.asarray(empty)
-    if bad.any():
-        k = int(np.flatnonzero(bad)[0])
-        raise QtpDataError(
-            "no date is made of the columns of the table",
-            path=path,
-            variable=TIME,
-            where=_row(bad),
-            found=f"year {year[k]:g}, " + ("" if of_year else f"month {month[k]:g}, ") + f"day {day[k]:g}",
-            expected="a year of four digits, and a day that exists",
-            code="M24",
-        )
-    return np.where(fine, out, np.datetime64("NaT")).astype("datetime64[ns]")
 
 
 def depths(column: pd.Series, units: str | None, path: Path) -> np.ndarray:
@@ -224,9 +174,18 @@ def depths(column: pd.Series, units: str | None, path: Path) -> np.ndarray:
     Raises
     ------
     QtpDataError
-        No numbers; heights and depths mixed; numbers that may be cm.
+        No numbers; layers from and to; heights and depths mixed; numbers that may be cm.
     """
     text = column.astype(str)
+    layers = text[text.str.contains(_LAYER)].unique()
+    if layers.size:
+        raise QtpDataError(
+            "depths of layers: at which depth does a value hold?",
+            path=path,
+            variable="depth",
+            found=layers[:10].tolist(),
+            hint="Write one depth for each, such as the middle of the layer.",
+        )
     found = text.str.extract(_DEPTH)
     if found[0].notna().any():
         factor = found[1].str.lower().map({"mm": 0.001, "cm": 0.01, "m": 1.0})
@@ -253,8 +212,8 @@ def depths(column: pd.Series, units: str | None, path: Path) -> np.ndarray:
         )
     values = np.abs(values)
     each = np.unique(values)
-    # 5, 10, 20, 40: round steps from a hand's breadth on, as loggers are set by the centimeter
-    like_cm = each.size >= 3 and each[each > 0].min(initial=np.inf) >= 2 and (each % 5 == 0).all()
+    # 4, 10, 20, 40: profiles in m begin in the first meters, those in cm at a hand's breadth
+    like_cm = each.size >= 2 and each[each > 0].min(initial=np.inf) >= 2
     if not said and (each[-1] > _DEEP or like_cm):
         raise QtpDataError(
             f"depths reach {each[-1]:g} m: are they in cm?",

@@ -13,6 +13,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, describe
 from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import names_entities
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack
 
@@ -49,7 +50,7 @@ def class_table(path: Path) -> dict[int, str] | None:
     if not beside.is_file():
         return None
     text = beside.read_bytes() if beside.stat().st_size <= _MAX_BYTES else b"<!ENTITY"
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+    if names_entities(text):
         raise QtpDataError("class table with a document type, with entities or over 5 MB is not read", path=beside)
     try:
         root = ET.fromstring(text)

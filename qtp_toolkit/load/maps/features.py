@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import warnings
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -10,8 +12,11 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.load.files.checks import names_entities
 
 _SHAPES = ("Point", "MultiPoint", "LineString", "MultiLineString", "Polygon", "MultiPolygon")
+_DEGREES = ("CRS84", "CRS84h", "4326", "4490", "WGS84", "WGS 84")
+"""Longitude and latitude on WGS 84, and on CGCS2000 (4490), which is the same to a decimeter."""
 _NESTING = {
     "Point": (0, 0),
     "MultiPoint": (0, 1),
@@ -43,6 +48,11 @@ def vectors(path: Path) -> pd.DataFrame:
     QtpDataError
         If the file is not GeoJSON or KML, names another CRS, or coordinates leave -180..360, -90..90.
 
+    Warns
+    -----
+    UserWarning
+        Features whose geometry is null, which GeoJSON allows: they lie nowhere and are left out.
+
     Examples
     --------
     >>> line = {"type": "LineString", "coordinates": [[93.0, 35.0], [94.0, 36.0]]}
@@ -64,14 +74,14 @@ def vectors(path: Path) -> pd.DataFrame:
 
 def _geojson(path: Path) -> list[dict[str, Any]]:
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise QtpDataError(f"not GeoJSON: {error}", path=path) from None
     if not isinstance(data, dict) or data.get("type") not in {"FeatureCollection", "Feature", *_SHAPES}:
         raise QtpDataError("not GeoJSON", path=path, expected="a FeatureCollection", found=str(data)[:60])
     crs = data.get("crs") or {}
     crs = str((crs.get("properties") or {}).get("name", "CRS84") if isinstance(crs, dict) else crs)
-    if not crs.endswith(("CRS84", "4326")):
+    if re.split(r"[:/#]", crs)[-1] not in _DEGREES:
         raise QtpDataError(
             "GeoJSON is not in longitude and latitude", path=path, expected="WGS 84", found=crs, code="I07"
         )
@@ -79,19 +89,25 @@ def _geojson(path: Path) -> list[dict[str, Any]]:
         features = data.get("features") or []
     else:
         features = [data if data["type"] == "Feature" else {"properties": {}, "geometry": data}]
-    rows = []
+    rows, nowhere = [], []
     for number, feature in enumerate(features):
-        geometry = feature.get("geometry") if isinstance(feature, dict) else None
+        geometry = feature.get("geometry", "none") if isinstance(feature, dict) else "none"
+        if geometry is None:
+            nowhere.append(number)
+            continue
         if not isinstance(geometry, dict) or geometry.get("type") not in _SHAPES:
             raise QtpDataError("feature has no usable geometry", path=path, where=f"feature {number}", expected=_SHAPES)
         properties = feature.get("properties")
         rows.append({**(properties if isinstance(properties, dict) else {}), "geometry": geometry})
+    if nowhere:
+        words = f"{path.name}: {len(nowhere)} features lie nowhere (their geometry is null) and are left out"
+        warnings.warn(f"{words}: {nowhere[:10]}", stacklevel=3)
     return rows
 
 
 def _kml(path: Path) -> list[dict[str, Any]]:
     text = path.read_bytes()
-    if b"<!DOCTYPE" in text or b"<!ENTITY" in text:
+    if names_entities(text):
         raise QtpDataError(
             "KML with a document type or entities is not read", path=path, hint="Save it again as plain KML."
         )

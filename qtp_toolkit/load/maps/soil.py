@@ -78,7 +78,9 @@ def soilgrids(paths: Sequence[Path], *, version: str, quantity: str, chunks: Chu
 
 
 def _layer(name: str, short: str, version: str) -> tuple[float, float] | None:
-    """Top and bottom in m, or None if the name is not of this version."""
+    """Top and bottom in m, or None if the name is not of this version, or of an uncertainty."""
+    if "uncertainty" in name.lower():
+        return None
     if version == "v2":
         match = re.search(rf"(?<![A-Za-z]){short}_(\d+)-(\d+)cm", name)
         return (int(match[1]) / 100, int(match[2]) / 100) if match else None
@@ -88,6 +90,8 @@ def _layer(name: str, short: str, version: str) -> tuple[float, float] | None:
 
 def _other(name: str, quantity: str) -> str:
     """Why a name does not fit: it is that of another version or quantity."""
+    if "uncertainty" in name.lower():
+        return "an uncertainty, not the quantity itself"
     for (version, other), (short, units) in _SOIL.items():
         if _layer(name, short, version) is not None:
             return f"by its name SoilGrids {version}, {other} in {units}"

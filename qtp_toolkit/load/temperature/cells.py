@@ -11,12 +11,14 @@ import numpy as np
 import xarray as xr
 from pydantic import Field
 
+from qtp_toolkit._angles import nearest_turn
+from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
 from qtp_toolkit.load.files.checks import no_duplicates
 from qtp_toolkit.load.files.dates import DatePattern, centers, date_expression, date_of
 from qtp_toolkit.load.files.grids import on_grid
 from qtp_toolkit.load.files.limits import hold
-from qtp_toolkit.load.files.table import numbers, read_table
+from qtp_toolkit.load.files.table import degrees, numbers, read_table
 from qtp_toolkit.load.temperature.composites import missing_dates
 
 
@@ -27,6 +29,7 @@ def lst_table(
     latitude: str = "lat",
     pattern: DatePattern = r"(?P<year>\d{4})_(?P<month>\d{2})_(?P<day>\d{2})",
     units: Literal["degC", "K"] = "degC",
+    scale: Positive = 1.0,
     stamp: Literal["start", "center"] = "start",
     composite_days: Annotated[int, Field(ge=1, le=32)] = 8,
     grid: bool = True,
@@ -44,7 +47,9 @@ def lst_table(
         Finds the date in a heading: a regular expression with groups year, month, day or year, doy; or the letters of
         strftime, such as ``LST%Y_%m_%d``.
     units : {"degC", "K"}
-        Unit of the values.
+        Unit of the values, once scaled.
+    scale : float
+        Factor of the values: 0.02 where they are stored as MODIS has them.
     stamp : {"start", "center"}
         What the date in the heading is.
     composite_days : int
@@ -52,7 +57,7 @@ def lst_table(
     grid : bool
         Lay the cells out as (time, y, x) if they lie on a regular grid; otherwise (time, station).
     missing : sequence of float
-        Sentinels.
+        Sentinels, as they are stored.
 
     Returns
     -------
@@ -64,8 +69,8 @@ def lst_table(
     Raises
     ------
     QtpDataError
-        If headings are missing, no heading holds a date, a value is no number, cells or dates stand twice (M02), the
-        grid is irregular, or the values cannot be in degC (M11).
+        If headings are missing, no heading holds a date, a value is no number, a coordinate is missing or leaves the
+        globe (I08), cells or dates stand twice (M02), the grid is irregular, or the values cannot be in degC (M11).
 
     Examples
     --------
@@ -90,10 +95,11 @@ def lst_table(
     order = np.argsort(start)
     values = np.stack([numbers(table, dated[k][0], path) for k in order]).astype("float32")
     values[np.isin(values, np.asarray(missing, "float32"))] = np.nan
-    values -= np.float32(273.15 if units == "K" else 0.0)
+    shift = -273.15 if units == "K" else 0.0
+    values = values * np.float32(scale) + np.float32(shift)
     time = centers(start[order], composite_days) if stamp == "start" else start[order].astype("datetime64[ns]")
-    outside = hold(values, "lst", path, offset=-273.15 if units == "K" else 0.0)
-    lon, lat = numbers(table, longitude, path), numbers(table, latitude, path)
+    outside = hold(values, "lst", path, scale=scale, offset=shift, settings="units or scale")
+    lon, lat = degrees(table, longitude, 360.0, path), degrees(table, latitude, 90.0, path)
     lay = _gridded if grid else _listed
     out = describe(lay(values, time, lon, lat, path), "lst").to_dataset()
     lost = missing_dates(start[order], composite_days)
@@ -109,7 +115,8 @@ def _listed(values: np.ndarray, time: np.ndarray, lon: np.ndarray, lat: np.ndarr
 
 
 def _gridded(values: np.ndarray, time: np.ndarray, lon: np.ndarray, lat: np.ndarray, path: Path) -> xr.DataArray:
-    x, columns = _axis(lon, path, "longitude")
+    turned = nearest_turn(lon, lon[0])
+    x, columns = _axis(turned if np.ptp(turned) < np.ptp(lon) else lon, path, "longitude")  # cells across the seam
     y, rows = _axis(-lat, path, "latitude")
     cells = rows * len(x) + columns
     if len(np.unique(cells)) != len(cells):

@@ -45,7 +45,8 @@ def check_lst(data: xr.Dataset, *, every: int = 4, max_empty: float = 0.5, max_h
     Raises
     ------
     QtpDataError
-        M06: hollow blocks, or more than ``max_empty`` of the composites empty; M11: median outside -60..60 degC.
+        No layer of MODIS; M06: hollow blocks, or more than ``max_empty`` of the composites empty; M11: median outside
+        -60..60 degC.
 
     Warns
     -----
@@ -60,6 +61,8 @@ def check_lst(data: xr.Dataset, *, every: int = 4, max_empty: float = 0.5, max_h
     -3.0
     """
     layers = [name for name in _LAYERS if name in data]
+    if not layers:
+        raise QtpDataError("nothing to look at", expected=_LAYERS, found=list(data.data_vars))
     wanted = [name for layer in layers for name in (layer, f"qc_{layer}") if name in data]
     thin = data[wanted].isel(y=slice(None, None, every), x=slice(None, None, every)).compute()
     rows = [_row(thin, name, max_empty=max_empty, max_hollow=max_hollow) for name in layers]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from qtp_toolkit._angles import nearest_turn
+from qtp_toolkit._angles import beyond_seam, nearest_turn
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.temperature.hdf4 import SINUSOIDAL, TILE_SIZE
 
@@ -40,6 +40,7 @@ def share_covered(boxes: Mapping[str, Box], crs: str, area: Sequence[float], *, 
     """
     from pyproj import CRS, Transformer  # noqa: PLC0415  takes its time
 
+    area = (*area[:2], beyond_seam(area[0], area[2]), area[3])
     to_crs = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     x, y = to_crs.transform(*_points(area))
     geographic = CRS(crs).is_geographic

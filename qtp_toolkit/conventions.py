@@ -19,7 +19,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._errors import MissingSourceError, QtpDataError  # noqa: F401  (imported from here)
-from qtp_toolkit._grids import on_pixels_of, require_same_grid  # noqa: F401  (the latter imported from here)
+from qtp_toolkit._grids import as_mask, on_pixels_of, require_same_grid  # noqa: F401  (all but one imported from here)
 from qtp_toolkit._variables import VARIABLES
 from qtp_toolkit.kernels import reasons
 

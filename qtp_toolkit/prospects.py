@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit import correct, grid, load, network
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog import Catalog, named
 from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.reproduce import Notebook
@@ -57,7 +58,7 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
                 data = catalog[name]
                 row["notes"] += _places(data, catalog.settings.bounds)
                 if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
-                    row["notes"] += _pixels(data)
+                    row["notes"] += _pixels(data, catalog.settings.wavelength)
         except QtpDataError as error:
             row |= {"status": "broken", "problem": str(error)}
     texts = [" ".join(str(warning.message).split()) for warning in told if warning.category is UserWarning]
@@ -159,7 +160,7 @@ def _places(data: Any, bounds: tuple[float, float, float, float] | None) -> list
     west, south, east, north = bounds
     outside = 0
     for at in spots:
-        lon = np.where((at[:, 0] > 180) & (east <= 180), at[:, 0] - 360, at[:, 0])
+        lon = nearest_turn(at[:, 0], (west + east) / 2)
         inside = lon.max() >= west and lon.min() <= east and at[:, 1].max() >= south and at[:, 1].min() <= north
         outside += not inside
     if spots and outside == len(spots):
@@ -185,7 +186,7 @@ def _thin(data: Any) -> Any:
     return data.isel({dim: slice(None, None, -(-data.sizes[dim] // _SIDE)) for dim in (Y, X) if dim in data.dims})
 
 
-def _pixels(data: xr.Dataset | xr.DataArray) -> list[str]:
+def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
     """Read a thinned copy, and say what it holds; the looks of load refuse what cannot be."""
     if isinstance(data, xr.Dataset) and "phase" in data and PAIR in data.dims:
         table = load.look_at_stack(data)
@@ -210,7 +211,7 @@ def _pixels(data: xr.Dataset | xr.DataArray) -> list[str]:
                 "no valid pixel", variable=str(name), hint="All of it is nodata: look at nodata and units."
             )
         if name == "incidence":
-            load.check_incidence(seen)
+            load.check_incidence(seen, wavelength=wavelength)
         low, high = float(seen.where(known).min()), float(seen.where(known).max())
         notes.append(f"{name}: {low:.4g} to {high:.4g} {da.attrs.get('units', '')}, valid {float(known.mean()):.0%}")
     return notes

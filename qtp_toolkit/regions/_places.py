@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._angles import nearest_turn
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, require, require_option, xnp
+from qtp_toolkit.conventions import QtpDataError, X, Y, as_mask, describe, is_lazy, require, require_option, xnp
 from qtp_toolkit.grid import to_xy
 from qtp_toolkit.grid._frame import crs_of, meters_per_unit, middle_longitude
 
@@ -254,7 +254,7 @@ def _reference_area(
         require(reference, dims=(Y, X), name="reference")
         if is_lazy(reference):
             raise QtpDataError("the mask of the reference area must be in memory", hint="Call .compute() on it.")
-        return reference.astype(bool), str(reference.name or "mask")
+        return as_mask(reference), str(reference.name or "mask")
     x, y = to_xy(rate, *reference)
     crs = crs_of(rate)
     meters, stretch = (

@@ -12,7 +12,7 @@ _HINTS = {
     "I17": "network.canonicalise() puts the earlier date first and changes the sign.",
     "I18": "Drop them.",
     "I19": "Drop duplicates.",
-    "I28": "Convert them, as by pandas.to_datetime(dates, format='%Y%m%d').",
+    "I28": "Every pair needs two dates of datetime64, as pandas.to_datetime makes them.",
 }
 
 

@@ -502,6 +502,17 @@ def test_closed_form_a_reanalysis_in_other_units_is_refused(name, scale, add, la
     assert told.value.variable == name
 
 
+@pytest.mark.parametrize("name", ["temperature", "specific_humidity"])
+def test_closed_form_fill_values_of_a_reanalysis_are_no_air(name):
+    """M11: unknown below them, as above ground that is higher."""
+    good = reanalysis([isothermal(vapor_hPa=5.0)] * 3)
+    filled = good.copy(deep=True)
+    filled[name][:, -1] = 1e20
+    high, low = (correct.tropospheric_delay(filled, terrain(height), looking()) for height in (4500.0, 0.0))
+    xr.testing.assert_allclose(high, correct.tropospheric_delay(good, terrain(4500.0), looking()))
+    assert bool(low.isnull().all())
+
+
 @pytest.mark.parametrize("turn", [-360.0, 0.0, 360.0])
 def test_closed_form_reference_by_any_longitude(turn):
     """Grids that count to 360, and areas that count to -180; UTM across the date line."""

@@ -168,3 +168,12 @@ def test_one_crs_in_other_words_is_one_grid():
     for other in ("OGC:CRS84", "EPSG:4979"):
         assert on_pixels_of(layer(crs=other, **degrees), layer(crs="EPSG:4326", **degrees)).shape == (5, 6)
     refused(on_pixels_of, layer(crs="EPSG:32647+5773"), plain, code="I07")
+
+
+@pytest.mark.parametrize("turn", [-360.0, 360.0])
+def test_masks_by_another_longitude_meet(turn):
+    """West of Greenwich a grid may count to 360 and its mask to -180."""
+    rows, columns = 35 - 0.01 * np.arange(5), 272 + 0.01 * np.arange(6)
+    phase = layer(np.ones((5, 6)), rows=rows, columns=columns, crs=4326, units="rad", name="phase")
+    mask = layer(np.tile(np.arange(6) < 2, (5, 1)), rows=rows, columns=columns + turn, crs=4326)
+    np.testing.assert_array_equal(correct.apply_mask(phase, mask).isnull(), mask)

@@ -285,3 +285,27 @@ def test_paths_in_any_container(tmp_path):
         assert list(load.licsar(given)) == ["phase", "coherence"]
     for size in (0, -2, "auto"):
         refused(load.interferograms, path, chunks={"y": size})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pattern": r"\d{8}_\d{8}"},
+        {"pattern": r"(?P<reference>\d{8}"},
+        {"band": 0},
+        {"scale_factor": float("nan")},
+        {"scale_factor": -1.0},
+        {"extent": "crop"},
+    ],
+)
+def test_options_that_cannot_be_are_refused(tmp_path, options):
+    """C09, I11, M11: also where no catalog has looked at them first."""
+    refused(load.interferograms, [tif(tmp_path / f"{PAIR}.tif", VALUES)], **options)
+
+
+def test_variables_and_patterns_of_maps_are_looked_at(tmp_path):
+    """C09."""
+    path = tif(tmp_path / "2019001.tif", VALUES)
+    assert "unknown variable" in refused(load.raster, path, variable="height")
+    for pattern in ("%Q", r"\d{7}"):
+        refused(load.series, [path], variable="magt", pattern=pattern, code="C09")

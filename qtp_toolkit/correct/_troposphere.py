@@ -34,6 +34,8 @@ HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
 NEAR = np.timedelta64(3, "h")
 """How far from a date with a time of day a time of the reanalysis may lie."""
 
+_FILL = 1e6
+"""Beyond lie fill values, not fields in any unit."""
 _PLACES = 9
 """Rows and columns whose places are looked up."""
 FIELDS = ("geopotential", "temperature", "specific_humidity")
@@ -212,7 +214,9 @@ def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
     out = era5[list(FIELDS)].sortby(["level", Y, X])
     steps = np.diff(out[X].values.astype(float))
     if steps.size and 360.0 - steps.sum() <= 1.5 * steps.max():  # around the world: the first column is the next one
-        out = xr.concat([out, out.isel({X: [0]}).assign_coords({X: out[X].values[:1] + 360.0})], X)
+        seam = out.isel({X: [0]}).assign_coords({X: out[X].values[:1] + 360.0})
+        out = xr.concat([out, seam], X)
+        out = out.chunk({X: -1}) if is_lazy(out) else out
     return out
 
 
@@ -272,10 +276,11 @@ def _zenith(*fields: np.ndarray, pressure: np.ndarray, heights: np.ndarray) -> n
     top = GRAVITY_STANDARD * 7000.0 * np.log(101325.0 / pressure[0])  # geopotential there, within a fifth or so
     limits = {"geopotential": (0.5 * top - 5e3, 1.5 * top + 5e3), "temperature": (130.0, 350.0)}
     limits |= {"specific_humidity": (-1e-3, 0.06)}
+    held = []
     for name, values in zip(FIELDS, fields, strict=True):
         low, high = limits[name]
         seen = values[..., 0] if name == "geopotential" else values
-        seen = seen[np.isfinite(seen)]
+        seen = seen[np.abs(seen) < _FILL]
         # the wettest air, since most of it is dry in any unit
         typical = float(np.quantile(seen, 0.99 if name == "specific_humidity" else 0.5)) if seen.size else low
         if not low <= typical <= high:
@@ -287,7 +292,9 @@ def _zenith(*fields: np.ndarray, pressure: np.ndarray, heights: np.ndarray) -> n
                 hint="It should be geopotential in m2 s-2 (not height), temperature in K, humidity in kg/kg.",
                 code="M11",
             )
-    return zenith_delay(*fields, pressure=pressure, heights=heights)
+        beyond = (values < low) | (values > high) if name != "geopotential" else np.False_  # fill values, not air
+        held.append(np.where(beyond, np.nan, values) if beyond.any() else values)
+    return zenith_delay(*held, pressure=pressure, heights=heights)
 
 
 def _wrap_longitude(longitude: np.ndarray, columns: np.ndarray) -> np.ndarray:

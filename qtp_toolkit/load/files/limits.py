@@ -180,6 +180,8 @@ def stored_scale(found: Sequence[Header], band: int, given: float | None, option
         M11: unlike tags, or a scale tag on decimals, which may be scaled already.
     """
     own = {header.scales[band - 1] for header in found} or {(1.0, 0.0)}
+    if given is not None and not 0 < given < np.inf:
+        raise QtpDataError(f"{option} is a number above 0", found=given, code="M11")
     if given is not None:
         if own - {(1.0, 0.0), (given, 0.0)}:
             told = ", ".join(f"{scale:g} and {offset:g}" for scale, offset in sorted(own))

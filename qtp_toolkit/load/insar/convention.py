@@ -14,10 +14,10 @@ from pydantic import Field
 
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
-from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe
+from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe, require_option
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad
-from qtp_toolkit.load.files.dates import PairPattern, match_names, ymd
+from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expression, ymd
 from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
@@ -135,7 +135,8 @@ def interferograms(
     """
     if phase_sign not in _SIGNS:
         raise QtpDataError("unknown phase_sign", expected=f"one of {list(_SIGNS)}", found=repr(phase_sign), code="I16")
-    expression = pattern or PATTERN
+    require_option("extent", extent, ("same", "intersection"))
+    expression = pair_expression(pattern) if pattern else PATTERN
     phase = as_paths(phase)
     if not phase:
         raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
@@ -249,6 +250,8 @@ def _is_closer_day_first(first: str, second: str) -> bool:
 
 def _one_band(found: Sequence[Header], band: int | None, option: str) -> int:
     """Which band to read; files of several are refused where nobody says."""
+    if band is not None and band < 1:
+        raise QtpDataError("bands are counted from 1", found=band, where=f"parameters.{option}", code="I11")
     several = [(h.path, f"has {h.bands} bands") for h in found if h.bands > 1 or (band or 1) > h.bands]
     if band is None or any(band > h.bands for h in found):
         hint = f"Say which with parameters.{option}, e.g. 2 where band 1 is the amplitude (ISCE)."

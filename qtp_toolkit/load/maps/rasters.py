@@ -11,10 +11,10 @@ import xarray as xr
 from pydantic import Field
 
 from qtp_toolkit.catalog.options import Band, Range, Variable
-from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe, require_option
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
-from qtp_toolkit.load.files.dates import DatePattern, centers, date_expression, date_of, match_names
+from qtp_toolkit.load.files.dates import DatePattern, centers, date_of, day_expression, match_names
 from qtp_toolkit.load.files.headers import Header, band_tags, headers, nodata_values
 from qtp_toolkit.load.files.limits import conversion, refuse_other_scale, stored_unit
 from qtp_toolkit.load.files.tiff import QC, Decode, lazy_stack, same_grid
@@ -93,6 +93,7 @@ def raster(
     >>> magt.attrs["units"], int(magt.isnull().sum())
     ('degC', 1)
     """
+    require_option("variable", variable, VARIABLES)
     if variable == "incidence":
         refuse_look_vector(Path(path))
     (header,) = headers([path])
@@ -178,7 +179,7 @@ def series(
     found = headers(paths)
     names = [h.path for h in found]
     what = f"file by the pattern {pattern!r}"
-    matches = match_names(names, date_expression(pattern), "no date in its name", what)
+    matches = match_names(names, day_expression(pattern), "no date in its name", what)
     start = np.array([date_of(match, path) for match, path in zip(matches, names, strict=True)])
     no_duplicates(start, names, "date", "M02")
     order = np.argsort(start)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
 from qtp_toolkit._errors import QtpDataError
+
+if TYPE_CHECKING:
+    from pyproj import CRS
 
 SNAP = 1e-3
 """Grids that differ by less than this part of a pixel are one grid."""
@@ -48,7 +51,7 @@ def on_pixels_of(da: xr.DataArray, like: xr.DataArray | xr.Dataset, *, name: str
     """
     label, other = name or repr(da.name or "array"), repr(getattr(like, "name", None) or "array")
     own, asked = (_crs(obj) for obj in (da, like))
-    if own and asked and own != asked and not _same_crs(own, asked):
+    if own and asked and not same_crs(own, asked):
         raise QtpDataError(
             f"{label} has another coordinate reference system than {other}",
             expected=asked[:60],
@@ -76,6 +79,11 @@ def on_pixels_of(da: xr.DataArray, like: xr.DataArray | xr.Dataset, *, name: str
         da = da.isel({dim: slice(first, first + like.sizes[dim])})
         da = da.assign_coords({dim: like[dim].variable}) if dim in da.coords and dim in like.coords else da
     return da
+
+
+def as_mask(da: xr.DataArray) -> xr.DataArray:
+    """Return where a mask says yes: above 0. NaN and negative codes mean no data, which as truth would be yes."""
+    return da if da.dtype == bool else da > 0
 
 
 def require_same_grid(da: xr.DataArray, like: xr.DataArray, *, name: str | None = None) -> xr.DataArray:
@@ -163,7 +171,15 @@ def _crs(obj: xr.DataArray | xr.Dataset) -> str | None:
     return attrs.get("crs_wkt") or attrs.get("spatial_ref")
 
 
-def _same_crs(own: str, asked: str) -> bool:
-    from pyproj import CRS  # noqa: PLC0415  most arrays agree to the letter
+def same_crs(own: str, asked: str) -> bool:
+    """Whether two CRS (WKT) are one on the map: heights beside them, and the order of axes, do not count."""
+    if own == asked:  # as most do, to the letter
+        return True
+    from pyproj import CRS  # noqa: PLC0415
 
-    return CRS.from_wkt(own) == CRS.from_wkt(asked)
+    first, second = (_horizontal(CRS.from_wkt(wkt)) for wkt in (own, asked))
+    return first.equals(second, ignore_axis_order=True)
+
+
+def _horizontal(crs: CRS) -> CRS:
+    return (crs.sub_crs_list[0] if crs.is_compound else crs).to_2d()

@@ -8,6 +8,13 @@ import xarray as xr
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, require
 from qtp_toolkit.kernels import pairs as graph
 
+_HINTS = {
+    "I17": "network.canonicalise() puts the earlier date first and changes the sign.",
+    "I18": "Drop them.",
+    "I19": "Drop duplicates.",
+    "I28": "Every pair needs two dates of datetime64, as pandas.to_datetime makes them.",
+}
+
 
 def pair_dates(pairs: xr.DataArray | xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Read the reference and secondary date of each pair, or raise an error that says which coordinate is missing."""
@@ -28,6 +35,8 @@ def name_pairs(pairs: xr.DataArray | xr.Dataset) -> list[str]:
 def index_pairs(pairs: xr.DataArray | xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Dates of the network and the positions of each pair's dates, or an error that names all bad pairs."""
     reference, secondary = pair_dates(pairs)
+    if not reference.size:
+        raise QtpDataError("there is no pair", expected="one or more", found=dict(pairs.sizes), code="C10")
     bad = graph.find_faults(reference, secondary)
     if bad is not None:
         code, found = bad
@@ -35,7 +44,7 @@ def index_pairs(pairs: xr.DataArray | xr.Dataset) -> tuple[np.ndarray, np.ndarra
             "pairs that no network can hold",
             where=PAIR,
             found=found,
-            hint="Drop duplicates; network.canonicalise() puts the earlier date first and changes the sign.",
+            hint=_HINTS[code],
             code=code,
         )
     return graph.index_dates(reference, secondary)
@@ -59,7 +68,7 @@ def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> x
     Raises
     ------
     QtpDataError
-        Listing the dates of pairs that the series lacks.
+        Listing the dates of pairs that the series lacks, or has more than once (P12).
     """
     require(series, dims=(TIME,))
     reference, secondary = pair_dates(pairs)
@@ -67,14 +76,24 @@ def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> x
     days = coordinate(series, TIME).astype("datetime64[D]")
     order = np.argsort(days)
     ends = [dates.astype("datetime64[D]") for dates in (reference, secondary)]
-    missing = np.setdiff1d(np.concatenate(ends), days)
+    missing, label = np.setdiff1d(np.concatenate(ends), days), repr(series.name or "series")
     if missing.size:
         raise QtpDataError(
-            f"{series.name!r} lacks dates of the pairs",
+            f"{label} lacks dates of the pairs",
             where=TIME,
             found=", ".join(map(str, missing)),
             hint="Give values for these dates, or drop their pairs.",
             code="I03",
+        )
+    several = np.intersect1d(np.sort(days)[1:][np.diff(np.sort(days)).astype(int) == 0], np.concatenate(ends))
+    if several.size:
+        raise QtpDataError(
+            f"{label} has several values on days of pairs",
+            where=TIME,
+            found=", ".join(map(str, several)),
+            expected="one a day",
+            hint="Keep the time of the pass.",
+            code="P12",
         )
     bare = series.drop_vars(TIME).rename({TIME: PAIR})
     first, second = (bare.isel({PAIR: order[np.searchsorted(days[order], end)]}) for end in ends)

@@ -30,7 +30,8 @@ class Variable(NamedTuple):
     """Values that stand for "no data" in files that do not say so; they count as such only outside the range."""
     held: tuple[float, float] | None = None
     """Range to which readers hold files, where it is not ``valid``: functions accept what lies beyond. Where it is the
-    wider one, as estimates are rounded, readers set what lies between the two to the limit of ``valid``."""
+    wider one, as estimates are rounded, readers set what lies between the two to the limit of ``valid``; where it is
+    the narrower one, what no file holds in the unit of the table is refused."""
     stored_fills: tuple[float, ...] = ()
     """Stored numbers that are no data in scaled files although their value lies inside the range."""
     period: float | None = None
@@ -96,7 +97,13 @@ VARIABLES: dict[str, Variable] = {
     "cycles_adjusted": Variable("1", "cycles whose conductivity ratio is adjusted"),
     "adjusted_ratio": Variable("1", "mean conductivity ratio of the adjusted cycles"),
     # interferograms
-    "phase": Variable("rad", "unwrapped interferometric phase", fault="I11", held=(-1000.0, 1000.0)),
+    "phase": Variable(
+        "rad",
+        "unwrapped interferometric phase",
+        fault="I11",
+        held=(-1000.0, 1000.0),
+        stored_fills=(-32768.0, -9999.0),
+    ),
     "wrapped_phase": Variable("rad", "wrapped interferometric phase", period=2 * pi),
     "coherence": Variable("1", "interferometric coherence", valid=FRACTION, fault="I04", held=(-0.01, 1.05)),
     "closure_phase": Variable("rad", "closure phase of the triplet"),
@@ -111,7 +118,7 @@ VARIABLES: dict[str, Variable] = {
     "closure_errors": Variable("1", "number of triplets that do not close by whole cycles"),
     "closure_error_share": Variable("1", "share of the pair's triplets that do not close by whole cycles"),
     "tropospheric_phase": Variable("rad", "tropospheric delay phase in the line of sight"),
-    "incidence": Variable("degree", "incidence angle", valid=(0.0, 90.0)),
+    "incidence": Variable("degree", "incidence angle", valid=(0.0, 90.0), fault="I11", held=(2.0, 90.0)),
     "perpendicular_baseline": Variable("m", "perpendicular baseline"),
     "temporal_baseline": Variable("d", "temporal baseline"),
     "incidence_matrix": Variable("1", "incidence matrix of the network"),

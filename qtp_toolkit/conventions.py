@@ -20,6 +20,7 @@ import xarray as xr
 
 from qtp_toolkit._errors import MissingSourceError, QtpDataError  # noqa: F401  (imported from here)
 from qtp_toolkit._grids import (  # noqa: F401  (imported from here)
+    as_mask,
     on_one_grid,
     on_pixels_of,
     require_same_grid,

@@ -58,7 +58,7 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
                 data = catalog[name]
                 row["notes"] += _places(data, catalog.settings.bounds)
                 if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
-                    row["notes"] += _pixels(data)
+                    row["notes"] += _pixels(data, catalog.settings.wavelength)
         except QtpDataError as error:
             row |= {"status": "broken", "problem": str(error)}
     texts = [" ".join(str(warning.message).split()) for warning in told if warning.category is UserWarning]
@@ -191,7 +191,7 @@ def _every(size: int, most: int) -> slice:
     return slice(None, None, max(-(-size // most), 1))
 
 
-def _pixels(data: xr.Dataset | xr.DataArray) -> list[str]:
+def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
     """Read a thinned copy, and say what it holds; the looks of load refuse what cannot be."""
     if isinstance(data, xr.Dataset) and "phase" in data and PAIR in data.dims:
         table = load.look_at_stack(data)
@@ -216,7 +216,7 @@ def _pixels(data: xr.Dataset | xr.DataArray) -> list[str]:
                 "no valid pixel", variable=str(name), hint="All of it is nodata: look at nodata and units."
             )
         if name == "incidence":
-            load.check_incidence(seen)
+            load.check_incidence(seen, wavelength=wavelength)
         low, high = float(seen.where(known).min()), float(seen.where(known).max())
         notes.append(f"{name}: {low:.4g} to {high:.4g} {da.attrs.get('units', '')}, valid {float(known.mean()):.0%}")
     return notes

@@ -128,7 +128,8 @@ def test_closed_form_bilinear_in_space():
 
 def test_closed_form_outside_is_nan_and_far_outside_is_refused():
     era5 = reanalysis([isothermal(1000.0)] * 3, longitude=(91.0, 92.48))
-    phase = correct.tropospheric_delay(era5, terrain(n=12), looking())
+    with pytest.warns(UserWarning, match="67% of the terrain lies outside"):
+        phase = correct.tropospheric_delay(era5, terrain(n=12), looking())
     assert phase.isnull().any()
     assert phase.notnull().any()
     with pytest.raises(QtpDataError, match="outside the reanalysis"):
@@ -483,3 +484,79 @@ def test_results_say_that_they_are_synthetic(rng):
     results |= {"ramp": correct.fit_ramp(phase), "level": correct.reference_level(phase, inside)}
     results |= {"referred": correct.set_reference(phase, inside), "masked": correct.apply_mask(phase, ~inside)}
     assert without_note(**results) == []
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize(
+    ("name", "scale", "add"),
+    [("temperature", 1.0, -273.15), ("specific_humidity", 1000.0, 0.0), ("geopotential", 1 / 9.80665, 0.0)],
+)
+def test_closed_form_a_reanalysis_in_other_units_is_refused(name, scale, add, lazy):
+    """M11: degC, g/kg and heights have made delays of any size."""
+    good = reanalysis([isothermal(vapor_hPa=5.0)] * 3)
+    correct.tropospheric_delay(good, terrain(), looking()).compute()
+    odd = good.assign({name: good[name] * scale + add})
+    with pytest.raises(QtpDataError, match="leaves its physical range") as told:
+        correct.tropospheric_delay(odd.chunk() if lazy else odd, terrain(), looking()).compute()
+    assert told.value.code == "M11"
+    assert told.value.variable == name
+
+
+@pytest.mark.parametrize("name", ["temperature", "specific_humidity"])
+def test_closed_form_fill_values_of_a_reanalysis_are_no_air(name):
+    """M11: unknown below them, as above ground that is higher."""
+    good = reanalysis([isothermal(vapor_hPa=5.0)] * 3)
+    filled = good.copy(deep=True)
+    filled[name][:, -1] = 1e20
+    high, low = (correct.tropospheric_delay(filled, terrain(height), looking()) for height in (4500.0, 0.0))
+    xr.testing.assert_allclose(high, correct.tropospheric_delay(good, terrain(4500.0), looking()))
+    assert bool(low.isnull().all())
+
+
+@pytest.mark.parametrize("turn", [-360.0, 0.0, 360.0])
+def test_closed_form_reference_by_any_longitude(turn):
+    """Grids that count to 360, and areas that count to -180; UTM across the date line."""
+    axes = {"y": 35 - 0.01 * np.arange(20), "x": 272 + 0.01 * np.arange(30)}
+    grid = xr.DataArray(np.ones((1, 20, 30)), axes, ("pair", "y", "x")).rio.write_crs(4326)
+    point = {"longitude": 272.1 + turn, "latitude": 34.9}
+    assert int(correct.reference_area(grid, **point, radius_m=1200.0).sum()) == 5
+    bounds = (272.095 + turn, 34.885, 272.115 + turn, 34.915)
+    assert int(correct.choose_reference(grid, bounds=bounds).sum()) == 6
+    axes = {"y": 3.9e6 - 900 * np.arange(20), "x": 2.26e5 + 900 * np.arange(30)}
+    across = xr.DataArray(np.ones((20, 30)), axes, ("y", "x")).rio.write_crs(32601)
+    lon, lat = Transformer.from_crs(32601, 4326, always_xy=True).transform(axes["x"][2], axes["y"][3])
+    area = correct.reference_area(across, longitude=lon + turn, latitude=lat, radius_m=950.0)
+    assert int(area.sum()) == 5
+    assert bool(area[3, 2])
+
+
+def test_closed_form_a_reanalysis_around_the_world_has_no_seam():
+    """Beyond its last column the first one is next."""
+    world = reanalysis([isothermal(vapor_hPa=5.0)] * 3, longitude=np.arange(-180.0, 180.0, 1.0))
+    axes = {"y": 35.5 - 0.01 * np.arange(5), "x": 179.6 - 360 + 0.1 * np.arange(8)}
+    dem = xr.DataArray(np.full((5, 8), 4500.0), axes, ("y", "x"), "elevation", {"units": "m"}).rio.write_crs(4326)
+    phase = correct.tropospheric_delay(world, dem, looking())
+    np.testing.assert_allclose(phase, phase[0, 0, 0], rtol=1e-5)
+
+
+def test_closed_form_a_terrain_partly_outside_the_reanalysis_is_told():
+    """I22: NaN there, and a word."""
+    part = reanalysis([isothermal()] * 3, longitude=(91.0, 92.5))
+    axes = {"y": 35.5 - 0.01 * np.arange(5), "x": 92.0 + 0.1 * np.arange(11)}
+    dem = xr.DataArray(np.full((5, 11), 4500.0), axes, ("y", "x"), "elevation", {"units": "m"}).rio.write_crs(4326)
+    with pytest.warns(UserWarning, match=r"about \d\d% of the terrain lies outside"):
+        phase = correct.tropospheric_delay(part, dem, looking())
+    np.testing.assert_array_equal(np.isnan(phase[0, 0]), axes["x"] > 92.5 + 1e-6)
+
+
+def test_closed_form_empty_and_odd_sizes_are_refused():
+    """I06."""
+    phase = image(np.zeros((2, 4, 4)))
+    with pytest.raises(QtpDataError, match="needs pixels"):
+        correct.deramp(phase[:, :0])
+    for size in (0, 4):
+        with pytest.raises(QtpDataError, match="odd number"):
+            correct.coherent_area(phase, size=size)
+    bare = phase.drop_vars("spatial_ref")
+    with pytest.raises(QtpDataError, match="coordinate reference system"):
+        correct.reference_area(bare, longitude=92.0, latitude=35.0)

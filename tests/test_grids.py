@@ -224,3 +224,42 @@ def test_numbers_and_names_of_stations_are_left_alone():
     water = xr.DataArray([0.2, 0.3], {"station": ["B", "A"]}, "station")
     out = validation.calibrate_alt(thickness, water)
     np.testing.assert_allclose(out.sel(station=["A", "B"]), [1.0, 4 / 3])
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+@pytest.mark.parametrize("none", [np.nan, -1.0])
+def test_no_data_of_a_mask_marks_nothing(none, lazy):
+    """S06: as truth, NaN and -1 would be yes."""
+    values = np.zeros((ROWS.size, COLUMNS.size))
+    values[:3], values[5, 5] = none, 1.0
+    mask, yes, phase = layer(values, name="mask"), layer(values == 1, name="mask"), stack()
+    mask = mask.chunk() if lazy else mask
+    for job in (
+        lambda mask: correct.apply_mask(phase, mask),
+        lambda mask: correct.set_reference(phase, mask),
+        lambda mask: correct.deramp(phase, mask=mask),
+        lambda mask: correct.choose_reference(phase.rio.write_crs(32646), stable=mask),
+    ):
+        xr.testing.assert_equal(
+            job(mask).compute().drop_vars("spatial_ref", errors="ignore"),
+            job(yes).drop_vars("spatial_ref", errors="ignore"),
+        )
+
+
+def test_one_crs_in_other_words_is_one_grid():
+    """I07: with heights beside it, or with axes in another order; another zone is another grid."""
+    plain = stack("EPSG:32646")
+    assert on_pixels_of(layer(crs="EPSG:32646+5773"), plain).shape == (ROWS.size, COLUMNS.size)
+    degrees = {"rows": 35 - 0.01 * np.arange(5), "columns": 92 + 0.01 * np.arange(6), "values": np.zeros((5, 6))}
+    for other in ("OGC:CRS84", "EPSG:4979"):
+        assert on_pixels_of(layer(crs=other, **degrees), layer(crs="EPSG:4326", **degrees)).shape == (5, 6)
+    refused(on_pixels_of, layer(crs="EPSG:32647+5773"), plain, code="I07")
+
+
+@pytest.mark.parametrize("turn", [-360.0, 360.0])
+def test_masks_by_another_longitude_meet(turn):
+    """West of Greenwich a grid may count to 360 and its mask to -180."""
+    rows, columns = 35 - 0.01 * np.arange(5), 272 + 0.01 * np.arange(6)
+    phase = layer(np.ones((5, 6)), rows=rows, columns=columns, crs=4326, units="rad", name="phase")
+    mask = layer(np.tile(np.arange(6) < 2, (5, 1)), rows=rows, columns=columns + turn, crs=4326)
+    np.testing.assert_array_equal(correct.apply_mask(phase, mask).isnull(), mask)

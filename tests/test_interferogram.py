@@ -236,3 +236,34 @@ def test_lazy(no_compute, rng):
     eager = chain(first, second)
     assert lazy.chunks is not None
     xr.testing.assert_allclose(lazy.compute(), eager.compute(), atol=1e-4)
+
+
+def test_closed_form_looks_of_whole_numbers_are_means():
+    """Means of 1 and 2 are no whole numbers, and shares of a mask are no truth values."""
+    whole = image(np.array([[1, 2], [2, 1]], "int16"))
+    assert interferogram.multilook(whole, looks_y=2, looks_x=2).item() == 1.5
+    assert interferogram.multilook(whole > 1, looks_y=2, looks_x=2).item() == 0.5
+    assert interferogram.multilook(whole.astype("float32"), looks_y=2, looks_x=2).dtype == np.float32
+    with pytest.raises(QtpDataError, match="looks do not fit"):
+        interferogram.multilook(whole, looks_y=1.5, looks_x=2)
+
+
+@pytest.mark.parametrize("change", [{"y": slice(0, 4)}, None])
+def test_closed_form_speckle_of_another_grid_is_refused(change):
+    phase = image(np.zeros((6, 8)), units="rad")
+    gamma = xr.full_like(phase, 0.5)
+    gamma = gamma.assign_coords(x=gamma["x"] + 9) if change is None else gamma.isel(change)
+    with pytest.raises(QtpDataError, match="is not on the grid"):
+        interferogram.simulate(phase, gamma)
+
+
+@pytest.mark.parametrize("none", [0.0, np.nan])
+def test_closed_form_nothing_is_unwrapped_without_coherence(none):
+    """I31: the wrapped phase would come back as if it were unwrapped."""
+    truth = bowl()
+    gamma = np.full(truth.shape, 0.9)
+    gamma[:, :5] = none
+    out = interferogram.unwrap(image(np.exp(1j * truth)), image(gamma)).values
+    assert np.isnan(out[:, :5]).all()
+    same_up_to_cycles(out[:, 5:], truth[:, 5:])
+    assert np.isnan(interferogram.unwrap(image(np.exp(1j * truth)), image(np.full(truth.shape, none)))).all()

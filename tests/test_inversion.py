@@ -324,3 +324,25 @@ def test_results_say_that_they_are_synthetic():
     phase = noted(stack_of([(0, 1), (1, 2), (0, 2)], np.ones((3, 1))))
     series = inversion.invert(phase)
     assert without_note(series=series, misfit=inversion.pair_misfit(phase, series.phase)) == []
+
+
+@pytest.mark.parametrize("looks", [0, -1.0, np.nan])
+@pytest.mark.parametrize("weights", ["fisher", "variance"])
+def test_closed_form_looks_that_are_none_are_refused(looks, weights):
+    """I25: all NaN, or weights of the wrong sign."""
+    days = np.array(["2020-01-01", "2020-01-13"], "datetime64[ns]")
+    ends = {"reference": ("pair", days[:1]), "secondary": ("pair", days[1:])}
+    phase = xr.DataArray([[1.0]], ends, ("pair", "pixel"), attrs={"units": "rad"})
+    with pytest.raises(QtpDataError, match="looks"):
+        inversion.invert(phase, xr.full_like(phase, 0.5), weights=weights, looks=looks)
+
+
+def test_closed_form_pairs_without_a_date_are_refused():
+    """I28."""
+    ends = {
+        "reference": ("pair", np.array(["NaT"], "M8[ns]")),
+        "secondary": ("pair", np.array(["2020-01-13"], "M8[ns]")),
+    }
+    with pytest.raises(QtpDataError, match="lack a date") as told:
+        inversion.invert(xr.DataArray([[1.0]], ends, ("pair", "pixel"), attrs={"units": "rad"}))
+    assert told.value.code == "I28"

@@ -62,7 +62,7 @@ RANGES = {
     "magt": (-40.0, 40.0),
     "ndvi": (-1.0, 1.0),
     "elevation": (-500.0, 9000.0),
-    "incidence": (0.0, 90.0),
+    "incidence": (2.0, 90.0),
     "coherence": (0.0, 1.0),
 }
 
@@ -547,6 +547,7 @@ def test_geojson_whose_side_members_are_odd(tmp_path):
 
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(load) == {
+        "check_incidence": {"wavelength": 0.05546576},
         "check_lst": {"every": 4, "max_empty": 0.5, "max_hollow": 0.1},
         "check_stack": {"every": 4},
         "interferograms": {"nodata": 0.0, "phase_sign": "positive_away", "require_coherence": True, "extent": "same"},
@@ -566,3 +567,44 @@ def test_closed_form_defaults_are_the_promised_ones():
         "raster": {"add_offset": 0.0, "band": 1},
         "series": {"pattern": "doy(?P<year>\\d{4})(?P<doy>\\d{3})", "composite_days": 1, "add_offset": 0.0, "band": 1},
     }
+
+
+@pytest.mark.parametrize(("name", "unit"), [("t", "degC"), ("z", "m"), ("q", "g kg-1")])
+def test_era5_of_another_unit_is_refused(tmp_path, name, unit):
+    """M11, by the tag; the usual spellings of ours pass."""
+    whole = xr.load_dataset(era5_file(tmp_path / "e.nc"), engine="h5netcdf")
+    usual = (("m**2 s**-2", "K", "kg kg**-1"), ("m2 s-2", "kelvin", "kg/kg"), ("J kg-1", "K", "1"))
+    for k, spelled in enumerate(usual):
+        for short, units in zip("ztq", spelled, strict=True):
+            whole[short].attrs["units"] = units
+        whole.to_netcdf(tmp_path / f"{k}.nc", engine="h5netcdf")
+        load.era5(tmp_path / f"{k}.nc")
+    whole[name].attrs["units"] = unit
+    whole.to_netcdf(tmp_path / "odd.nc", engine="h5netcdf")
+    assert f"found: {unit}" in refused(load.era5, tmp_path / "odd.nc", code="M11")
+
+
+@pytest.mark.parametrize(
+    ("longitude", "right"),
+    [
+        ([170.0, 180.0, 190.0], [170.0, 180.0, 190.0]),
+        ([-180.0, -170.0, 170.0], [170.0, 180.0, 190.0]),
+        ([350.0, 0.0, 10.0], [-10.0, 0.0, 10.0]),
+        ([92.0, 93.0], [92.0, 93.0]),
+        (np.arange(0.0, 360.0, 30.0), np.arange(-180.0, 180.0, 30.0)),
+    ],
+)
+def test_era5_across_the_date_line_stays_in_one_piece(tmp_path, longitude, right):
+    """Between -170 and 170 lies the rest of the world, which nobody asked for."""
+    whole = xr.load_dataset(era5_file(tmp_path / "e.nc"), engine="h5netcdf").isel(longitude=0, drop=True)
+    whole.expand_dims(longitude=np.asarray(longitude)).to_netcdf(tmp_path / "d.nc", engine="h5netcdf")
+    assert load.era5(tmp_path / "d.nc")["x"].values.tolist() == list(right)
+
+
+@pytest.mark.parametrize("name", ["latitude", "pressure_level", "valid_time"])
+def test_era5_without_coordinates_is_refused(tmp_path, name):
+    """M27: rows are no degrees, and their numbers no pressures."""
+    xr.load_dataset(era5_file(tmp_path / "e.nc"), engine="h5netcdf").drop_vars(name).to_netcdf(
+        tmp_path / "n.nc", engine="h5netcdf"
+    )
+    assert "no coordinates" in refused(load.era5, tmp_path / "n.nc", code="M27")

@@ -386,3 +386,14 @@ def test_implausible_incidence_is_told_with_a_guess(value, guess):
         load.check_incidence(xr.DataArray(np.full((3, 3), value)))
     with pytest.raises(QtpDataError, match="no valid pixel"):
         load.check_incidence(xr.DataArray(np.full((3, 3), np.nan)))
+
+
+def test_incidence_of_another_radar():
+    """I11: the advice to set the wavelength helps; what no radar can have is refused all the same."""
+    low = xr.DataArray(np.full((3, 3), 22.0))
+    with pytest.raises(QtpDataError, match=r"settings\.wavelength"):
+        load.check_incidence(low)
+    assert load.check_incidence(low, wavelength=0.2424) == (22.0, 22.0)
+    with pytest.raises(QtpDataError, match="another angle") as told:
+        load.check_incidence(low / 5, wavelength=0.2424)
+    assert "settings.wavelength" not in str(told.value)

@@ -59,7 +59,8 @@ def test_one_number_again_and_again_is_missing_data(fill):
     """I23: the number, and the setting that makes it missing."""
     values = ramps(6.0)
     values[:, :8] = fill
-    with pytest.warns(UserWarning, match=rf"parameters.nodata: {fill:g}\b"):
+    setting = "0" if fill == 0 else rf"\[{fill:g}, {-fill:g}, 0\]"  # the other sign in files that were turned round
+    with pytest.warns(UserWarning, match=rf"parameters.nodata: {setting}\."):
         load.check_stack(stack_of(values))
 
 
@@ -98,3 +99,54 @@ def test_of_large_stacks_some_rows_are_read(monkeypatch):
     stack["phase"] = stack["phase"].copy(data=stack["phase"].data.map_blocks(note, dtype="float32"))
     assert len(load.look_at_stack(stack)) == 3
     assert 16 <= len(set(read)) < 100
+
+
+@pytest.mark.parametrize("every", [1, 4])
+def test_fringes_along_y_alone_are_seen(every):
+    """I10: columns that do not change along x, with a reference taken out."""
+    wrapped = wrap(np.array([1.0, 2.0, 1.0])[:, None, None] * 0.4 * Y + 0.6 + 0.0 * X)
+    refused(load.check_stack, stack_of(wrapped - wrapped[:, :1, :1]), every=every, code="I10")
+
+
+def test_few_fringes_of_another_range_are_not_passed_over():
+    """I10: 0 to 2 pi is refused for a single fringe; where the range says less, there is a word."""
+    slope = 0.05 * np.arange(400.0) * np.ones((40, 1)) + 5.0 + np.zeros((3, 1, 1))
+    refused(load.check_stack, stack_of(np.mod(slope, 2 * np.pi)), code="I10")
+    few = np.mod(slope, 2 * np.pi) - 2.0
+    few[:, :, 150:] = few[:, :, 140:141]
+    with pytest.warns(UserWarning, match="wrapped?"):
+        load.check_stack(stack_of(few))
+
+
+def test_degrees_are_told():
+    """I11: wrapped ones are refused; of others neighbors differ too much."""
+    refused(load.check_stack, stack_of(np.rad2deg(wrap(ramps(20.0)))), code="I11")
+    with pytest.warns(UserWarning, match="degrees, or another quantity"):
+        load.check_stack(stack_of(np.rad2deg(ramps(20.0))))
+
+
+@pytest.mark.parametrize("largest", [1e9, 3 * 60 * 32])
+def test_islands_between_the_rows_that_are_read_count_as_valid(monkeypatch, largest):
+    """I21: nothing is said of a pair before all of it was read."""
+    monkeypatch.setattr("qtp_toolkit.load.insar.checks._MOST", largest)
+    values = np.concatenate([ramps(60.0)] * 30, axis=1)
+    values[0] = np.nan
+    values[0, 21:23, 5:7] = 9.0
+    table = load.look_at_stack(stack_of(values).chunk({"y": 40}))
+    assert table["valid"][0] == 4 / values[0].size
+    assert table["smallest"][0] == 9.0
+    values[0] = np.nan
+    assert "1 pairs hold no valid pixel" in refused(load.look_at_stack, stack_of(values), code="I21")
+
+
+def test_coherence_of_nothing_and_of_percent():
+    """I04: pairs that weights leave out, and bytes on another scale, are told."""
+    none = stack_of(ramps(60.0), 0.8)
+    none["coherence"][1] = 0
+    with pytest.warns(UserWarning, match="coherence is 0 or missing in all of 1 pairs"):
+        load.check_stack(none)
+    percent = stack_of(ramps(60.0), (40 + X) / 255).assign_attrs(coherence_scale=1 / 255)
+    with pytest.warns(UserWarning, match=r"coherence_scale: 0\.01"):
+        load.check_stack(percent)
+    load.check_stack(stack_of(ramps(60.0), (80 + X) / 255).assign_attrs(coherence_scale=1 / 255))
+    load.check_stack(percent.drop_attrs())

@@ -146,6 +146,8 @@ def test_coherence_of_another_extent_is_cropped_with_its_phase(tmp_path, options
         ("ifg_06Jan2018_18Jan2018.tif", None),
         ("20180106_20180118/filt_fine.unw.tif", None),
         ("S1_IW2_20180106T234712-20180118T234712.tif", None),
+        ("20180106T234712Z_20180118T234712Z.tif", None),
+        ("20180106t2347_20180118t2347_unw.tif", None),
         ("180106-180118.unw.tif", r"(?P<reference>\d{6})-(?P<secondary>\d{6})"),
         ("2018006_2018018_unwrap.tif", r"(?P<reference>\d{7})_(?P<secondary>\d{7})"),
         ("2018.01.06_2018.01.18.tif", r"(?P<reference>\d{4}\.\d\d\.\d\d)_(?P<secondary>\d{4}\.\d\d\.\d\d)"),
@@ -190,7 +192,7 @@ def test_companions_are_found_by_the_name_and_never_the_phase_itself(tmp_path, e
 
 def test_baselines_of_turned_pairs_are_turned(tmp_path):
     """I17: as the phase; whatever the key looks like, and unknown where there is no number."""
-    spelled = ["Baseline: 100.5", "baseline : -1.0e2", "Baseline:", "  BASELINE: -7"]
+    spelled = ["Baseline: 100.5", "baseline : -1.0e2", "Baseline: 12,5", "  BASELINE: -7"]
     pairs = [(0, 1), (2, 0), (1, 2), (2, 1)]
     folders = [tmp_path / str(k) for k in range(4)]
     phase = [

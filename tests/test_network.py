@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from promised import noted, refuse_strangers, without_note
 
 from qtp_toolkit import network
+from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.conventions import QtpDataError
 
 
@@ -260,3 +261,51 @@ def test_results_say_that_they_are_synthetic():
     results = {"closure": closure, "errors": network.closure_errors(phase), "rank": network.rank_pairs(phase)}
     results |= {"mean": network.mean_by_pair(closure, phase), "mended": network.canonicalise(phase)}
     assert without_note(**results) == []
+
+
+def test_closed_form_all_that_turns_with_a_pair_is_turned():
+    """I17: baselines beside the data, complex interferograms; misfits have no sign."""
+    pairs = [(1, 0), (1, 2), (2, 0)]
+    signs = np.array([-1.0, 1.0, -1.0])
+    stack = stack_of(pairs, np.array([1.0, 2.0, 3.0])).to_dataset()
+    stack["interferogram"] = ("pair", np.exp(1j * stack["phase"].values), {"units": "1"})
+    stack["misfit"] = ("pair", np.full(3, 0.3), {"units": "rad"})
+    stack["temporal_baseline"] = ("pair", 12 * np.array([-1, 1, -2]), {"units": "d"})
+    stack = stack.assign_coords(perpendicular_baseline=("pair", np.full(3, 50.0), {"units": "m"}))
+    out = network.canonicalise(stack)
+    np.testing.assert_array_equal(out["phase"], signs * stack["phase"])
+    np.testing.assert_allclose(np.angle(out["interferogram"]), signs * np.angle(stack["interferogram"]))
+    np.testing.assert_array_equal(out["misfit"], 0.3)
+    np.testing.assert_array_equal(out["temporal_baseline"], [12, 12, 24])
+    np.testing.assert_array_equal(out["perpendicular_baseline"], 50 * signs)
+    assert out["perpendicular_baseline"].attrs == {"units": "m"}
+    xr.testing.assert_identical(out.chunk().pipe(network.canonicalise).compute(), out)
+
+
+def test_closed_form_a_day_of_several_values_is_refused():
+    """P12: the first of them would have been taken, whatever its hour."""
+    times = np.array(["2020-01-01T00", "2020-01-01T12", "2020-01-13", "2020-01-25", "2020-01-25"], "datetime64[ns]")
+    series = xr.DataArray(np.arange(5.0), {"time": times}, "time", "delay", {"units": "rad"})
+    pairs = stack_of([(0, 1)], [0.0])
+    with pytest.raises(QtpDataError, match="2020-01-01") as told:
+        pair_difference(series, pairs)
+    assert told.value.code == "P12"
+    assert pair_difference(series[1:], pairs).item() == 1.0  # the days of no pair do not matter
+
+
+@pytest.mark.parametrize("function", [network.components, network.incidence_matrix, network.closure_phase])
+def test_closed_form_no_pair_is_refused(function):
+    with pytest.raises(QtpDataError, match="there is no pair"):
+        function(stack_of([(0, 1)], [0.0])[:0])
+
+
+def test_closed_form_windows_are_pairs_of_days():
+    with pytest.raises(QtpDataError, match="windows are pairs of days"):
+        network.select_pairs(["2020-01-01", "2020-01-13"], windows=(0, 40))
+
+
+@pytest.mark.parametrize("wanted", ["20200113", 20200113, "13Jan2020", np.datetime64("2020-01-13T23:47")])
+def test_closed_form_an_acquisition_in_any_spelling(wanted):
+    """I28."""
+    for dates in (["20200101", "20200113"], [20200101, 20200113], np.array(["2020-01-01", "2020-01-13T11"], "M8[ns]")):
+        assert network.acquisition(dates, wanted) == np.datetime64("2020-01-13")

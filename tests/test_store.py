@@ -155,6 +155,17 @@ def test_what_is_no_stack_is_refused(tmp_path, change):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("change", "code"), [({"pair": slice(0, 0)}, "I06"), ({"y": slice(0, 0)}, "I06"), (None, "I11")]
+)
+def test_stacks_that_are_empty_or_complex_are_refused(tmp_path, change, code):
+    """I06, I11: before a library divides by their size, or drops the imaginary part."""
+    stack = lazy() if change is None else lazy().isel(change)
+    if change is None:
+        stack["phase"] = stack["phase"].astype("complex64").assign_attrs(units="rad")
+    refused(ingest, stack, tmp_path / "store", code="I11" if change is None else "I06")
+
+
 @pytest.mark.parametrize("options", [{"storage": "zip"}, {"block": 20}, {"block": 0}, {"name": "../up"}])
 def test_unfit_options_are_refused(tmp_path, options):
     refused(ingest, lazy(), tmp_path / "store", **options)

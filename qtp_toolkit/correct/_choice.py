@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import grid
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.conventions import (
     PAIR,
     REFERENCE,
@@ -16,6 +17,7 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     X,
     Y,
+    as_mask,
     describe,
     require,
 )
@@ -69,11 +71,12 @@ def choose_reference(
         chosen = "settings.reference_point"
     elif bounds is not None:
         where = grid.lonlat(layer)
-        area = (where.longitude >= bounds[0]) & (where.longitude <= bounds[2])
+        longitude = nearest_turn(where.longitude, (bounds[0] + bounds[2]) / 2)
+        area = (longitude >= bounds[0]) & (longitude <= bounds[2])
         area &= (where.latitude >= bounds[1]) & (where.latitude <= bounds[3])
         chosen = "settings.reference_area"
     elif stable is not None:
-        area, chosen = stable.astype(bool).compute(), "the source stable_ground"
+        area, chosen = as_mask(stable).compute(), "the source stable_ground"
     else:
         most, chosen = min(coherence.sizes[Y], coherence.sizes[X]), "the coherence of the worst pair"
         for side in (size for size in (5, 3, 1) if size <= max(most, 1)):  # small where lakes leave no larger one

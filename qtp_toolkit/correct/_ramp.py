@@ -15,6 +15,7 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     X,
     Y,
+    as_mask,
     coordinate,
     describe,
     is_lazy,
@@ -51,7 +52,7 @@ def fit_ramp(
     require(phase, dims=(Y, X), quantity="phase")
     usable = phase.notnull()
     if mask is not None:
-        usable = usable & ~grid.align(mask.astype(bool), phase, resampling="nearest", name="mask")
+        usable = usable & ~grid.align(as_mask(mask), phase, resampling="nearest", name="mask")
     if weight is None:
         use = usable.astype(phase.dtype)
     else:
@@ -150,6 +151,8 @@ def _check_planes(ramp: xr.Dataset, phase: xr.DataArray) -> None:
 
 def _measure_span(axis: xr.DataArray) -> tuple[float, float]:
     """Middle and half width of a coordinate; 1 for the latter if there is one pixel only."""
+    if not axis.size:
+        raise QtpDataError("a plane needs pixels", where=axis.name, found=0, code="I06")
     low, high = float(axis.min()), float(axis.max())
     return (high + low) / 2, (high - low) / 2 or 1.0
 

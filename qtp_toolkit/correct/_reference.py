@@ -9,8 +9,10 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import grid
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit._pairs import name_pairs
-from qtp_toolkit.conventions import PAIR, REFERENCE, TIME, QtpDataError, X, Y, describe, is_lazy, require, xnp
+from qtp_toolkit.conventions import PAIR, REFERENCE, TIME, QtpDataError, X, Y, as_mask, describe, is_lazy, require, xnp
+from qtp_toolkit.grid._frame import crs_of
 from qtp_toolkit.kernels import reasons
 
 EARTH_RADIUS = 6371000.0
@@ -29,7 +31,7 @@ def reference_area(
     template : xarray.DataArray or Dataset
         Dims ``y, x`` and a CRS.
     longitude, latitude : float
-        degree.
+        degree; longitude by any convention.
     radius_m : float
         m. The nearest pixel always belongs to the area.
 
@@ -53,22 +55,23 @@ def reference_area(
     5
     """
     blank = np.zeros((template.sizes[Y], template.sizes[X]), dtype=bool)
-    bare = xr.DataArray(blank, {Y: template[Y], X: template[X]}, (Y, X)).rio.write_crs(template.rio.crs)
+    bare = xr.DataArray(blank, {Y: template[Y], X: template[X]}, (Y, X)).rio.write_crs(crs_of(template))
     area, nearest, spans = bare.copy(), (np.inf, 0), []
     for rows in _cut_rows(*blank.shape):
         where = grid.lonlat(bare.isel({Y: rows}))
-        spans.append([f(v.values) for v in (where.longitude, where.latitude) for f in (np.min, np.max)])
-        distance = _great_circle(where.longitude.values, where.latitude.values, longitude, latitude)
+        east, north = nearest_turn(where.longitude.values, longitude), where.latitude.values
+        spans.append([f(values) for values in (east, north) for f in (np.min, np.max)])
+        distance = _great_circle(east, north, longitude, latitude)
         area.values[rows] = distance <= radius_m
         at = int(distance.argmin())
         nearest = min(nearest, (float(distance.flat[at]), rows.start * distance.shape[1] + at))
-    west, east, south, north = (f([span[k] for span in spans]) for k, f in enumerate((min, max, min, max)))
-    if not (west <= longitude <= east and south <= latitude <= north):
+    west, last, south, most = (f([span[k] for span in spans]) for k, f in enumerate((min, max, min, max)))
+    if not (west <= longitude <= last and south <= latitude <= most):
         raise QtpDataError(
             "the reference point lies outside the grid",
             code="I22",
             found=f"longitude {longitude}, latitude {latitude}",
-            expected=f"longitude {west:.4f} to {east:.4f}, latitude {south:.4f} to {north:.4f}",
+            expected=f"longitude {west:.4f} to {last:.4f}, latitude {south:.4f} to {most:.4f}",
             hint="Longitude comes first.",
         )
     area.values.flat[nearest[1]] = True  # a radius below the pixel still has its pixel
@@ -103,6 +106,8 @@ def coherent_area(coherence: xr.DataArray, *, size: int = 5) -> xr.DataArray:
     array([[False, False,  True]])
     """
     require(coherence, dims=(PAIR, Y, X))
+    if size < 1 or size % 2 == 0:
+        raise QtpDataError("the side of a square is an odd number of pixels", found=size, expected="1, 3, 5, ...")
     square: dict[str, Any] = {"dim": {Y: size, X: size}, "center": True}
     worst = coherence.min(PAIR, skipna=False).rolling(**square).min()
     seed = (worst == worst.max()).astype(np.float32)
@@ -191,7 +196,8 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
     da : xarray.DataArray or Dataset
         Variables without ``y, x`` are left alone.
     mask : xarray.DataArray
-        bool, dims ``y, x``; True is taken out. On another grid with a CRS its nearest pixels count.
+        bool, or numbers that are above 0 for yes, dims ``y, x``; yes is taken out. On another grid with a CRS its
+        nearest pixels count.
 
     Returns
     -------
@@ -207,7 +213,7 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
     array([[ 1., nan]])
     """
     require(mask, dims=(Y, X), name="mask")
-    hidden = grid.align(mask.astype(bool), da, resampling="nearest", name="mask")
+    hidden = grid.align(as_mask(mask), da, resampling="nearest", name="mask")
     if isinstance(da, xr.DataArray):
         return _blank(da, hidden)
     out = da.assign({name: _blank(v, hidden) for name, v in da.data_vars.items() if {Y, X} <= set(v.dims)})
@@ -240,7 +246,7 @@ def _crop(phase: xr.DataArray, where: xr.DataArray | tuple[float, float, float, 
     """Phase of the reference area, NaN around it, cut to its bounding box where that is known."""
     inside = where if isinstance(where, xr.DataArray) else _mark_window(phase, where)
     require(inside, dims=(Y, X), name="where")
-    inside = grid.align(inside.astype(bool), phase, resampling="nearest", name="the reference area")
+    inside = grid.align(as_mask(inside), phase, resampling="nearest", name="the reference area")
     if is_lazy(inside):
         return phase.where(inside)
     rows, columns = (np.flatnonzero(inside.any(dim).values) for dim in (X, Y))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from qtp_toolkit.conventions import (
     many_blocks,
     require,
 )
-from qtp_toolkit.correct.kernels.delay import trilinear, zenith_delay
+from qtp_toolkit.correct.kernels.delay import GRAVITY_STANDARD, trilinear, zenith_delay
 
 HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
 """Heights in m at which the delay is tabulated; linear between them (error below 0.05 mm)."""
@@ -33,6 +34,10 @@ HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
 NEAR = np.timedelta64(3, "h")
 """How far from a date with a time of day a time of the reanalysis may lie."""
 
+_FILL = 1e6
+"""Beyond lie fill values, not fields in any unit."""
+_PLACES = 9
+"""Rows and columns whose places are looked up."""
 FIELDS = ("geopotential", "temperature", "specific_humidity")
 
 
@@ -78,7 +83,13 @@ def tropospheric_delay(
     Raises
     ------
     QtpDataError
-        Listing the dates without reanalysis; for levels that are not in hPa; for a terrain outside the reanalysis.
+        Listing the dates without reanalysis; for levels that are not in hPa; for a terrain outside the reanalysis. When
+        computed: M11, temperatures that are not in K, humidities not in kg/kg, heights in place of geopotentials.
+
+    Warns
+    -----
+    UserWarning
+        I22: a part of the terrain lies outside the reanalysis.
 
     Notes
     -----
@@ -117,7 +128,7 @@ def tropospheric_delay(
     # The grid of the reanalysis gets names of its own: y and x are those of the terrain from here on.
     renamed = profiles.drop_vars([Y, X, "level", "spatial_ref"], errors="ignore").rename({Y: "row", X: "column"})
     table = xr.apply_ufunc(
-        zenith_delay,
+        _zenith,
         *(renamed[name] for name in FIELDS),
         input_core_dims=[["level"]] * 3,
         output_core_dims=[["height"]],
@@ -200,7 +211,13 @@ def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
             expected="above 0, lowest 300 to 1200 hPa",
             found=f"{levels.min():g} to {levels.max():g}",
         )
-    return era5[list(FIELDS)].sortby(["level", Y, X])
+    out = era5[list(FIELDS)].sortby(["level", Y, X])
+    steps = np.diff(out[X].values.astype(float))
+    if steps.size and 360.0 - steps.sum() <= 1.5 * steps.max():  # around the world: the first column is the next one
+        seam = out.isel({X: [0]}).assign_coords({X: out[X].values[:1] + 360.0})
+        out = xr.concat([out, seam], X)
+        out = out.chunk({X: -1}) if is_lazy(out) else out
+    return out
 
 
 def _match_days(era5: xr.Dataset, dates: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -235,13 +252,16 @@ def _match_days(era5: xr.Dataset, dates: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None:
-    """Refuse a terrain of which no corner lies inside the reanalysis."""
-    ends = {dim: dem[dim].values[[0, -1]] for dim in (Y, X)}
-    corners = grid.lonlat(xr.DataArray(np.zeros((2, 2)), ends, (Y, X)).rio.write_crs(dem.rio.crs))
-    lat, lon = corners.latitude.values, corners.longitude.values
+    """Refuse a terrain of which nothing lies inside the reanalysis, and warn if a part does not; at some places."""
+    places = {dim: dem[dim].values[np.linspace(0, dem.sizes[dim] - 1, _PLACES).astype(int)] for dim in (Y, X)}
+    seen = grid.lonlat(xr.DataArray(np.zeros((_PLACES,) * 2), places, (Y, X)).rio.write_crs(dem.rio.crs))
+    lat, lon = seen.latitude.values, seen.longitude.values
     rows, columns = axes
     east = _wrap_longitude(lon, columns)
     inside = (lat >= rows[0]) & (lat <= rows[-1]) & (east >= columns[0]) & (east <= columns[-1])
+    if inside.any() and not inside.all():
+        text = f"about {1 - inside.mean():.0%} of the terrain lies outside the reanalysis: no delay there (I22)"
+        warnings.warn(text, stacklevel=3)
     if not inside.any():
         raise QtpDataError(
             "the terrain lies outside the reanalysis",
@@ -249,6 +269,32 @@ def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None
             expected=f"longitude {columns[0]:g} to {columns[-1]:g}, latitude {rows[0]:g} to {rows[-1]:g}",
             found=f"longitude {lon.min():.3f} to {lon.max():.3f}, latitude {lat.min():.3f} to {lat.max():.3f}",
         )
+
+
+def _zenith(*fields: np.ndarray, pressure: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Zenith delay of profiles that can be what they say (M11)."""
+    top = GRAVITY_STANDARD * 7000.0 * np.log(101325.0 / pressure[0])  # geopotential there, within a fifth or so
+    limits = {"geopotential": (0.5 * top - 5e3, 1.5 * top + 5e3), "temperature": (130.0, 350.0)}
+    limits |= {"specific_humidity": (-1e-3, 0.06)}
+    held = []
+    for name, values in zip(FIELDS, fields, strict=True):
+        low, high = limits[name]
+        seen = values[..., 0] if name == "geopotential" else values
+        seen = seen[np.abs(seen) < _FILL]
+        # the wettest air, since most of it is dry in any unit
+        typical = float(np.quantile(seen, 0.99 if name == "specific_humidity" else 0.5)) if seen.size else low
+        if not low <= typical <= high:
+            raise QtpDataError(
+                f"the {name.replace('_', ' ')} of the reanalysis leaves its physical range",
+                variable=name,
+                expected=f"{low:.4g} to {high:.4g}",
+                found=f"{typical:.4g}",
+                hint="It should be geopotential in m2 s-2 (not height), temperature in K, humidity in kg/kg.",
+                code="M11",
+            )
+        beyond = (values < low) | (values > high) if name != "geopotential" else np.False_  # fill values, not air
+        held.append(np.where(beyond, np.nan, values) if beyond.any() else values)
+    return zenith_delay(*held, pressure=pressure, heights=heights)
 
 
 def _wrap_longitude(longitude: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     X,
     Y,
+    as_mask,
     describe,
     phase_to_displacement,
     require,
@@ -84,7 +85,7 @@ def choose_ramp(
         if stable is None or not bool(stable.any()):
             ramp, done = "weighed", "weighed: no ground is known to stand still"
         else:
-            mask = ~stable.astype(bool) if mask is None else mask.astype(bool) | ~stable.astype(bool)
+            mask = ~as_mask(stable) if mask is None else as_mask(mask) | ~as_mask(stable)
     planes = fit_ramp(phase, weight=weight, mask=mask, degree=4).compute()
     if indices is not None and ramp != "none":
         mean = [indices[name].mean((Y, X)).compute() for name in ("linear_index", "composite_index")]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.conventions import QtpDataError, X, Y, on_pixels_of
-from qtp_toolkit.grid._frame import Grid, axes, crs_of, spacing, to_crs
+from qtp_toolkit.grid._frame import Grid, axes, crs_of, middle_longitude, spacing, to_crs
 from qtp_toolkit.grid._match import match
 
 
@@ -63,6 +64,8 @@ def _covers(da: xr.DataArray, like: Grid) -> bool:
     edge_x = np.concatenate([columns, columns, np.full(rows.size, columns[0]), np.full(rows.size, columns[-1])])
     edge_y = np.concatenate([np.full(columns.size, rows[0]), np.full(columns.size, rows[-1]), rows, rows])
     x, y = to_crs(edge_x, edge_y, source=crs_of(like).to_wkt(), target=crs_of(da).to_wkt())
+    middle = middle_longitude(da)
+    x = x if middle is None else nearest_turn(x, middle)
     for dim, values, step in zip((Y, X), (y, x), spacing(da), strict=True):
         position = (values - float(da[dim][0])) / step
         if not ((position >= -1) & (position <= da.sizes[dim])).all():

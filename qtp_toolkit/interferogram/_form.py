@@ -70,7 +70,7 @@ def simulate(phase: xr.DataArray, coherence: xr.DataArray, *, seed: int = 0) -> 
     # Real and imaginary part have half of the power each: together one.
     draws = np.random.default_rng(seed).normal(scale=np.sqrt(0.5), size=(4, *phase.shape))
     first, other = draws[0] + 1j * draws[1], draws[2] + 1j * draws[3]
-    gamma = coherence.transpose(*phase.dims).values
+    gamma = require_same_grid(coherence, phase, name="coherence").transpose(*phase.dims).values
     second = (gamma * first + np.sqrt(1 - gamma**2) * other) * np.exp(-1j * phase.values)
     images = {"reference": first, "secondary": second}
     out = {name: phase.copy(data=values.astype(np.complex64)) for name, values in images.items()}
@@ -106,7 +106,8 @@ def multilook(image: xr.DataArray, *, looks_y: int = 6, looks_x: int = 20) -> xr
     values = values.where(values != 0) if values.dtype.kind == "c" else values
     out = values.coarsen({Y: looks_y, X: looks_x}, boundary="trim").mean()
     out = xnp.arctan2(out.imag, out.real) if wrapped else out
-    return out.astype(image.dtype).rename(image.name).assign_attrs(image.attrs)
+    out = out.astype(image.dtype) if image.dtype.kind in "fc" else out  # means of whole numbers are none
+    return out.rename(image.name).assign_attrs(image.attrs)
 
 
 def coherence(reference: xr.DataArray, secondary: xr.DataArray, *, looks_y: int = 6, looks_x: int = 20) -> xr.DataArray:
@@ -218,7 +219,8 @@ def _is_wrapped(image: xr.DataArray) -> bool:
 
 
 def _check_looks(image: xr.DataArray, looks_y: int, looks_x: int) -> None:
-    if not (1 <= looks_y <= image.sizes[Y] and 1 <= looks_x <= image.sizes[X]):
+    whole = int(looks_y) == looks_y and int(looks_x) == looks_x
+    if not (whole and 1 <= looks_y <= image.sizes[Y] and 1 <= looks_x <= image.sizes[X]):
         raise QtpDataError(
             "looks do not fit the image",
             expected=f"1 to {image.sizes[Y]} and 1 to {image.sizes[X]}",

@@ -28,7 +28,7 @@ def unwrap(
     interferogram : xarray.DataArray
         Complex, or wrapped phase in rad; dims ``y, x``.
     coherence : xarray.DataArray, optional
-        0..1, same grid: weight of the pixels. SNAPHU needs it.
+        0..1, same grid: weight of the pixels; those of coherence 0 or NaN are missing. SNAPHU needs it.
     method : {"least_squares", "snaphu"}
         Weighted least squares of the wrapped gradients, made congruent: quick, and good where fringes are clear and
         the area is in one piece. SNAPHU is the network-flow program of the paper (Chen and Zebker 2001): the
@@ -40,8 +40,8 @@ def unwrap(
     -------
     xarray.DataArray
         rad, float32, dims ``y, x``; differs from the wrapped phase by whole cycles. NaN where the input is NaN, or
-        complex and 0. A multiple of 2 pi is arbitrary: set a reference. Lazy if the input is lazy; ``y`` and ``x`` must
-        then be one chunk.
+        complex and 0, or of no coherence. A multiple of 2 pi is arbitrary: set a reference. Lazy if the input is lazy;
+        ``y`` and ``x`` must then be one chunk.
 
     Raises
     ------
@@ -67,6 +67,7 @@ def unwrap(
         low, high = FRACTION
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
         coherence = on_pixels_of(coherence, interferogram, name="coherence")
+        wrapped = wrapped.where(coherence > 0)  # without any weight its cycles would be anybody's guess
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
     kernel = spectral.unwrap_least_squares if method == "least_squares" else _import_snaphu(coherence, looks)
     out = xr.apply_ufunc(

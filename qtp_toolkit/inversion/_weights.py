@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import gammaln, hyp2f1
 
+from qtp_toolkit.conventions import QtpDataError
+
 WEIGHTS = ("coherence", "fisher", "variance", "unit")
 
 _TABLE_SIZE = 257
@@ -33,6 +35,8 @@ def weight_table(weights: str, *, looks: float = 57.0) -> np.ndarray:
     >>> [float(weight_table(weights, looks=57)[128]) for weights in ("coherence", "fisher")]
     [0.5, 38.0]
     """
+    if weights in ("fisher", "variance") and not looks > 1:
+        raise QtpDataError("looks are a number of averaged pixels", expected="above 1", found=looks)
     gamma = np.linspace(0.0, 1.0, _TABLE_SIZE)
     # At a coherence of 1 the variance is zero: one pair would outweigh all others by any factor.
     bounded = gamma.clip(max=_HIGHEST_COHERENCE)

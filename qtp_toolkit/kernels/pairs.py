@@ -20,6 +20,9 @@ def find_faults(reference: np.ndarray, secondary: np.ndarray) -> tuple[str, str]
         advice = "numbers like 20191231 lose days as float32"
         return "I28", f"dates must be datetime64, not {reference.dtype} and {secondary.dtype}: {advice}"
     first, second = (dates.astype("datetime64[D]") for dates in (reference, secondary))
+    absent = int((np.isnat(first) | np.isnat(second)).sum())
+    if absent:
+        return "I28", f"{absent} pairs lack a date (NaT)"
     keys = 1_000_000 * first.astype(np.int64) + second.astype(np.int64)
     if (first < second).all() and len(np.unique(keys)) == len(keys):
         return None  # as nearly all networks are: the words below take as long as inverting two thousand pixels

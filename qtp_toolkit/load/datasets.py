@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
@@ -16,10 +17,11 @@ from qtp_toolkit.load.files.grids import descending, spatial_names, with_crs
 from qtp_toolkit.load.files.limits import hold
 
 _ERA5 = {
-    "z": ("geopotential", "m2 s-2"),
-    "t": ("temperature", "K"),
-    "q": ("specific_humidity", "kg/kg"),
+    "z": ("geopotential", "m2 s-2", ("m2s-2", "m2/s2", "jkg-1", "j/kg")),
+    "t": ("temperature", "K", ("k", "kelvin", "degk")),
+    "q": ("specific_humidity", "kg/kg", ("kg/kg", "kgkg-1", "1", "g/g")),
 }
+"""By short name: name, unit, and how files write that unit, without blanks and signs of powers."""
 _CELSIUS = ("celsius", "degreecelsius", "degreescelsius", "degcelsius", "degc", "degreec", "degreesc", "\u00b0c", "c")
 _UNITS = {**dict.fromkeys(_CELSIUS, "degC"), "degrees": "degree", "deg": "degree", "kg/m3": "kg m-3"}
 """Other spellings of units, in small letters without blanks and underscores."""
@@ -134,12 +136,14 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
     -------
     xarray.Dataset
         ``geopotential`` (m2 s-2), ``temperature`` (K), ``specific_humidity`` (kg/kg), dims (time, level, y, x);
-        ``level`` in hPa, from low to high pressure; y from north to south; longitude within -180..180. Lazy.
+        ``level`` in hPa, from low to high pressure; y from north to south; longitude within -180..180, or on beyond 180
+        where the data cross the date line. Lazy.
 
     Raises
     ------
     QtpDataError
-        If a variable is missing, levels are not pressures, time is no date, or there are dims beside these.
+        If a variable is missing, or in another unit by its tag (M11), a dim has no coordinates, time is no date, or
+        there are dims beside these.
 
     Examples
     --------
@@ -155,25 +159,46 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
     data = data.rename({old: new for old, new in _ERA5_DIMS.items() if old in data.dims})
     data = _joined(data, path)
     lacking = [name for name in _ERA5 if name not in data and _ERA5[name][0] not in data]
-    if lacking or {TIME, "level", Y, X} != set(data.dims):
+    bare = {TIME, "level", Y, X} - set(data.coords)
+    if lacking or bare or {TIME, "level", Y, X} != set(data.dims):
         raise QtpDataError(
             "not ERA5 on pressure levels",
             path=path,
-            found=f"{sorted(map(str, data.data_vars))} over {dict(data.sizes)}",
+            found=f"{sorted(map(str, data.data_vars))} over {dict(data.sizes)}"
+            + (f", no coordinates {sorted(bare)}" if bare else ""),
             expected="z, t, q over time, level, latitude, longitude",
             code="M27",
         )
     _refuse_no_date(data, path)
     out = {}
-    for short, (name, units) in _ERA5.items():
+    for short, (name, units, spelled) in _ERA5.items():
         array = data[short if short in data else name].transpose(TIME, "level", Y, X)
+        _refuse_other_unit(array, name, spelled, path)
         out[name] = array.assign_attrs(units=units, long_name=name.replace("_", " ")).rename(name)
     level = data["level"].astype(float)
     if str(data["level"].attrs.get("units", "hPa")).lower() == "pa":
         level = level / 100.0
     result = xr.Dataset(out).assign_coords(level=level.assign_attrs(units="hPa"))
-    result = result.assign_coords({X: ((result[X] + 180) % 360) - 180}).sortby(["level", X, TIME])
+    result = result.assign_coords({X: _eastward(result[X])}).sortby(["level", X, TIME])
     return with_crs(result.sortby(Y, ascending=False), "EPSG:4326")
+
+
+def _refuse_other_unit(array: xr.DataArray, name: str, spelled: tuple[str, ...], path: Path) -> None:
+    """Raise if the unit tag is another one (M11); no tag says nothing."""
+    unit = str(array.attrs.get("units", ""))
+    if unit and re.sub(r"[ *^]", "", unit.lower()) not in spelled:
+        expected = next(units for long_name, units, _ in _ERA5.values() if long_name == name)
+        what = "the reanalysis is in another unit by its tag"
+        raise QtpDataError(what, path=path, variable=name, found=unit, expected=expected, code="M11")
+
+
+def _eastward(longitude: xr.DataArray) -> xr.DataArray:
+    """Longitudes within -180..180; beyond 180 where the widest gap between them is not at the date line."""
+    plain = (longitude + 180) % 360 - 180
+    ordered = np.unique(plain.values)
+    gaps = np.diff(ordered, append=ordered[0] + 360)
+    begin = ordered[(int(gaps.argmax()) + 1) % ordered.size]
+    return plain if gaps.max() <= gaps[-1] + 1e-6 else xr.where(plain < begin, plain + 360, plain)
 
 
 def _joined(data: xr.Dataset, path: Path) -> xr.Dataset:

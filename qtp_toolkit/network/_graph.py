@@ -20,6 +20,8 @@ _NEAREST = 3
 
 ANTISYMMETRIC_UNITS = ("rad", "mm", "m")
 """Units of what changes its sign when the two dates of a pair are exchanged: phase, displacement, baseline."""
+_ANTISYMMETRIC, _SYMMETRIC = ("temporal_baseline",), ("misfit", "phase_std", "rms")
+"""What does so, and what does not, whatever its unit."""
 
 
 def acquisition(dates: Sequence | np.ndarray | xr.DataArray, wanted: Any = None) -> np.datetime64:
@@ -41,10 +43,10 @@ def acquisition(dates: Sequence | np.ndarray | xr.DataArray, wanted: Any = None)
     >>> acquisition(["2020-01-13", "2020-01-01"])
     np.datetime64('2020-01-01')
     """
-    days = np.unique(np.asarray(dates, dtype="datetime64[D]"))
+    days = np.unique(read_times(dates).ravel().astype("datetime64[D]"))
     if wanted is None:
         return days[0]
-    day = np.datetime64(wanted, "D")
+    (day,) = read_times(wanted, name="the reference date").ravel().astype("datetime64[D]")
     if day not in days:
         nearest = np.sort(days[np.argsort(abs(days - day), kind="stable")[:_NEAREST]])
         raise QtpDataError(
@@ -106,6 +108,8 @@ def select_pairs(
             hint="Keep one acquisition a day.",
             code="I18",
         )
+    if any(np.ndim(window) != 1 or len(window) != 2 for window in windows):
+        raise QtpDataError("windows are pairs of days", expected="[(0, 40), (350, 380)]", found=windows)
     span = (days[None, :] - days[:, None]).astype(np.int64)
     wanted = np.zeros(span.shape, dtype=bool)
     for low, high in windows:
@@ -202,20 +206,29 @@ def canonicalise(stack: xr.DataArray | xr.Dataset) -> xr.DataArray | xr.Dataset:
     Returns
     -------
     xarray.DataArray or Dataset
-        The same pairs in the same order. Where the dates were exchanged, variables in rad, mm or m (phase,
-        displacement, baseline) have their sign changed; others, like coherence, are as they were. Lazy if the input
-        is lazy.
+        The same pairs in the same order. Where the dates were exchanged, variables and coordinates in rad, mm or m
+        (phase, displacement, baseline) and the temporal baseline have their sign changed, complex interferograms are
+        conjugated; others, like coherence and misfits, are as they were. Lazy if the input is lazy.
     """
     first, second = pair_dates(stack)
     swapped = first > second
-    sign = xr.DataArray(np.where(swapped, -1, 1), dims=PAIR)
+    swapped_pairs = xr.DataArray(swapped, dims=PAIR)
+    sign = xr.where(swapped_pairs, -1, 1)
 
     def turn(da: xr.DataArray) -> xr.DataArray:
-        if not swapped.any() or da.attrs.get("units") not in ANTISYMMETRIC_UNITS:
+        if not swapped.any() or PAIR not in da.dims or not _is_antisymmetric(da):
             return da
-        return (da * sign.astype(da.dtype)).transpose(*da.dims).assign_attrs(da.attrs).rename(da.name)
+        turned = xr.where(swapped_pairs, np.conj(da), da) if da.dtype.kind == "c" else da * sign.astype(da.dtype)
+        return turned.transpose(*da.dims).assign_attrs(da.attrs).rename(da.name)
 
-    ordered = {REFERENCE: (PAIR, np.minimum(first, second)), SECONDARY: (PAIR, np.maximum(first, second))}
+    ends = {REFERENCE: (PAIR, np.minimum(first, second)), SECONDARY: (PAIR, np.maximum(first, second))}
+    ordered = {name: turn(da) for name, da in stack.coords.items() if PAIR in da.dims and name not in ends} | ends
     if isinstance(stack, xr.DataArray):
         return turn(stack).assign_coords(ordered)
-    return stack.assign({name: turn(da) for name, da in stack.items() if PAIR in da.dims}).assign_coords(ordered)
+    return stack.assign({name: turn(da) for name, da in stack.items()}).assign_coords(ordered)
+
+
+def _is_antisymmetric(da: xr.DataArray) -> bool:
+    if da.name in _SYMMETRIC:
+        return False
+    return da.dtype.kind == "c" or da.name in _ANTISYMMETRIC or da.attrs.get("units") in ANTISYMMETRIC_UNITS

@@ -12,6 +12,7 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     X,
     Y,
+    as_mask,
     describe,
     is_lazy,
     require,
@@ -273,7 +274,7 @@ def _reference_area(
         reference = require_same_grid(reference, rate.isel(dict.fromkeys(set(rate.dims) - {Y, X}, 0), drop=True))
         if is_lazy(reference):
             raise QtpDataError("the mask of the reference area must be in memory", hint="Call .compute() on it.")
-        return (reference != 0) & reference.notnull(), str(reference.name or "mask")
+        return as_mask(reference), str(reference.name or "mask")
     x, y = to_xy(rate, *reference)
     crs = crs_of(rate)
     meters, stretch = (

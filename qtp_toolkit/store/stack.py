@@ -170,6 +170,11 @@ def _check_stack(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.Da
     if "phase" not in stack:
         raise QtpDataError("the stack has no variable 'phase'", found=list(stack), expected="phase, coherence")
     require(stack["phase"], dims=(PAIR, Y, X), units="rad")
+    if stack["phase"].dtype.kind == "c":
+        hint = "Unwrap it first: interferogram.unwrap."
+        raise QtpDataError("'phase' is not a real number", found=stack["phase"].dtype, hint=hint, code="I11")
+    if not stack["phase"].size:
+        raise QtpDataError("the stack is empty", variable="phase", found=dict(stack["phase"].sizes), code="I06")
     arrays = layout.spatial(stack)
     odd = [key for key, da in arrays.items() if da.dims != (PAIR, Y, X) or key not in SCALES]
     if odd:

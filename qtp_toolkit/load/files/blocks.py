@@ -12,7 +12,7 @@ import dask.array as da
 import numpy as np
 
 from qtp_toolkit._inputs import FileReader
-from qtp_toolkit.conventions import Y
+from qtp_toolkit.conventions import QtpDataError, Y
 
 Chunks = dict[str, int]
 BLOCK_BYTES = 128_000_000
@@ -38,6 +38,8 @@ def block_shape(
         Height of the files' own blocks: slabs are multiples of it.
     """
     asked = {dim: size for dim, size in (chunks or {}).items() if dim in sizes}
+    if any(not isinstance(size, (int, np.integer)) or size == 0 or size < -1 for size in asked.values()):
+        raise QtpDataError("chunk sizes are whole numbers of pixels, or -1 for all", found=asked)
     shape = {dim: sizes[dim] if asked.get(dim, -1) == -1 else asked[dim] for dim in sizes}
     if Y in sizes and Y not in asked:
         slab = itemsize * int(np.prod([max(shape[dim], 1) for dim in sizes if dim != Y]))

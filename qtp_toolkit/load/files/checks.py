@@ -10,7 +10,7 @@ from qtp_toolkit.conventions import QtpDataError
 
 _HINTS = {
     "I27": "Set parameters.pattern to the way in which your files (or their folders) write their dates.",
-    "I18": "Move them away.",
+    "I18": "Move them away; or set parameters.pattern, if the pair stands elsewhere in their names.",
     "I11": "Give the unwrapped phase in rad.",
     "I12": "Give the unwrapped phase in rad.",
     "M12": "A quality byte that was saved as decimals reads NaN as good; get the original.",
@@ -47,13 +47,21 @@ def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: 
     )
 
 
+def as_paths(paths: Iterable[Path | str] | Path | str) -> list[Path]:
+    """Paths as a list, also of one alone or of what can be gone through only once."""
+    return [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]
+
+
 def first_bytes_problem(path: Path, magics: Sequence[bytes], kind: str) -> str | None:
     """Why a file cannot be of the kind, told from its size and first bytes; None if it can."""
-    size = path.stat().st_size
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            head = stream.read(512)
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
     if size == 0:
         return "zero bytes on disk"
-    with path.open("rb") as stream:
-        head = stream.read(512)
     if any(head.startswith(magic) for magic in magics):
         return None
     text = head.lstrip()[:40].decode("latin-1", "replace")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -40,7 +41,7 @@ def date_expression(pattern: str) -> str:
     return "".join(known.get(piece, re.escape(piece)) for piece in pieces)
 
 
-def _with_groups(pattern: str, *choices: set[str]) -> str:
+def _with_groups(pattern: str, choices: Sequence[set[str]]) -> str:
     """Refuse a regular expression that does not compile, is overlong, or lacks the groups of every choice."""
     expression = date_expression(pattern)
     if len(expression) > 200:
@@ -55,10 +56,29 @@ def _with_groups(pattern: str, *choices: set[str]) -> str:
     return pattern
 
 
-DatePattern = Annotated[str, AfterValidator(lambda text: _with_groups(text, {"year", "month", "day"}, {"year", "doy"}))]
+_day_pattern = partial(_with_groups, choices=({"year", "month", "day"}, {"year", "doy"}))
+_pair_pattern = partial(_with_groups, choices=({"reference", "secondary"},))
+DatePattern = Annotated[str, AfterValidator(_day_pattern)]
 """Finds a date in a name: by groups year and doy, or year, month and day, or by the letters of strftime."""
-PairPattern = Annotated[str, AfterValidator(lambda text: _with_groups(text, {"reference", "secondary"}))]
+PairPattern = Annotated[str, AfterValidator(_pair_pattern)]
 """Finds two dates in a name, each in any spelling that :func:`read_time` knows."""
+
+
+def pair_expression(pattern: str) -> str:
+    """Return the pattern of a caller, or raise C09 if it does not find two dates."""
+    return _checked(_pair_pattern, pattern)
+
+
+def day_expression(pattern: str) -> str:
+    """Return the regular expression of a caller's pattern, or raise C09 if it does not find a date."""
+    return date_expression(_checked(_day_pattern, pattern))
+
+
+def _checked(check: Callable[[str], str], pattern: str) -> str:
+    try:
+        return check(pattern)
+    except ValueError as error:
+        raise QtpDataError(str(error), where="pattern", code="C09") from None
 
 
 def match_names(paths: Sequence[Path], expression: str, lacking: str, what: str) -> list[re.Match[str]]:

@@ -15,6 +15,9 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 _WHOLE = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
 _STRIPS, _TILES = (273, 279), (324, 325)
 """Tags of the offsets and of the byte counts."""
+_SUBFILE = 254
+_MOST = 64
+"""Directories that are looked at: a chain that bites its tail has no end."""
 
 
 class Directory(NamedTuple):
@@ -29,8 +32,8 @@ class Directory(NamedTuple):
     tiled: bool
     offsets: np.ndarray
     counts: np.ndarray
-    more: bool = False
-    """Whether another directory follows: overviews, or a mask."""
+    more: tuple[int, ...] = ()
+    """What the directories that follow are: 1 overviews, 4 a mask, 5 overviews of it."""
 
     def number(self, tag: int, default: int = 0) -> int:
         """First value of a whole-number tag."""
@@ -76,7 +79,7 @@ def _read(stream: BinaryIO, size: int) -> Directory:
     if start + number * (field + room) > size:
         raise ValueError("more tags than bytes")
     entries = stream.read(number * (field + room))
-    more = any(stream.read(room))
+    more = _kinds(stream, stream.read(room), order, big=big)
     tags, tables = [], {}
     for k in range(number):
         tag, kind, count = struct.unpack_from(order + entry, entries, k * (field + room))
@@ -96,3 +99,19 @@ def _read(stream: BinaryIO, size: int) -> Directory:
     if len(offsets) != len(counts):
         raise ValueError("as many offsets as counts")
     return Directory(order, tuple(tags), tiled, offsets, counts, more)
+
+
+def _kinds(stream: BinaryIO, following: bytes, order: str, *, big: bool) -> tuple[int, ...]:
+    """Kinds of the directories from an offset on; what lies beyond the end is left out: other looks tell."""
+    count_format, entry, pointer = ("Q", "HHQI4x", "Q") if big else ("H", "HHII", "I")
+    found: list[int] = []
+    try:
+        while any(following) and len(found) < _MOST:
+            stream.seek(struct.unpack(order + pointer, following)[0])
+            (number,) = struct.unpack(order + count_format, stream.read(struct.calcsize(count_format)))
+            entries = struct.iter_unpack(order + entry, stream.read(number * struct.calcsize(order + entry)))
+            found.append(sum(value for tag, _, _, value in entries if tag == _SUBFILE))
+            following = stream.read(struct.calcsize(order + pointer))
+    except (struct.error, OverflowError, MemoryError):
+        pass
+    return tuple(found)

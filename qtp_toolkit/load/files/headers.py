@@ -8,11 +8,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
+from qtp_toolkit.load.files.checks import as_paths, first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.directory import Directory, read_directory
 from qtp_toolkit.load.files.pixels import Rows, layout, with_side_files
 
 _MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_UNPLACED = (
+    "has no coordinate reference system",
+    "has no transform: nothing says where its pixels lie",
+    "is rotated",
+    "runs from east to west",
+)
+_PLACE = "Warp them to a north-up grid (gdalwarp), or write what is lacking (gdal_edit.py -a_srs, -a_ullr)."
 
 
 class Header(NamedTuple):
@@ -33,6 +40,10 @@ class Header(NamedTuple):
     """Scale and offset of each band."""
     masked: bool = False
     """Whether a mask, in the file or beside it (.msk), says which pixels hold data."""
+    opacity: int = 0
+    """Band that says so (alpha), 0 if there is none; ``bands`` leaves it out."""
+    units: tuple[str, ...] = ("",)
+    """Unit tag of each band."""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -61,17 +72,18 @@ def headers(paths: Sequence[Path]) -> list[Header]:
     Raises
     ------
     QtpDataError
-        M04 or M05: lists every file that is empty, a web page, truncated, rotated or without CRS.
+        M04 or M05: lists every file that is not there, empty, a web page, truncated, rotated, or without CRS or place.
     """
     import rasterio  # noqa: PLC0415  slow to import, and tables do without
     from rasterio.errors import NotGeoreferencedWarning  # noqa: PLC0415
 
+    paths = as_paths(paths)
     found: list[Header] = []
     bad: list[tuple[Path, str]] = []
     seen: dict[Any, Header] = {}
     with warnings.catch_warnings(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        for path in map(Path, paths):
+        for path in paths:
             magics = (b"",) if path.suffix.lower() == ".hgt" else _MAGICS  # SRTM tiles are bare numbers
             problem = first_bytes_problem(path, magics, "a GeoTIFF")
             header = problem or _header(path, seen)
@@ -79,13 +91,15 @@ def headers(paths: Sequence[Path]) -> list[Header]:
                 bad.append((path, header))
             else:
                 found.append(header)
-    refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05")
+    unplaced = all(problem in _UNPLACED for _, problem in bad)
+    refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05", hint=_PLACE if unplaced else None)
     return found
 
 
 def _header(path: Path, seen: dict[Any, Header]) -> Header | str:
     """Header of a file, or why there is none; GDAL opens the first of all files with the same tags only."""
     import rasterio  # noqa: PLC0415
+    from rasterio._err import CPLE_BaseError  # noqa: PLC0415  what GDAL says where rasterio does not wrap it
 
     own = read_directory(path)
     beside = [path.with_name(path.name + ending).is_file() for ending in (".msk", ".aux.xml")]
@@ -96,7 +110,11 @@ def _header(path: Path, seen: dict[Any, Header]) -> Header | str:
     try:
         with with_side_files(wanted=any(beside)), rasterio.open(path) as dataset:
             header = _told(dataset, path, own)
-    except rasterio.errors.RasterioError as error:
+        if header == _UNPLACED[1]:  # a world file beside it (.tfw) may say
+            key = None
+            with with_side_files(wanted=True), rasterio.open(path) as dataset:
+                header = _told(dataset, path, own)
+    except (rasterio.errors.RasterioError, CPLE_BaseError, UnicodeDecodeError) as error:
         return f"{error} ({path.stat().st_size} bytes on disk)"
     if own is None or isinstance(header, str):
         return header
@@ -107,17 +125,18 @@ def _header(path: Path, seen: dict[Any, Header]) -> Header | str:
 
 def _told(dataset: Any, path: Path, own: Directory | None) -> Header | str:
     """Header as GDAL tells it, or what is wrong with it."""
-    from rasterio.enums import MaskFlags  # noqa: PLC0415
+    from rasterio.enums import ColorInterp, MaskFlags  # noqa: PLC0415
 
     t = dataset.transform
-    if not dataset.crs:
-        return "has no coordinate reference system"
-    if t.b or t.d:
-        return "is rotated; warp it to a north-up grid"
-    if t.a < 0:
-        return "runs from east to west"
-    masked = MaskFlags.per_dataset in dataset.mask_flag_enums[0] and MaskFlags.alpha not in dataset.mask_flag_enums[0]
-    named = [dataset.tags(band) for band in range(1, dataset.count + 1)]
+    wrong = (not dataset.crs, t.is_identity, bool(t.b or t.d), t.a < 0)
+    if any(wrong):
+        return _UNPLACED[wrong.index(True)]
+    flags, last = dataset.mask_flag_enums[0], dataset.colorinterp[-1]
+    masked = MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags
+    # GDAL itself heeds opacity of whole numbers only
+    opacity = dataset.count if dataset.count > 1 and last == ColorInterp.alpha else 0
+    bands = dataset.count - bool(opacity)
+    named = [dataset.tags(band) for band in range(1, bands + 1)]
     return Header(
         path,
         dataset.height,
@@ -128,10 +147,12 @@ def _told(dataset: Any, path: Path, own: Directory | None) -> Header | str:
         dataset.nodata,
         dataset.block_shapes[0],
         layout(own, dataset.dtypes[0]) if own is not None and dataset.driver == "GTiff" and not masked else None,
-        dataset.tags() | {"UNIT": dataset.units[0] or ""},
-        dataset.count,
-        tuple(_scaling(*stored) for stored in zip(dataset.scales, dataset.offsets, named, strict=True)),
+        dataset.tags(),
+        bands,
+        tuple(_scaling(*stored) for stored in zip(dataset.scales, dataset.offsets, named, strict=False)),
         masked,
+        opacity,
+        tuple(unit or "" for unit in dataset.units[:bands]),
     )
 
 
@@ -139,12 +160,32 @@ def _scaling(scale: float, offset: float, tags: Mapping[str, str]) -> tuple[floa
     """Scale and offset of a band, in GDAL's way or by name."""
     if (scale, offset) != (1.0, 0.0):
         return scale, offset
-    return float(tags.get("scale_factor", 1.0)), float(tags.get("add_offset", 0.0))
+    return _number(tags, "scale_factor", 1.0), _number(tags, "add_offset", 0.0)
+
+
+def _number(tags: Mapping[str, str], name: str, otherwise: float) -> float:
+    """Read a tag that should be a number; one that is none says nothing."""
+    try:
+        return float(tags.get(name, otherwise))
+    except ValueError:
+        return otherwise
 
 
 def _truncation(own: Directory, path: Path) -> str | None:
     size = path.stat().st_size
     return None if own.end <= size else f"is truncated: its last block ends at byte {own.end}, {size} bytes on disk"
+
+
+def nodata_values(found: Sequence[Header], given: float | Sequence[float] | None) -> tuple[float, ...]:
+    """Gather the stored values that mean no data: those that are given, and the files' own tags.
+
+    Parameters
+    ----------
+    found : sequence of Header
+    given : float or sequence of float, optional
+    """
+    own = () if given is None else (given,) if isinstance(given, (int, float)) else tuple(given)
+    return tuple(dict.fromkeys([*own, *(h.nodata for h in found if h.nodata is not None)]))
 
 
 def band_tags(path: Path, band: int = 1) -> dict[str, Any]:

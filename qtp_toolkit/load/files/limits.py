@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +27,21 @@ CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
     ("cm", "m"): (0.01, 0.0),
     ("m", "mm"): (1000.0, 0.0),
     ("cm", "mm"): (10.0, 0.0),
+    ("ft", "m"): (0.3048, 0.0),
 }
 """Factor and offset from a unit of files to ours."""
+_SPELLINGS = {
+    "m": ("metre", "meter", "metres", "meters"),
+    "ft": ("foot", "feet"),
+    "radian": ("rad", "radians"),
+    "degree": ("deg", "degrees"),
+    "K": ("k", "kelvin"),
+    "degC": ("c", "degc", "celsius", "deg_c", "degree_celsius", "degrees celsius", "degrees_celsius"),
+    "%": ("percent",),
+    "1": ("unitless", "dimensionless"),
+    "kg/m3": ("kg/m^3", "kg m-3"),
+}
+"""How unit tags write the units, beside our own words."""
 
 _SLACK = 1e-6
 """Part of the larger limit that values may lie beyond it: decimals are rounded."""
@@ -42,7 +55,7 @@ _LOOKS = {
         ("stored numbers, not scaled", 5000, 65535),
         ("degC taken for kelvin, or a scale applied twice", -350, -200),
     ),
-    "degree": (("mrad", 300, 1200),),
+    "degree": (("radian", 0.1, 2.0), ("mrad", 300, 1200)),
     "1": (("%", 1, 100), ("permille or g/kg", 100, 1000)),
     "coherence": (("percent, or 0 to 255", 1.05, 100.5), ("0 to 255", 100.5, 255)),
     "active_layer_thickness": (("cm", 30, 1500), ("mm", 1500, 30000)),
@@ -73,6 +86,53 @@ def conversion(units: str | None, ours: str, path: Path, variable: str) -> tuple
             hint="Use scale_factor and add_offset to reach one of them.",
         )
     return CONVERSIONS[units, ours]
+
+
+def stored_unit(tags: Iterable[str], given: str | None, ours: str, variable: str) -> str | None:
+    """Find the unit of files: the one that is given, which overrules unit tags aloud, else that of the tags.
+
+    Parameters
+    ----------
+    tags : iterable of str
+        Unit tags of the band, one a file; empty where there is none.
+    given : str, optional
+    ours : str
+        What tags that say nothing leave it at.
+    variable : str
+
+    Returns
+    -------
+    str or None
+        None for ours, also where no conversion from the unit of the tags is known (with a warning).
+
+    Raises
+    ------
+    QtpDataError
+        M11: unlike tags.
+    """
+    said = {_unit(tag) for tag in tags if tag.strip()}
+    if given is not None:
+        if said - {_unit(given)}:
+            warnings.warn(f"units: {given} overrules the unit tag of {variable}: {sorted(said)} (M11)", stacklevel=2)
+        return given
+    if len(said) > 1:
+        hint = "Say which holds with parameters.units."
+        raise QtpDataError("files have unlike unit tags", variable=variable, found=sorted(said), hint=hint, code="M11")
+    unit = next(iter(said), _unit(ours))
+    if unit == _unit(ours):
+        return None
+    if (unit, ours) in CONVERSIONS:
+        return unit
+    warnings.warn(
+        f"the unit tag of {variable} is {unit!r}: taken for {ours}. Say parameters.units. (M11)", stacklevel=2
+    )
+    return None
+
+
+def _unit(tag: str) -> str:
+    """Our word for the unit of a tag, or the tag itself."""
+    word = tag.strip()
+    return next((ours for ours, spelled in _SPELLINGS.items() if word == ours or word.lower() in spelled), word)
 
 
 def refuse_other_scale(path: Path, tags: Mapping[str, Any], scale_factor: float) -> None:
@@ -121,6 +181,8 @@ def stored_scale(found: Sequence[Header], band: int, given: float | None, option
         M11: unlike tags, or a scale tag on decimals, which may be scaled already.
     """
     own = {header.scales[band - 1] for header in found} or {(1.0, 0.0)}
+    if given is not None and not 0 < given < np.inf:
+        raise QtpDataError(f"{option} is a number above 0", found=given, code="M11")
     if given is not None:
         if own - {(1.0, 0.0), (given, 0.0)}:
             told = ", ".join(f"{scale:g} and {offset:g}" for scale, offset in sorted(own))
@@ -172,9 +234,9 @@ def hold(
     limits = row.held or row.valid
     if limits is None:
         return 0
-    low, high = row.valid or limits
+    low, high = (f(ends) for f, ends in zip((max, min), zip(limits, row.valid or limits, strict=True), strict=True))
     count = 0
-    for fill in row.stored_fills if scale != 1.0 else ():
+    for fill in row.stored_fills if abs(scale) != 1.0 else ():
         filled = np.isclose(values, fill * scale + offset, rtol=1e-6)
         values[filled], count = np.nan, count + int(filled.sum())
     slack = _SLACK * max(abs(low), abs(high))
@@ -184,21 +246,20 @@ def hold(
             np.fmax.reduce(values, axis=None, initial=high) <= high + slack
         ):
             return count
+        beyond = (values < low - slack) | (values > high + slack)
         low, high = limits
         outside = (values < low - slack) | (values > high + slack)
-    real = np.isfinite(values) & (np.abs(values) < _HUGE)
-    for fill in row.fills:  # fill values tell nothing of the unit
-        real &= ~(outside & np.isclose(values, fill * scale + offset, rtol=1e-6))
+    # fill values tell nothing of the unit, and are no estimates that were rounded
+    odd = values[beyond]
+    filled = np.zeros(values.shape, bool)
+    filled[beyond] = np.any([np.isclose(odd, fill * scale + offset, rtol=1e-6) for fill in row.fills], axis=0)
+    real = np.isfinite(values) & (np.abs(values) < _HUGE) & ~filled
     median = float(np.median(values[real])) if real.any() else np.nan
     if median < low - slack or median > high + slack:
-        raise implausible(
-            median,
-            variable,
-            row.valid or limits,
-            path,
-            found=f", {outside.mean():.1%} of a block outside",
-            settings=settings,
-        )
+        told = limits if row.valid is None or row.valid[0] <= median <= row.valid[1] else row.valid
+        share = f", {outside.mean():.1%} of a block outside"
+        raise implausible(median, variable, told, path, found=share, settings=settings)
+    outside |= filled
     values[outside] = np.nan
     if row.valid is not None and row.held is not None:
         np.clip(values, *row.valid, out=values)  # estimates are rounded, decimals too

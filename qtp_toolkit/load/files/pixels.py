@@ -29,7 +29,7 @@ class Placed(NamedTuple):
     """One file on the common grid, as workers read it: no handles, only a path and numbers.
 
     ``rows`` and ``columns`` are those of the file before the corner of the grid, ``layout`` is from :func:`layout`,
-    ``factor`` multiplies the physical values, ``masked`` says that a mask tells which pixels hold data.
+    ``factor`` multiplies the physical values, ``masked`` says that a mask, ``opacity`` which band tells where data are.
     """
 
     path: str
@@ -42,6 +42,7 @@ class Placed(NamedTuple):
     layout: Rows | None
     factor: float
     masked: bool = False
+    opacity: int = 0
 
 
 def layout(directory: Directory, dtype: str) -> Rows | None:
@@ -96,6 +97,8 @@ def read_window(file: Placed, window: Window, out: np.ndarray, band: int) -> np.
         else:
             with with_side_files(wanted=file.masked), _reader()(file.path) as dataset:
                 dataset.read(band, window=window, out=out)
+                if file.opacity:
+                    return dataset.read(file.opacity, window=window) == 0
                 return dataset.read_masks(band, window=window) == 0 if file.masked else None
     except (RasterioError, OSError, EOFError) as error:
         raise QtpDataError(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit._grids import SNAP
+from qtp_toolkit._grids import SNAP, same_crs
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import BLOCK_BYTES, ITEM_BYTES, Chunks, block_shape, lazy_blocks
 from qtp_toolkit.load.files.grids import on_grid
@@ -38,14 +38,15 @@ QC = Decode(dtype="uint8", fill=3.0)
 """Quality bytes are never scaled and never NaN; where there is no file: 3, not produced."""
 
 
-def same_grid(found: Sequence[Header], *, extent: str = "same") -> Header:
+def same_grid(found: Sequence[Header], *, extent: str | None = None) -> Header:
     """Find the one grid of all files, or what aligned grids share; unlike grids are an error with a table.
 
     Parameters
     ----------
     found : sequence of Header
-    extent : {"same", "intersection"}
-        Whether aligned grids of unlike extent are refused or cropped to what they share.
+    extent : {"same", "intersection"}, optional
+        Whether aligned grids of unlike extent are refused or cropped to what they share; None refuses them where the
+        catalog has no such parameter to advise.
 
     Returns
     -------
@@ -59,7 +60,7 @@ def same_grid(found: Sequence[Header], *, extent: str = "same") -> Header:
     """
     keys = [(h.crs, h.height, h.width, h.corner, h.size) for h in found]
     common = found[keys.index(Counter(keys).most_common(1)[0][0])]
-    if len({h.crs for h in found}) > 1 and not _one_crs(found):
+    if not all(same_crs(wkt, common.crs) for wkt in {h.crs for h in found}):
         _refuse_grids(found, common, "the files have different coordinate reference systems", "I07")
     span = max(common.height, common.width)  # what pixels differ by adds up to the far edge
     if any(abs(a - b) / b * span > SNAP * 10 for h in found for a, b in zip(h.size, common.size, strict=True)):
@@ -69,16 +70,10 @@ def same_grid(found: Sequence[Header], *, extent: str = "same") -> Header:
         _refuse_grids(found, common, "the grids are shifted against each other by parts of a pixel", "I05")
     alike = len({(h.height, h.width, *map(round, s)) for h, s in zip(found, shifts, strict=True)}) == 1
     if not alike and extent != "intersection":
-        hint = "Crop them to one extent, or set parameters.extent: intersection in the catalog."
+        other = "" if extent is None else ", or set parameters.extent: intersection in the catalog"
+        hint = f"Crop them to one extent{other}."
         _refuse_grids(found, common, "the files differ in size or extent", "I06", hint)
     return common if alike else _intersection(found, common, shifts)
-
-
-def _one_crs(found: Sequence[Header]) -> bool:
-    from pyproj import CRS  # noqa: PLC0415  takes its time, and most files agree to the letter
-
-    first, *others = (CRS.from_wkt(wkt) for wkt in {h.crs for h in found})
-    return all(first == other for other in others)
 
 
 def _shift(header: Header, common: Header) -> tuple[float, float]:
@@ -119,7 +114,7 @@ def _refuse_grids(found: Sequence[Header], common: Header, what: str, code: str,
         expected="one grid",
         found=table,
         path=common.path.parent,
-        hint=hint or "Warp the odd ones to the grid of the majority beforehand: phase is never resampled here.",
+        hint=hint or "Warp the odd ones to the grid of the majority beforehand: readers resample nothing.",
         code=code,
     )
 
@@ -184,8 +179,20 @@ def lazy_stack(
         columns, rows = (-round(shift) for shift in _shift(header, grid))
         if not (0 <= rows <= header.height - grid.height and 0 <= columns <= header.width - grid.width):
             _refuse_grids([header], grid, "a file does not cover the common grid", "I06")
-        upward, own = header.transform[4] > 0, (header.dtype, header.layout, float(factor), header.masked)
-        files.append(Placed(str(header.path), rows, columns, header.height, header.width, upward, *own))
+        upward, own = header.transform[4] > 0, (header.dtype, header.layout, float(factor))
+        files.append(
+            Placed(
+                str(header.path),
+                rows,
+                columns,
+                header.height,
+                header.width,
+                upward,
+                *own,
+                header.masked,
+                header.opacity,
+            )
+        )
     paths = [header.path for header in found if header is not None]
     how = {"decode": decode, "band": band, "variable": variable, "absent": absent}
     values = lazy_blocks(read_block, blocks, decode.dtype, paths=paths, files=tuple(files), **how)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,16 +14,17 @@ from pydantic import Field
 
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
-from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe
+from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe, require_option
 from qtp_toolkit.load.files.blocks import Chunks
-from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
-from qtp_toolkit.load.files.dates import PairPattern, match_names, ymd
-from qtp_toolkit.load.files.headers import Header, headers
+from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad
+from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expression, ymd
+from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 
 _DATE = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{2}[A-Za-z]{3}\d{4}"
-PATTERN = rf"(?<!\d)(?P<reference>{_DATE})(?:T\d{{6}})?[-_](?P<secondary>{_DATE})(?:T\d{{6}})?(?!\d)"
+_CLOCK = r"(?:[Tt]\d{4}(?:\d{2})?[Zz]?)?"
+PATTERN = rf"(?<!\d)(?P<reference>{_DATE}){_CLOCK}[-_](?P<secondary>{_DATE}){_CLOCK}(?!\d)"
 """Two dates, as 20180106, 2018-01-06 or 06Jan2018, each perhaps with a time, joined by - or _: HyP3, LiCSAR, GAMMA,
 ISCE, SNAP and many more."""
 
@@ -48,8 +50,8 @@ def interferograms(
     *,
     coherence: Sequence[Path] | None = None,
     pattern: PairPattern | None = None,
-    nodata: float | None = 0.0,
-    coherence_nodata: float | None = None,
+    nodata: float | Sequence[float] | None = 0.0,
+    coherence_nodata: float | Sequence[float] | None = None,
     band: Band | None = None,
     scale_factor: Positive | None = None,
     phase_sign: Literal["positive_away", "positive_toward"] = "positive_away",
@@ -72,15 +74,15 @@ def interferograms(
     pattern : str, optional
         Regular expression with the groups ``reference`` and ``secondary``, each a date in any usual spelling, year
         first; by default :data:`PATTERN`. Looked for in the name of a file, else of its folder.
-    nodata : float, optional
-        Value of the phase that means no data beside the files' own tags: 0 for HyP3, GAMMA, ISCE. None: zeros are
-        phase, whatever the tags say.
-    coherence_nodata : float, optional
+    nodata : float or sequence of float, optional
+        Stored values of the phase that mean no data beside the files' own tags: 0 for HyP3, GAMMA, ISCE. None: zeros
+        are phase, whatever the tags say.
+    coherence_nodata : float or sequence of float, optional
         The same for the coherence.
     band : int, optional
         Band of the phase, from 1; needed where files have several, as ISCE's of amplitude and phase (2).
     scale_factor : float, optional
-        Stored to rad; by default what the tags of whole numbers say, or 1. It overrules tags.
+        Stored to rad; by default what the tags of whole numbers say, or 1. It overrules tags of scale and unit.
     phase_sign : {"positive_away", "positive_toward"}
         Direction of motion that positive phase in the files means. The toolkit's is away from the satellite
         (``phase = -(4 pi / wavelength) * displacement``, displacement positive toward it); the other is negated.
@@ -112,15 +114,16 @@ def interferograms(
     Raises
     ------
     QtpDataError
-        No files (C10); all unreadable files at once; names without dates (I27); a pair of one date (I18); a pair twice
-        (I19); missing coherence files (I03); unlike grids (I05 to I07, I20); complex or whole numbers, several bands,
-        degrees (I11); lengths (I12); decimals with a scale tag (M11); a wavelength that is not in m (I15); an unknown
-        sign (I16). When computed: I11, I04, if the values of a file as a whole leave the physical range.
+        No files (C10); all unreadable files at once; names without dates, or with those of several pairs where no
+        pattern says which (I27); a pair of one date (I18); a pair twice (I19); missing coherence files (I03); unlike
+        grids (I05 to I07, I20); complex numbers, whole ones without a scale, several bands, degrees (I11); lengths
+        (I12); decimals with a scale tag (M11); a wavelength that is not in m (I15); an unknown sign (I16). When
+        computed: I11, I04, if the values of a file as a whole leave the physical range.
 
     Warns
     -----
     UserWarning
-        A setting overrules a tag of the files: ``nodata=None`` a tag of 0, a scale the scale tags.
+        A setting overrules a tag of the files: ``nodata=None`` a tag of 0, a scale the tags of scale and unit.
 
     Examples
     --------
@@ -132,12 +135,14 @@ def interferograms(
     """
     if phase_sign not in _SIGNS:
         raise QtpDataError("unknown phase_sign", expected=f"one of {list(_SIGNS)}", found=repr(phase_sign), code="I16")
-    expression = pattern or PATTERN
-    if not len(phase):
+    require_option("extent", extent, ("same", "intersection"))
+    expression = pair_expression(pattern) if pattern else PATTERN
+    phase = as_paths(phase)
+    if not phase:
         raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
     pairs = _pairs(headers(phase), expression)
     which = _one_band([p.header for p in pairs], band, "band")
-    _refuse_not_phase(pairs, which)
+    _refuse_not_phase(pairs, which, scale_factor)
     order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)  # baselines come in the files' order
     pairs = [pairs[k] for k in order]
     found = [p.header for p in pairs]
@@ -157,15 +162,23 @@ def interferograms(
     if gamma is not None:
         present = [header for header in gamma if header is not None]
         of_gamma = _one_band(present, coherence_band, "coherence_band")
-        stored = stored_scale(present, of_gamma, coherence_scale, "coherence_scale")
-        if coherence_scale is None and stored == (1.0, 0.0) and {h.dtype for h in present} == {"uint8"}:
-            stored = (1 / 255, 0.0)
-        decode = Decode(_nodata(coherence_nodata, present), *stored)
+        scale, offset = stored_scale(present, of_gamma, coherence_scale, "coherence_scale")
+        plain = coherence_scale is None and (scale, offset) == (1.0, 0.0)
+        # file by file: a series may go on in another type than it began
+        factors = [1 / 255 if plain and h is not None and h.dtype == "uint8" else 1.0 for h in gamma]
         array = lazy_stack(
-            gamma, grid, decode, dim=PAIR, chunks=chunks, variable="coherence", absent=1.0, band=of_gamma
+            gamma,
+            grid,
+            Decode(_nodata(coherence_nodata, present), scale, offset),
+            dim=PAIR,
+            chunks=chunks,
+            variable="coherence",
+            factors=factors,
+            absent=1.0,
+            band=of_gamma,
         )
         out["coherence"] = describe(array, "coherence")
-        notes |= {"coherence_scale": float(stored[0]), "pairs_without_coherence": gamma.count(None)}
+        notes |= {"coherence_scale": scale * min(factors), "pairs_without_coherence": gamma.count(None)}
     data = xr.Dataset(out).assign_coords(coords)
     if baselines is not None:
         own = np.asarray(baselines, float)[order] * np.where(turned, -1.0, 1.0)
@@ -187,6 +200,9 @@ def _pairs(found: Sequence[Header], expression: str) -> list[Pair]:
         if _is_closer_day_first(m["reference"], m["secondary"])
     ]
     refuse_bad(unsure, "pair of dates with the year first", total=len(found), code="I27")
+    if expression == PATTERN:
+        several = [(h.path, _other_pairs(m)) for h, m in zip(found, matches, strict=True)]
+        refuse_bad([(path, text) for path, text in several if text], "name of one pair", total=len(found), code="I27")
     zero = [(p.header.path, f"both dates are {p.first}") for p in pairs if p.first == p.second]
     refuse_bad(zero, "pair of two dates", total=len(pairs), code="I18")
     names = [f"{p.dates[0]} {p.dates[1]}" for p in pairs]
@@ -194,15 +210,30 @@ def _pairs(found: Sequence[Header], expression: str) -> list[Pair]:
     return pairs
 
 
-def _refuse_not_phase(pairs: Sequence[Pair], band: int) -> None:
-    """Refuse what the type or the unit tag of a file rules out: complex and whole numbers, degrees, lengths."""
-    scaled = [p.header.scales[band - 1] != (1.0, 0.0) and np.dtype(p.header.dtype).kind in "iu" for p in pairs]
-    kinds = [np.dtype(p.header.dtype).kind == "f" or packed for p, packed in zip(pairs, scaled, strict=True)]
-    bad = [(p.header.path, f"holds {p.header.dtype}") for p, fine in zip(pairs, kinds, strict=True) if not fine]
+def _other_pairs(match: re.Match[str]) -> str:
+    """Say which pairs a name gives beside the one that was found, as a date of processing before or after it does."""
+    found = {frozenset(m.group("reference", "secondary")) for m in re.finditer(f"(?={PATTERN})", match.string)}
+    return f"may be any of {sorted('/'.join(sorted(pair)) for pair in found)}" if len(found) > 1 else ""
+
+
+def _refuse_not_phase(pairs: Sequence[Pair], band: int, scale_factor: float | None) -> None:
+    """Refuse what type or unit tag of a file rule out: complex numbers; whole ones and other units without a scale."""
+    bad, packed, odd = [], [], []
+    for _, _, header in pairs:
+        kind, unit = np.dtype(header.dtype).kind, header.units[band - 1].strip().lower()
+        if kind not in "fiu":
+            bad.append((header.path, f"holds {header.dtype}"))
+        elif kind != "f" and header.scales[band - 1] == (1.0, 0.0) and scale_factor is None:
+            packed.append((header.path, f"holds {header.dtype}"))
+        if unit not in _RADIANS:
+            odd.append((header.path, f"its unit is {unit!r}"))
     refuse_bad(bad, "unwrapped phase in rad (decimal numbers)", total=len(pairs), code="I11")
-    units = [(p.header.path, p.header.tags["UNIT"]) for p in pairs]
-    odd = [(path, f"its unit is {unit!r}") for path, unit in units if unit.lower() not in _RADIANS]
-    degrees = any(unit.lower().startswith("deg") for _, unit in units)
+    hint = "Give the unwrapped phase in rad, or set parameters.scale_factor if these are packed numbers."
+    refuse_bad(packed, "unwrapped phase in rad (decimal numbers)", total=len(pairs), code="I11", hint=hint)
+    if odd and scale_factor is not None:
+        warnings.warn(f"scale_factor: {scale_factor:g} overrules the unit tag: {odd[0][1]} (I12)", stacklevel=3)
+        return
+    degrees = any("'deg" in text for _, text in odd)
     refuse_bad(odd, "phase in rad", total=len(pairs), code="I11" if degrees else "I12")
 
 
@@ -219,6 +250,8 @@ def _is_closer_day_first(first: str, second: str) -> bool:
 
 def _one_band(found: Sequence[Header], band: int | None, option: str) -> int:
     """Which band to read; files of several are refused where nobody says."""
+    if band is not None and band < 1:
+        raise QtpDataError("bands are counted from 1", found=band, where=f"parameters.{option}", code="I11")
     several = [(h.path, f"has {h.bands} bands") for h in found if h.bands > 1 or (band or 1) > h.bands]
     if band is None or any(band > h.bands for h in found):
         hint = f"Say which with parameters.{option}, e.g. 2 where band 1 is the amplitude (ISCE)."
@@ -263,9 +296,11 @@ def companion(phase: Path, own: str, other: str) -> Path:
     return path.with_name(path.name.replace(own, other))
 
 
-def _nodata(given: float | None, found: Sequence[Header], *, aloud: bool = False) -> tuple[float, ...]:
-    """Values that mean no data: the given one, and the files' tags; ``aloud`` overrules a tag of 0, and says so."""
-    values = {value for value in (given, *(h.nodata for h in found)) if value is not None}
+def _nodata(
+    given: float | Sequence[float] | None, found: Sequence[Header], *, aloud: bool = False
+) -> tuple[float, ...]:
+    """Values that mean no data: those given, and the files' tags; ``aloud`` overrules a tag of 0, and says so."""
+    values = set(nodata_values(found, given))
     if aloud and 0.0 in values:
         warnings.warn("nodata: null overrules the tag 0 of the files: zeros are phase (I23)", stacklevel=3)
         values.remove(0.0)
@@ -274,11 +309,14 @@ def _nodata(given: float | None, found: Sequence[Header], *, aloud: bool = False
 
 def _wavelength(pairs: Sequence[Pair], given: float | None) -> float:
     tags = {p.header.tags["WAVELENGTH_METRES"] for p in pairs if "WAVELENGTH_METRES" in p.header.tags}
-    if given is None and len(tags) > 1:
-        raise QtpDataError(
-            "the files give different wavelengths", found=sorted(tags), hint="Set parameters.wavelength."
-        )
-    value = float(given if given is not None else tags.pop() if tags else SENTINEL1_WAVELENGTH)
+    try:
+        said = sorted(map(float, tags))
+    except ValueError:
+        said = []
+    if given is None and tags and not (said and np.isclose(said[0], said[-1], rtol=1e-3)):
+        what = "the files give different wavelengths" if said else "the wavelength in the files is no number"
+        raise QtpDataError(what, found=sorted(tags), hint="Set parameters.wavelength.", code="I15")
+    value = float(given if given is not None else said[0] if said else SENTINEL1_WAVELENGTH)
     if not 0.01 <= value <= 1.0:
         raise QtpDataError("wavelength is not in meters", expected="0.01 to 1 m", found=value, code="I15")
     return value

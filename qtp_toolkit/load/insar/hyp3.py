@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.insar.convention import companion, interferograms
 
-_BASELINE = re.compile(r"^\s*Baseline\s*:\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)", re.MULTILINE | re.IGNORECASE)
+_BASELINE = re.compile(
+    r"^\s*Baseline\s*:\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?![\d.,])", re.MULTILINE | re.IGNORECASE
+)
 
 
 def hyp3(phase: Sequence[Path], **options: Any) -> xr.Dataset:
@@ -40,8 +43,9 @@ def hyp3(phase: Sequence[Path], **options: Any) -> xr.Dataset:
     >>> list(load.hyp3([phase]))
     ['phase', 'coherence']
     """
+    phase = as_paths(phase)
     beside = [companion(path, "_unw_phase", "_corr") for path in phase]
-    found = [_baseline(path.with_name(path.name.partition("_unw_phase")[0] + ".txt")) for path in map(Path, phase)]
+    found = [_baseline(path.with_name(path.name.partition("_unw_phase")[0] + ".txt")) for path in phase]
     known = None if np.isnan(found).all() else found
     return interferograms(phase, coherence=[p for p in beside if p.is_file()], baselines=known, **options)
 

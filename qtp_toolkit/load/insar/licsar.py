@@ -8,6 +8,7 @@ from typing import Any
 
 import xarray as xr
 
+from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.insar.convention import companion, interferograms
 
 
@@ -34,5 +35,6 @@ def licsar(phase: Sequence[Path], **options: Any) -> xr.Dataset:
     >>> round(float(load.licsar([phase])["coherence"].mean()), 3)
     0.2
     """
+    phase = as_paths(phase)
     beside = [companion(path, ".geo.unw", ".geo.cc") for path in phase]
     return interferograms(phase, coherence=[p for p in beside if p.is_file()], **options)

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, QtpDataError, describe, xnp
+from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, SENTINEL1_WAVELENGTH, QtpDataError, describe, xnp
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.headers import headers
+from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 
+_ANY_INCIDENCE = (8.0, 70.0)
 _LICSAR = re.compile(r"\.geo\.([ENU])\.tif$")
 
 
@@ -65,7 +67,13 @@ def hyp3_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
     Returns
     -------
     xarray.DataArray
-        ``incidence`` (y, x), degree, from the vertical: 90 - lv_theta. NaN where lv_theta is 0 (no data). Lazy.
+        ``incidence`` (y, x), degree, from the vertical: 90 - lv_theta. NaN where lv_theta is 0 (no data), or leaves
+        0 to 88 degrees, as undeclared fill values do. Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        When computed: I11, if the values of the file as a whole are no angles in rad.
 
     Examples
     --------
@@ -73,9 +81,8 @@ def hyp3_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
     >>> abs(load.hyp3_look(path) - 38.4).values.max() < 1e-4
     np.True_
     """
-    above = _map(Path(path), chunks)
-    angle = 90.0 - xnp.rad2deg(above.where(above > 0))
-    return describe(angle.astype(np.float32), "incidence", converted="90 degrees minus lv_theta")
+    angle = _map(Path(path), chunks, scale=-180.0 / np.pi, offset=90.0, variable="incidence")
+    return describe(angle, "incidence", converted="90 degrees minus lv_theta")
 
 
 def refuse_look_vector(path: Path) -> None:
@@ -91,18 +98,20 @@ def refuse_look_vector(path: Path) -> None:
         )
 
 
-def check_incidence(incidence: xr.DataArray) -> tuple[float, float]:
-    """Read an incidence angle and tell whether Sentinel-1 can have it; returns smallest and largest. This one computes.
+def check_incidence(incidence: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> tuple[float, float]:
+    """Read an incidence angle and tell whether a radar can have it; returns smallest and largest. This one computes.
 
     Parameters
     ----------
     incidence : xarray.DataArray
         degree, (y, x).
+    wavelength : float
+        m; of another radar than Sentinel-1 only what none can have is refused.
 
     Raises
     ------
     QtpDataError
-        I11: 1 % or more of it outside 29 to 46 degrees; says what it looks like.
+        I11: 1 % or more of it outside 29 to 46 degrees (of another radar: 8 to 70); says what it looks like.
 
     Examples
     --------
@@ -113,21 +122,22 @@ def check_incidence(incidence: xr.DataArray) -> tuple[float, float]:
     values = values[np.isfinite(values)]
     if not values.size:
         raise QtpDataError("the incidence angle has no valid pixel", variable="incidence", code="I11")
-    low, high = SENTINEL1_INCIDENCE
+    own = bool(np.isclose(wavelength, SENTINEL1_WAVELENGTH, rtol=0.02))
+    low, high = SENTINEL1_INCIDENCE if own else _ANY_INCIDENCE
     if np.mean((values < low) | (values > high)) >= 0.01:
         middle = float(np.median(values))
         raise QtpDataError(
-            "Sentinel-1 does not look so",
+            f"{'Sentinel-1' if own else 'a satellite'} does not look so",
             variable="incidence",
             expected=f"{low:g} to {high:g} degrees",
             found=f"{values.min():.1f} to {values.max():.1f}, median {middle:.1f}",
             code="I11",
-            hint=_guess(middle),
+            hint=_guess(middle, own=own),
         )
     return float(values.min()), float(values.max())
 
 
-def _guess(middle: float) -> str:
+def _guess(middle: float, *, own: bool) -> str:
     low, high = SENTINEL1_INCIDENCE
     if 0.6 <= middle <= 0.9:
         return "Radians (units: radian), or the upward component U of LiCSAR (driver: licsar_look)?"
@@ -138,13 +148,16 @@ def _guess(middle: float) -> str:
         )
     if 0 <= middle <= 15:
         return "The slope of the ground, or another angle?"
-    return "Another angle, another unit, or another satellite (set settings.wavelength)?"
+    return f"Another angle, another unit{', or another satellite (set settings.wavelength)' if own else ''}?"
 
 
-def _map(path: Path, chunks: Chunks | None) -> xr.DataArray:
-    """One band as it is."""
+def _map(
+    path: Path, chunks: Chunks | None, *, scale: float = 1.0, offset: float = 0.0, variable: str | None = None
+) -> xr.DataArray:
+    """One band, by the tags of whole numbers and then by ``scale`` and ``offset``; 0 is no data."""
     (header,) = headers([path])
-    fills = () if header.nodata is None else (header.nodata,)
-    return lazy_stack(
-        [header], same_grid([header]), Decode(fills, 1.0, 0.0, None), dim="band", chunks=chunks, band=1
-    ).isel(band=0)
+    own, shift = stored_scale([header], 1, None, "scale_factor")
+    fills = (0.0,) if header.nodata is None else (0.0, header.nodata)
+    decode = Decode(fills, own * scale, shift * scale + offset)
+    out = lazy_stack([header], same_grid([header]), decode, dim="band", chunks=chunks, variable=variable)
+    return out.isel(band=0)

@@ -11,12 +11,12 @@ import xarray as xr
 from pydantic import Field
 
 from qtp_toolkit.catalog.options import Band, Range, Variable
-from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe, require_option
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
-from qtp_toolkit.load.files.dates import DatePattern, centers, date_expression, date_of, match_names
-from qtp_toolkit.load.files.headers import Header, band_tags, headers
-from qtp_toolkit.load.files.limits import conversion, refuse_other_scale
+from qtp_toolkit.load.files.dates import DatePattern, centers, date_of, day_expression, match_names
+from qtp_toolkit.load.files.headers import Header, band_tags, headers, nodata_values
+from qtp_toolkit.load.files.limits import conversion, refuse_other_scale, stored_unit
 from qtp_toolkit.load.files.tiff import QC, Decode, lazy_stack, same_grid
 from qtp_toolkit.load.insar.look import refuse_look_vector
 from qtp_toolkit.load.maps.classes import CLASS_VARIABLES, class_map
@@ -93,11 +93,12 @@ def raster(
     >>> magt.attrs["units"], int(magt.isnull().sum())
     ('degC', 1)
     """
+    require_option("variable", variable, VARIABLES)
     if variable == "incidence":
         refuse_look_vector(Path(path))
     (header,) = headers([path])
     if classes is not None or variable in CLASS_VARIABLES:
-        return class_map(header, variable, classes, _tags([], nodata), chunks=chunks, band=band)
+        return class_map(header, variable, classes, nodata_values([], nodata), chunks=chunks, band=band)
     storage = Storage(units, nodata, scale_factor, add_offset, band, valid_range)
     out = physical([header], variable, storage, dim="band", chunks=chunks).isel(band=0)
     note: dict[str, Any] = (
@@ -178,7 +179,7 @@ def series(
     found = headers(paths)
     names = [h.path for h in found]
     what = f"file by the pattern {pattern!r}"
-    matches = match_names(names, date_expression(pattern), "no date in its name", what)
+    matches = match_names(names, day_expression(pattern), "no date in its name", what)
     start = np.array([date_of(match, path) for match, path in zip(matches, names, strict=True)])
     no_duplicates(start, names, "date", "M02")
     order = np.argsort(start)
@@ -246,9 +247,11 @@ def physical(
     dim : str
     chunks : dict, optional
     """
-    scale, offset = _scale(found, storage)
-    factor, shift = conversion(storage.units, VARIABLES[variable].units, found[0].path, variable)
-    decode = Decode(_tags(found, storage.nodata), scale * factor, offset * factor + shift, storage.valid_range)
+    ours, (scale, offset) = VARIABLES[variable].units, _scale(found, storage)
+    tags = [h.units[storage.band - 1] for h in found if storage.band <= h.bands]
+    units = stored_unit(tags, storage.units, ours, variable)
+    factor, shift = conversion(units, ours, found[0].path, variable)
+    decode = Decode(nodata_values(found, storage.nodata), scale * factor, offset * factor + shift, storage.valid_range)
     return lazy_stack(found, same_grid(found), decode, dim=dim, chunks=chunks, band=storage.band, variable=variable)
 
 
@@ -268,8 +271,3 @@ def _scale(found: Sequence[Header], storage: Storage) -> tuple[float, float]:
         raise QtpDataError(what, path=found[0].path, found=sorted(own), code="M11", hint=hint)
     ((scale, offset),) = own
     return scale, offset + storage.add_offset
-
-
-def _tags(found: Sequence[Header], nodata: float | Sequence[float] | None) -> tuple[float, ...]:
-    given = () if nodata is None else (nodata,) if isinstance(nodata, (int, float)) else tuple(nodata)
-    return tuple(dict.fromkeys([*given, *(h.nodata for h in found if h.nodata is not None)]))

@@ -118,29 +118,31 @@ def check(
         if scene:
             os.environ["QTP_SCENE"] = scene
         found = open_catalog(catalog)
-        rows, reference = [], []
+        rows: list[dict[str, Any]] = []
+        reference: list[prospects.Finding] = []
         with progress_bar("looking", total=len(found) + 1, progress=not quick) as bar:
             for name in found:
                 bar.describe(name)
                 rows.append(prospects.look(found, name, quick=quick))
                 bar.advance(1)
             status = {str(row["source"]): str(row["status"]) for row in rows}
-            if status.get("interferograms") == "found" and not quick:
+            if status.get("interferograms") == "found":
                 bar.describe("reference")
-                reference = prospects.look_at_reference(found)
+                reference = prospects.look_at_dates(found)
+                reference += [] if quick else prospects.look_at_reference(found)
             bar.advance(1)
-        plan = prospects.foresee(found, find_notebooks(), status)
+        plan = prospects.foresee(found, find_notebooks(), status, reference)
     for row in rows:
         _show(row)
     bad = [name for name, said in status.items() if said != "found"]
     typer.echo(f"{found.title} ({found.path}): {len(rows) - len(bad)} of {len(rows)} sources found")
-    for good, text in reference:
-        typer.echo(f"{'good' if good else 'LOOK':8}{text}")
+    for finding in reference:
+        typer.echo(f"{'good' if finding.good else 'LOOK':8}{finding.text}")
     for nb in plan:
         typer.echo(f"{nb.verdict:8}{nb.name}" + "".join(f"; {note}" for note in nb.notes))
     if bad:
         typer.echo(f"missing or broken: {', '.join(bad)}", err=True)
-    raise typer.Exit(1 if bad or not all(good for good, _ in reference) else 0)
+    raise typer.Exit(1 if bad or not all(finding.good for finding in reference) else 0)
 
 
 @app.command()

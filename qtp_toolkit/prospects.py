@@ -14,14 +14,25 @@ from qtp_toolkit import correct, grid, load, network
 from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog import Catalog, named
 from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, xnp
+from qtp_toolkit.kernels import daily
 from qtp_toolkit.reproduce import Notebook
 
 _SIDE = 64
 """Rows and columns that a look reads at most."""
 _LEAST_COHERENCE = 0.15
 _STILL = 0.5
+_FEWEST, _YEARS = 10, 3
+"""Dates of a pixel, and calendar years, that ``pecm.fit`` needs, the latter for the spread between years."""
 _SIGHTS = 46
 """Layers of a series of maps that a look reads at most."""
+
+
+class Finding(NamedTuple):
+    """What a look at dates or reference found: whether it will do, in words, and the product that it prevents."""
+
+    good: bool
+    text: str
+    stops: str = ""
 
 
 class Prospect(NamedTuple):
@@ -56,6 +67,7 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
         try:
             with named(name, catalog.files(name)):
                 data = catalog[name]
+                row["notes"] += [data.attrs["left_out"]] if "left_out" in data.attrs else []
                 row["notes"] += _places(data, catalog.settings.bounds)
                 if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
                     row["notes"] += _pixels(data, catalog.settings.wavelength)
@@ -66,31 +78,52 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
     return row
 
 
-def look_at_reference(catalog: Catalog) -> list[tuple[bool, str]]:
-    """Say whether reference date and area will do: (good, in words), one a finding. Reads the area and a thinned stack.
+def look_at_dates(catalog: Catalog) -> list[Finding]:
+    """Say whether the dates will do: reference date, a network in one piece, temperature for all. Headers only.
 
     Parameters
     ----------
     catalog : Catalog
         With a source ``interferograms`` that opens.
     """
-    settings, found = catalog.settings, []
+    with named("interferograms", catalog.files("interferograms")):
+        stack, found = _cut_to_temperature(catalog, catalog["interferograms"])
+        dates = np.union1d(stack["reference"].values, stack["secondary"].values)
+        groups = network.components(stack)
     try:
-        with named("interferograms", catalog.files("interferograms")):
-            stack = catalog["interferograms"]
-            dates = np.union1d(stack["reference"].values, stack["secondary"].values)
-            try:
-                day = network.acquisition(dates, settings.reference_date)
-                found.append((True, f"reference date {day}, one of {dates.size} acquisitions"))
-            except QtpDataError as error:
-                found.append((False, str(error)))
-            found += _look_at_area(catalog, stack)
+        day = network.acquisition(dates, catalog.settings.reference_date)
+        found.append(Finding(True, f"reference date {day}, one of {dates.size} acquisitions"))
     except QtpDataError as error:
-        found.append((False, str(error)))
+        found.append(Finding(False, str(error), "time_series"))
+    if len(groups) > 1:
+        ends = "; ".join(" to ".join(map(str, group[[0, -1]].astype("datetime64[D]"))) for group in groups)
+        text = f"no pair connects {len(groups)} groups of dates: {ends}; add pairs, or choose one by settings.period"
+        found.append(Finding(False, text, "time_series"))
+    years = np.unique(dates.astype("datetime64[Y]")).size
+    if years < _YEARS:
+        text = f"acquisitions of {years} calendar years: the stated uncertainty is the formal one, a lower bound"
+        found.append(Finding(False, text))
     return found
 
 
-def foresee(catalog: Catalog, notebooks: Iterable[Notebook], status: Mapping[str, str]) -> list[Prospect]:
+def look_at_reference(catalog: Catalog) -> list[Finding]:
+    """Say whether the reference area will do, one finding a line. Reads the area and a thinned stack.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        With a source ``interferograms`` that opens.
+    """
+    try:
+        with named("interferograms", catalog.files("interferograms")):
+            return _look_at_area(catalog, catalog["interferograms"])
+    except QtpDataError as error:
+        return [Finding(False, str(error), "time_series")]
+
+
+def foresee(
+    catalog: Catalog, notebooks: Iterable[Notebook], status: Mapping[str, str], found: Iterable[Finding] = ()
+) -> list[Prospect]:
     """Say of each notebook whether it will run, with what fallback, or why not.
 
     Parameters
@@ -99,6 +132,8 @@ def foresee(catalog: Catalog, notebooks: Iterable[Notebook], status: Mapping[str
     notebooks : iterable of Notebook
     status : mapping of str to str
         ``found``, ``missing`` or ``broken`` of each source of the catalog.
+    found : iterable of Finding
+        Of :func:`look_at_dates` and :func:`look_at_reference`.
 
     Returns
     -------
@@ -107,18 +142,23 @@ def foresee(catalog: Catalog, notebooks: Iterable[Notebook], status: Mapping[str
     """
     notebooks = list(notebooks)
     makers = {product: nb.name for nb in notebooks for product in nb.products_out}
+    stops = {finding.stops: finding.text for finding in found if finding.stops}
     out: dict[str, Prospect] = {}
     waiting = {nb.name: nb for nb in notebooks}
     while waiting:
         ready = [nb for nb in waiting.values() if not {makers.get(p) for p in nb.products_in} & set(waiting)]
         for nb in ready or list(waiting.values()):
-            out[nb.name] = _foresee(nb, catalog, status, {p: out.get(makers.get(p, "")) for p in nb.products_in})
+            out[nb.name] = _foresee(nb, catalog, status, {p: out.get(makers.get(p, "")) for p in nb.products_in}, stops)
             del waiting[nb.name]
     return [out[nb.name] for nb in notebooks]
 
 
 def _foresee(
-    nb: Notebook, catalog: Catalog, status: Mapping[str, str], upstream: Mapping[str, Prospect | None]
+    nb: Notebook,
+    catalog: Catalog,
+    status: Mapping[str, str],
+    upstream: Mapping[str, Prospect | None],
+    stops: Mapping[str, str],
 ) -> Prospect:
     broken = [name for name in (*nb.needs, *nb.uses) if status.get(name) == "broken"]
     if broken:
@@ -128,12 +168,34 @@ def _foresee(
     why += [f"it needs {p} of {by.name}" for p, by in upstream.items() if by is not None and by.verdict != "runs"]
     if why:
         return Prospect(nb.name, "skipped", tuple(why))
+    told = tuple(stops[product] for product in nb.products_out if product in stops)
+    if told:
+        return Prospect(nb.name, "fails", told)
     notes: dict[str, list[str]] = {}
     for key, instead in nb.fallbacks:
         lack = [group.strip() for group in key.split(",") if not _have(group, catalog, status)]
         if lack:
             notes.setdefault(instead, []).extend(word.replace(" | ", " or ") for word in lack)
     return Prospect(nb.name, "runs", tuple(f"without {', '.join(lack)}: {text}" for text, lack in notes.items()))
+
+
+def _cut_to_temperature(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset, list[Finding]]:
+    """Leave out the pairs of dates that the temperature does not cover, as the notebooks do, and say so."""
+    try:
+        with named("modis_lst", catalog.files("modis_lst")):
+            days = daily.daily_stamps(catalog["modis_lst"][TIME].values)
+    except QtpDataError:
+        return stack, []  # there is none, or it is told where the source is looked at
+    ends = np.stack([stack[end].values for end in ("reference", "secondary")])
+    inside = (ends >= days[0]) & (ends < days[-1] + np.timedelta64(1, "D"))
+    covered, every = np.unique(ends[inside]).size, np.unique(ends).size
+    text = f"temperature from {days[0]} to {days[-1]} covers {covered} of {every} acquisitions"
+    if covered < _FEWEST:
+        return stack, [Finding(False, f"{text}: the maps need {_FEWEST}", "deformation")]
+    if inside.all():
+        return stack, []
+    cut = stack.isel({PAIR: np.flatnonzero(inside.all(axis=0))})
+    return cut, [Finding(False, f"{text}: pairs with the others are left out")]
 
 
 def _have(group: str, catalog: Catalog, status: Mapping[str, str]) -> bool:
@@ -222,7 +284,7 @@ def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
     return notes
 
 
-def _look_at_area(catalog: Catalog, stack: xr.Dataset) -> list[tuple[bool, str]]:
+def _look_at_area(catalog: Catalog, stack: xr.Dataset) -> list[Finding]:
     settings = catalog.settings
     thin = _thin(stack)
     plain = settings.reference_point or settings.reference_area
@@ -240,16 +302,17 @@ def _look_at_area(catalog: Catalog, stack: xr.Dataset) -> list[tuple[bool, str]]
     empty = int((xnp.isfinite(inside["phase"]).sum((Y, X)) == 0).sum())
     if empty:
         pairs = stack.sizes[PAIR]
-        return [(False, f"{said}, without any valid pixel in {empty} of {pairs} pairs: move it to coherent ground")]
+        text = f"{said}, without any valid pixel in {empty} of {pairs} pairs: move it to coherent ground"
+        return [Finding(False, text, "time_series")]
     found = []
     if "coherence" in inside:
         worst = float(inside["coherence"].mean((Y, X)).min())
-        found.append((worst >= _LEAST_COHERENCE, f"{said}, coherence {worst:.2f} in its worst pair"))
+        found.append(Finding(worst >= _LEAST_COHERENCE, f"{said}, coherence {worst:.2f} in its worst pair"))
     else:
-        found.append((True, f"{said}, valid in all pairs"))
+        found.append(Finding(True, f"{said}, valid in all pairs"))
     wavelength = stack.attrs.get("wavelength", settings.wavelength)
     still = correct.reference_motion(thin["phase"].compute(), inside["phase"].mean((Y, X)), wavelength=wavelength)
     moves = f"against the median pixel it moves by {still.amplitude:.1f} mm a season and {still.rate:+.1f} mm/yr"
     settles = f"{still.rank:.0%} of the pixels settle less in summer"
     advice = "" if still.rank <= _STILL else ": it does not stand still; bedrock or dry ground is better"
-    return [*found, (still.rank <= _STILL, f"{moves}; {settles}{advice}")]
+    return [*found, Finding(still.rank <= _STILL, f"{moves}; {settles}{advice}")]

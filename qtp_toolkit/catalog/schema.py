@@ -78,7 +78,8 @@ class DailyMean(Model):
 class Settings(Model):
     """Constants of a region that are not files.
 
-    ``bounds`` is west, south, east, north in degrees; a source that lies wholly outside is refused.
+    ``bounds`` is west, south, east, north in degrees; a source that lies wholly outside is refused. Pairs with a date
+    beyond ``period`` and temperature beyond ``lst_period`` are left out.
     ``reference_date`` is the acquisition to which the phase series are referred; without it the first one.
     ``daily_mean`` None means the equal-weight mean. Displacement is relative to ``reference_area`` (west, south, east,
     north, degrees) or to the surroundings of ``reference_point``; without both to the source ``stable_ground``, and

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog import Catalog, named
 from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.kernels import daily
-from qtp_toolkit.reproduce import Notebook
+from qtp_toolkit.reproduce import Notebook, find_notebooks
 
 _SIDE = 64
 """Rows and columns that a look reads at most."""
@@ -67,6 +68,7 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
         try:
             with named(name, catalog.files(name)):
                 data = catalog[name]
+                row["notes"] += _known_name(name)
                 row["notes"] += [data.attrs["left_out"]] if "left_out" in data.attrs else []
                 row["notes"] += _places(data, catalog.settings.bounds)
                 if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
@@ -99,6 +101,10 @@ def look_at_dates(catalog: Catalog) -> list[Finding]:
         ends = "; ".join(" to ".join(map(str, group[[0, -1]].astype("datetime64[D]"))) for group in groups)
         text = f"no pair connects {len(groups)} groups of dates: {ends}; add pairs, or choose one by settings.period"
         found.append(Finding(False, text, "time_series"))
+    if catalog.settings.ramp == "stable" and not catalog.available("stable_ground"):
+        found.append(
+            Finding(False, "settings.ramp is stable, but no source stable_ground is there: planes are weighed")
+        )
     years = np.unique(dates.astype("datetime64[Y]")).size
     if years < _YEARS:
         text = f"acquisitions of {years} calendar years: the stated uncertainty is the formal one, a lower bound"
@@ -160,14 +166,15 @@ def _foresee(
     upstream: Mapping[str, Prospect | None],
     stops: Mapping[str, str],
 ) -> Prospect:
-    broken = [name for name in (*nb.needs, *nb.uses) if status.get(name) == "broken"]
-    if broken:
-        return Prospect(nb.name, "fails", (f"broken: {', '.join(broken)}; mend it, or take it out of the catalog",))
-    lacking = [name for name in nb.needs if status.get(name) != "found"]
+    lacking = [name for name in nb.needs if status.get(name) not in ("found", "broken")]
     why = [f"it needs {', '.join(lacking)}"] if lacking else []
     why += [f"it needs {p} of {by.name}" for p, by in upstream.items() if by is not None and by.verdict != "runs"]
     if why:
         return Prospect(nb.name, "skipped", tuple(why))
+    indirect = {"modis_lst"} if nb.products_used else set()  # it is met through what others make of it
+    broken = [name for name in (*nb.needs, *nb.uses) if status.get(name) == "broken" and name not in indirect]
+    if broken:
+        return Prospect(nb.name, "fails", (f"broken: {', '.join(broken)}; mend it, or take it out of the catalog",))
     told = tuple(stops[product] for product in nb.products_out if product in stops)
     if told:
         return Prospect(nb.name, "fails", told)
@@ -187,15 +194,15 @@ def _cut_to_temperature(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset
     except QtpDataError:
         return stack, []  # there is none, or it is told where the source is looked at
     ends = np.stack([stack[end].values for end in ("reference", "secondary")])
-    inside = (ends >= days[0]) & (ends < days[-1] + np.timedelta64(1, "D"))
-    covered, every = np.unique(ends[inside]).size, np.unique(ends).size
+    inside = ((ends >= days[0]) & (ends < days[-1] + np.timedelta64(1, "D"))).all(axis=0)
+    covered, every = np.unique(ends[:, inside]).size, np.unique(ends).size
     text = f"temperature from {days[0]} to {days[-1]} covers {covered} of {every} acquisitions"
+    found = []
     if covered < _FEWEST:
-        return stack, [Finding(False, f"{text}: the maps need {_FEWEST}", "deformation")]
-    if inside.all():
-        return stack, []
-    cut = stack.isel({PAIR: np.flatnonzero(inside.all(axis=0))})
-    return cut, [Finding(False, f"{text}: pairs with the others are left out")]
+        found = [Finding(False, f"{text}: the maps need {_FEWEST}", "deformation")]
+    elif not inside.all():
+        found = [Finding(False, f"{text}: pairs with the others are left out")]
+    return (stack.isel({PAIR: np.flatnonzero(inside)}) if inside.any() else stack), found
 
 
 def _have(group: str, catalog: Catalog, status: Mapping[str, str]) -> bool:
@@ -207,6 +214,14 @@ def _have(group: str, catalog: Catalog, status: Mapping[str, str]) -> bool:
         else status.get(word) == "found"
         for word in words
     )
+
+
+def _known_name(name: str) -> list[str]:
+    """Say so where no notebook asks for a source of this name: misspelled, it would be left out without a word."""
+    asked = {word for nb in find_notebooks() for word in (*nb.needs, *nb.uses)}
+    near = difflib.get_close_matches(name, asked, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return [] if name in asked else [f"no notebook uses a source of this name{hint}"]
 
 
 def _places(data: Any, bounds: tuple[float, float, float, float] | None) -> list[str]:

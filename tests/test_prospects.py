@@ -224,6 +224,39 @@ def test_networks_that_fall_apart_are_told_before_the_run(tmp_path):
     assert (plan["04"].verdict, plan["06"].verdict) == ("runs", "skipped")
 
 
+def test_broken_sources_stop_and_what_follows_is_skipped(tmp_path):
+    """As a run has it: a notebook whose sources are broken fails, one that lacks a product is skipped."""
+    path = region(tmp_path, (4, 4))
+    (tmp_path / "GEOC/20180105_20180210/20180105_20180210.geo.unw.tif").write_bytes(b"")
+    plan = foresee(path)[1]
+    assert {number for number, nb in plan.items() if nb.verdict == "fails"} == {"02", "03", "04", "05", "12"}
+    assert plan["06"].verdict == "skipped"
+
+
+def test_broken_temperature_leaves_the_time_series(tmp_path):
+    path = region(tmp_path, (4, 4))
+    next(tmp_path.glob("lst/day_*.tif")).write_bytes(b"")
+    plan = foresee(path)[1]
+    assert plan["01"].verdict == "fails"
+    assert plan["05"].verdict == "runs"
+    assert "a plane is taken out" in str(plan["05"].notes)
+
+
+def test_names_and_settings_that_lead_nowhere_are_told(tmp_path):
+    path = region(tmp_path, (4, 4), ("dem",), "  ramp: stable\n")
+    path.write_text(path.read_text().replace("  dem: {", "  dme: {"))
+    notes = prospects.look(open_catalog(path), "dme")["notes"]
+    assert notes[0] == "no notebook uses a source of this name; did you mean dem?"
+    assert any("no source stable_ground" in text for text in texts(path, good=False))
+
+
+def test_of_several_files_those_that_lack_are_named(tmp_path):
+    path = region(tmp_path, (4, 4))
+    for file in tmp_path.glob("lst/night_*.tif"):
+        file.unlink()
+    assert "Put it at: lst/night_*.tif" in prospects.look(open_catalog(path), "modis_lst")["problem"]
+
+
 def test_few_years_are_told(tmp_path):
     said = texts(region(tmp_path, (4, 4)), good=False)
     assert any("of 1 calendar years: the stated uncertainty is the formal one" in text for text in said)

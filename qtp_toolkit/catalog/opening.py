@@ -240,7 +240,9 @@ class Catalog:
     def how_to_get(self, name: str) -> str:
         """Say what to do when the source is missing."""
         source = self.source(name)
-        return f"{source.access or 'No access note in the catalog'}. Put it at: {', '.join(source.uris.values())}"
+        absent = [source.uris[role] for role, paths in self._roles(name, {}).items() if not paths]
+        places = ", ".join(absent or source.uris.values())
+        return f"{source.access or 'No access note in the catalog'}. Put it at: {places}"
 
     def _roles(self, name: str, parameters: dict[str, str]) -> dict[str, list[Path]]:
         source = self.source(name)

@@ -30,6 +30,12 @@ def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _as_point(value: object) -> object:
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[1], float | int) and abs(value[1]) > 90:
+        raise ValueError(f"a point is [longitude, latitude], longitude first; found {value}")
+    return _as_tuple(value)
+
+
 def _known_driver(value: str) -> str:
     if value not in readers():
         raise PydanticCustomError("literal_error", "unknown driver", {"expected": ", ".join(readers())})
@@ -47,7 +53,7 @@ Date = Annotated[date, BeforeValidator(_iso_date)]
 Period = Annotated[tuple[Date, Date], BeforeValidator(_as_tuple)]
 Longitude = Annotated[float, Field(ge=-180, le=360)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
-Point = Annotated[tuple[Longitude, Latitude], BeforeValidator(_as_tuple)]
+Point = Annotated[tuple[Longitude, Latitude], BeforeValidator(_as_point)]
 Bounds = Annotated[tuple[Longitude, Latitude, Longitude, Latitude], BeforeValidator(_as_tuple)]
 
 

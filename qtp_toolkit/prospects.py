@@ -92,6 +92,9 @@ def look_at_dates(catalog: Catalog) -> list[Finding]:
         stack, found = _cut_to_temperature(catalog, catalog["interferograms"])
         dates = np.union1d(stack["reference"].values, stack["secondary"].values)
         groups = network.components(stack)
+    if min(stack.sizes[Y], stack.sizes[X]) < 2:
+        text = f"a grid of {stack.sizes[Y]} x {stack.sizes[X]} pixels has no spacing: the maps need 2 x 2"
+        found.append(Finding(False, text, "time_series"))
     try:
         day = network.acquisition(dates, catalog.settings.reference_date)
         found.append(Finding(True, f"reference date {day}, one of {dates.size} acquisitions"))

@@ -140,7 +140,9 @@ VARIABLES: dict[str, Variable] = {
     "linear_rate_std": Variable("mm/yr", "standard deviation of the linear deformation rate"),
     "seasonal_amplitude": Variable("mm", "line-of-sight seasonal deformation amplitude, peak to trough"),
     "seasonal_amplitude_std": Variable("mm", "standard deviation of the seasonal deformation amplitude"),
-    "signed_amplitude": Variable("mm", "seasonal amplitude relative to the reference, positive: settles more in summer"),
+    "signed_amplitude": Variable(
+        "mm", "seasonal amplitude relative to the reference, positive: settles more in summer"
+    ),
     "seasonal_coefficient": Variable("mm degC-0.5 d-0.5", "seasonal deformation coefficient"),
     "intercept": Variable("mm", "intercept of the deformation model"),
     "rms": Variable("mm", "root-mean-square residual of the deformation model"),

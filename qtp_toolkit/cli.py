@@ -178,12 +178,12 @@ def ingest(
 ) -> None:
     """Copy a stack of interferograms to a store of pixel blocks, from which large areas are inverted."""
     with _one_line("What is done is kept: run the same command again to go on from there."), _connected(scheduler):
-        from qtp_toolkit import load, products, store  # noqa: PLC0415
+        from qtp_toolkit import products, prospects, store  # noqa: PLC0415
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
 
         stack = open_catalog(catalog)[source]
         if "phase" in stack:  # what is no stack is refused below, by name
-            load.look_at_stack(stack)
+            typer.echo("\n".join(prospects.look_at_pixels(stack)))
         typer.echo(store.slab_memory(stack, block=block, memory_budget=memory * 1e9))
         folder = store.ingest(
             stack,

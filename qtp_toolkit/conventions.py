@@ -136,7 +136,7 @@ def describe(
     >>> describe(1000 * rate, "linear_rate", like=rate).attrs["units"]
     'mm/yr'
     """
-    out = da.rename(name)
+    out = da.rename(name).copy(deep=False)  # a new name alone shares the attributes with the input
     marks = provenance(*like) if isinstance(like, tuple) else provenance(like)
     out.attrs = {**VARIABLES[name].attrs, **marks, **attrs}
     return out

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import xarray as xr
 from qtp_toolkit import correct, grid, load, network
 from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog import Catalog, named
-from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, xnp
+from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.kernels import daily
 from qtp_toolkit.reproduce import Notebook, find_notebooks
 
@@ -63,8 +64,7 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
     row = {**catalog.check(name), "notes": []}
     if row["status"] != "found":
         return row
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
+    with _noting_warnings(row["notes"]):
         try:
             with named(name, catalog.files(name)):
                 data = catalog[name]
@@ -72,12 +72,20 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
                 row["notes"] += [data.attrs["left_out"]] if "left_out" in data.attrs else []
                 row["notes"] += _places(data, catalog.settings.bounds)
                 if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
-                    row["notes"] += _pixels(data, catalog.settings.wavelength)
+                    row["notes"] += look_at_pixels(data, wavelength=catalog.settings.wavelength)
         except QtpDataError as error:
             row |= {"status": "broken", "problem": str(error)}
-    texts = [" ".join(str(warning.message).split()) for warning in told if warning.category is UserWarning]
-    row["notes"] += [f"warning: {text}" for text in dict.fromkeys(texts)]
     return row
+
+
+@contextmanager
+def _noting_warnings(notes: list[str]) -> Iterator[None]:
+    """Turn what the toolkit warns of into lines that are read where the look is taken."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield
+    texts = [" ".join(str(warning.message).split()) for warning in told if warning.category is UserWarning]
+    notes += [f"warning: {text}" for text in dict.fromkeys(texts)]
 
 
 def look_at_dates(catalog: Catalog) -> list[Finding]:
@@ -125,9 +133,127 @@ def look_at_reference(catalog: Catalog) -> list[Finding]:
     """
     try:
         with named("interferograms", catalog.files("interferograms")):
-            return _look_at_area(catalog, catalog["interferograms"])
+            stack = catalog["interferograms"]
+            wavelength = stack.attrs.get("wavelength", catalog.settings.wavelength)
+            found = look_at_area(*_choose_area(catalog, stack), wavelength=wavelength)
     except QtpDataError as error:
         return [Finding(False, str(error), "time_series")]
+    if len(found) == 1:  # an area that some pair does not see ends the look, and the notebook
+        return [Finding(*found[0], "time_series")]
+    return [Finding(*each) for each in found]
+
+
+def look_at_pixels(data: xr.Dataset | xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> list[str]:
+    """Read a thinned copy of what a source holds and say what is in it: the look before work begins. This one computes.
+
+    ``qtp check``, ``qtp ingest`` and the notebooks take this one look.
+
+    Parameters
+    ----------
+    data : xarray.Dataset or xarray.DataArray
+        As the catalog opens it, lazy: a stack of interferograms, land surface temperature, or maps (y, x) of any kind.
+        What is no map is passed over.
+    wavelength : float
+        m, of the radar: what incidence it can have.
+
+    Returns
+    -------
+    list of str
+        One line a variable, then what the three looks below warn of.
+
+    Raises
+    ------
+    QtpDataError
+        What cannot be, see :func:`qtp_toolkit.load.look_at_stack`, :func:`qtp_toolkit.load.check_lst` and
+        :func:`qtp_toolkit.load.check_incidence`; a map without any valid pixel.
+
+    Examples
+    --------
+    >>> heights = xr.DataArray([[4500.0, 4620.0], [np.nan, 4700.0]], dims=("y", "x"), name="elevation")
+    >>> look_at_pixels(heights.assign_attrs(units="m"))
+    ['elevation: 4500 to 4700 m, valid 75%']
+    """
+    notes: list[str] = []
+    with _noting_warnings(notes):
+        notes += _pixels(data, wavelength)
+    return notes
+
+
+def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
+    if isinstance(data, xr.Dataset) and "phase" in data and PAIR in data.dims:
+        table = load.look_at_stack(data)
+        words = f"phase {table['smallest'].min():.1f} to {table['largest'].max():.1f} rad"
+        gray = f", median coherence {table['coherence'].median():.2f}" if "coherence" in table else ", no coherence"
+        return [f"{words}, valid {table['valid'].mean():.0%}{gray}"]
+    if isinstance(data, xr.Dataset) and {"terra_day", "terra_night", "aqua_day", "aqua_night"} & set(data.data_vars):
+        table = load.check_lst(_thin(data), every=1)
+        return [
+            f"{name}: median {row['median']:.1f} degC, valid {row['valid']:.0%}, {row['empty']} empty composites"
+            for name, row in table.iterrows()
+        ]
+    notes = []
+    for name, da in data.data_vars.items() if isinstance(data, xr.Dataset) else [(data.name, data)]:
+        if not {Y, X} <= set(da.dims) or da.dtype.kind not in "iuf":
+            continue
+        few = da.isel({TIME: _every(da.sizes[TIME], _SIGHTS)}) if TIME in da.dims else da
+        seen = _thin(few).compute()
+        known = np.isfinite(seen) if seen.dtype.kind == "f" else seen != -1
+        if not bool(known.any()):
+            raise QtpDataError(
+                "no valid pixel", variable=str(name), hint="All of it is nodata: look at nodata and units."
+            )
+        if name == "incidence":
+            load.check_incidence(seen, wavelength=wavelength)
+        low, high = float(seen.where(known).min()), float(seen.where(known).max())
+        notes.append(f"{name}: {low:.4g} to {high:.4g} {da.attrs.get('units', '')}, valid {float(known.mean()):.0%}")
+    return notes
+
+
+def look_at_area(
+    stack: xr.Dataset, area: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH
+) -> list[tuple[bool, str]]:
+    """Say whether a reference area is valid, coherent and still, and where ground is stiller. This one computes.
+
+    Parameters
+    ----------
+    stack : xarray.Dataset
+        ``phase`` (pair, y, x), rad, with a CRS, and ``coherence`` if there is one; any of both may be lazy.
+    area : xarray.DataArray
+        bool, dims ``y, x``, in memory: from :func:`qtp_toolkit.correct.choose_reference`.
+    wavelength : float
+        m.
+
+    Returns
+    -------
+    list of (bool, str)
+        Whether it is good, and in words, one a finding.
+
+    Examples
+    --------
+    >>> axes = {"y": [34.2, 34.1, 34.0], "x": [92.0, 92.1]}
+    >>> days = pd.date_range("2018-01-01", periods=9, freq="60D")
+    >>> ends = {"reference": ("pair", days[:-1]), "secondary": ("pair", days[1:])}
+    >>> phase = xr.DataArray(np.zeros((8, 3, 2)), axes | ends, ("pair", "y", "x"), attrs={"units": "rad"})
+    >>> phase[3, 0] = np.nan
+    >>> area = xr.zeros_like(phase[0], dtype=bool)
+    >>> area[0] = True
+    >>> look_at_area(phase.rio.write_crs(4326).to_dataset(name="phase"), area)
+    [(False, 'reference area: 2 pixels, without any valid pixel in 1 of 8 pairs: move it to coherent ground')]
+    """
+    rows, columns = (np.flatnonzero(area.any(dim).values) for dim in (X, Y))
+    box = {Y: slice(rows[0], rows[-1] + 1), X: slice(columns[0], columns[-1] + 1)}
+    inside = stack.isel(box).where(area.isel(box)).compute()
+    by = f" by {area.attrs['chosen']}" if "chosen" in area.attrs else ""
+    said = f"reference area{by}: {int(area.sum())} pixels"
+    empty = int((xnp.isfinite(inside["phase"]).sum((Y, X)) == 0).sum())
+    if empty:
+        pairs = stack.sizes[PAIR]
+        return [(False, f"{said}, without any valid pixel in {empty} of {pairs} pairs: move it to coherent ground")]
+    found = (True, f"{said}, valid in all pairs")
+    if "coherence" in inside:
+        worst = float(inside["coherence"].mean((Y, X)).min())
+        found = (worst >= _LEAST_COHERENCE, f"{said}, coherence {worst:.2f} in its worst pair")
+    return [found, _look_how_still(_thin(stack).compute(), inside["phase"], wavelength)]
 
 
 def foresee(
@@ -271,66 +397,25 @@ def _every(size: int, most: int) -> slice:
     return slice(None, None, max(-(-size // most), 1))
 
 
-def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
-    """Read a thinned copy, and say what it holds; the looks of load refuse what cannot be."""
-    if isinstance(data, xr.Dataset) and "phase" in data and PAIR in data.dims:
-        table = load.look_at_stack(data)
-        words = f"phase {table['smallest'].min():.1f} to {table['largest'].max():.1f} rad"
-        gray = f", median coherence {table['coherence'].median():.2f}" if "coherence" in table else ", no coherence"
-        return [f"{words}, valid {table['valid'].mean():.0%}{gray}"]
-    if isinstance(data, xr.Dataset) and {"terra_day", "terra_night", "aqua_day", "aqua_night"} & set(data.data_vars):
-        table = load.check_lst(_thin(data), every=1)
-        return [
-            f"{name}: median {row['median']:.1f} degC, valid {row['valid']:.0%}, {row['empty']} empty composites"
-            for name, row in table.iterrows()
-        ]
-    notes = []
-    for name, da in data.data_vars.items() if isinstance(data, xr.Dataset) else [(data.name, data)]:
-        if not {Y, X} <= set(da.dims) or da.dtype.kind not in "iuf":
-            continue
-        few = da.isel({TIME: _every(da.sizes[TIME], _SIGHTS)}) if TIME in da.dims else da
-        seen = _thin(few).compute()
-        known = np.isfinite(seen) if seen.dtype.kind == "f" else seen != -1
-        if not bool(known.any()):
-            raise QtpDataError(
-                "no valid pixel", variable=str(name), hint="All of it is nodata: look at nodata and units."
-            )
-        if name == "incidence":
-            load.check_incidence(seen, wavelength=wavelength)
-        low, high = float(seen.where(known).min()), float(seen.where(known).max())
-        notes.append(f"{name}: {low:.4g} to {high:.4g} {da.attrs.get('units', '')}, valid {float(known.mean()):.0%}")
-    return notes
+def _look_how_still(thin: xr.Dataset, inside: xr.DataArray, wavelength: float) -> tuple[bool, str]:
+    still = correct.reference_motion(thin["phase"], inside, weight=thin.get("coherence"), wavelength=wavelength)
+    moves = f"against the median pixel it moves by {still.amplitude:.1f} mm a season and {still.rate:+.1f} mm/yr"
+    said = f"{moves}, planes taken out; {still.rank:.0%} of the pixels settle less in summer"
+    if still.rank <= _STILL:
+        return True, said
+    where = grid.lonlat(thin["phase"].isel({PAIR: 0}, drop=True))
+    spots = [f"{float(where.longitude[at]):.3f}, {float(where.latitude[at]):.3f}" for at in still.stiller]
+    instead = f"; coherent ground that moves less (longitude, latitude): {'; '.join(spots)}" if spots else ""
+    return False, f"{said}: it does not stand still; bedrock or dry ground is better{instead}"
 
 
-def _look_at_area(catalog: Catalog, stack: xr.Dataset) -> list[Finding]:
-    settings = catalog.settings
-    thin = _thin(stack)
+def _choose_area(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray]:
+    """Find the reference area as notebook 05 does, and the stack on whose pixels it is."""
+    settings, stable = catalog.settings, None
     plain = settings.reference_point or settings.reference_area
-    stable = None
     if catalog.available("stable_ground") and not plain:
         stable = grid.rasterize(catalog["stable_ground"], stack["phase"].isel({PAIR: 0}, drop=True))
-    whole = stack if plain or stable is not None else thin  # the most coherent square is looked for in a thinned copy
+    whole = stack if plain or stable is not None else _thin(stack)  # the most coherent square: of a thinned copy
     gray = whole["coherence"] if "coherence" in whole else xnp.isfinite(whole["phase"]).astype(float)
     where: dict[str, Any] = {"point": settings.reference_point, "radius_m": settings.reference_radius_m}
-    area = correct.choose_reference(gray, **where, bounds=settings.reference_area, stable=stable)
-    rows, columns = (np.flatnonzero(area.any(dim).values) for dim in (X, Y))
-    box = {Y: slice(rows[0], rows[-1] + 1), X: slice(columns[0], columns[-1] + 1)}
-    inside = whole.isel(box).where(area.isel(box)).compute()
-    said = f"reference area by {area.attrs['chosen']}: {int(area.sum())} pixels"
-    empty = int((xnp.isfinite(inside["phase"]).sum((Y, X)) == 0).sum())
-    if empty:
-        pairs = stack.sizes[PAIR]
-        text = f"{said}, without any valid pixel in {empty} of {pairs} pairs: move it to coherent ground"
-        return [Finding(False, text, "time_series")]
-    found = []
-    if "coherence" in inside:
-        worst = float(inside["coherence"].mean((Y, X)).min())
-        found.append(Finding(worst >= _LEAST_COHERENCE, f"{said}, coherence {worst:.2f} in its worst pair"))
-    else:
-        found.append(Finding(True, f"{said}, valid in all pairs"))
-    wavelength = stack.attrs.get("wavelength", settings.wavelength)
-    still = correct.reference_motion(thin["phase"].compute(), inside["phase"].mean((Y, X)), wavelength=wavelength)
-    moves = f"against the median pixel it moves by {still.amplitude:.1f} mm a season and {still.rate:+.1f} mm/yr"
-    settles = f"{still.rank:.0%} of the pixels settle less in summer"
-    advice = "" if still.rank <= _STILL else ": it does not stand still; bedrock or dry ground is better"
-    return [*found, Finding(still.rank <= _STILL, f"{moves}; {settles}{advice}")]
+    return whole, correct.choose_reference(gray, **where, bounds=settings.reference_area, stable=stable)

@@ -463,3 +463,9 @@ def test_no_unsafe_yaml_in_the_package():
         text = path.read_text()
         assert "yaml.load" not in text, path
         assert "Loader=" not in text, path
+
+
+def test_how_to_get_a_source_names_its_access_and_its_place(folder):
+    assert open_catalog(make(folder)).how_to_get("lakes") == "ask the lake people. Put it at: vectors/lakes.geojson"
+    silent = open_catalog(make(folder, source=SOURCE.replace("    access: ask the lake people\n", "")))
+    assert silent.how_to_get("lakes").startswith("No access note in the catalog.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 
 import dask.array as da
 import numpy as np
@@ -12,13 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qtp_toolkit.conventions import (
+    SYNTHETIC,
     VARIABLES,
     MissingSourceError,
     QtpDataError,
+    carry_provenance,
+    check_wavelength,
+    coordinate,
     decoded_times,
     describe,
     displacement_to_phase,
     is_lazy,
+    many_blocks,
     phase_to_displacement,
     require,
     require_covered,
@@ -52,6 +58,12 @@ class TestClosedForm:
         assert out.attrs["units"] == VARIABLES["composite_index"].units
         assert out.name == "composite_index"
         assert addt.attrs == {"units": "degC d"}
+
+    def test_describe_leaves_its_input_alone(self):
+        addt = series([4.0], "degC d")
+        out = describe(addt, "linear_rate", provenance_note=SYNTHETIC)
+        assert (addt.name, addt.attrs) == ("a", {"units": "degC d"})
+        assert np.shares_memory(out.values, addt.values)
 
     def test_every_variable_has_a_unit_and_a_long_name(self):
         assert all(row.units and row.long_name for row in VARIABLES.values())
@@ -136,3 +148,39 @@ def test_errors_travel_between_processes_whole(kind, hint):
     assert type(back) is kind
     assert str(back) == str(error)
     assert vars(back) == vars(error)
+
+
+class TestHelpers:
+    def test_a_note_is_carried_to_every_variable_and_never_overwritten(self):
+        ds = xr.Dataset({"a": series([1.0], "mm"), "b": series([2.0], "mm").assign_attrs(provenance_note="own")})
+        out = carry_provenance(ds, None, xr.DataArray(0, attrs={"provenance_note": SYNTHETIC, "units": "K"}))
+        assert [out[name].attrs["provenance_note"] for name in "ab"] == [SYNTHETIC, "own"]
+        assert out.attrs == {"provenance_note": SYNTHETIC}
+        assert out["a"].attrs["units"] == "mm"
+        assert "provenance_note" not in ds["a"].attrs
+        assert is_lazy(carry_provenance(ds.chunk(), ds))
+
+    def test_a_lazy_coordinate_is_read_whatever_scheduler_the_data_have(self, no_compute):
+        dates = np.array(["2018-08-19", "2018-08-31"], "datetime64[ns]")
+        pairs = xr.Dataset(coords={"reference": ("pair", da.from_array(dates))})
+        with no_compute():
+            np.testing.assert_array_equal(coordinate(pairs, "reference"), dates)
+
+    def test_only_growing_blocks_are_silenced(self):
+        growing, other = "Increasing number of chunks by factor of 100", "something else"
+        with many_blocks():
+            warnings.warn(growing, UserWarning, stacklevel=1)
+        with pytest.warns(UserWarning, match=growing):
+            warnings.warn(growing, UserWarning, stacklevel=1)
+        with many_blocks(), pytest.warns(UserWarning, match=other):
+            warnings.warn(other, UserWarning, stacklevel=1)
+
+    @pytest.mark.parametrize("wavelength", [0.01, 0.05546576, 0.2384, 1.0])
+    def test_wavelengths_in_meters_pass(self, wavelength):
+        check_wavelength(wavelength)
+
+    @pytest.mark.parametrize("wavelength", [5.546576, 55.46576, 0.0, -0.05, float("nan")])
+    def test_wavelengths_in_another_unit_are_refused(self, wavelength):
+        with pytest.raises(QtpDataError, match="not in meters") as caught:
+            check_wavelength(wavelength)
+        assert caught.value.code == "I15"

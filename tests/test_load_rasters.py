@@ -313,3 +313,16 @@ def test_series_that_do_not_say_what_they_are(tmp_path, parameters, uri, words):
     tif(tmp_path / "2016001.tif", np.ones((2, 2), "float32"))
     with pytest.raises(QtpDataError, match=words):
         catalog_of(tmp_path, parameters, uri)["modis_lst"]
+
+
+def test_series_of_unlike_dates_are_one_set(tmp_path):
+    """A date that a variable lacks is NaN, of quality bytes 3: nothing produced."""
+    day = [tif(tmp_path / f"day_{date}.tif", np.full((2, 2), 280.0, "float32")) for date in ("2019001", "2019009")]
+    quality = [tif(tmp_path / "qc_2019001.tif", np.zeros((2, 2), "uint8"))]
+    out = load.series_set({"terra_day": day, "qc_terra_day": quality}, pattern="%Y%j", composite_days=8, units="K")
+    assert out.sizes["time"] == 2
+    np.testing.assert_allclose(out["terra_day"], 280.0 - 273.15, atol=1e-4)
+    assert out["qc_terra_day"].values[:, 0, 0].tolist() == [0, 3]
+    other = tif(tmp_path / "night_2019001.tif", np.full((2, 3), 270.0, "float32"))
+    message = refused(load.series_set, {"terra_day": day, "terra_night": [other]}, pattern="%Y%j", code="I06")
+    assert "night_2019001.tif" in message

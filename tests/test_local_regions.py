@@ -107,3 +107,37 @@ def test_references_that_are_no_place_are_told(maps, told):
     areas = pd.DataFrame([box(92, 34, 93, 35, name="a", reference=told)])
     with pytest.raises(QtpDataError, match="reference of region 'a' is no place"):
         regions.local_regions(areas, *maps)
+
+
+def line(*corners):
+    return {"geometry": {"type": "LineString", "coordinates": [list(corner) for corner in corners]}}
+
+
+def test_lines_of_any_name_and_number():
+    drawn = [{**line((92, 34 + k / 10), (93, 34)), "name": name} for k, name in enumerate(["PP'", None, 7, "PP'", ""])]
+    found = regions.lines(pd.DataFrame(drawn))
+    assert list(found) == ["PP' (1)", "line 2", "7", "PP' (4)", "line 5"]
+    assert found["7"] == [(92.0, 34.2), (93.0, 34.0)]
+    assert list(regions.lines(pd.DataFrame([line((92, 34), (93, 34))] * 9))) == [f"line {k}" for k in range(1, 10)]
+
+
+def test_parts_of_a_line_are_one_and_what_is_no_line_is_left_out():
+    parts = {
+        "geometry": {"type": "MultiLineString", "coordinates": [[[92, 34, 4500], [92.5, 34]], [[92.6, 34], [93, 34]]]}
+    }
+    drawn = pd.DataFrame(
+        [box(92, 34, 93, 35, name="area"), {**parts, "name": "road"}, {"geometry": None, "name": "gone"}]
+    )
+    assert regions.lines(drawn) == {"road": [(92.0, 34.0), (92.5, 34.0), (92.6, 34.0), (93.0, 34.0)]}
+    with pytest.raises(QtpDataError, match="no line is drawn"):
+        regions.lines(drawn[:1])
+
+
+def test_regions_and_points_without_a_name_beside_named_ones(maps):
+    """A table fills names that are missing with NaN, which is no name; points of one name are two places."""
+    areas = pd.DataFrame([box(92, 34, 92.5, 35, name="lake"), box(92.5, 34, 93, 35)])
+    drawn = pd.DataFrame([point(92.3, 34.3, name="P"), point(92.7, 34.3, name="P"), point(92.8, 34.2)])
+    found = regions.local_regions(areas, *maps, points=drawn)
+    assert list(found) == ["lake", "region 2"]
+    assert len(found["lake"].points) == 1
+    assert len(found["region 2"].points) == 2

@@ -424,3 +424,16 @@ def test_stations_in_another_order_are_no_pairs():
     amplitude = xr.DataArray([9.0, 16.0], {"station": ["B", "A"]}, "station", attrs={"units": "mm"})
     with pytest.raises(QtpDataError, match="Choose the same of both"):
         plot.alt_scatter(thickness, amplitude)
+
+
+def test_house_style_ends_with_its_block():
+    before = mpl.rcParams["savefig.dpi"]
+    with plot.house():
+        assert mpl.rcParams["savefig.dpi"] == style.DPI
+    assert mpl.rcParams["savefig.dpi"] == before
+
+
+def test_rows_of_many_panels_stay_readable():
+    """A page is 240 mm high; a figure grows beyond rather than have rows below 50 mm."""
+    heights = [plot.new(2, rows, aspect=0.6)[0].get_figheight() * 25.4 for rows in (2, 4, 20)]
+    assert heights == pytest.approx([2 * 57 + 6, 4 * 57 + 6, 20 * 50])

@@ -179,3 +179,13 @@ def test_the_netcdf_follows_cf(maps):
 def test_maps_without_crs_are_refused(maps):
     with pytest.raises(QtpDataError, match="write_crs"):
         products.export_maps(maps.drop_vars("spatial_ref"), "deformation")
+
+
+def test_text_comes_back_as_numpy_has_it():
+    words = np.array(["thaw", "freeze"], dtype=object)
+    ds = xr.Dataset({"season": ("n", words), "day": ("n", [130, 280])}).chunk()
+    out = products.with_words(ds)
+    assert out["season"].dtype.kind == "U"
+    assert not is_lazy(out["season"])
+    assert out["season"].values.tolist() == ["thaw", "freeze"]
+    assert is_lazy(out["day"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 
 import numpy as np
@@ -18,7 +19,7 @@ from qtp_toolkit import cli, prospects
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.readers import READERS
-from qtp_toolkit.reproduce import find_notebooks
+from qtp_toolkit.reproduce import find_notebooks, notebooks_folder
 
 SOURCES = {
     "bulk_density": "kind: raster, driver: geotiff, uri: bulk_density.tif, parameters: {variable: bulk_density}",
@@ -120,7 +121,7 @@ def test_check_tells_it_all_and_quick_reads_no_pixel(tmp_path, monkeypatch):
     assert "settle less in summer" in told.stdout
     assert "skipped 09_profiles; it needs profiles" in told.stdout
     assert "sand: 0.4 to 0.4 1, valid 100%" in told.stdout
-    monkeypatch.setattr(prospects, "_pixels", lambda _: pytest.fail("read"))
+    monkeypatch.setattr(prospects, "look_at_pixels", lambda _: pytest.fail("read"))
     monkeypatch.setattr(prospects, "look_at_reference", lambda _: pytest.fail("read"))
     quick = CliRunner().invoke(cli.app, ["check", "--quick", "--catalog", str(path)])
     assert "fails   05_time_series; the reference date is no acquisition" in quick.stdout
@@ -289,4 +290,77 @@ def test_a_look_at_nothing_speaks_no_library():
     """An axis of no length."""
     none = xr.DataArray(np.zeros((0, 0, 4)), dims=("time", "y", "x"), name="lst")
     with pytest.raises(QtpDataError, match="no valid pixel"):
-        prospects._pixels(none)
+        prospects.look_at_pixels(none)
+
+
+def test_check_ingest_and_notebooks_take_one_look(tmp_path):
+    """What the one function says is what both commands say, and what notebooks 01, 04 and 05 print."""
+    path = region(tmp_path, (12, 12))
+    catalog = open_catalog(path)
+    said = {name: prospects.look_at_pixels(catalog[name]) for name in ("interferograms", "modis_lst")}
+    assert len(said["interferograms"]) == 1
+    assert [line.split(":")[0] for line in said["modis_lst"]] == ["terra_day", "terra_night"]
+    told = CliRunner().invoke(cli.app, ["check", "--catalog", str(path)]).stdout
+    assert all(line in told for lines in said.values() for line in lines)
+    told = CliRunner().invoke(cli.app, ["ingest", "--catalog", str(path), "--out", str(tmp_path / "store")])
+    assert told.exit_code == 0, told.stderr
+    assert said["interferograms"][0] in told.stdout
+    for number, name in (("01", "raw"), ("04", "stack"), ("05", "stack")):
+        (notebook,) = notebooks_folder().glob(f"{number}_*.ipynb")
+        assert f"prospects.look_at_pixels({name})" in notebook.read_text(encoding="utf-8")
+
+
+def test_a_map_of_nothing_is_refused_and_what_is_no_map_is_passed_over():
+    empty = xr.DataArray(np.full((3, 3), np.nan), dims=("y", "x"), name="sand")
+    with pytest.raises(QtpDataError, match="no valid pixel"):
+        prospects.look_at_pixels(empty)
+    assert prospects.look_at_pixels(xr.Dataset({"depth": ("n", [1.0])})) == []
+
+
+def test_what_a_look_finds_strange_is_a_line_of_it(tmp_path):
+    """An empty composite is told once, by check as by the function, and warns nobody."""
+    path = region(tmp_path, (12, 12))
+    tif(tmp_path / "lst/day_2018033.tif", np.full((12, 12), np.nan, "float32"))
+    lines = prospects.look_at_pixels(open_catalog(path)["modis_lst"])
+    assert [line for line in lines if line.startswith("warning")] == [
+        "warning: terra_day: 1 composites without any valid pixel: 2018-02-05"
+    ]
+    assert prospects.look(open_catalog(path), "modis_lst")["notes"] == lines
+
+
+def seasonal(rng, shape=(24, 30)):
+    """A stack whose ground settles by 0 mm in the west to 20 mm in the east each summer, and where it is coherent."""
+    dates = pd.date_range("2015-01-15", periods=60, freq="24D")
+    wave = np.sin(2 * np.pi * (dates - pd.Timestamp("2015-06-15")).days.to_numpy() / 365.25)
+    wet = np.linspace(0, 20, shape[1]) * np.ones((shape[0], 1)) + rng.normal(0, 2, shape)
+    moved = wave[:, None, None] * wet / 2 * 4e-3 * np.pi / 0.05546576
+    axes = {"y": 34.5 - 0.01 * np.arange(shape[0]), "x": 92.0 + 0.01 * np.arange(shape[1])}
+    ends = {"reference": ("pair", dates[:-1]), "secondary": ("pair", dates[1:])}
+    phase = xr.DataArray(np.diff(moved, axis=0), axes | ends, ("pair", "y", "x"), attrs={"units": "rad"})
+    coherence = xr.full_like(phase, 0.6).assign_attrs(units="1")
+    return xr.Dataset({"phase": phase, "coherence": coherence}).rio.write_crs(4326)
+
+
+def square(stack, columns):
+    area = xr.zeros_like(stack["phase"][0], dtype=bool)
+    area[:9, columns] = True
+    return area
+
+
+def test_an_area_is_looked_at_for_coherence_and_stillness(rng):
+    stack = seasonal(rng)
+    west, east = (square(stack, columns) for columns in (slice(1, 4), slice(24, 28)))
+    (coherent, words), (still, moves) = prospects.look_at_area(stack, west)
+    assert (coherent, still) == (True, True)
+    assert words.endswith("coherence 0.60 in its worst pair")
+    assert "planes taken out" in moves
+    (_, _), (still, moves) = prospects.look_at_area(stack, east)
+    assert not still
+    places = re.findall(r"(92\.\d+), (34\.\d+)", moves.split("moves less")[1])
+    assert len(places) == 3
+    assert all(float(longitude) < 92.15 for longitude, _ in places)
+    stack["coherence"][5] = 0.1
+    assert prospects.look_at_area(stack, west)[0] == (False, words.replace("0.60", "0.10"))
+    bare = prospects.look_at_area(stack.drop_vars("coherence"), west)
+    assert bare[0] == (True, "reference area: 27 pixels, valid in all pairs")
+    assert prospects.look_at_area(stack.chunk(y=7), west) == prospects.look_at_area(stack, west)

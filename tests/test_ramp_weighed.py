@@ -321,3 +321,28 @@ def test_closed_form_choice(rng):
         assert why in plane.attrs["ramp"]
     with pytest.raises(QtpDataError, match="ramp"):
         correct.choose_ramp(phase, "quadratic")
+
+
+def test_lazy_nothing_to_take_out_reads_nothing(no_compute, rng):
+    """With "none" no plane is fitted, and planes that are known are not fitted again."""
+    phase = pairs_of(moving(TILT + HILLS, 0.01 * HILLS) + planes(rng, 3.0))
+    grid = xr.ones_like(phase[0])
+    indices = xr.Dataset({"linear_index": YEARS * grid, "composite_index": SEASON * grid})
+    fitted = correct.fit_ramp(phase, degree=4)
+    with no_compute():
+        none = correct.choose_ramp(phase.chunk(y=5), "none", indices=indices)
+        known = correct.choose_ramp(phase.chunk(y=5), "weighed", indices=indices, fitted=fitted)
+    xr.testing.assert_identical(known, correct.choose_ramp(phase, "weighed", indices=indices))
+    assert set(none) == {"offset", "ramp_x", "ramp_y", "rate_slope_std", "coefficient_slope_std"}
+    assert all(float(abs(none[name]).max()) == 0 for name in none)
+    xr.testing.assert_equal(correct.deramp(phase, ramp=none), phase)
+    assert none["ramp_x"].attrs == fitted["ramp_x"].attrs
+    with pytest.raises(QtpDataError):
+        correct.choose_ramp(phase.assign_attrs(units="mm"), "none")
+
+
+def test_planes_of_all_ground_are_no_planes_of_stable_ground(rng):
+    phase = pairs_of(moving(TILT + HILLS, 0.01 * HILLS) + planes(rng, 3.0))
+    stable = (phase[0].x < 0).broadcast_like(phase[0])
+    found = correct.choose_ramp(phase, "stable", stable=stable, fitted=correct.fit_ramp(phase, degree=4))
+    xr.testing.assert_allclose(found, correct.choose_ramp(phase, "stable", stable=stable))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from own_region import region
 
 from qtp_toolkit import correct, network, pecm
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.correct import _choice, choose_ramp
 
 
 @pytest.fixture
@@ -100,19 +103,80 @@ def test_the_signed_amplitude_gives_the_ground_back_once_the_reference_is_known(
     np.testing.assert_array_equal(lazy, signed)
 
 
+def at(made, where):
+    """Phase of one pixel, as an area."""
+    return made.phase[:, [where[0]], [where[1]]]
+
+
 def test_still_ground_ranks_below_moving_ground(made):
     amplitude = made.truth["seasonal_amplitude"]
-    row, column = np.unravel_index(amplitude.values.argmin(), amplitude.shape)
-    wet_row, wet_column = np.unravel_index(amplitude.values.argmax(), amplitude.shape)
+    still, moving = (np.unravel_index(pick(amplitude.values), amplitude.shape) for pick in (np.argmin, np.argmax))
     thin = made.phase[:, ::4, ::4]
-    still = correct.reference_motion(thin, made.phase[:, row, column])
-    moving = correct.reference_motion(thin, made.phase[:, wet_row, wet_column])
-    assert still.rank < 0.2
-    assert moving.rank > 0.8
-    assert moving.amplitude > 5.0
+    assert correct.reference_motion(thin, at(made, still)).rank < 0.2
+    found = correct.reference_motion(thin, at(made, moving))
+    assert found.rank > 0.8
+    assert found.amplitude > 5.0
 
 
 def test_pairs_without_a_level_are_left_out(made):
-    thin, level = made.phase[:, ::8, ::8], made.phase[:, 20, 20].copy()
+    thin, level = made.phase[:, ::8, ::8], at(made, (20, 20)).copy()
     level[::5] = np.nan
     assert 0 <= correct.reference_motion(thin, level).rank <= 1
+
+
+def test_places_are_far_from_each_other_valid_and_coherent(made):
+    thin, weight = (da[:, ::2, ::2].copy() for da in (made.phase, made.coherence))
+    thin[7, 4:20] = np.nan
+    found = correct.reference_motion(thin, at(made, (20, 20)), weight=weight).stiller
+    mean = weight.mean("pair")
+    assert len(found) == 3
+    for row, column in found:
+        assert not 4 <= row < 20
+        assert mean[row, column] >= mean.median()
+    assert all(max(abs(np.subtract(a, b))) > 5 for a, b in combinations(found, 2))
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 5])
+def test_of_few_pairs_nothing_is_known_and_nothing_breaks(made, pairs):
+    thin = made.phase[:pairs, ::6, ::6]
+    assert 0 <= correct.reference_motion(thin, thin[:, 2:3, 2:3]).rank <= 1
+
+
+def test_an_area_without_a_pixel_is_refused(made):
+    thin = made.phase[:, ::8, ::8]
+    with pytest.raises(QtpDataError, match="no valid pixel in any pair") as error:
+        correct.reference_motion(thin, at(made, (20, 20)) * np.nan)
+    assert error.value.code == "I21"
+
+
+def test_lazy_phase_gives_the_same(made):
+    thin, level = made.phase[:, ::8, ::8], at(made, (20, 20))
+    eager, lazy = correct.reference_motion(thin, level), correct.reference_motion(thin.chunk(), level.chunk())
+    assert lazy.stiller == eager.stiller
+    assert lazy[:3] == pytest.approx(eager[:3])
+
+
+def test_places_that_are_named_move_less_than_with_ramps_left_in(monkeypatch):
+    """Ramps of 10 rad a date on six regions: what named places truly move in a year, and how well areas are ranked.
+
+    On the pixels that `qtp check` looks at.
+    """
+    told = {"planes taken out": _choice.choose_ramp, "ramps left in": lambda da, *_, **__: choose_ramp(da, "none")}
+    found: dict[str, list[tuple[float, float, float]]] = {words: [] for words in told}
+    for seed in range(1, 7):
+        made = region(seed, ramp=10.0)
+        amplitude, rate = (made.truth[name].values for name in ("seasonal_amplitude", "linear_rate"))
+        phase, gray = (da[:, :, ::2] for da in (made.phase, made.coherence))
+        moves = (amplitude + abs(rate - np.median(rate)))[:, ::2]
+        valid = np.argwhere(np.isfinite(made.phase).all("pair").values)
+        areas = [tuple(valid[k]) for k in np.random.default_rng(seed).choice(len(valid), 3, replace=False)]
+        for words, choose in told.items():
+            monkeypatch.setattr(_choice, "choose_ramp", choose)
+            stills = [correct.reference_motion(phase, at(made, area), weight=gray) for area in areas]
+            off = [still.rank - np.mean(amplitude < amplitude[area]) for still, area in zip(stills, areas, strict=True)]
+            named = np.mean([moves[place] for place in stills[0].stiller])
+            found[words].append((named, np.mean(moves < named), np.mean(np.abs(off))))
+    (less, share, off), (more, _, farther) = (np.mean(rows, axis=0) for rows in found.values())
+    assert less < 0.95 * more  # 8.8 and 10.0 mm
+    assert share < 0.15
+    assert off < 0.7 * farther  # 0.10 and 0.24

@@ -103,3 +103,10 @@ def test_red_checks_come_first_in_the_report(tmp_path):
     assert page.index("bad: 3") < page.index("good: 1")
     assert '<tr class="red"><td>interactive</td><td>bad: 3 (at most 2): look at &lt;the map&gt;</td>' in page
     assert "1 passed, 1 red" in page
+
+
+def test_versions_are_those_that_are_installed():
+    said = report.versions()
+    assert said["numpy"] == np.__version__
+    assert said["xarray"] == xr.__version__
+    assert said["python"].count(".") == 2

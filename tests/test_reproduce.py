@@ -255,3 +255,46 @@ def test_an_unknown_scene_is_refused_before_anything_is_written(folder):
     with pytest.raises(QtpDataError, match="gigantic"):
         run(folder, scene="gigantic", out=folder / "out")
     assert not (folder / "out").exists()
+
+
+USE = "from qtp_toolkit import products\nassert products.exists('onsets') is %s"
+
+
+def test_products_used_are_made_first_and_can_do_without(folder):
+    """A notebook waits for what it uses, is chosen with its maker, and runs where there is none."""
+    write(folder, "01_user", USE % True, products_used=["onsets"])
+    write(folder, "02_maker", MAKE % "onsets", needs=["dem"], products_out=["onsets"])
+    assert told(run(folder, only=["01"])) == {"01_user": "done", "02_maker": "done"}
+    user = reproduce.find_notebooks(folder / "notebooks")[0]
+    assert (user.products_in, user.products_used, user.awaits) == ((), ("onsets",), ("onsets",))
+    write(folder, "01_user", USE % False, products_used=["onsets"])
+    write(folder, "02_maker", MAKE % "onsets", needs=["magt"], products_out=["onsets"])
+    (folder / "dem.geojson").write_bytes(b"new")
+    assert told(run(folder, out=folder / "out")) == {"01_user": "done", "02_maker": "skipped"}
+    write(folder, "02_maker", "1 / 0", needs=["dem"], products_out=["onsets"])
+    assert told(run(folder, out=folder / "out")) == {"01_user": "done", "02_maker": "failed"}
+
+
+def test_resume_runs_a_user_again_with_its_maker(folder):
+    write(folder, "01_user", "1", COUNT % "user.txt", products_used=["onsets"])
+    write(folder, "02_maker", MAKE % "onsets", needs=["magt"], products_out=["onsets"])
+    out = folder / "out"
+
+    def runs():
+        done = told(run(folder, out=out, resume=True))
+        return done["02_maker"], len((out / "user.txt").read_text())
+
+    assert runs() == ("skipped", 1)
+    assert runs() == ("skipped", 1)
+    write(folder, "02_maker", MAKE % "onsets", needs=["dem"], products_out=["onsets"])
+    assert runs() == ("done", 1)  # kept: it was finished without
+    shutil.rmtree(out / "products" / "onsets.zarr")
+    write(folder, "02_maker", MAKE % "onsets", "1", needs=["dem"], products_out=["onsets"])
+    assert runs()[0] == "done"
+
+
+def test_scenes_that_there_are_pass():
+    reproduce.check_scene(None)
+    reproduce.check_scene("tiny")
+    with pytest.raises(QtpDataError, match="tiny, default, 90m"):
+        reproduce.check_scene("gigantic")

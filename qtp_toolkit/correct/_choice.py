@@ -14,6 +14,7 @@ from qtp_toolkit.conventions import (
     REFERENCE,
     SECONDARY,
     SENTINEL1_WAVELENGTH,
+    TIME,
     QtpDataError,
     X,
     Y,
@@ -21,7 +22,17 @@ from qtp_toolkit.conventions import (
     describe,
     require,
 )
+from qtp_toolkit.correct._ramp import deramp
 from qtp_toolkit.correct._reference import coherent_area, reference_area
+from qtp_toolkit.correct._weigh import choose_ramp
+
+_ENDS = (REFERENCE, SECONDARY)
+_YEAR = 365.25
+_DEEPEST_THAW = 259.0
+"""Mid-September, days since a New Year."""
+_OFTEN = 0.5
+"""Share of the pairs that a pixel must be valid in to count."""
+_PLACES = 3
 
 
 def choose_reference(
@@ -102,10 +113,16 @@ class Stillness(NamedTuple):
     """mm/yr."""
     rank: float
     """Share of the pixels that settle less in summer: near 0 for ground that stands still."""
+    stiller: tuple[tuple[int, int], ...]
+    """Row and column of places, far from each other, that move least in a year; the best first."""
 
 
 def reference_motion(
-    phase: xr.DataArray, level: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH
+    phase: xr.DataArray,
+    inside: xr.DataArray,
+    *,
+    weight: xr.DataArray | None = None,
+    wavelength: float = SENTINEL1_WAVELENGTH,
 ) -> Stillness:
     """Estimate how still a reference area stands, from pairs alone: no inversion, no temperature. This one computes.
 
@@ -113,8 +130,10 @@ def reference_motion(
     ----------
     phase : xarray.DataArray
         rad, (pair, y, x), best thinned: a few thousand pixels are plenty.
-    level : xarray.DataArray
-        rad, (pair): mean of each pair over the reference area, see :func:`reference_level`.
+    inside : xarray.DataArray
+        rad, the same pairs in the reference area, NaN beside it; on any pixels of the same coordinates.
+    weight : xarray.DataArray, optional
+        Coherence of ``phase``: weighs the planes, and only the better half of the pixels is named as stiller.
     wavelength : float
         m.
 
@@ -124,10 +143,17 @@ def reference_motion(
         Relative to the median pixel of each pair. Thaw settles: the sinusoid that counts for the rank is lowest in
         mid-September.
 
+    Raises
+    ------
+    QtpDataError
+        I21: no pair has a valid pixel in the area.
+
     Notes
     -----
-    Least squares of the differences of ``v t + a sin + b cos`` between the dates of each pair. Planes and delays are
-    not taken out: with many pairs they average out.
+    Planes are taken out first, less what of them follows ``v t + a cos`` and so is likely to be deformation
+    (:func:`weigh_ramp`); with few dates, whole planes. Then least squares of the differences of ``v t + a cos + b sin``
+    between the dates of each pair. Delays are not taken out: with many pairs they average out, but for what of them
+    follows the season and the height.
 
     Examples
     --------
@@ -135,24 +161,66 @@ def reference_motion(
 
     >>> dates = pd.date_range("2015-01-15", periods=37, freq="30D")
     >>> wave = np.sin(2 * np.pi * (dates - pd.Timestamp("2015-06-15")).days.to_numpy() / 365.25)
-    >>> moved = wave[:, None, None] * np.linspace(0, 10, 11) * 4e-3 * np.pi / 0.05546576
+    >>> wet = np.array([[0, 16, 4, 12, 8, 20, 2, 14], [14, 2, 20, 8, 12, 4, 18, 0], [6, 12, 10, 8, 10, 12, 6, 10]])
+    >>> moved = wave[:, None, None] * wet / 2 * 4e-3 * np.pi / 0.05546576
     >>> ends = {"reference": ("pair", dates[:-1]), "secondary": ("pair", dates[1:])}
     >>> phase = xr.DataArray(np.diff(moved, axis=0), ends, ("pair", "y", "x"), attrs={"units": "rad"})
-    >>> still = reference_motion(phase, phase[:, 0, 9])
+    >>> still = reference_motion(phase, phase[:, 1:2, 6:7])
     >>> round(still.amplitude), round(still.rank, 1)
-    (8, 0.8)
+    (8, 0.9)
     """
     require(phase, dims=(PAIR, Y, X))
-    days = [phase[end].values.astype("datetime64[D]").astype(float) for end in (REFERENCE, SECONDARY)]
-    low = 259.0  # mid-September, when thaw is deepest
-    turn = [2 * np.pi * (day - low) / 365.25 for day in days]
-    columns = np.stack([(days[1] - days[0]) / 365.25, *(f(turn[1]) - f(turn[0]) for f in (np.cos, np.sin))], axis=1)
-    values = phase.transpose(PAIR, Y, X).values.reshape(phase.sizes[PAIR], -1).astype(float)
-    values = values[:, np.isfinite(values).mean(axis=0) > 0.5]
-    middle = np.nanmedian(values, axis=1) if values.size else np.zeros(len(values))
-    seen = np.isfinite(middle) & np.isfinite(level.values)
-    apart = np.nan_to_num(values - middle[:, None])[seen]
-    every = np.column_stack([level.values[seen] - middle[seen], apart])
-    rate, settles, other = 1e3 * wavelength / (4 * np.pi) * np.linalg.lstsq(columns[seen], every, rcond=None)[0]
-    rank = float((settles[1:] < settles[0]).mean()) if settles.size > 1 else 0.0
-    return Stillness(2 * float(np.hypot(settles[0], other[0])), -float(rate[0]), rank)
+    require(inside, dims=(PAIR, Y, X), name="inside")
+    planes = choose_ramp(phase, "weighed", indices=_indices_of_the_year(phase), weight=weight, wavelength=wavelength)
+    flat, level = (deramp(da, ramp=planes).transpose(PAIR, Y, X) for da in (phase, inside))
+    mean = level.mean((Y, X)).values
+    if not np.isfinite(mean).any():
+        raise QtpDataError("the reference area has no valid pixel in any pair", variable="inside", code="I21")
+    rate, settles, other = _fit_year(flat, mean, wavelength)
+    known = np.isfinite(settles[1:])
+    rank = float((settles[1:][known] < settles[0]).mean()) if known.any() else 0.0
+    moves = flat[0].copy(data=(2 * settles + np.abs(rate))[1:].reshape(flat.shape[1:]))
+    good = flat.notnull().all(PAIR)
+    if weight is not None:
+        gray = weight.mean(PAIR)
+        good &= gray >= gray.median()
+    return Stillness(2 * float(np.hypot(settles[0], other[0])), -float(rate[0]), rank, _find_least(moves, good))
+
+
+def _of_the_year(days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Years, and the waves of a year: the first is largest where thaw is deepest."""
+    turn = 2 * np.pi * (days - _DEEPEST_THAW) / _YEAR
+    return days / _YEAR, np.cos(turn), np.sin(turn)
+
+
+def _indices_of_the_year(phase: xr.DataArray) -> xr.Dataset:
+    """Make what stands for the indices of ``pecm`` where no temperature is known."""
+    dates = np.union1d(phase[REFERENCE].values, phase[SECONDARY].values).astype("datetime64[D]")
+    axes = {TIME: dates.astype("datetime64[ns]"), Y: [0.0], X: [0.0]}
+    years, wave, _ = _of_the_year(dates.astype(float))
+    named = {"linear_index": years, "composite_index": wave}
+    return xr.Dataset({name: ((TIME, Y, X), values[:, None, None]) for name, values in named.items()}, axes)
+
+
+def _fit_year(flat: xr.DataArray, level: np.ndarray, wavelength: float) -> np.ndarray:
+    """Fit rate, settling by mid-September and the wave a quarter beside it: (3, 1 + pixels), mm, the level first."""
+    first, second = (_of_the_year(flat[end].values.astype("datetime64[D]").astype(float)) for end in _ENDS)
+    columns = np.stack([b - a for a, b in zip(first, second, strict=True)], axis=1)
+    values = flat.values.reshape(len(level), -1).astype(float)
+    often = np.isfinite(values).mean(axis=0) > _OFTEN
+    middle = np.nanmedian(values[:, often], axis=1) if often.any() else np.zeros(len(values))
+    seen = np.isfinite(middle) & np.isfinite(level)
+    every = np.column_stack([level - middle, np.nan_to_num(values - middle[:, None])])[seen]
+    fitted = 1e3 * wavelength / (4 * np.pi) * np.linalg.lstsq(columns[seen], every, rcond=None)[0]
+    return np.where(np.concatenate([[True], often]), fitted, np.nan)
+
+
+def _find_least(moves: xr.DataArray, good: xr.DataArray) -> tuple[tuple[int, int], ...]:
+    """Rows and columns of the smallest values, smoothed over their neighbors and an eighth of the grid apart."""
+    left = moves.rolling({Y: 3, X: 3}, center=True, min_periods=1).mean().where(good).values
+    apart, found = max(left.shape) // 8 + 1, list[tuple[int, int]]()
+    while len(found) < _PLACES and np.isfinite(left).any():
+        row, column = (int(at) for at in np.unravel_index(np.nanargmin(left), left.shape))
+        found.append((row, column))
+        left[max(row - apart, 0) : row + apart + 1, max(column - apart, 0) : column + apart + 1] = np.nan
+    return tuple(found)

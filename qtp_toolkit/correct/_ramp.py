@@ -65,10 +65,16 @@ def fit_ramp(
     if degree > 1:
         waves, leak = _solve(_solve_waves, sums, {"wave": (degree + 1) * (degree + 2) // 2 - 3, "axis": 2})
         out |= {"waves": describe(waves, "ramp_waves", like=phase), "leak": describe(leak, "ramp_leak", like=phase)}
-    return xr.Dataset(
-        out,
-        attrs={key: number for dim, keys in AXES.items() for key, number in zip(keys, spans[dim], strict=True)},
-    )
+    return xr.Dataset(out, attrs=_keep_spans(spans))
+
+
+def no_ramp(phase: xr.DataArray) -> xr.Dataset:
+    """Planes of zero, as :func:`fit_ramp` labels them; in memory, and no phase is read."""
+    require(phase, dims=(Y, X), quantity="phase")
+    layer = phase.isel({Y: 0, X: 0}, drop=True)
+    zero = layer.copy(data=np.zeros(layer.shape))
+    out = {name: describe(zero, row, like=phase) for name, row in _TERMS.items()}
+    return xr.Dataset(out, attrs=_keep_spans({dim: _measure_span(phase[dim]) for dim in (X, Y)}))
 
 
 def deramp(
@@ -147,6 +153,11 @@ def _check_planes(ramp: xr.Dataset, phase: xr.DataArray) -> None:
     shared = [name for name in (REFERENCE, SECONDARY) if name in phase.coords and name in ramp.coords]
     if not all(np.array_equal(coordinate(phase, name), coordinate(ramp, name)) for name in shared):
         raise QtpDataError("the planes are of other pairs than the phase", expected="the same pairs in the same order")
+
+
+def _keep_spans(spans: dict[str, tuple[float, float]]) -> dict[str, float]:
+    """Return middle and half width of both axes as the attributes of planes."""
+    return {key: number for dim, keys in AXES.items() for key, number in zip(keys, spans[dim], strict=True)}
 
 
 def _measure_span(axis: xr.DataArray) -> tuple[float, float]:

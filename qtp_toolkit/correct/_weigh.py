@@ -23,7 +23,7 @@ from qtp_toolkit.conventions import (
     require_option,
     xnp,
 )
-from qtp_toolkit.correct._ramp import AXES, fit_ramp, normalize
+from qtp_toolkit.correct._ramp import AXES, fit_ramp, no_ramp, normalize
 from qtp_toolkit.correct.kernels import slopes
 
 GIVE_BACK = ("share", "nothing", "all")
@@ -38,6 +38,7 @@ def choose_ramp(
     weight: xr.DataArray | None = None,
     mask: xr.DataArray | None = None,
     stable: xr.DataArray | None = None,
+    fitted: xr.Dataset | None = None,
     wavelength: float = SENTINEL1_WAVELENGTH,
 ) -> xr.Dataset:
     """Find the planes that ``settings.ramp`` asks for, for :func:`deramp` to take out. This one computes.
@@ -55,13 +56,16 @@ def choose_ramp(
         As for :func:`deramp`.
     stable : xarray.DataArray, optional
         bool, dims ``y, x``: ground that is known to stand still.
+    fitted : xarray.Dataset, optional
+        Planes of :func:`fit_ramp` with ``degree=4``, of the same phase, weight and mask, if they are known already; not
+        those of ``stable`` ground, which are fitted here.
     wavelength : float
         m.
 
     Returns
     -------
     xarray.Dataset
-        ``offset``, ``ramp_x``, ``ramp_y`` (pair), rad, zero for ``none``; ``rate_slope_std`` and
+        ``offset``, ``ramp_x``, ``ramp_y`` (pair), rad, zero for ``none``, which fits nothing; ``rate_slope_std`` and
         ``coefficient_slope_std`` (axis) for :func:`ramp_std`, zero for ``none``, whose noise the years left out show.
         ``attrs["ramp"]`` says what was done: ``stable`` without such ground is ``weighed``, and without indices, or
         with too few dates for them, all are a plane of which nothing more is known. In memory.
@@ -80,26 +84,34 @@ def choose_ramp(
     'plane: no indices to weigh it by'
     """
     require_option("ramp", ramp, RAMPS)
+    if ramp == "none":
+        return _unweighed(no_ramp(phase), ramp)
     done, why = str(ramp), "no indices to weigh it by"
     if ramp == "stable":
         if stable is None or not bool(stable.any()):
             ramp, done = "weighed", "weighed: no ground is known to stand still"
         else:
             mask = ~as_mask(stable) if mask is None else as_mask(mask) | ~as_mask(stable)
-    planes = fit_ramp(phase, weight=weight, mask=mask, degree=4).compute()
-    if indices is not None and ramp != "none":
+            fitted = None
+    if fitted is None:  # waves are there to be weighed by
+        fitted = fit_ramp(phase, weight=weight, mask=mask, degree=1 if indices is None else 4)
+    planes = fitted.compute()
+    if indices is not None:
         mean = [indices[name].mean((Y, X)).compute() for name in ("linear_index", "composite_index")]
         try:
             share: Literal["share", "nothing"] = "share" if ramp == "weighed" else "nothing"
             return weigh_ramp(planes, *mean, give_back=share, wavelength=wavelength).assign_attrs(ramp=done)
         except QtpDataError as error:
             why = str(error)
+    return _unweighed(planes, done if ramp == "stable" else f"plane: {why}")
+
+
+def _unweighed(planes: xr.Dataset, done: str) -> xr.Dataset:
+    """Planes of which nothing is known to remain in the maps."""
     out = planes[["offset", "ramp_x", "ramp_y"]]
     for row in ("rate_slope_std", "coefficient_slope_std"):
-        out[row] = describe(xr.DataArray(np.zeros(2), {"axis": [X, Y]}, "axis"), row, like=phase)
-    if ramp == "none":
-        return xr.zeros_like(out).assign_attrs(ramp=done)
-    return out.assign_attrs(ramp=done if ramp == "stable" else f"plane: {why}")
+        out[row] = describe(xr.DataArray(np.zeros(2), {"axis": [X, Y]}, "axis"), row, like=planes["offset"])
+    return out.assign_attrs(ramp=done)
 
 
 def weigh_ramp(

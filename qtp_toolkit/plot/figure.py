@@ -25,6 +25,9 @@ MM = 1 / 25.4
 WIDTHS = {"single": 90.0, "double": 190.0}
 """Column widths of the journal in mm."""
 
+_PAGE, _ROW = 240.0, 50.0
+"""mm: a figure is no higher than a page, unless its rows would be less than readable."""
+
 NOTE_GID = "provenance-note"
 
 OWN: Any = None
@@ -124,7 +127,7 @@ def _page(
     millimeters = WIDTHS[width] if isinstance(width, str) else float(width)
     if isinstance(like, xr.DataArray) and {"y", "x"} <= set(like.dims) and min(like.sizes["y"], like.sizes["x"]) > 1:
         aspect = min(max(map_aspect(like) * 0.75, 0.35), 1.9)
-    height = min(nrows * aspect * millimeters / ncols + 6.0, 240.0)
+    height = min(nrows * aspect * millimeters / ncols + 6.0, max(_PAGE, nrows * _ROW))
     return {"figsize": (millimeters * MM, height * MM), "dpi": HOUSE["figure.dpi"], "layout": "constrained"}
 
 

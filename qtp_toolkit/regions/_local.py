@@ -1,4 +1,4 @@
-"""Local regions of any name and number: boxes, references, points, and what stands in for what is not drawn."""
+"""Regions, points and lines of any name and number: boxes, references, and what stands in for what is not drawn."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from qtp_toolkit.regions._places import window
 
 _SIDE = 3
 """Pixels a side over which a place is smoothed, so that no single pixel is chosen."""
+
+
+_POLYGONS, _LINES = ("Polygon", "MultiPolygon"), ("LineString", "MultiLineString")
 
 
 class LocalRegion(NamedTuple):
@@ -81,11 +84,12 @@ def local_regions(
     """
     out: dict[str, LocalRegion] = {}
     drawn = _points_of(points)
-    boxes = {name: _box(row["geometry"]) for name, row in _named(areas)}
+    named = _named(areas, _POLYGONS, "region {}")
+    boxes = {name: _box(row["geometry"]) for name, row in named}
     unknown = sorted({of for *_, of in drawn if of} - set(boxes))
     if unknown:
         raise QtpDataError("points name regions that are not drawn", expected=list(boxes), found=unknown)
-    for name, row in _named(areas):
+    for name, row in named:
         try:
             seen: list[Any] = [window(da, boxes[name]).compute() for da in (quality, interest)]
         except QtpDataError:
@@ -102,9 +106,47 @@ def local_regions(
     return out
 
 
-def _named(areas: pd.DataFrame) -> list[tuple[str, Mapping[str, Any]]]:
-    rows = [row for row in areas.to_dict("records") if "Polygon" in str(row["geometry"].get("type"))]
-    words = [_name(row, f"region {k}") for k, row in enumerate(rows, 1)]
+def lines(drawn: pd.DataFrame) -> dict[str, list[tuple[float, float]]]:
+    """Bring lines of any name and number to corners by name.
+
+    Parameters
+    ----------
+    drawn : pandas.DataFrame
+        Lines, as :func:`qtp_toolkit.load.vectors` opens them; column ``name`` if there is one. What is no line is left
+        out.
+
+    Returns
+    -------
+    dict of str to list of (longitude, latitude)
+        Degrees, for :func:`swath`, in the order of ``drawn``; the parts of a line one after the other. A line without
+        a name is called ``line`` and its number; of lines of one name each has its number added.
+
+    Raises
+    ------
+    QtpDataError
+        If there is no line.
+
+    Examples
+    --------
+    >>> shapes = [{"type": "LineString", "coordinates": [[92.0, 34.0 + k], [92.5, 34.5]]} for k in (0, 1, 2)]
+    >>> list(lines(pd.DataFrame({"name": ["valley", None, "ridge"], "geometry": shapes})))
+    ['valley', 'line 2', 'ridge']
+    """
+    out = {}
+    for name, row in _named(drawn, _LINES, "line {}"):
+        corners = row["geometry"]["coordinates"]
+        parts = [corners] if row["geometry"]["type"] == _LINES[0] else corners
+        out[name] = [(float(corner[0]), float(corner[1])) for part in parts for corner in part]
+    if not out:
+        raise QtpDataError("no line is drawn", expected=" or ".join(_LINES), found=f"{len(drawn)} shapes")
+    return out
+
+
+def _named(drawn: pd.DataFrame, kinds: tuple[str, ...], nameless: str) -> list[tuple[str, Mapping[str, Any]]]:
+    """Rows of some kinds of geometry, with names that differ."""
+    shapes = (row for row in drawn.to_dict("records") if isinstance(row["geometry"], Mapping))
+    rows = [row for row in shapes if row["geometry"].get("type") in kinds]
+    words = [_name(row, nameless.format(k)) for k, row in enumerate(rows, 1)]
     return list(zip(_unlike(words), rows, strict=True))
 
 

@@ -197,8 +197,9 @@ def uniform_ratio(like: xr.DataArray, ratio: float = 1.0) -> xr.DataArray:
 
     Notes
     -----
-    What a ratio of 1 costs: on regions of 60 x 80 km whose true ratio is about 1.5 the error of the seasonal amplitude
-    grows by some 0.1 mm. The largest value of the composite index, at the end of summer, does not contain the ratio.
+    What a ratio of 1 costs: on six made regions of 60 x 80 km whose true ratio is about 1.5 the seasonal amplitude of
+    the median pixel changes by 0.16 mm, and its median error grows from 1.01 to 1.04 mm (docs/data.md). The largest
+    value of the composite index, at the end of summer, does not contain the ratio.
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -50,12 +51,15 @@ class Answer(NamedTuple):
         """Whether all sources are found and the reference will do."""
         return not self.lacking and all(good for good, _ in self.reference)
 
-    def lines(self) -> list[str]:
-        """Say it as ``qtp check`` does."""
+    def lines(self, *, width: int | None = None) -> list[str]:
+        """Say it as ``qtp check`` does, long lines broken at ``width`` and indented if that is given."""
         found = f"{len(self.sources) - len(self.lacking)} of {len(self.sources)} sources found"
         reference = [f"{'good' if good else 'LOOK':8}{text}" for good, text in self.reference]
         plan = [f"{nb.verdict:8}{nb.name}" + "".join(f"; {note}" for note in nb.notes) for nb in self.notebooks]
-        return [line for row in self.sources for line in _told(row)] + [found, *reference, *plan]
+        said = [line for row in self.sources for line in _told(row)] + [found, *reference, *plan]
+        if width is None:
+            return said
+        return [part for line in said for part in textwrap.wrap(line, width, subsequent_indent=10 * " ")]
 
 
 def check(catalog: Catalog, *, quick: bool = False, progress: bool = False) -> Answer:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, TIME, X, Y
+from qtp_toolkit.conventions import PAIR, TIME, X, Y, xnp
 from qtp_toolkit.grid._frame import affine
 from qtp_toolkit.load.files.dates import centers
 
@@ -174,7 +174,7 @@ def hyp3_look(product: Path, incidence: xr.DataArray, *, heading: float = HEADIN
     heading : float
         degree, clockwise from north.
     """
-    above = np.deg2rad(90.0 - incidence)
+    above = xnp.deg2rad(90.0 - incidence)
     bearing = np.deg2rad((360.0 - heading) % 360.0 - 180.0)  # counted the other way round, -pi to pi
     layer(product / f"{product.name}_lv_theta.tif", above, dtype="float32", nodata=0)
     layer(product / f"{product.name}_lv_phi.tif", bearing + 0 * above, dtype="float32", nodata=0)
@@ -212,8 +212,8 @@ def licsar_look(folder: Path, incidence: xr.DataArray, *, heading: float = HEADI
     heading : float
         degree, clockwise from north.
     """
-    angle, flight = np.deg2rad(incidence), np.deg2rad(heading)
-    parts = {"E": -np.sin(angle) * np.cos(flight), "N": np.sin(angle) * np.sin(flight), "U": np.cos(angle)}
+    angle, flight = xnp.deg2rad(incidence), np.deg2rad(heading)
+    parts = {"E": -xnp.sin(angle) * np.cos(flight), "N": xnp.sin(angle) * np.sin(flight), "U": xnp.cos(angle)}
     for name, da in parts.items():
         layer(folder / f"{LICSAR_FRAME}.geo.{name}.tif", da, dtype="float32", nodata=0)
 

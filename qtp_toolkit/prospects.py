@@ -77,6 +77,16 @@ def check(catalog: Catalog, *, quick: bool = False, progress: bool = False) -> A
     -------
     Answer
         Its ``lines()`` are what ``qtp check`` prints.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import open_catalog
+    >>> dem = "{kind: raster, driver: geotiff, uri: dem.tif, parameters: {variable: elevation}, provenance: observed}"
+    >>> mine = folder / "mine.yaml"
+    >>> _ = mine.write_text(f"{{catalog_version: 1, roots: [.], sources: {{dem: {dem}}}}}")
+    >>> answer = check(open_catalog(mine))
+    >>> answer.lacking, answer.good
+    (['dem'], False)
     """
     rows, reference = [], []
     with progress_bar("looking", total=len(catalog) + 1, progress=progress) as bar:

@@ -54,6 +54,12 @@ def write_region(
     of longitude and latitude, 0 outside the crop; ``hyp3/S1AA_.../*_unw_phase.tif``, ``_corr.tif`` and ``.txt`` in UTM,
     with the look vector in the first product; ``modis/M?D11A2.061_1km_aid0001.nc``. The first two show the same ground
     with the same noise: the nearest pixel is taken, as in their own geocoding.
+
+    Examples
+    --------
+    >>> truth = write_region(folder / "region", window=(slice(240, 244), slice(109, 115)), pairs=slice(0, 2))
+    >>> sorted(path.name for path in (folder / "region").iterdir()), truth.sizes["x"]
+    (['GEOC', 'hyp3', 'modis', 'scene.json'], 6)
     """
     target = Path(folder).expanduser().resolve()
     refuse_other_content(target)

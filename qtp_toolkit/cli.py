@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -110,39 +110,20 @@ def check(
     """
     with _one_line():
         from qtp_toolkit import prospects  # noqa: PLC0415
-        from qtp_toolkit._progress import progress_bar  # noqa: PLC0415
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
-        from qtp_toolkit.reproduce import check_scene, find_notebooks  # noqa: PLC0415
+        from qtp_toolkit.reproduce import check_scene  # noqa: PLC0415
 
         check_scene(scene or os.environ.get("QTP_SCENE"))
         if scene:
             os.environ["QTP_SCENE"] = scene
         found = open_catalog(catalog)
-        rows: list[dict[str, Any]] = []
-        reference: list[prospects.Finding] = []
-        with progress_bar("looking", total=len(found) + 1, progress=not quick) as bar:
-            for name in found:
-                bar.describe(name)
-                rows.append(prospects.look(found, name, quick=quick))
-                bar.advance(1)
-            status = {str(row["source"]): str(row["status"]) for row in rows}
-            if status.get("interferograms") == "found":
-                bar.describe("reference")
-                reference = prospects.look_at_dates(found)
-                reference += [] if quick else prospects.look_at_reference(found)
-            bar.advance(1)
-        plan = prospects.foresee(found, find_notebooks(), status, reference)
-    for row in rows:
-        _show(row)
-    bad = [name for name, said in status.items() if said != "found"]
-    typer.echo(f"{found.title} ({found.path}): {len(rows) - len(bad)} of {len(rows)} sources found")
-    for finding in reference:
-        typer.echo(f"{'good' if finding.good else 'LOOK':8}{finding.text}")
-    for nb in plan:
-        typer.echo(f"{nb.verdict:8}{nb.name}" + "".join(f"; {note}" for note in nb.notes))
-    if bad:
-        typer.echo(f"missing or broken: {', '.join(bad)}", err=True)
-    raise typer.Exit(1 if bad or not all(finding.good for finding in reference) else 0)
+        answer = prospects.check(found, quick=quick, progress=not quick)
+    typer.echo(f"{found.title} ({found.path})")
+    for line in answer.lines():
+        typer.echo(line)
+    if answer.lacking:
+        typer.echo(f"missing or broken: {', '.join(answer.lacking)}", err=True)
+    raise typer.Exit(0 if answer.good else 1)
 
 
 @app.command()
@@ -247,25 +228,6 @@ def _connected(scheduler: str | None) -> Iterator[None]:
         raise typer.Exit(1) from None
     with client:
         yield
-
-
-def _show(row: dict[str, Any]) -> None:
-    """Print one source of ``qtp check``."""
-    words: list[tuple[str, Callable[[Any], str]]] = [
-        ("dims", lambda dims: " x ".join(f"{dim} {size}" for dim, size in dims.items())),
-        ("units", lambda units: ", ".join(f"{name} [{unit}]" for name, unit in units.items())),
-        ("crs", str),
-        ("bounds", lambda box: "west, south, east, north " + ", ".join(f"{edge:.3f}" for edge in box)),
-        ("problem", str),
-    ]
-    typer.echo(f"{row['status']:8}{row['source']} ({row['files']} file{'s' * (row['files'] != 1)})")
-    if "first" in row:
-        typer.echo(f"        from {row['first']} to {row['last']}")
-    for key, word in words:
-        if row.get(key):
-            typer.echo(f"        {word(row[key])}")
-    for note in row.get("notes", ()):
-        typer.echo(f"        {note}")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import textwrap
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -14,6 +15,7 @@ import xarray as xr
 
 from qtp_toolkit import correct, grid, load, network
 from qtp_toolkit._angles import nearest_turn
+from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import Catalog, named
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.kernels import daily
@@ -43,6 +45,75 @@ class Prospect(NamedTuple):
     name: str
     verdict: str
     notes: tuple[str, ...]
+
+
+class Answer(NamedTuple):
+    """What ``qtp check`` found: a row a source, findings on the reference, what each notebook will do."""
+
+    sources: list[dict[str, Any]]
+    reference: list[Finding]
+    notebooks: list[Prospect]
+
+    @property
+    def lacking(self) -> list[str]:
+        """Sources that are missing or broken."""
+        return [row["source"] for row in self.sources if row["status"] != "found"]
+
+    @property
+    def good(self) -> bool:
+        """Whether all sources are found and the reference will do."""
+        return not self.lacking and all(finding.good for finding in self.reference)
+
+    def lines(self, *, width: int | None = None) -> list[str]:
+        """Say it as ``qtp check`` does, long lines broken at ``width`` and indented if that is given."""
+        found = f"{len(self.sources) - len(self.lacking)} of {len(self.sources)} sources found"
+        reference = [f"{'good' if each.good else 'LOOK':8}{each.text}" for each in self.reference]
+        plan = [f"{nb.verdict:8}{nb.name}" + "".join(f"; {note}" for note in nb.notes) for nb in self.notebooks]
+        said = [line for row in self.sources for line in _told(row)] + [found, *reference, *plan]
+        if width is None:
+            return said
+        return [part for line in said for part in textwrap.wrap(line, width, subsequent_indent=10 * " ")]
+
+
+def check(catalog: Catalog, *, quick: bool = False, progress: bool = False) -> Answer:
+    """Say what a catalog will give: look at its sources and its reference, and foresee the notebooks.
+
+    Parameters
+    ----------
+    catalog : Catalog
+    quick : bool
+        Headers only, and no look at the reference area.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Answer
+        Its ``lines()`` are what ``qtp check`` prints.
+
+    Examples
+    --------
+    >>> from qtp_toolkit import open_catalog
+    >>> dem = "{kind: raster, driver: geotiff, uri: dem.tif, parameters: {variable: elevation}, provenance: observed}"
+    >>> mine = folder / "mine.yaml"
+    >>> _ = mine.write_text(f"{{catalog_version: 1, roots: [.], sources: {{dem: {dem}}}}}")
+    >>> answer = check(open_catalog(mine))
+    >>> answer.lacking, answer.good
+    (['dem'], False)
+    """
+    rows: list[dict[str, Any]] = []
+    reference: list[Finding] = []
+    with progress_bar("looking", total=len(catalog) + 1, progress=progress) as bar:
+        for name in catalog:
+            bar.describe(name)
+            rows.append(look(catalog, name, quick=quick))
+            bar.advance(1)
+        status = {str(row["source"]): str(row["status"]) for row in rows}
+        if status.get("interferograms") == "found":
+            bar.describe("reference")
+            reference = look_at_dates(catalog) + ([] if quick else look_at_reference(catalog))
+        bar.advance(1)
+    return Answer(rows, reference, foresee(catalog, find_notebooks(), status, reference))
 
 
 def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
@@ -286,6 +357,22 @@ def foresee(
             out[nb.name] = _foresee(nb, catalog, status, {p: out.get(makers.get(p, "")) for p in nb.products_in}, stops)
             del waiting[nb.name]
     return [out[nb.name] for nb in notebooks]
+
+
+def _told(row: Mapping[str, Any]) -> list[str]:
+    """Say what is known of a source, its name first."""
+    words: list[tuple[str, Callable[[Any], str]]] = [
+        ("dims", lambda dims: " x ".join(f"{dim} {size}" for dim, size in dims.items())),
+        ("units", lambda units: ", ".join(f"{name} [{unit}]" for name, unit in units.items())),
+        ("crs", str),
+        ("bounds", lambda box: "west, south, east, north " + ", ".join(f"{edge:.3f}" for edge in box)),
+        ("problem", str),
+    ]
+    said = [f"from {row['first']} to {row['last']}"] if "first" in row else []
+    said += [word(row[key]) for key, word in words if row.get(key)]
+    said += row.get("notes", ())
+    head = f"{row['status']:8}{row['source']} ({row['files']} file{'s' * (row['files'] != 1)})"
+    return [head, *(f"{'':8}{text}" for text in said)]
 
 
 def _foresee(

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import rasterio
 import xarray as xr
+
+from qtp_toolkit.synthetic import formats
 
 SHAPE, STEP, WEST, NORTH = (60, 80), 0.01, 91.6, 35.2
 PER_MM = 4e-3 * np.pi / 0.05546576
 DAYS = pd.date_range("2014-01-01", "2019-12-31")
-OVERPASSES = {("MOD", "Day"): 11.0, ("MOD", "Night"): -9.0, ("MYD", "Day"): 15.0, ("MYD", "Night"): -12.0}
-HEADING, INCIDENCE = np.deg2rad(-168.0), np.deg2rad(np.linspace(36.5, 41.5, SHAPE[1]))
+OVERPASSES = {"terra_day": 11.0, "terra_night": -9.0, "aqua_day": 15.0, "aqua_night": -12.0}
+HEADING, INCIDENCE = -168.0, np.deg2rad(np.linspace(36.5, 41.5, SHAPE[1]))
 
 
 @dataclass(frozen=True)
@@ -119,20 +120,15 @@ def rough(rng: np.random.Generator, slope: float, shape: tuple[int, int] = SHAPE
 def write(made: Region, folder: Path) -> Path:
     """Write a region as its real counterparts are delivered; returns the catalog beside the files."""
     rng = np.random.default_rng([7, made.seed])
-    days = [pd.DatetimeIndex(made.phase[name].values).strftime("%Y%m%d") for name in ("reference", "secondary")]
-    ends = [f"{first}_{second}" for first, second in zip(*days, strict=True)]
-    for name, phase, coherence in zip(ends, made.phase.values, made.coherence.values, strict=True):
-        known = np.isfinite(phase)
-        _tif(folder / f"GEOC/{name}/{name}.geo.unw.tif", np.where(known, phase, 0).astype("float32"))
-        _tif(folder / f"GEOC/{name}/{name}.geo.cc.tif", np.where(known, np.rint(coherence * 255), 0).astype("uint8"))
-    sideways = np.sin(INCIDENCE)
-    look = {"E": -sideways * np.cos(HEADING), "N": sideways * np.sin(HEADING), "U": np.cos(INCIDENCE)}
-    for name, value in look.items():
-        _tif(folder / f"GEOC/metadata/region.geo.{name}.tif", np.broadcast_to(value, SHAPE).astype("float32"))
-    _tif(folder / "soil/bulk_density.tif", (1350 + 120 * rough(rng, 3)).astype("float32"))
-    _tif(folder / "soil/sand.tif", np.clip(45 + 10 * rough(rng, 3), 5, 90).astype("float32"))
-    for sensor in ("MOD", "MYD"):
-        _appeears(rng, made, folder / f"modis/{sensor}11A2.061_1km_aid0001.nc", sensor)
+    stack = xr.Dataset({"phase": made.phase, "coherence": made.coherence.where(np.isfinite(made.phase))})
+    for number in range(stack.sizes["pair"]):
+        formats.licsar(folder / "GEOC", stack, number=number)
+    incidence = made.phase.isel(pair=0, drop=True).copy(data=np.broadcast_to(np.rad2deg(INCIDENCE), SHAPE))
+    formats.licsar_look(folder / "GEOC/metadata", incidence, heading=HEADING)
+    soil = {"bulk_density": 1350 + 120 * rough(rng, 3), "sand": np.clip(45 + 10 * rough(rng, 3), 5, 90)}
+    for name, values in soil.items():
+        formats.geotiff(folder / f"soil/{name}.tif", values.astype("float32"), like=stack, nodata=None)
+    formats.modis_lst(folder / "modis", _overpasses(rng, made))
     catalog = folder / "catalog.yaml"
     words = {"west": WEST, "north": NORTH, "east": WEST + STEP * SHAPE[1], "south": NORTH - STEP * SHAPE[0]}
     date = str(np.sort(made.phase["secondary"].values)[made.phase.sizes["pair"] // 2])[:10]
@@ -260,35 +256,20 @@ def _starts() -> np.ndarray:
     return np.concatenate([each.values for each in years]).astype("datetime64[D]")
 
 
-def _appeears(rng: np.random.Generator, made: Region, path: Path, sensor: str) -> None:
-    """NetCDF as AppEEARS cuts it: kelvin * 50 as uint16, 0 under clouds, quality bytes, a margin around the region."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _overpasses(rng: np.random.Generator, made: Region) -> xr.Dataset:
+    """What both satellites see at their four hours: NaN under clouds, quality bytes, a margin around the region."""
     wide = made.composites.pad(y=3, x=3, mode="edge")
     day = made.composites["time"].dt.dayofyear.values
     season = 1 + 0.25 * np.sin(2 * np.pi * (day - 115) / 365)
-    data = {}
-    for part in ("Day", "Night"):
-        skin = wide.values + (OVERPASSES[sensor, part] * season)[:, None, None] + rng.normal(size=wide.shape)
+    layers = {}
+    for name, above in OVERPASSES.items():
+        skin = wide.values + (above * season)[:, None, None] + rng.normal(size=wide.shape)
         cloudy = np.stack([rough(rng, 3, wide.shape[1:]) + 0.4 * rng.normal() > 1.0 for _ in skin])
-        stored = np.where(cloudy, 0, np.rint((skin + 273.15) * 50)).astype("uint16")
-        quality = np.where(cloudy, 2, np.where(rng.random(skin.shape) < 0.1, 65, 0)).astype("uint8")
-        tags = {"scale_factor": 0.02, "_FillValue": np.uint16(0), "units": "K"}
-        data[f"LST_{part}_1km"] = (("time", "lat", "lon"), stored, tags)
-        data[f"QC_{part}"] = (("time", "lat", "lon"), quality, {"_FillValue": np.uint8(0)})
-    days = (_starts() - np.datetime64("2000-01-01")).astype(int)
+        layers[name] = np.where(cloudy, np.nan, skin)
+        layers[f"qc_{name}"] = np.where(cloudy, 2, np.where(rng.random(skin.shape) < 0.1, 65, 0)).astype("uint8")
     coords = {
-        "time": ("time", days, {"units": "days since 2000-01-01 00:00:00", "calendar": "julian"}),
-        "lat": NORTH - STEP * (np.arange(wide.shape[1]) - 2.5),
-        "lon": WEST + STEP * (np.arange(wide.shape[2]) - 2.5),
+        "time": made.composites["time"].values,
+        "y": NORTH - STEP * (np.arange(wide.sizes["y"]) - 2.5),
+        "x": WEST + STEP * (np.arange(wide.sizes["x"]) - 2.5),
     }
-    raw = xr.Dataset(data, coords)
-    raw["crs"] = ((), np.int8(0), {"grid_mapping_name": "latitude_longitude"})
-    raw.to_netcdf(path, engine="h5netcdf")
-
-
-def _tif(path: Path, values: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    transform = rasterio.Affine(STEP, 0, WEST, 0, -STEP, NORTH)
-    profile = {"driver": "GTiff", "count": 1, "height": values.shape[0], "width": values.shape[1]}
-    with rasterio.open(path, "w", crs="EPSG:4326", transform=transform, dtype=values.dtype, **profile) as dataset:
-        dataset.write(values, 1)
+    return xr.Dataset({name: (("time", "y", "x"), values) for name, values in layers.items()}, coords)

@@ -35,6 +35,8 @@ VARIANTS = [
     ("06", {"intercept": "reference", "uncertainty": "formal"}),
     ("06", {"intercept": "none", "uncertainty": "bootstrap"}),
     ("07", {"method": "natural"}),
+    ("12", {"ramp": "none"}),
+    ("12", {"ramp": "plane"}),
 ]
 """Every value that the comments of the parameters cells offer beside the one that is set."""
 FALLBACK_SOURCES = ("stable_ground", "water_content")

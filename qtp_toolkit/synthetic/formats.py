@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, TIME, X, Y
+from qtp_toolkit.conventions import PAIR, TIME, X, Y, xnp
 from qtp_toolkit.grid._frame import affine
 from qtp_toolkit.load.files.dates import centers
 
@@ -25,6 +25,10 @@ PHASE_STEP, COHERENCE_STEP = 1 / 1024, 1 / 512
 SOILGRIDS_DEPTHS = ("0-5cm", "5-15cm", "15-30cm", "30-60cm", "60-100cm", "100-200cm")
 STRIP_ROWS = 64
 OVERPASS = "T000500"
+HEADING = -170.0
+"""Flight direction of a descending orbit, degree clockwise from north."""
+LICSAR_FRAME = "150D_00000_000000"
+"""Name of the frame in LiCSAR's files: of no real one."""
 
 
 def geotiff(
@@ -115,7 +119,7 @@ def soilgrids(folder: Path, da: xr.DataArray, *, short: str, scale: float) -> No
         layer(folder / f"{short}_{depth}_mean.tif", da.isel(depth=number), dtype="int16", nodata=-32768, scale=scale)
 
 
-def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, first_row: int = 0) -> None:
+def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, first_row: int = 0) -> Path:
     """Write rows of one HyP3 product: unwrapped phase and coherence with 0 for no data, and the text with the baseline.
 
     Parameters
@@ -129,6 +133,11 @@ def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, firs
         The grid of the whole scene.
     first_row : int
         Where the rows begin in it.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder of the product, whose name all its files begin with.
     """
     pair = stack.isel({PAIR: number})
     first, second = (pd.Timestamp(pair[name].item()) for name in ("reference", "secondary"))
@@ -150,6 +159,63 @@ def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, firs
     }
     text = "".join(f"{key}: {value}\n" for key, value in lines.items())
     (folder / stem / f"{stem}.txt").write_text(text, encoding="utf-8", newline="\n")
+    return folder / stem
+
+
+def hyp3_look(product: Path, incidence: xr.DataArray, *, heading: float = HEADING) -> None:
+    """Write HyP3's look vector, rad: elevation of the satellite above the horizon, and its bearing from the east.
+
+    Parameters
+    ----------
+    product : pathlib.Path
+        From :func:`hyp3`.
+    incidence : xarray.DataArray
+        degree, dims ``y, x``.
+    heading : float
+        degree, clockwise from north.
+    """
+    above = xnp.deg2rad(90.0 - incidence)
+    bearing = np.deg2rad((360.0 - heading) % 360.0 - 180.0)  # counted the other way round, -pi to pi
+    layer(product / f"{product.name}_lv_theta.tif", above, dtype="float32", nodata=0)
+    layer(product / f"{product.name}_lv_phi.tif", bearing + 0 * above, dtype="float32", nodata=0)
+
+
+def licsar(folder: Path, stack: xr.Dataset, *, number: int) -> None:
+    """Write one pair of LiCSAR: unwrapped phase and coherence x 255, both with 0 for no data and without a tag for it.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        ``GEOC``.
+    stack : xarray.Dataset
+        ``phase``, ``coherence`` (pair, y, x) in memory, NaN where nothing is; longitude and latitude.
+    number : int
+        The pair of the stack.
+    """
+    pair = stack.isel({PAIR: number})
+    name = "_".join(f"{pd.Timestamp(pair[end].item()):%Y%m%d}" for end in ("reference", "secondary"))
+    phase = pack(pair["phase"].transpose(Y, X).values, dtype="float32", fill=0)
+    geotiff(folder / name / f"{name}.geo.unw.tif", phase, like=stack, nodata=None)
+    gray = pack(pair["coherence"].transpose(Y, X).values, dtype="uint8", fill=0, scale=1 / 255)
+    geotiff(folder / name / f"{name}.geo.cc.tif", gray, like=stack, nodata=None)
+
+
+def licsar_look(folder: Path, incidence: xr.DataArray, *, heading: float = HEADING) -> None:
+    """Write LiCSAR's unit vector from the ground to a satellite that looks to its right: ``*.geo.E.tif``, N and U.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        ``GEOC/metadata``.
+    incidence : xarray.DataArray
+        degree, dims ``y, x``; longitude and latitude.
+    heading : float
+        degree, clockwise from north.
+    """
+    angle, flight = xnp.deg2rad(incidence), np.deg2rad(heading)
+    parts = {"E": -xnp.sin(angle) * np.cos(flight), "N": xnp.sin(angle) * np.sin(flight), "U": xnp.cos(angle)}
+    for name, da in parts.items():
+        layer(folder / f"{LICSAR_FRAME}.geo.{name}.tif", da, dtype="float32", nodata=0)
 
 
 def era5(path: Path, ds: xr.Dataset) -> None:

@@ -49,17 +49,12 @@ def observe(truth: xr.Dataset) -> dict[str, Any]:
         memory.
     """
     frame = frame_of(truth)
-    wide = frame.pad(max(2, int(np.ceil(_MARGIN_M / frame.pixel))))
-    dem = _dem(frame, wide)
-    if frame.pixel < _FINEST_MAP_M:  # the maps are coarser than the scene
-        wide = wide.coarsen(3)
-    made = ground(wide)
-    out: dict[str, Any] = {"modis_lst": _modis(frame, wide, made), "ndvi": _ndvi(frame, wide, made)}
+    dem = _dem(frame, _widened(frame))
+    wide, made = surroundings(frame)
+    out: dict[str, Any] = {"modis_lst": modis_lst(frame, wide, made), "ndvi": _ndvi(frame, wide, made)}
     out |= {name: _soil(name, frame, wide, made) for name in _PROFILES}
     out["dem"] = dem
-    here = {"y": truth["y"].values, "x": truth["x"].values}
-    look = xr.DataArray(incidence(frame).astype(np.float32), dims=("y", "x"), coords=here)
-    out["incidence"] = describe(look, "incidence", **NOTED).rio.write_crs(EPSG)
+    out["incidence"] = incidence_map(frame)
     out |= {name: _classes(name, frame, wide, made) for name in CLASSES}
     out |= {name: _map(name, frame, wide, made) for name in ("ground_ice", "magt")}
     out["era5"] = atmosphere.reanalysis(frame)
@@ -68,7 +63,25 @@ def observe(truth: xr.Dataset) -> dict[str, Any]:
     return out | {"slc_pair": slc_pair(frame.seed), "vectors": vectors()}
 
 
-def _modis(frame: Frame, wide: Frame, made: Ground) -> xr.Dataset:
+def _widened(frame: Frame) -> Frame:
+    return frame.pad(max(2, int(np.ceil(_MARGIN_M / frame.pixel))))
+
+
+def surroundings(frame: Frame) -> tuple[Frame, Ground]:
+    """Return a frame with the margin that maps need, and its ground; coarser where the maps are coarser than it."""
+    wide = _widened(frame)
+    wide = wide.coarsen(3) if frame.pixel < _FINEST_MAP_M else wide
+    return wide, ground(wide)
+
+
+def incidence_map(frame: Frame) -> xr.DataArray:
+    """Return the incidence angle on the grid of a frame, degree (y, x)."""
+    look = xr.DataArray(incidence(frame).astype(np.float32), {"y": frame.y, "x": frame.x}, ("y", "x"))
+    return describe(look, "incidence", **NOTED).rio.write_crs(EPSG)
+
+
+def modis_lst(frame: Frame, wide: Frame, made: Ground) -> xr.Dataset:
+    """Return the composites of Terra and Aqua over a frame, of its :func:`surroundings`: degC, and quality bytes."""
     grid = lonlat_grid(frame, max(1000.0, 3 * frame.pixel))
     components = to_lonlat(temperature.patterns(wide, made.fields), wide, grid)
     mountain = to_lonlat(made.terrain.mountain.astype(np.float32), wide, grid)

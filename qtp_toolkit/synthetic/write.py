@@ -86,8 +86,7 @@ def write_scene(
     target = Path(folder).expanduser().resolve()
     if size not in SIZES:
         raise QtpDataError("unknown scene size", expected=sorted(SIZES), found=size, hint="Choose one of these.")
-    if target.exists() and any(target.iterdir()) and not (target / STAMP).exists():
-        raise QtpDataError("Folder holds something else than a scene", path=target, hint="Name another folder.")
+    refuse_other_content(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     _, height, width = SIZES[size]
     refuse_small_disk(target.parent, _BYTES_PER_PIXEL * height * width, hint="Or set QTP_DATA to a folder there.")
@@ -101,6 +100,12 @@ def write_scene(
         if not is_stamped(target / STAMP, stamp):  # else another process was faster with the same scene
             raise
     return target
+
+
+def refuse_other_content(target: Path) -> None:
+    """Raise if a folder that is to be replaced holds anything but an earlier scene."""
+    if target.exists() and any(target.iterdir()) and not (target / STAMP).exists():
+        raise QtpDataError("Folder holds something else than a scene", path=target, hint="Name another folder.")
 
 
 def ensure_scene(size: str = "default", *, progress: bool = True) -> Path:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import textwrap
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,18 +18,25 @@ from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import Catalog, named
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
+from qtp_toolkit.kernels import daily
 from qtp_toolkit.reproduce import Notebook, find_notebooks
 
 _SIDE = 64
 """Rows and columns that a look reads at most."""
 _LEAST_COHERENCE = 0.15
 _STILL = 0.5
+_FEWEST, _YEARS = 10, 3
+"""Dates of a pixel, and calendar years, that ``pecm.fit`` needs, the latter for the spread between years."""
 _SIGHTS = 46
 """Layers of a series of maps that a look reads at most."""
 
 
-Finding: TypeAlias = tuple[bool, str]
-"""Whether it is good, and in words."""
+class Finding(NamedTuple):
+    """What a look at dates or reference found: whether it will do, in words, and the product that it prevents."""
+
+    good: bool
+    text: str
+    stops: str = ""
 
 
 class Prospect(NamedTuple):
@@ -43,7 +51,7 @@ class Answer(NamedTuple):
     """What ``qtp check`` found: a row a source, findings on the reference, what each notebook will do."""
 
     sources: list[dict[str, Any]]
-    reference: list[tuple[bool, str]]
+    reference: list[Finding]
     notebooks: list[Prospect]
 
     @property
@@ -54,12 +62,12 @@ class Answer(NamedTuple):
     @property
     def good(self) -> bool:
         """Whether all sources are found and the reference will do."""
-        return not self.lacking and all(good for good, _ in self.reference)
+        return not self.lacking and all(finding.good for finding in self.reference)
 
     def lines(self, *, width: int | None = None) -> list[str]:
         """Say it as ``qtp check`` does, long lines broken at ``width`` and indented if that is given."""
         found = f"{len(self.sources) - len(self.lacking)} of {len(self.sources)} sources found"
-        reference = [f"{'good' if good else 'LOOK':8}{text}" for good, text in self.reference]
+        reference = [f"{'good' if each.good else 'LOOK':8}{each.text}" for each in self.reference]
         plan = [f"{nb.verdict:8}{nb.name}" + "".join(f"; {note}" for note in nb.notes) for nb in self.notebooks]
         said = [line for row in self.sources for line in _told(row)] + [found, *reference, *plan]
         if width is None:
@@ -74,7 +82,7 @@ def check(catalog: Catalog, *, quick: bool = False, progress: bool = False) -> A
     ----------
     catalog : Catalog
     quick : bool
-        Headers only, and no look at the reference.
+        Headers only, and no look at the reference area.
     progress : bool
         Show a progress bar.
 
@@ -93,18 +101,19 @@ def check(catalog: Catalog, *, quick: bool = False, progress: bool = False) -> A
     >>> answer.lacking, answer.good
     (['dem'], False)
     """
-    rows, reference = [], []
+    rows: list[dict[str, Any]] = []
+    reference: list[Finding] = []
     with progress_bar("looking", total=len(catalog) + 1, progress=progress) as bar:
         for name in catalog:
             bar.describe(name)
             rows.append(look(catalog, name, quick=quick))
             bar.advance(1)
         status = {str(row["source"]): str(row["status"]) for row in rows}
-        if status.get("interferograms") == "found" and not quick:
+        if status.get("interferograms") == "found":
             bar.describe("reference")
-            reference = look_at_reference(catalog)
+            reference = look_at_dates(catalog) + ([] if quick else look_at_reference(catalog))
         bar.advance(1)
-    return Answer(rows, reference, foresee(catalog, find_notebooks(), status))
+    return Answer(rows, reference, foresee(catalog, find_notebooks(), status, reference))
 
 
 def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
@@ -130,6 +139,8 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
         try:
             with named(name, catalog.files(name)):
                 data = catalog[name]
+                row["notes"] += _known_name(name)
+                row["notes"] += [data.attrs["left_out"]] if "left_out" in data.attrs else []
                 row["notes"] += _places(data, catalog.settings.bounds)
                 if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
                     row["notes"] += look_at_pixels(data, wavelength=catalog.settings.wavelength)
@@ -148,29 +159,59 @@ def _noting_warnings(notes: list[str]) -> Iterator[None]:
     notes += [f"warning: {text}" for text in dict.fromkeys(texts)]
 
 
-def look_at_reference(catalog: Catalog) -> list[Finding]:
-    """Say whether reference date and area will do: (good, in words), one a finding. Reads the area and a thinned stack.
+def look_at_dates(catalog: Catalog) -> list[Finding]:
+    """Say whether the dates will do: reference date, a network in one piece, temperature for all. Headers only.
 
     Parameters
     ----------
     catalog : Catalog
         With a source ``interferograms`` that opens.
     """
-    settings, found = catalog.settings, []
+    with named("interferograms", catalog.files("interferograms")):
+        stack, found = _cut_to_temperature(catalog, catalog["interferograms"])
+        dates = np.union1d(stack["reference"].values, stack["secondary"].values)
+        groups = network.components(stack)
+    if min(stack.sizes[Y], stack.sizes[X]) < 2:
+        text = f"a grid of {stack.sizes[Y]} x {stack.sizes[X]} pixels has no spacing: the maps need 2 x 2"
+        found.append(Finding(False, text, "time_series"))
+    try:
+        day = network.acquisition(dates, catalog.settings.reference_date)
+        found.append(Finding(True, f"reference date {day}, one of {dates.size} acquisitions"))
+    except QtpDataError as error:
+        found.append(Finding(False, str(error), "time_series"))
+    if len(groups) > 1:
+        ends = "; ".join(" to ".join(map(str, group[[0, -1]].astype("datetime64[D]"))) for group in groups)
+        text = f"no pair connects {len(groups)} groups of dates: {ends}; add pairs, or choose one by settings.period"
+        found.append(Finding(False, text, "time_series"))
+    if catalog.settings.ramp == "stable" and not catalog.available("stable_ground"):
+        found.append(
+            Finding(False, "settings.ramp is stable, but no source stable_ground is there: planes are weighed")
+        )
+    years = np.unique(dates.astype("datetime64[Y]")).size
+    if years < _YEARS:
+        text = f"acquisitions of {years} calendar years: the stated uncertainty is the formal one, a lower bound"
+        found.append(Finding(False, text))
+    return found
+
+
+def look_at_reference(catalog: Catalog) -> list[Finding]:
+    """Say whether the reference area will do, one finding a line. Reads the area and a thinned stack.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        With a source ``interferograms`` that opens.
+    """
     try:
         with named("interferograms", catalog.files("interferograms")):
             stack = catalog["interferograms"]
-            dates = np.union1d(stack["reference"].values, stack["secondary"].values)
-            try:
-                day = network.acquisition(dates, settings.reference_date)
-                found.append((True, f"reference date {day}, one of {dates.size} acquisitions"))
-            except QtpDataError as error:
-                found.append((False, str(error)))
-            wavelength = stack.attrs.get("wavelength", settings.wavelength)
-            found += look_at_area(*_choose_area(catalog, stack), wavelength=wavelength)
+            wavelength = stack.attrs.get("wavelength", catalog.settings.wavelength)
+            found = look_at_area(*_choose_area(catalog, stack), wavelength=wavelength)
     except QtpDataError as error:
-        found.append((False, str(error)))
-    return found
+        return [Finding(False, str(error), "time_series")]
+    if len(found) == 1:  # an area that some pair does not see ends the look, and the notebook
+        return [Finding(*found[0], "time_series")]
+    return [Finding(*each) for each in found]
 
 
 def look_at_pixels(data: xr.Dataset | xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> list[str]:
@@ -239,7 +280,9 @@ def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
     return notes
 
 
-def look_at_area(stack: xr.Dataset, area: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> list[Finding]:
+def look_at_area(
+    stack: xr.Dataset, area: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH
+) -> list[tuple[bool, str]]:
     """Say whether a reference area is valid, coherent and still, and where ground is stiller. This one computes.
 
     Parameters
@@ -277,14 +320,16 @@ def look_at_area(stack: xr.Dataset, area: xr.DataArray, *, wavelength: float = S
     if empty:
         pairs = stack.sizes[PAIR]
         return [(False, f"{said}, without any valid pixel in {empty} of {pairs} pairs: move it to coherent ground")]
-    found: Finding = (True, f"{said}, valid in all pairs")
+    found = (True, f"{said}, valid in all pairs")
     if "coherence" in inside:
         worst = float(inside["coherence"].mean((Y, X)).min())
         found = (worst >= _LEAST_COHERENCE, f"{said}, coherence {worst:.2f} in its worst pair")
     return [found, _look_how_still(_thin(stack).compute(), inside["phase"], wavelength)]
 
 
-def foresee(catalog: Catalog, notebooks: Iterable[Notebook], status: Mapping[str, str]) -> list[Prospect]:
+def foresee(
+    catalog: Catalog, notebooks: Iterable[Notebook], status: Mapping[str, str], found: Iterable[Finding] = ()
+) -> list[Prospect]:
     """Say of each notebook whether it will run, with what fallback, or why not.
 
     Parameters
@@ -293,6 +338,8 @@ def foresee(catalog: Catalog, notebooks: Iterable[Notebook], status: Mapping[str
     notebooks : iterable of Notebook
     status : mapping of str to str
         ``found``, ``missing`` or ``broken`` of each source of the catalog.
+    found : iterable of Finding
+        Of :func:`look_at_dates` and :func:`look_at_reference`.
 
     Returns
     -------
@@ -301,12 +348,13 @@ def foresee(catalog: Catalog, notebooks: Iterable[Notebook], status: Mapping[str
     """
     notebooks = list(notebooks)
     makers = {product: nb.name for nb in notebooks for product in nb.products_out}
+    stops = {finding.stops: finding.text for finding in found if finding.stops}
     out: dict[str, Prospect] = {}
     waiting = {nb.name: nb for nb in notebooks}
     while waiting:
         ready = [nb for nb in waiting.values() if not {makers.get(p) for p in nb.products_in} & set(waiting)]
         for nb in ready or list(waiting.values()):
-            out[nb.name] = _foresee(nb, catalog, status, {p: out.get(makers.get(p, "")) for p in nb.products_in})
+            out[nb.name] = _foresee(nb, catalog, status, {p: out.get(makers.get(p, "")) for p in nb.products_in}, stops)
             del waiting[nb.name]
     return [out[nb.name] for nb in notebooks]
 
@@ -328,22 +376,49 @@ def _told(row: Mapping[str, Any]) -> list[str]:
 
 
 def _foresee(
-    nb: Notebook, catalog: Catalog, status: Mapping[str, str], upstream: Mapping[str, Prospect | None]
+    nb: Notebook,
+    catalog: Catalog,
+    status: Mapping[str, str],
+    upstream: Mapping[str, Prospect | None],
+    stops: Mapping[str, str],
 ) -> Prospect:
-    broken = [name for name in (*nb.needs, *nb.uses) if status.get(name) == "broken"]
-    if broken:
-        return Prospect(nb.name, "fails", (f"broken: {', '.join(broken)}; mend it, or take it out of the catalog",))
-    lacking = [name for name in nb.needs if status.get(name) != "found"]
+    lacking = [name for name in nb.needs if status.get(name) not in ("found", "broken")]
     why = [f"it needs {', '.join(lacking)}"] if lacking else []
     why += [f"it needs {p} of {by.name}" for p, by in upstream.items() if by is not None and by.verdict != "runs"]
     if why:
         return Prospect(nb.name, "skipped", tuple(why))
+    indirect = {"modis_lst"} if nb.products_used else set()  # it is met through what others make of it
+    broken = [name for name in (*nb.needs, *nb.uses) if status.get(name) == "broken" and name not in indirect]
+    if broken:
+        return Prospect(nb.name, "fails", (f"broken: {', '.join(broken)}; mend it, or take it out of the catalog",))
+    told = tuple(stops[product] for product in nb.products_out if product in stops)
+    if told:
+        return Prospect(nb.name, "fails", told)
     notes: dict[str, list[str]] = {}
     for key, instead in nb.fallbacks:
         lack = [group.strip() for group in key.split(",") if not _have(group, catalog, status)]
         if lack:
             notes.setdefault(instead, []).extend(word.replace(" | ", " or ") for word in lack)
     return Prospect(nb.name, "runs", tuple(f"without {', '.join(lack)}: {text}" for text, lack in notes.items()))
+
+
+def _cut_to_temperature(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset, list[Finding]]:
+    """Leave out the pairs of dates that the temperature does not cover, as the notebooks do, and say so."""
+    try:
+        with named("modis_lst", catalog.files("modis_lst")):
+            days = daily.daily_stamps(catalog["modis_lst"][TIME].values)
+    except QtpDataError:
+        return stack, []  # there is none, or it is told where the source is looked at
+    ends = np.stack([stack[end].values for end in ("reference", "secondary")])
+    inside = ((ends >= days[0]) & (ends < days[-1] + np.timedelta64(1, "D"))).all(axis=0)
+    covered, every = np.unique(ends[:, inside]).size, np.unique(ends).size
+    text = f"temperature from {days[0]} to {days[-1]} covers {covered} of {every} acquisitions"
+    found = []
+    if covered < _FEWEST:
+        found = [Finding(False, f"{text}: the maps need {_FEWEST}", "deformation")]
+    elif not inside.all():
+        found = [Finding(False, f"{text}: pairs with the others are left out")]
+    return (stack.isel({PAIR: np.flatnonzero(inside)}) if inside.any() else stack), found
 
 
 def _have(group: str, catalog: Catalog, status: Mapping[str, str]) -> bool:
@@ -355,6 +430,14 @@ def _have(group: str, catalog: Catalog, status: Mapping[str, str]) -> bool:
         else status.get(word) == "found"
         for word in words
     )
+
+
+def _known_name(name: str) -> list[str]:
+    """Say so where no notebook asks for a source of this name: misspelled, it would be left out without a word."""
+    asked = {word for nb in find_notebooks() for word in (*nb.needs, *nb.uses)}
+    near = difflib.get_close_matches(name, asked, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return [] if name in asked else [f"no notebook uses a source of this name{hint}"]
 
 
 def _places(data: Any, bounds: tuple[float, float, float, float] | None) -> list[str]:
@@ -401,7 +484,7 @@ def _every(size: int, most: int) -> slice:
     return slice(None, None, max(-(-size // most), 1))
 
 
-def _look_how_still(thin: xr.Dataset, inside: xr.DataArray, wavelength: float) -> Finding:
+def _look_how_still(thin: xr.Dataset, inside: xr.DataArray, wavelength: float) -> tuple[bool, str]:
     still = correct.reference_motion(thin["phase"], inside, weight=thin.get("coherence"), wavelength=wavelength)
     moves = f"against the median pixel it moves by {still.amplitude:.1f} mm a season and {still.rate:+.1f} mm/yr"
     said = f"{moves}, planes taken out; {still.rank:.0%} of the pixels settle less in summer"

@@ -163,7 +163,8 @@ def write(run: dict[str, Any], folder: Path) -> Path:
     Parameters
     ----------
     run : dict
-        What :func:`qtp_toolkit.reproduce.reproduce` returns: ``ok``, ``catalog``, ``scene``, ``notebooks``.
+        What :func:`qtp_toolkit.reproduce.reproduce` returns: ``ok``, ``title``, ``provenance``, ``catalog``, ``scene``,
+        ``notebooks``.
     folder : pathlib.Path
         Output folder of the run; its checks, figures and maps are listed.
 
@@ -202,11 +203,13 @@ def _sections(run: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
     status = [nb["status"] for nb in run["notebooks"]]
     overview = [
         ["what", "value"],
+        ["region", run.get("title") or "without a title"],
+        ["data", ", ".join(run.get("provenance", ()))],
         ["result", "passed" if run["ok"] else "FAILED"],
         ["notebooks", ", ".join(f"{status.count(word)} {word}" for word in ("done", "skipped", "failed"))],
         ["checks", f"{len(run['checks']) - len(failed)} passed, {len(failed)} red"],
         ["catalog", str(run.get("catalog", ""))],
-        ["scene", run.get("scene") or "as the catalog says"],
+        *([["scene", run["scene"]]] if run.get("scene") else []),
         ["versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())],
     ]
     notebooks = [["notebook", "status", "seconds", "cell", "reason"]]

@@ -177,6 +177,7 @@ def reproduce(
         options: dict[str, Any] = {"out": target, "jobs": jobs, "timeout": cell_timeout, "progress": progress}
         outcomes = _run_all(chosen, found, kept=kept, earlier=earlier, **options)
         done = {"ok": all(o.status != "failed" for o in outcomes), "out": str(target), **inputs}
+        done |= {"title": found.title, "provenance": sorted({found.source(name).provenance for name in found})}
         done["notebooks"] = [{**asdict(o), "title": nb.title} for nb, o in zip(chosen, outcomes, strict=True)]
         done["red"] = [row for row in report.checks(target) if not row["passed"]]
         done["report"] = str(report.write(done, target))

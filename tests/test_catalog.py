@@ -452,6 +452,11 @@ def test_settings_are_checked(folder, settings):
     assert "settings" in refused(make(folder, head=HEAD + f"settings: {settings}\n"))
 
 
+def test_a_point_with_latitude_first_is_told(folder):
+    told = refused(make(folder, head=HEAD + "settings: {reference_point: [34.4, 92.35]}\n"))
+    assert "longitude first; found [34.4, 92.35]" in told
+
+
 def test_no_unsafe_yaml_in_the_package():
     package = Path(cat.__file__).parents[1]
     for path in package.rglob("*.py"):

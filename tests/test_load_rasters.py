@@ -49,6 +49,25 @@ def test_wrong_unit_is_an_error_when_computed(tmp_path, no_compute, case):
     assert "map.tif" in message
 
 
+SPELLINGS = [
+    ("bulk_density", 130, ("cg/cm3", "cg cm-3", "cg cm^-3", "cg / cm3"), 1300),
+    ("bulk_density", 1300, ("kg/m3", "kg m-3", "kg.m-3", "kg m**-3", None), 1300),
+    ("sand", 431, ("g/kg", "g kg-1", "g.kg^-1", "permille"), 0.431),
+    ("sand", 43.1, ("%", "percent", "per cent"), 0.431),
+    ("magt", 271.15, ("K", "kelvin", "Kelvin"), -2),
+    ("water_content", 0.25, ("1", "m3 m-3", "cm3/cm3", "fraction"), 0.25),
+    ("incidence", np.deg2rad(39), ("rad", "radian", "radians"), 39),
+]
+
+
+@pytest.mark.parametrize(("variable", "value", "units", "ours"), SPELLINGS)
+def test_units_in_any_usual_spelling(tmp_path, variable, value, units, ours):
+    path = tif(tmp_path / "map.tif", np.full((2, 2), value, "float32"))
+    for spelling in units:
+        out = load.raster(path, variable=variable, units=spelling)
+        np.testing.assert_allclose(out, ours, rtol=1e-6)
+
+
 @pytest.mark.parametrize("value", [-9999, -32768, 255, -3.4e38])
 def test_undeclared_fill_values_are_nan(tmp_path, value):
     """S06: whether the file or the catalog names them or not."""

@@ -211,6 +211,12 @@ def test_closed_form_pairs_without_triangle_rank_last(rng):
     assert ranking["rank"].values[3] == 4
 
 
+def test_closed_form_a_chain_has_nothing_to_rank_by():
+    ranking = network.rank_pairs(stack_of([(0, 1), (1, 2), (2, 3)], np.zeros((3, 2))))
+    assert np.isnan(ranking["closure_error_share"]).all()
+    assert ranking["rank"].values.tolist() == [1, 2, 3]
+
+
 def test_closed_form_dates_must_be_dates():
     """I28: numbers are refused; as float32, 20191231 has become 20191232."""
     pairs = stack_of([(0, 1), (1, 2)], np.zeros(2))

@@ -90,7 +90,8 @@ def foresee(path, *, quick=False):
     catalog = open_catalog(path)
     rows = [prospects.look(catalog, name, quick=quick) for name in catalog]
     status = {row["source"]: row["status"] for row in rows}
-    return rows, {nb.name[:2]: nb for nb in prospects.foresee(catalog, find_notebooks(), status)}
+    found = prospects.look_at_dates(catalog) if status["interferograms"] == "found" else []
+    return rows, {nb.name[:2]: nb for nb in prospects.foresee(catalog, find_notebooks(), status, found)}
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))
@@ -102,13 +103,13 @@ def test_any_subset_and_shape_runs_or_says_why(tmp_path_factory, have, shape):
     path = region(tmp_path_factory.mktemp("any"), shape, have)
     rows, plan = foresee(path)
     assert [row["problem"] for row in rows if row["status"] != "found"] == []
-    assert {number for number, nb in plan.items() if nb.verdict == "runs"} == ALWAYS | (
-        {"09"} if "profiles" in have else set()
-    ) | ({"10"} if "regions" in have else set())
-    assert all(nb.notes for nb in plan.values() if nb.verdict == "skipped")
+    runs = ALWAYS | ({"09"} if "profiles" in have else set()) | ({"10"} if "regions" in have else set())
+    runs -= {"05", "06", "07", "08", "09", "10"} if min(shape) < 2 else set()
+    assert {number for number, nb in plan.items() if nb.verdict == "runs"} == runs
+    assert all(nb.notes for nb in plan.values() if nb.verdict != "runs")
     soil = {"bulk_density", "sand", "water_content"} <= have
     assert ("conductivity_ratio" in str(plan["03"].notes)) == (not soil)
-    assert all(isinstance(text, str) for _, text in prospects.look_at_reference(open_catalog(path)))
+    assert all(isinstance(found.text, str) for found in prospects.look_at_reference(open_catalog(path)))
 
 
 def test_check_tells_it_all_and_quick_reads_no_pixel(tmp_path, monkeypatch):
@@ -122,7 +123,9 @@ def test_check_tells_it_all_and_quick_reads_no_pixel(tmp_path, monkeypatch):
     assert "sand: 0.4 to 0.4 1, valid 100%" in told.stdout
     monkeypatch.setattr(prospects, "look_at_pixels", lambda _: pytest.fail("read"))
     monkeypatch.setattr(prospects, "look_at_reference", lambda _: pytest.fail("read"))
-    assert CliRunner().invoke(cli.app, ["check", "--quick", "--catalog", str(path)]).exit_code == 0
+    quick = CliRunner().invoke(cli.app, ["check", "--quick", "--catalog", str(path)])
+    assert "fails   05_time_series; the reference date is no acquisition" in quick.stdout
+    assert "skipped 06_deformation_maps; it needs time_series of 05_time_series" in quick.stdout
 
 
 def test_one_bad_source_hides_no_other_and_no_library_speaks(tmp_path):
@@ -164,9 +167,100 @@ def test_a_wrapped_stack_is_told_before_anything_runs(tmp_path):
 
 def test_a_reference_without_pixels_is_told(tmp_path):
     path = region(tmp_path, (12, 12), (), "  reference_area: [10.0, 10.0, 11.0, 11.0]\n")
-    good = [text for ok, text in prospects.look_at_reference(open_catalog(path)) if not ok]
+    good = [found.text for found in prospects.look_at_reference(open_catalog(path)) if not found.good]
     assert len(good) == 1
     assert "no pixel is in the reference area" in good[0]
+
+
+def texts(path, *, good):
+    return [found.text for found in prospects.look_at_dates(open_catalog(path)) if found.good == good]
+
+
+def test_settings_period_leaves_out_pairs_and_says_so(tmp_path):
+    path = region(tmp_path, (4, 4), (), "  period: [2018-03-01, 2018-10-20]\n  lst_period: [2018-02-01, 2018-11-30]\n")
+    catalog = open_catalog(path)
+    stack, lst = catalog["interferograms"], catalog["modis_lst"]
+    assert stack["reference"].values.min() == np.datetime64("2018-03-18")
+    assert stack["secondary"].values.max() == np.datetime64("2018-10-20")  # the last day belongs to it
+    assert stack.sizes["pair"] == 6
+    assert stack["phase"].chunks is not None
+    assert lst["time"].values.min() >= np.datetime64("2018-02-01")
+    said = {name: str(prospects.look(catalog, name)["notes"]) for name in catalog}
+    assert "5 of 11 pairs lie beyond settings.period and are left out" in said["interferograms"]
+    assert "composites lie beyond settings.lst_period" in said["modis_lst"]
+
+
+def test_a_period_of_other_years_is_refused_with_both(tmp_path):
+    rows, plan = foresee(region(tmp_path, (4, 4), (), "  period: [2014-10-01, 2017-12-31]\n"))
+    said = {row["source"]: row for row in rows}
+    assert said["interferograms"]["status"] == "broken"
+    for word in ("settings.period", "2014-10-01 to 2017-12-31", "11 of 11 pairs", "2018-01-05"):
+        assert word in said["interferograms"]["problem"]
+    assert plan["05"].verdict == "fails"
+
+
+def test_dates_without_temperature_are_told(tmp_path):
+    path = region(tmp_path, (4, 4))
+    assert "covers 11 of 12 acquisitions: pairs with the others are left out" in texts(path, good=False)[0]
+    assert "one of 11 acquisitions" in texts(path, good=True)[0]
+    assert foresee(path)[1]["06"].verdict == "runs"
+    for k in range(10, 46):
+        for file in tmp_path.glob(f"lst/*_{pd.Timestamp('2018-01-01') + pd.Timedelta(days=8 * k):%Y%j}.tif"):
+            file.unlink()
+    plan = foresee(path)[1]
+    assert plan["05"].verdict == "runs"
+    assert plan["06"].verdict == "fails"
+    assert "the maps need 10" in plan["06"].notes[0]
+    assert plan["07"].verdict == "skipped"
+
+
+def test_networks_that_fall_apart_are_told_before_the_run(tmp_path):
+    path = region(tmp_path, (4, 4))
+    assert foresee(path)[1]["05"].verdict == "runs"
+    for file in tmp_path.glob("GEOC/20180704_20180809/*.tif"):
+        file.unlink()
+    plan = foresee(path)[1]
+    assert plan["05"].verdict == "fails"
+    assert "2 groups of dates: 2018-01-05 to 2018-07-04; 2018-08-09 to 2018-12-31" in plan["05"].notes[0]
+    assert (plan["04"].verdict, plan["06"].verdict) == ("runs", "skipped")
+
+
+def test_broken_sources_stop_and_what_follows_is_skipped(tmp_path):
+    """As a run has it: a notebook whose sources are broken fails, one that lacks a product is skipped."""
+    path = region(tmp_path, (4, 4))
+    (tmp_path / "GEOC/20180105_20180210/20180105_20180210.geo.unw.tif").write_bytes(b"")
+    plan = foresee(path)[1]
+    assert {number for number, nb in plan.items() if nb.verdict == "fails"} == {"02", "03", "04", "05"}
+    assert plan["06"].verdict == "skipped"
+
+
+def test_broken_temperature_leaves_the_time_series(tmp_path):
+    path = region(tmp_path, (4, 4))
+    next(tmp_path.glob("lst/day_*.tif")).write_bytes(b"")
+    plan = foresee(path)[1]
+    assert plan["01"].verdict == "fails"
+    assert plan["05"].verdict == "runs"
+    assert "a plane is taken out" in str(plan["05"].notes)
+
+
+def test_names_and_settings_that_lead_nowhere_are_told(tmp_path):
+    path = region(tmp_path, (4, 4), ("dem",), "  ramp: stable\n")
+    path.write_text(path.read_text().replace("  dem: {", "  dme: {"))
+    notes = prospects.look(open_catalog(path), "dme")["notes"]
+    assert notes[0] == "no notebook uses a source of this name; did you mean dem?"
+    assert any("no source stable_ground" in text for text in texts(path, good=False))
+
+
+def test_of_several_files_those_that_lack_are_named(tmp_path):
+    path = region(tmp_path, (4, 4))
+    for file in tmp_path.glob("lst/night_*.tif"):
+        file.unlink()
+    assert "Put it at: lst/night_*.tif" in prospects.look(open_catalog(path), "modis_lst")["problem"]
+
+
+def test_few_years_are_told(tmp_path):
+    said = texts(region(tmp_path, (4, 4)), good=False)
+    assert any("of 1 calendar years: the stated uncertainty is the formal one" in text for text in said)
 
 
 @pytest.mark.parametrize("command", ["check", "reproduce"])

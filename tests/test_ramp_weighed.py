@@ -71,6 +71,16 @@ def test_closed_form_leak():
     assert float(correct.fit_ramp(phase, degree=4)["leak"].max()) < 0.3 < float(leak.min())
 
 
+@pytest.mark.parametrize("shape", [(3, 40), (40, 3), (2, 2), (8, 8)])
+@pytest.mark.parametrize("degree", [1, 4])
+def test_lazy_planes_of_grids_with_fewer_rows_than_powers(rng, shape, degree):
+    axes = {"y": np.arange(shape[0], 0, -1.0), "x": np.arange(shape[1], dtype=float)}
+    phase = xr.DataArray(rng.normal(size=(5, *shape)), axes, ("pair", "y", "x"), attrs={"units": "rad"})
+    lazy = correct.fit_ramp(phase.chunk(y=64, x=-1), degree=degree)
+    assert lazy["ramp_x"].chunks is not None
+    xr.testing.assert_allclose(lazy.compute(), correct.fit_ramp(phase, degree=degree))
+
+
 def test_closed_form_deformation_without_ramps_is_kept():
     phase = pairs_of(moving(TILT + HILLS, 0.02 * TILT + 0.01 * HILLS))
     weighed = weigh(phase)

@@ -35,6 +35,16 @@ def test_point_box_stable_ground_or_coherence(coherence):
     assert int(best.sum()) == 25
 
 
+def test_every_choice_of_a_lazy_stack_is_in_memory(rng):
+    axes = {"y": 3.86e6 - 1000.0 * np.arange(9), "x": 5.2e5 + 1000.0 * np.arange(12)}
+    lazy = xr.DataArray(rng.uniform(0.4, 0.8, (3, 9, 12)), axes, ("pair", "y", "x")).rio.write_crs(32646).chunk(y=4)
+    box = {"bounds": (93.24, 34.82, 93.28, 34.86)}
+    for given in (box, {"point": (93.25, 34.84)}, {"stable": lazy[0] > 0.7}, {}):
+        area = correct.choose_reference(lazy, **given)
+        assert area.chunks is None
+        assert 0 < int(area.sum()) < area.size
+
+
 def test_small_and_holed_grids_have_a_reference(coherence):
     assert correct.choose_reference(coherence[:, :3, :3]).any()
     assert correct.choose_reference(coherence[:, :1, :4]).any()

@@ -59,7 +59,10 @@ def test_the_workflow_runs_in_order_of_products_and_reports(folder):
     assert done["ok"]
     assert told(done) == {"01_late": "done", "02_early": "done"}
     out = products.output_folder()
-    assert (out / "report.html").exists()
+    page = (out / "report.html").read_text()
+    assert "<td>region</td><td>three files</td>" in page
+    assert "<td>data</td><td>observed</td>" in page
+    assert "<td>scene</td>" not in page
     assert (out / "notebooks" / "01_late.html").exists()
     assert [row["notebook"] for row in json.loads((out / "report.json").read_text())["checks"]] == ["01_late"]
 

@@ -1,4 +1,4 @@
-"""Marks that every opened source carries, and the look that it lies where it should."""
+"""Marks that every opened source carries, the look that it lies where it should, and the cut to the period."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._angles import nearest_turn
-from qtp_toolkit.catalog.schema import Source
-from qtp_toolkit.conventions import SYNTHETIC, QtpDataError, X, Y
+from qtp_toolkit.catalog.schema import Settings, Source
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, SYNTHETIC, TIME, QtpDataError, X, Y
 
 
 def stamp(data: Any, name: str, source: Source) -> Any:
@@ -60,3 +60,31 @@ def refuse_elsewhere(data: Any, name: str, bounds: tuple[float, float, float, fl
             hint="Wrong tile, wrong CRS, or longitude and latitude swapped? Else mend settings.bounds of the catalog.",
             code="M17",
         )
+
+
+def keep_period(data: Any, name: str, settings: Settings) -> Any:
+    """Leave out pairs with a date beyond ``settings.period``, and temperature beyond ``settings.lst_period``.
+
+    ``attrs["left_out"]`` says how many, if any. Raises C09 if nothing is left.
+    """
+    stack = isinstance(data, xr.Dataset) and PAIR in data.dims
+    key = "period" if stack else "lst_period"
+    span = getattr(settings, key)
+    if span is None or not (stack or (name == "modis_lst" and TIME in data.dims)):
+        return data
+    first, after = np.datetime64(span[0]), np.datetime64(span[1]) + np.timedelta64(1, "D")
+    ends = np.stack([data[end].to_numpy() for end in ((REFERENCE, SECONDARY) if stack else (TIME,))])
+    inside = ((ends >= first) & (ends < after)).all(axis=0)
+    if inside.all():
+        return data
+    what = f"{(~inside).sum()} of {inside.size} {'pairs' if stack else 'composites'}"
+    if not inside.any():
+        raise QtpDataError(
+            f"nothing of source {name!r} lies in settings.{key}",
+            expected=f"{span[0]} to {span[1]}",
+            found=f"{what} outside, dates {ends.min().astype('M8[D]')} to {ends.max().astype('M8[D]')}",
+            hint=f"Mend settings.{key}, or leave it out.",
+            code="C09",
+        )
+    kept = data.isel({PAIR if stack else TIME: np.flatnonzero(inside)})
+    return kept.assign_attrs(left_out=f"{what} lie beyond settings.{key} and are left out")

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from qtp_toolkit.catalog.describing import contents
-from qtp_toolkit.catalog.marks import refuse_elsewhere, stamp
+from qtp_toolkit.catalog.marks import keep_period, refuse_elsewhere, stamp
 from qtp_toolkit.catalog.messages import catalog_error, closest, named
 from qtp_toolkit.catalog.options import readers
 from qtp_toolkit.catalog.paths import find, listing, resolve_roots, skipped_roots
@@ -195,7 +195,7 @@ class Catalog:
         with named(name, request.paths):
             data = stamp(readers()[source.driver].open(request, **given), name, source)
             refuse_elsewhere(data, name, self.settings.bounds)
-        return data
+            return keep_period(data, name, self.settings)
 
     def describe(self) -> pd.DataFrame:
         """One row a source: kind, driver, found or missing, files, provenance, citation, access, what to do."""
@@ -240,7 +240,9 @@ class Catalog:
     def how_to_get(self, name: str) -> str:
         """Say what to do when the source is missing."""
         source = self.source(name)
-        return f"{source.access or 'No access note in the catalog'}. Put it at: {', '.join(source.uris.values())}"
+        absent = [source.uris[role] for role, paths in self._roles(name, {}).items() if not paths]
+        places = ", ".join(absent or source.uris.values())
+        return f"{source.access or 'No access note in the catalog'}. Put it at: {places}"
 
     def _roles(self, name: str, parameters: dict[str, str]) -> dict[str, list[Path]]:
         source = self.source(name)

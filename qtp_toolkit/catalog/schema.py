@@ -30,6 +30,12 @@ def _as_tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _as_point(value: object) -> object:
+    if isinstance(value, list) and len(value) == 2 and isinstance(value[1], float | int) and abs(value[1]) > 90:
+        raise ValueError(f"a point is [longitude, latitude], longitude first; found {value}")
+    return _as_tuple(value)
+
+
 def _known_driver(value: str) -> str:
     if value not in readers():
         raise PydanticCustomError("literal_error", "unknown driver", {"expected": ", ".join(readers())})
@@ -47,7 +53,7 @@ Date = Annotated[date, BeforeValidator(_iso_date)]
 Period = Annotated[tuple[Date, Date], BeforeValidator(_as_tuple)]
 Longitude = Annotated[float, Field(ge=-180, le=360)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
-Point = Annotated[tuple[Longitude, Latitude], BeforeValidator(_as_tuple)]
+Point = Annotated[tuple[Longitude, Latitude], BeforeValidator(_as_point)]
 Bounds = Annotated[tuple[Longitude, Latitude, Longitude, Latitude], BeforeValidator(_as_tuple)]
 
 
@@ -78,7 +84,8 @@ class DailyMean(Model):
 class Settings(Model):
     """Constants of a region that are not files.
 
-    ``bounds`` is west, south, east, north in degrees; a source that lies wholly outside is refused.
+    ``bounds`` is west, south, east, north in degrees; a source that lies wholly outside is refused. Pairs with a date
+    beyond ``period`` and temperature beyond ``lst_period`` are left out.
     ``reference_date`` is the acquisition to which the phase series are referred; without it the first one.
     ``daily_mean`` None means the equal-weight mean. Displacement is relative to ``reference_area`` (west, south, east,
     north, degrees) or to the surroundings of ``reference_point``; without both to the source ``stable_ground``, and

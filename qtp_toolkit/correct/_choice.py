@@ -84,7 +84,7 @@ def choose_reference(
         where = grid.lonlat(layer)
         longitude = nearest_turn(where.longitude, (bounds[0] + bounds[2]) / 2)
         area = (longitude >= bounds[0]) & (longitude <= bounds[2])
-        area &= (where.latitude >= bounds[1]) & (where.latitude <= bounds[3])
+        area = (area & (where.latitude >= bounds[1]) & (where.latitude <= bounds[3])).compute()
         chosen = "settings.reference_area"
     elif stable is not None:
         area, chosen = as_mask(stable).compute(), "the source stable_ground"

@@ -186,9 +186,11 @@ def _sum_moments(values: xr.DataArray, spans: dict[str, tuple[float, float]], *,
 
 def _solve(solver: Callable, sums: Sequence[xr.DataArray], sizes: dict[str, int]) -> tuple[xr.DataArray, ...]:
     """Solve the normal equations of every interferogram; one output a dim of ``sizes``."""
+    # dask splits the powers where there are more of them than rows or columns.
+    whole = [da.chunk(power_x=-1, power_y=-1) if is_lazy(da) else da for da in sums]
     solved = xr.apply_ufunc(
         solver,
-        *sums,
+        *whole,
         input_core_dims=[["power_x", "power_y"]] * 2,
         output_core_dims=[[dim] for dim in sizes],
         exclude_dims={"power_x", "power_y"},

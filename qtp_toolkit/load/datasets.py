@@ -14,7 +14,7 @@ from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.grids import descending, spatial_names, with_crs
-from qtp_toolkit.load.files.limits import hold
+from qtp_toolkit.load.files.limits import hold, spell
 
 _ERA5 = {
     "z": ("geopotential", "m2 s-2", ("m2s-2", "m2/s2", "jkg-1", "j/kg")),
@@ -22,9 +22,6 @@ _ERA5 = {
     "q": ("specific_humidity", "kg/kg", ("kg/kg", "kgkg-1", "1", "g/g")),
 }
 """By short name: name, unit, and how files write that unit, without blanks and signs of powers."""
-_CELSIUS = ("celsius", "degreecelsius", "degreescelsius", "degcelsius", "degc", "degreec", "degreesc", "\u00b0c", "c")
-_UNITS = {**dict.fromkeys(_CELSIUS, "degC"), "degrees": "degree", "deg": "degree", "kg/m3": "kg m-3"}
-"""Other spellings of units, in small letters without blanks and underscores."""
 _ERA5_DIMS = {"valid_time": TIME, "date": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
 
 
@@ -250,10 +247,8 @@ def _chosen(
 
 def _spelled(da: xr.DataArray) -> xr.DataArray:
     """Array of a known quantity whose unit is spelled as the variable table does, where it is the same unit."""
-    units = str(da.attrs.get("units", ""))
-    return (
-        da.assign_attrs(units=_UNITS[key]) if (key := units.lower().replace("_", "").replace(" ", "")) in _UNITS else da
-    )
+    units, ours = str(da.attrs.get("units", "")), VARIABLES[str(da.name)].units
+    return da.assign_attrs(units=ours) if units and spell(units) == spell(ours) else da
 
 
 def _is_known(da: xr.DataArray) -> bool:

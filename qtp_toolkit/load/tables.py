@@ -11,7 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError
-from qtp_toolkit.load.files.limits import CONVERSIONS, conversion, drop_fills, hold
+from qtp_toolkit.load.files.limits import CONVERSIONS, conversion, drop_fills, hold, spell
 from qtp_toolkit.load.files.table import degrees, depths, names, need, numbers, read_text
 from qtp_toolkit.load.files.table_times import dates_of_columns, times
 
@@ -249,7 +249,7 @@ def _hold_columns(
         values, stored = table[column].to_numpy(float, copy=True), (scale or {}).get(column, 1.0)
         wanted = VARIABLES[column].units if column in VARIABLES else ""
         own = (units or {}).get(column, wanted)
-        if own == wanted != "" or (own, wanted) in CONVERSIONS:
+        if wanted and (spell(own) == spell(wanted) or (spell(own), wanted) in CONVERSIONS):
             factor, offset = conversion(own, wanted, path, column)
             ours = values * factor + offset
             hold(ours, column, path, scale=stored * factor, offset=offset, settings=settings)

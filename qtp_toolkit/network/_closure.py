@@ -150,7 +150,7 @@ def rank_pairs(phase: xr.DataArray) -> xr.Dataset:
     Raises
     ------
     QtpDataError
-        As :func:`closure_phase`.
+        For bad pairs.
 
     Examples
     --------
@@ -160,12 +160,7 @@ def rank_pairs(phase: xr.DataArray) -> xr.Dataset:
     >>> rank_pairs(phase)["rank"].values
     array([2, 3, 6, 1, 4, 5])
     """
-    closure = closure_phase(phase)
-    over = [dim for dim in closure.dims if dim != "triplet"]
-    wrong = (abs(closure) > np.pi).sum(over, dtype=np.float64)
-    there = closure.notnull().sum(over, dtype=np.float64)
-    seen = mean_by_pair(there, phase)
-    share = mean_by_pair(wrong, phase) / seen.where(seen > 0)
+    share = _share_of_errors(phase)
     # The place in the order is the order of the order; NaN as -1, so that a pair that nothing checks comes last.
     rank = xr.apply_ufunc(
         lambda values: np.argsort(np.argsort(-np.nan_to_num(values, nan=-1.0), axis=-1, kind="stable"), axis=-1) + 1,
@@ -177,3 +172,17 @@ def rank_pairs(phase: xr.DataArray) -> xr.Dataset:
     )
     share, rank = describe(share, "closure_error_share", like=phase), describe(rank, "pair_rank", like=phase)
     return xr.Dataset({"closure_error_share": share, "rank": rank})
+
+
+def _share_of_errors(phase: xr.DataArray) -> xr.DataArray:
+    """Share of the triangles of each pair that do not close, NaN where there is none."""
+    require(phase, dims=(PAIR,), quantity="phase")
+    _, first, second = index_pairs(phase)
+    if not len(graph.find_triplets(first, second)):
+        return xr.DataArray(np.full(len(first), np.nan), phase[PAIR].coords, (PAIR,))
+    closure = closure_phase(phase)
+    over = [dim for dim in closure.dims if dim != "triplet"]
+    wrong = (abs(closure) > np.pi).sum(over, dtype=np.float64)
+    there = closure.notnull().sum(over, dtype=np.float64)
+    seen = mean_by_pair(there, phase)
+    return mean_by_pair(wrong, phase) / seen.where(seen > 0)

@@ -84,7 +84,9 @@ def no_duplicates(keys: Iterable[Any], paths: Iterable[Path], what: str, code: s
     double = []
     for key, path in zip(keys, paths, strict=True):
         if key in seen:
-            double.append(f"{what} {key}: {seen[key].name} and {path.name}")
+            same = seen[key].name == path.name  # then the folder tells them apart
+            names = [f"{p.parent.name}/{p.name}" if same else p.name for p in (seen[key], path)]
+            double.append(f"{what} {key}: {' and '.join(names)}")
         seen[key] = path
     if double:
         raise QtpDataError(f"{what} stands twice; " + "; ".join(double), hint="Move one of each away.", code=code)

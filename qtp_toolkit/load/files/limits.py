@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -23,25 +24,28 @@ CONVERSIONS: dict[tuple[str, str], tuple[float, float]] = {
     ("g/kg", "1"): (0.001, 0.0),
     ("cg/cm3", "kg m-3"): (10.0, 0.0),
     ("g/cm3", "kg m-3"): (1000.0, 0.0),
-    ("kg/m3", "kg m-3"): (1.0, 0.0),
     ("cm", "m"): (0.01, 0.0),
     ("m", "mm"): (1000.0, 0.0),
     ("cm", "mm"): (10.0, 0.0),
     ("ft", "m"): (0.3048, 0.0),
 }
-"""Factor and offset from a unit of files to ours."""
+"""Factor and offset from a unit of files to ours, in the spelling of :func:`spell`."""
 _SPELLINGS = {
-    "m": ("metre", "meter", "metres", "meters"),
-    "ft": ("foot", "feet"),
-    "radian": ("rad", "radians"),
-    "degree": ("deg", "degrees"),
     "K": ("k", "kelvin"),
-    "degC": ("c", "degc", "celsius", "deg_c", "degree_celsius", "degrees celsius", "degrees_celsius"),
-    "%": ("percent",),
-    "1": ("unitless", "dimensionless"),
-    "kg/m3": ("kg/m^3", "kg m-3"),
+    "degC": (
+        *("degc", "c", "\N{DEGREE SIGN}c", "celsius"),
+        *("degreec", "degreesc", "degcelsius", "degreecelsius", "degreescelsius"),
+    ),
+    "radian": ("rad", "radians"),
+    "degree": ("deg", "degrees", "\N{DEGREE SIGN}"),
+    "%": ("percent", "pct"),
+    "1": ("fraction", "unitless", "dimensionless", "m3/m3", "cm3/cm3", "kg/kg", "g/g"),
+    "m": ("meter", "meters", "metre", "metres"),
+    "ft": ("foot", "feet"),
+    "kg m-3": ("kg/m3",),
 }
-"""How unit tags write the units, beside our own words."""
+"""Other spellings, in small letters without blanks and underscores."""
+_RATIO = re.compile(r"([A-Za-z]+\d?)(?: ?/ ?|[ .*]+(?=\S*-))([A-Za-z]+)(?:\^|\*\*)?-?([2-9]?)1?")
 
 _SLACK = 1e-6
 """Part of the larger limit that values may lie beyond it: decimals are rounded."""
@@ -63,6 +67,15 @@ _LOOKS = {
 """What values of a unit, or of one quantity, may be by mistake, with the limits of the median that tell so."""
 
 
+def spell(units: str) -> str:
+    """One spelling of a unit for the many that people write: ``g kg-1`` is ``g/kg``, ``rad`` is ``radian``."""
+    words = " ".join(units.split())
+    ratio = _RATIO.fullmatch(words)
+    words = "{}/{}{}".format(*ratio.groups()) if ratio else words
+    key = words.lower().replace(" ", "").replace("_", "")
+    return next((ours for ours, many in _SPELLINGS.items() if key in many), words)
+
+
 def conversion(units: str | None, ours: str, path: Path, variable: str) -> tuple[float, float]:
     """Factor and offset from a unit to ours; an error that lists the known ones if there is none.
 
@@ -74,9 +87,9 @@ def conversion(units: str | None, ours: str, path: Path, variable: str) -> tuple
     path : path
     variable : str
     """
-    if units is None or units == ours:
+    if units is None or spell(units) == spell(ours):
         return 1.0, 0.0
-    if (units, ours) not in CONVERSIONS:
+    if (spell(units), ours) not in CONVERSIONS:
         raise QtpDataError(
             f"no conversion from {units!r} to {ours!r}",
             path=path,
@@ -85,7 +98,7 @@ def conversion(units: str | None, ours: str, path: Path, variable: str) -> tuple
             expected=[a for a, b in CONVERSIONS if b == ours] + [ours],
             hint="Use scale_factor and add_offset to reach one of them.",
         )
-    return CONVERSIONS[units, ours]
+    return CONVERSIONS[spell(units), ours]
 
 
 def stored_unit(tags: Iterable[str], given: str | None, ours: str, variable: str) -> str | None:
@@ -110,16 +123,16 @@ def stored_unit(tags: Iterable[str], given: str | None, ours: str, variable: str
     QtpDataError
         M11: unlike tags.
     """
-    said = {_unit(tag) for tag in tags if tag.strip()}
+    said = {spell(tag) for tag in tags if tag.strip()}
     if given is not None:
-        if said - {_unit(given)}:
+        if said - {spell(given)}:
             warnings.warn(f"units: {given} overrules the unit tag of {variable}: {sorted(said)} (M11)", stacklevel=2)
         return given
     if len(said) > 1:
         hint = "Say which holds with parameters.units."
         raise QtpDataError("files have unlike unit tags", variable=variable, found=sorted(said), hint=hint, code="M11")
-    unit = next(iter(said), _unit(ours))
-    if unit == _unit(ours):
+    unit = next(iter(said), spell(ours))
+    if unit == spell(ours):
         return None
     if (unit, ours) in CONVERSIONS:
         return unit
@@ -127,12 +140,6 @@ def stored_unit(tags: Iterable[str], given: str | None, ours: str, variable: str
         f"the unit tag of {variable} is {unit!r}: taken for {ours}. Say parameters.units. (M11)", stacklevel=2
     )
     return None
-
-
-def _unit(tag: str) -> str:
-    """Our word for the unit of a tag, or the tag itself."""
-    word = tag.strip()
-    return next((ours for ours, spelled in _SPELLINGS.items() if word == ours or word.lower() in spelled), word)
 
 
 def refuse_other_scale(path: Path, tags: Mapping[str, Any], scale_factor: float) -> None:

@@ -19,6 +19,7 @@ from qtp_toolkit import cli, prospects
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.readers import READERS
+from qtp_toolkit.prospects import _answer, _sources
 from qtp_toolkit.reproduce import find_notebooks, notebooks_folder
 
 SOURCES = {
@@ -121,8 +122,8 @@ def test_check_tells_it_all_and_quick_reads_no_pixel(tmp_path, monkeypatch):
     assert "settle less in summer" in told.stdout
     assert "skipped 09_profiles; it needs profiles" in told.stdout
     assert "sand: 0.4 to 0.4 1, valid 100%" in told.stdout
-    monkeypatch.setattr(prospects, "look_at_pixels", lambda _: pytest.fail("read"))
-    monkeypatch.setattr(prospects, "look_at_reference", lambda _: pytest.fail("read"))
+    monkeypatch.setattr(_sources, "look_at_pixels", lambda _: pytest.fail("read"))
+    monkeypatch.setattr(_answer, "look_at_reference", lambda _: pytest.fail("read"))
     quick = CliRunner().invoke(cli.app, ["check", "--quick", "--catalog", str(path)])
     assert "fails   05_time_series; the reference date is no acquisition" in quick.stdout
     assert "skipped 06_deformation_maps; it needs time_series of 05_time_series" in quick.stdout
@@ -280,8 +281,8 @@ def test_version():
 @pytest.mark.parametrize("bounds", [(175, 60, 185, 70), (-185, 60, -175, 70)])
 def test_places_beyond_the_date_line_lie_in_the_area(bounds):
     points = pd.DataFrame({"longitude": [-178.0, 178.0, 182.0], "latitude": 65.0})
-    assert prospects._places(points, bounds) == []
-    assert prospects._places(points.assign(longitude=[-178.0, 178.0, 100.0]), bounds) == [
+    assert _sources._places(points, bounds) == []
+    assert _sources._places(points.assign(longitude=[-178.0, 178.0, 100.0]), bounds) == [
         "1 of 3 lie outside the study area"
     ]
 

@@ -1,0 +1,18 @@
+"""What will I get? Looks at the sources of a catalog, at its reference, and which notebooks will run with what."""
+
+from qtp_toolkit.prospects._answer import Answer, Prospect, check, foresee
+from qtp_toolkit.prospects._looks import look_at_area, look_at_pixels
+from qtp_toolkit.prospects._sources import Finding, look, look_at_dates, look_at_reference
+
+__all__ = [
+    "Answer",
+    "Finding",
+    "Prospect",
+    "check",
+    "foresee",
+    "look",
+    "look_at_area",
+    "look_at_dates",
+    "look_at_pixels",
+    "look_at_reference",
+]

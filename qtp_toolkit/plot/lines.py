@@ -125,6 +125,9 @@ def time_series(
         _shade_seasons(ax, times, float(thaw_onset), float(freeze_onset))
     ax.axhline(0, color="0.5", lw=0.5, zorder=1)
     ax.set(xlabel="Date", ylabel=label(displacement))
+    if times.size > 1 and not np.isfinite(displacement.values).any():
+        ax.set(xlim=(times[0], times[-1]), yticks=[])
+        ax.annotate("no valid date", (0.5, 0.5), xycoords="axes fraction", ha="center", va="bottom")
     concise_dates(ax)
     if fit is not None or thaw_onset is not None:
         headroom(ax, 0.15)

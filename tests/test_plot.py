@@ -72,15 +72,7 @@ def bar_label(ax):
 
 class TestStyle:
     @pytest.mark.parametrize("name", sorted(plot.STYLE))
-    def test_a_series_without_any_value_says_so_on_its_own_dates():
-    time = pd.date_range("2015-01-01", periods=60, freq="30D")
-    empty = xr.DataArray(np.full(60, np.nan), {"time": time}, attrs={"units": "mm", "long_name": "displacement"})
-    ax = plot.time_series(empty)
-    assert [text.get_text() for text in ax.texts] == ["no valid date"]
-    assert ax.get_xlim()[1] - ax.get_xlim()[0] == pytest.approx(59 * 30)
-
-
-def test_every_row_names_a_variable_and_a_known_color_map(self, name):
+    def test_every_row_names_a_variable_and_a_known_color_map(self, name):
         assert name in VARIABLES
         assert plot.STYLE[name].cmap in mpl.colormaps
 
@@ -445,3 +437,11 @@ def test_rows_of_many_panels_stay_readable():
     """A page is 240 mm high; a figure grows beyond rather than have rows below 50 mm."""
     heights = [plot.new(2, rows, aspect=0.6)[0].get_figheight() * 25.4 for rows in (2, 4, 20)]
     assert heights == pytest.approx([2 * 57 + 6, 4 * 57 + 6, 20 * 50])
+
+
+def test_a_series_without_any_value_says_so_on_its_own_dates():
+    time = pd.date_range("2015-01-01", periods=60, freq="30D")
+    empty = xr.DataArray(np.full(60, np.nan), {"time": time}, attrs={"units": "mm", "long_name": "displacement"})
+    ax = plot.time_series(empty)
+    assert [text.get_text() for text in ax.texts] == ["no valid date"]
+    assert ax.get_xlim()[1] - ax.get_xlim()[0] == pytest.approx(59 * 30)

@@ -436,3 +436,59 @@ def test_lazy_stacks_stay_lazy_when_pairs_go(no_compute):
         dropped = network.drop_pairs(stack, ["20200113_20200125"])
     assert pruned.chunks is not None
     assert dropped.sizes["pair"] == pruned.sizes["pair"] == 2
+
+
+def test_closed_form_what_is_dropped_is_not_used_to_join_either():
+    """Without the third date the second and the fourth are joined; a pair that is dropped is replaced by the next."""
+    dates = ["2020-01-01", "2020-01-13", "2020-02-18", "2020-06-01"]
+    rule = {"windows": [(0, 40)], "connect": True}
+    assert names_of(network.select_pairs(dates, **rule)) == [
+        "20200101_20200113",
+        "20200113_20200218",
+        "20200218_20200601",
+    ]
+    assert names_of(network.select_pairs(dates, drop=["20200218"], **rule)) == [
+        "20200101_20200113",
+        "20200113_20200601",
+    ]
+    assert names_of(network.select_pairs(dates, drop=["20200218_20200601"], **rule))[-1] == "20200113_20200601"
+    with pytest.raises(QtpDataError, match="20200219"):
+        network.select_pairs(dates, drop=["20200219"])
+
+
+SCENES = [
+    "S1A_IW_SLC__1SDV_20180106T235945_20180107T000012_020041_02224B_F7C1.zip",
+    "folder/S1A_IW_SLC__1SDV_20180107T000010_20180107T000037_020041_02224B_AAAA.SAFE",
+    "S1B_IW_SLC__1SSV_20180112T235910_20180112T235937_009145_0105E2_0B1C",
+]
+
+
+def test_closed_form_granules_are_acquisitions_of_a_track():
+    """A pass across midnight is one date; satellites number their orbits each by its own count."""
+    table = network.read_granules([*SCENES, "", SCENES[0]])
+    assert table["date"].dt.strftime("%Y%m%d").tolist() == ["20180106", "20180106", "20180112"]
+    assert table["satellite"].tolist() == ["S1A", "S1A", "S1B"]
+    assert set(table["track"]) == {19}
+    assert all(len(name) == 67 for name in table.index)
+    assert table["stop"].iloc[0] - table["start"].iloc[0] == np.timedelta64(27, "s")
+
+
+def test_closed_form_bursts_have_a_place():
+    names = [
+        f"S1_{place}_IW2_20200604T0223{second}_VV_7C85-BURST" for place, second in (("136231", 12), ("136232", 15))
+    ]
+    assert network.read_granules(names)["place"].tolist() == ["136231_IW2", "136232_IW2"]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["S1A_IW_GRDH_1SDV_20180106T234712_20180106T234739_020041_02224B_F7C1"], "no Sentinel-1 granules"),
+        ([], "no Sentinel-1 granules"),
+        ([SCENES[0], SCENES[2].replace("009145", "009146")], "several tracks"),
+        ([SCENES[0], "S1_136231_IW2_20200604T022312_VV_7C85-BURST"], "scenes and bursts"),
+    ],
+)
+def test_closed_form_other_granules_are_refused(names, words):
+    with pytest.raises(QtpDataError, match=words):
+        network.read_granules(names)

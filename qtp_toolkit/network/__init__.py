@@ -6,6 +6,7 @@ earlier: ``phase(a, b) = phase(b) - phase(a)``. Equation 5 of the paper mixes bo
 
 from qtp_toolkit.network._choose import drop_pairs, prune
 from qtp_toolkit.network._closure import closure_errors, closure_phase, mean_by_pair, rank_pairs
+from qtp_toolkit.network._granules import read_granules
 from qtp_toolkit.network._graph import (
     PAPER_WINDOWS,
     acquisition,
@@ -27,5 +28,6 @@ __all__ = [
     "mean_by_pair",
     "prune",
     "rank_pairs",
+    "read_granules",
     "select_pairs",
 ]

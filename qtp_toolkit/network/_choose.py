@@ -52,24 +52,9 @@ def drop_pairs(stack: Stack, listed: Iterable[Any]) -> Stack:
     >>> network.drop_pairs(pairs, ["20180211", "20180106_20180130"])["temporal_baseline"].values
     array([12, 12])
     """
-    first, second = (dates.astype("datetime64[D]") for dates in pair_dates(stack))
-    kept, strange = np.ones(len(first), dtype=bool), []
-    for item in listed:
-        days = _days_of(item)
-        if not days.size:
-            continue
-        hit = np.isin(first, days) & np.isin(second, days) if days.size == 2 else (first == days) | (second == days)
-        kept &= ~hit
-        strange += [] if hit.any() else [str(item)]
-    if strange:
-        raise QtpDataError(
-            "the list names dates or pairs that the network has not",
-            found=", ".join(strange),
-            expected=f"of {len(first)} pairs from {first.min()} to {second.max()}",
-            code="I03",
-        )
+    kept = ~are_listed(*pair_dates(stack), listed)
     if not kept.any():
-        raise QtpDataError("the list drops all pairs", found=f"{len(first)} pairs")
+        raise QtpDataError("the list drops all pairs", found=f"{kept.size} pairs")
     return stack.isel({PAIR: kept})
 
 
@@ -131,6 +116,27 @@ def prune(stack: Stack, coherence: xr.DataArray, *, at_least: float = 0.3) -> St
     out = stack.isel({PAIR: needed | (strength >= at_least)})
     names = np.array(name_pairs(stack), dtype=object)
     return out.assign_attrs(bridges=names[bridges].tolist())
+
+
+def are_listed(first: np.ndarray, second: np.ndarray, listed: Iterable[Any]) -> np.ndarray:
+    """Mark the pairs that a list of dates and pairs names; I03 for what names none of them."""
+    first, second = (dates.astype("datetime64[D]") for dates in (first, second))
+    marked, strange = np.zeros(len(first), dtype=bool), []
+    for item in listed:
+        days = _days_of(item)
+        if not days.size:
+            continue
+        hit = np.isin(first, days) & np.isin(second, days) if days.size == 2 else (first == days) | (second == days)
+        marked |= hit
+        strange += [] if hit.any() else [str(item)]
+    if strange:
+        raise QtpDataError(
+            "the list names dates or pairs that the network has not",
+            found=", ".join(strange),
+            expected=f"of {len(first)} pairs from {first.min()} to {second.max()}",
+            code="I03",
+        )
+    return marked
 
 
 def _days_of(item: Any) -> np.ndarray:

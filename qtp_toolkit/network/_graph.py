@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from qtp_toolkit._dates import read_times
 from qtp_toolkit._pairs import index_pairs, pair_dates, pair_difference
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, describe, require
 from qtp_toolkit.kernels import pairs as graph
+from qtp_toolkit.network._choose import are_listed
 
 PAPER_WINDOWS = ((0, 40), (350, 380), (725, 735))
 """Temporal baselines of the paper in days: consecutive, one year and two years apart."""
@@ -64,6 +65,7 @@ def select_pairs(
     *,
     windows: Sequence[tuple[float, float]] = PAPER_WINDOWS,
     most: int | None = None,
+    drop: Iterable[Any] = (),
     connect: bool = False,
     perpendicular_baseline: xr.DataArray | None = None,
 ) -> xr.Dataset:
@@ -85,6 +87,8 @@ def select_pairs(
         Later partners of a date in each window, at most: the first of a window that begins at zero, of others those
         nearest to its middle. Where two satellites pass every 6 days, 3 keeps about as many pairs for a date as one
         satellite has.
+    drop : iterable
+        Dates and pairs that are not used, as :func:`drop_pairs` takes them.
     connect : bool
         Where missing dates leave groups that no window joins, add the shortest pairs that join them, one for each gap.
     perpendicular_baseline : xarray.DataArray, optional
@@ -122,7 +126,11 @@ def select_pairs(
         raise QtpDataError("windows are pairs of days", expected="[(0, 40), (350, 380)]", found=windows)
     span = (days[None, :] - days[:, None]).astype(np.int64)
     wanted = np.logical_or.reduce([_in_window(span, low, high, most) for low, high in windows])
-    first, second = np.nonzero(_connected(wanted, span) if connect else wanted)
+    allowed = span > 0
+    early, late = np.nonzero(allowed)
+    allowed[early, late] = ~are_listed(days[early], days[late], drop)
+    wanted &= allowed
+    first, second = np.nonzero(_connected(wanted, allowed, span) if connect else wanted)
     if not first.size:
         raise QtpDataError("no two acquisitions fall into a window", expected=windows, found=f"{days.size} dates")
     ns = days.astype("datetime64[ns]")
@@ -145,9 +153,9 @@ def _in_window(span: np.ndarray, low: float, high: float, most: int | None) -> n
     return inside & (far.argsort(axis=1, kind="stable").argsort(axis=1) < most)
 
 
-def _connected(wanted: np.ndarray, span: np.ndarray) -> np.ndarray:
-    """Add to the wanted pairs the shortest ones that make one group of all dates."""
-    first, second = np.nonzero(span > 0)
+def _connected(wanted: np.ndarray, allowed: np.ndarray, span: np.ndarray) -> np.ndarray:
+    """Add to the wanted pairs the shortest allowed ones that make one group of all dates."""
+    first, second = np.nonzero(allowed)
     order = np.lexsort((span[first, second], ~wanted[first, second]))
     joins = graph.joining_edges(len(span), first, second, order)
     out = wanted.copy()

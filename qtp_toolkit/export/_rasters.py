@@ -12,7 +12,11 @@ import xarray as xr
 
 from qtp_toolkit.conventions import TIME, X, Y
 from qtp_toolkit.export._blocks import days_of, replacing_all, series_of, windows
-from qtp_toolkit.products import copy_to_cog, label_raster, raster_profile
+from qtp_toolkit.products import BLOCK, copy_to_cog, label_raster, raster_profile
+
+TILED = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
+CACHE_MB = 256
+"""GDAL would keep as much as a twentieth of the memory."""
 
 
 def geotiffs(ds: xr.Dataset, folder: str | Path) -> list[Path]:
@@ -56,10 +60,14 @@ def geotiffs(ds: xr.Dataset, folder: str | Path) -> list[Path]:
     days = days_of(series)
     targets = [Path(folder) / f"displacement_{day}.tif" for day in days]
     since = str(series.attrs.get("reference_date") or ds.attrs.get("reference_date") or "")
-    with replacing_all(targets) as stages, TemporaryDirectory(dir=targets[0].parent, prefix=".partial") as scratch:
+    with (
+        rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
+        replacing_all(targets) as stages,
+        TemporaryDirectory(dir=targets[0].parent, prefix=".partial") as scratch,
+    ):
         plain = [Path(scratch) / target.name for target in targets]
         with ExitStack() as stack:
-            profile = raster_profile(series, np.dtype("float32"))
+            profile = raster_profile(series, np.dtype("float32")) | TILED
             rasters = [stack.enter_context(rasterio.open(path, "w", **profile)) for path in plain]
             for raster, day in zip(rasters, days, strict=True):
                 when = {"TIFFTAG_DATETIME": f"{day[:4]}:{day[4:6]}:{day[6:]} 00:00:00"}

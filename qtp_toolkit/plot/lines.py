@@ -67,7 +67,8 @@ def network(
     if reference_date is not None:
         at = number_of(dates, reference_date)
         ax.plot(times[at], height[at], ls="none", marker="^", ms=7, mfc=ACCENT, mec="k", mew=0.6, zorder=3)
-        ax.annotate(f"{dates[at]:%Y-%m-%d}", (times[at], height[at]), (0, 6), textcoords="offset points", ha="center")
+        halo = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
+        annotate(ax, f"{dates[at]:%Y-%m-%d}", (times[at], height[at]), (0, 7), ha="center", fontsize=7, bbox=halo)
     ax.set(xlabel="Acquisition date", ylabel=words)
     ax.set_title(f"{len(dates)} acquisitions, {len(i)} pairs", loc="right", fontsize=7)
     concise_dates(ax)

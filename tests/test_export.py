@@ -266,7 +266,7 @@ class TestPoints:
         empty["displacement"].attrs = ds["displacement"].attrs
         bad = {
             "ending": {"ds": ds, "path": tmp_path / "points.shp"},
-            "no pixel": {"ds": empty, "path": tmp_path / "points.csv"},
+            "no pixel": {"ds": empty, "path": tmp_path / "points.gpkg"},
             "coordinate reference": {"ds": ds.drop_vars("spatial_ref"), "path": tmp_path / "points.csv"},
             "on the grid": {"ds": ds, "path": tmp_path / "p.gpkg", "maps": maps.assign_coords(x=maps["x"] + 45)},
         }

@@ -87,6 +87,7 @@ def test_closed_form_bursts_of_a_pair_are_one_job_in_one_order():
 def test_what_the_service_would_refuse_is_refused():
     granules = network.read_granules(scenes(DAYS))
     pairs = network.select_pairs(granules["date"].unique(), windows=[(0, 24)])
+    assert not export.hyp3_jobs(pairs, granules, name="plateau")[0]["job_parameters"]["apply_water_mask"]
     with pytest.raises(QtpDataError, match="looks"):
         export.hyp3_jobs(pairs, granules, name="plateau", looks="5x1")
     with pytest.raises(QtpDataError, match="name"):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise, product
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -47,6 +47,11 @@ def days_of(series: xr.DataArray) -> list[str]:
     if (np.diff(days) <= np.timedelta64(0, "D")).any():
         raise QtpDataError("dates of the series must rise, one a day", where=TIME, code="I18")
     return [str(day).replace("-", "") for day in days]
+
+
+def reference_of(ds: xr.Dataset) -> Any:
+    """Date at which the displacement is zero, as it or its Dataset says; None if neither does."""
+    return ds["displacement"].attrs.get("reference_date") or ds.attrs.get("reference_date")
 
 
 def windows(da: xr.DataArray) -> Iterator[dict[str, slice]]:

@@ -21,7 +21,7 @@ from qtp_toolkit.conventions import (
     on_pixels_of,
     require,
 )
-from qtp_toolkit.export._blocks import days_of, replacing_all, series_of, windows
+from qtp_toolkit.export._blocks import days_of, reference_of, replacing_all, series_of, windows
 from qtp_toolkit.grid._frame import affine, crs_of, meters_per_unit
 
 CHUNK = 256
@@ -114,7 +114,7 @@ def mintpy(
     check_wavelength(wavelength)
     series = series_of(ds)
     days = days_of(series)
-    since = _reference_day(ds, series, reference_date, days)
+    since = _reference_day(reference_of(ds) if reference_date is None else reference_date, days)
     shared = _grid_attributes(series) | _orbit_attributes(heading) | _reference_pixel(ds, series)
     shared |= {"WAVELENGTH": str(wavelength), "REF_DATE": since, "START_DATE": days[0], "END_DATE": days[-1]}
     shared |= {"DATE12": f"{days[0]}_{days[-1]}", "PROCESSOR": "qtp_toolkit", "NO_DATA_VALUE": "nan"}
@@ -212,15 +212,7 @@ def _reference_pixel(ds: xr.Dataset, series: xr.DataArray) -> dict[str, str]:
     return {"REF_Y": str(row), "REF_X": str(column)} | {key: repr(value) for key, value in place.items()}
 
 
-def _reference_day(ds: xr.Dataset, series: xr.DataArray, wanted: Any, days: list[str]) -> str:
-    said = next(
-        (
-            day
-            for day in (wanted, series.attrs.get("reference_date"), ds.attrs.get("reference_date"))
-            if day is not None
-        ),
-        None,
-    )
+def _reference_day(said: Any, days: list[str]) -> str:
     if said is None:
         raise QtpDataError(
             "it is not known at which date the displacement is zero",

@@ -76,8 +76,7 @@ def points(ds: xr.Dataset, path: str | Path, *, maps: xr.Dataset | None = None, 
     tables = _tables(series, fields, [f"D{day}" for day in days_of(series)])
     write = _write_csv if path.suffix == ".csv" else partial(_write_gpkg, name=path.stem)
     with replacing(path) as stage:
-        if not write(stage, tables):
-            raise QtpDataError("no pixel has a date", found=dict(series.sizes))
+        write(stage, tables)
     return path
 
 
@@ -93,12 +92,13 @@ def _fields(ds: xr.Dataset, maps: xr.Dataset | None, series: xr.DataArray) -> di
 
 
 def _tables(series: xr.DataArray, fields: dict[str, xr.DataArray], columns: list[str]) -> Iterator[pd.DataFrame]:
-    """Points of one window after another."""
-    crs = crs_of(series).to_wkt()
+    """Points of one window after another, or an error in the end if there was none."""
+    crs, found = crs_of(series).to_wkt(), False
     for at in windows(series):
         part = series.isel(at).transpose(TIME, Y, X)
         dates = part.values.reshape(len(columns), -1)
         there = np.isfinite(dates).any(axis=0)
+        found |= bool(there.any())
         x, y = (axis.ravel() for axis in np.meshgrid(part[X].values, part[Y].values))
         longitude, latitude = to_crs(x[there], y[there], source=crs, target=LONLAT)
         place = {"longitude": longitude.round(7), "latitude": latitude.round(7)}
@@ -106,19 +106,18 @@ def _tables(series: xr.DataArray, fields: dict[str, xr.DataArray], columns: list
         values = dict(zip(columns, dates[:, there], strict=True))
         numbers = {name: np.round(column.astype("float64"), DECIMALS) for name, column in (about | values).items()}
         yield pd.DataFrame(place | numbers)
+    if not found:
+        raise QtpDataError("no pixel has a date", found=dict(series.sizes))
 
 
-def _write_csv(path: Path, tables: Iterator[pd.DataFrame]) -> int:
-    rows = 0
+def _write_csv(path: Path, tables: Iterator[pd.DataFrame]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         for number, table in enumerate(tables):
             table.to_csv(stream, index=False, header=number == 0)
-            rows += len(table)
-    return rows
 
 
-def _write_gpkg(path: Path, tables: Iterator[pd.DataFrame], *, name: str) -> int:
-    rows, bounds = 0, np.array([np.inf, np.inf, -np.inf, -np.inf])
+def _write_gpkg(path: Path, tables: Iterator[pd.DataFrame], *, name: str) -> None:
+    bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
     with closing(sqlite3.connect(path)) as base:
         for number, table in enumerate(tables):
             place, values = table[["longitude", "latitude"]].to_numpy(), table.iloc[:, 2:]
@@ -130,11 +129,8 @@ def _write_gpkg(path: Path, tables: Iterator[pd.DataFrame], *, name: str) -> int
             lines = zip(_blobs(place), *(values[column].tolist() for column in values), strict=True)
             fields = ", ".join(_quoted(field) for field in ("geom", *values.columns))
             base.executemany(f"INSERT INTO {_quoted(name)} ({fields}) VALUES ({marks})", lines)
-            rows += len(table)
-        ends = [float(edge) for edge in bounds] if rows else [None] * 4
-        base.execute("UPDATE gpkg_contents SET min_x = ?, min_y = ?, max_x = ?, max_y = ?", ends)
+        base.execute("UPDATE gpkg_contents SET min_x = ?, min_y = ?, max_x = ?, max_y = ?", bounds.tolist())
         base.commit()
-    return rows
 
 
 def _begin_gpkg(base: sqlite3.Connection, name: str, columns: list[str]) -> None:

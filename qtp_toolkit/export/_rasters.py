@@ -11,7 +11,7 @@ import rasterio
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, X, Y
-from qtp_toolkit.export._blocks import days_of, replacing_all, series_of, windows
+from qtp_toolkit.export._blocks import days_of, reference_of, replacing_all, series_of, windows
 from qtp_toolkit.products import BLOCK, copy_to_cog, label_raster, raster_profile
 
 TILED = {"tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK}
@@ -59,7 +59,7 @@ def geotiffs(ds: xr.Dataset, folder: str | Path) -> list[Path]:
     series = series_of(ds)
     days = days_of(series)
     targets = [Path(folder) / f"displacement_{day}.tif" for day in days]
-    since = str(series.attrs.get("reference_date") or ds.attrs.get("reference_date") or "")
+    since = reference_of(ds)
     with (
         rasterio.Env(GDAL_CACHEMAX=CACHE_MB),
         replacing_all(targets) as stages,
@@ -71,7 +71,7 @@ def geotiffs(ds: xr.Dataset, folder: str | Path) -> list[Path]:
             rasters = [stack.enter_context(rasterio.open(path, "w", **profile)) for path in plain]
             for raster, day in zip(rasters, days, strict=True):
                 when = {"TIFFTAG_DATETIME": f"{day[:4]}:{day[4:6]}:{day[6:]} 00:00:00"}
-                label_raster(raster, series, **when, **({"reference_date": since} if since else {}))
+                label_raster(raster, series, **when, **({"reference_date": str(since)} if since else {}))
             for at in windows(series):
                 values = series.isel(at).transpose(TIME, Y, X).values.astype("float32")
                 frame = rasterio.windows.Window.from_slices(at[Y], at[X])
@@ -79,5 +79,4 @@ def geotiffs(ds: xr.Dataset, folder: str | Path) -> list[Path]:
                     raster.write(layer, 1, window=frame)
         for path, stage in zip(plain, stages, strict=True):
             copy_to_cog(path, stage)
-            path.unlink()
     return targets

@@ -180,6 +180,67 @@ def ingest(
 
 
 @app.command()
+def export(
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="mintpy, geotiff (one a date), gpkg or csv (points).")],
+    *,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder; default: export/FORMAT below the output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Output of a run; default: the nearest qtp_output upward.")
+    ] = None,
+    catalog: CatalogOption = None,
+    every: Annotated[int, typer.Option("--every", min=1, help="Points: every so many rows and columns.")] = 1,
+    heading: Annotated[
+        float | None, typer.Option("--heading", help="MintPy: flight direction, degrees clockwise from north.")
+    ] = None,
+) -> None:
+    """Write the time series and maps of a run for other programs: MintPy, a GIS, QGIS with InSAR Explorer."""
+    with _one_line():
+        from qtp_toolkit import export as room  # noqa: PLC0415
+        from qtp_toolkit import products  # noqa: PLC0415
+        from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
+
+        if out is not None:
+            os.environ["QTP_OUTPUT"] = str(out)
+        known = open_catalog(catalog) if kind == "mintpy" else None
+        folder = to or products.output_folder() / "export" / kind
+        for path in room.results(kind, folder, catalog=known, every=every, heading=heading):
+            typer.echo(str(path))
+
+
+@app.command()
+def pairs(
+    granules: Annotated[Path, typer.Argument(help="Text file of Sentinel-1 scenes or bursts, one name a line.")],
+    *,
+    to: Annotated[Path, typer.Option("--to", help="Folder to write to.")] = Path(),
+    drop: Annotated[Path | None, typer.Option("--drop", help="Text file of dates and pairs to leave out.")] = None,
+    most: Annotated[
+        int | None, typer.Option("--most", min=1, help="Later partners of a date in each window, at most.")
+    ] = None,
+    connect: Annotated[bool, typer.Option(help="Join what missing dates leave apart.")] = True,
+    looks: Annotated[str, typer.Option("--looks", help="HyP3: 20x4 (80 m), 10x2 (40 m), 5x1 (bursts, 20 m).")] = "20x4",
+    water_mask: Annotated[bool, typer.Option("--water-mask", help="HyP3: mask water before unwrapping.")] = False,
+    name: Annotated[str, typer.Option("--name", help="HyP3: name of the jobs.")] = "qtp",
+) -> None:
+    """Choose pairs by the paper's rule, and write them as a list, for ISCE2, and as jobs for HyP3."""
+    with _one_line():
+        from qtp_toolkit import export as room  # noqa: PLC0415
+        from qtp_toolkit import network  # noqa: PLC0415
+
+        table = network.read_granules(granules.read_text(encoding="utf-8").splitlines())
+        unwanted = drop.read_text(encoding="utf-8").splitlines() if drop is not None else []
+        chosen = network.select_pairs(table["date"].unique(), most=most, drop=unwanted, connect=connect)
+        jobs = room.hyp3_jobs(chosen, table, name=name, looks=looks, water_mask=water_mask)  # type: ignore[arg-type]
+        files = [room.pair_list(chosen, to / "pairs.txt"), *room.write_hyp3_jobs(jobs, to)]
+        groups = len(network.components(chosen))
+        typer.echo(
+            f"{table['date'].nunique()} dates, {chosen.sizes['pair']} pairs, {groups} group(s), {len(jobs)} jobs"
+        )
+        typer.echo(f"stackSentinel.py {room.isce2_options(chosen, table['date'].unique())}")
+    for path in files:
+        typer.echo(str(path))
+
+
+@app.command()
 def dashboard(
     *,
     out: Annotated[

@@ -254,38 +254,55 @@ def _encoding(ds: xr.Dataset) -> dict[str, dict[str, Any]]:
 
 
 def _write_cog(da: xr.DataArray, path: Path) -> None:
-    import rasterio.shutil  # noqa: PLC0415
     from rasterio.io import MemoryFile  # noqa: PLC0415
 
+    values = da.values.astype("uint8") if da.dtype.kind == "b" else da.values
+    with MemoryFile() as memory:
+        with memory.open(**raster_profile(da, values.dtype)) as raster:
+            raster.write(values, 1)
+            label_raster(raster, da)
+        with memory.open() as raster:
+            copy_to_cog(raster, path)
+
+
+def raster_profile(da: xr.DataArray, dtype: np.dtype) -> dict[str, Any]:
+    """Say what rasterio wants to know of the GeoTIFF of a map: size, grid, and NaN as nodata of floats."""
     from qtp_toolkit.grid._frame import affine  # noqa: PLC0415  (maps only)
 
-    values = da.values
-    if values.dtype.kind == "b":
-        values = values.astype("uint8")
-    real = values.dtype.kind == "f"
-    profile = {
+    return {
         "driver": "GTiff",
         "height": da.sizes[Y],
         "width": da.sizes[X],
         "count": 1,
-        "dtype": values.dtype,
+        "dtype": dtype,
         "crs": da.rio.crs,
         "transform": affine(da),
-        "nodata": np.nan if real else None,
+        "nodata": np.nan if dtype.kind == "f" else None,
     }
-    tags = ("units", "long_name", "standard_name", "provenance_note")
-    attrs = {key: da.attrs[key] for key in tags if key in da.attrs}
+
+
+def label_raster(raster: Any, da: xr.DataArray, **tags: str) -> None:
+    """Write unit, names, classes and ``tags`` of a map into its GeoTIFF, which is open for writing."""
+    kept = ("units", "long_name", "standard_name", "provenance_note")
+    attrs = {key: da.attrs[key] for key in kept if key in da.attrs}
     if "classes" in da.attrs:
         attrs["classes"] = json.dumps(plain(da.attrs["classes"]))
-    options = {"compress": "deflate", "predictor": "yes", "overview_resampling": "average" if real else "nearest"}
-    with MemoryFile() as memory:
-        with memory.open(**profile) as raster:
-            raster.write(values, 1)
-            raster.update_tags(**attrs)
-            raster.set_band_description(1, str(attrs.get("long_name", da.name)))
-            raster.units = (str(attrs.get("units", "")),)
-        with memory.open() as raster:
-            rasterio.shutil.copy(raster, path, driver="COG", **options)
+    raster.update_tags(**attrs, **tags)
+    raster.set_band_description(1, str(attrs.get("long_name", da.name)))
+    raster.units = (str(attrs.get("units", "")),)
+
+
+def copy_to_cog(raster: Any, path: Path) -> None:
+    """Copy a GeoTIFF, open or by its path, to a Cloud-Optimized one with overviews."""
+    import rasterio  # noqa: PLC0415
+    import rasterio.shutil  # noqa: PLC0415
+
+    if isinstance(raster, Path):
+        with rasterio.open(raster) as source:
+            return copy_to_cog(source, path)
+    average = "average" if np.dtype(raster.dtypes[0]).kind == "f" else "nearest"
+    options = {"compress": "deflate", "predictor": "yes", "overview_resampling": average}
+    return rasterio.shutil.copy(raster, path, driver="COG", **options)
 
 
 def _write_netcdf(ds: xr.Dataset, path: Path) -> None:

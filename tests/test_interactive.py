@@ -119,7 +119,7 @@ class TestTwins:
         amplitude = describe(xr.DataArray([9.0, 12.0], dims="station"), "seasonal_amplitude")
         series = cube().isel(x=3, y=3)
         figures = {
-            "network": interactive.network(pairs),
+            "network": interactive.network(pairs, reference_date=pairs["reference"].values[0]),
             "box": interactive.box(table()),
             "box2": interactive.box2(table(groups=2)),
             "q": interactive.q_bars({"slope": 0.4, "aspect": 0.1}),

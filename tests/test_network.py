@@ -315,3 +315,180 @@ def test_closed_form_an_acquisition_in_any_spelling(wanted):
     """I28."""
     for dates in (["20200101", "20200113"], [20200101, 20200113], np.array(["2020-01-01", "2020-01-13T11"], "M8[ns]")):
         assert network.acquisition(dates, wanted) == np.datetime64("2020-01-13")
+
+
+def names_of(pairs):
+    days = [pairs[end].values.astype("datetime64[D]").astype(str) for end in ("reference", "secondary")]
+    return ["_".join(pair).replace("-", "") for pair in zip(*days, strict=True)]
+
+
+def test_closed_form_two_satellites_keep_three_partners_a_window():
+    """Every 6 days: the first three within 40 days, and the three nearest to a year."""
+    dates = np.arange("2018-01-01", "2019-06-01", 6, dtype="datetime64[D]")
+    pairs = network.select_pairs(dates, windows=[(0, 40), (350, 380)], most=3)
+    own = pairs.temporal_baseline[pairs.reference == np.datetime64("2018-01-01")]
+    np.testing.assert_array_equal(own, [6, 12, 18, 360, 366, 372])
+
+
+def test_closed_form_a_gap_is_joined_by_its_shortest_pair():
+    dates = ["2020-01-01", "2020-01-13", "2020-06-01", "2020-06-13"]
+    assert len(network.components(network.select_pairs(dates))) == 2
+    pairs = network.select_pairs(dates, connect=True)
+    assert names_of(pairs) == ["20200101_20200113", "20200113_20200601", "20200601_20200613"]
+
+
+def test_closed_form_a_date_that_no_window_takes_is_joined_too():
+    pairs = network.select_pairs(["2020-01-01", "2020-06-01"], connect=True)
+    assert pairs.temporal_baseline.values.tolist() == [152]
+
+
+def test_property_a_real_calendar_keeps_the_rule_and_holds_together():
+    """Years, two satellites from 2017 on, a tenth of the passes and one winter lost."""
+    rng = np.random.default_rng(3)
+    one = np.arange("2015-01-05", "2020-01-01", 12, dtype="datetime64[D]")
+    two = np.arange("2017-01-12", "2020-01-01", 12, dtype="datetime64[D]")
+    dates = np.sort(np.concatenate([one, two]))
+    dates = dates[
+        (rng.random(dates.size) > 0.1)
+        & ((dates < np.datetime64("2015-11-01")) | (dates.astype("M8[Y]") > np.datetime64("2015")))
+    ]
+    joined, plain = (network.select_pairs(dates, windows=[(0, 40)], connect=way) for way in (True, False))
+    assert len(network.components(joined)) == 1
+    assert joined.sizes["pair"] == plain.sizes["pair"] + len(network.components(plain)) - 1
+    assert set(names_of(plain)) < set(names_of(joined))
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        ["20200125"],
+        [np.datetime64("2020-01-25")],
+        ["", "2020-01-13/2020-01-25", ("20200125", 20200206), "20200101-20200125"],
+    ],
+)
+def test_closed_form_drop_lists_name_dates_and_pairs(listed):
+    stack = stack_of([(0, 1), (1, 2), (0, 2), (2, 3), (1, 3)], np.arange(5.0))
+    np.testing.assert_array_equal(network.drop_pairs(stack, listed), [0, 4])
+
+
+def test_closed_form_drop_lists_that_miss_are_refused():
+    stack = stack_of([(0, 1), (1, 2)], np.zeros(2))
+    with pytest.raises(QtpDataError, match="20200114, 20200101_20200125") as told:
+        network.drop_pairs(stack, ["20200113", "20200114", "20200101_20200125"])
+    assert told.value.code == "I03"
+    with pytest.raises(QtpDataError, match="all pairs"):
+        network.drop_pairs(stack, ["20200113"])
+    with pytest.raises(QtpDataError, match="neither a date nor a pair"):
+        network.drop_pairs(stack, [("20200101", "20200113", "20200125")])
+    with pytest.raises(QtpDataError) as told:
+        network.drop_pairs(stack, ["13/01/2020"])
+    assert told.value.code == "I28"
+
+
+def gray_of(pairs, values):
+    return xr.DataArray(values, pairs.coords, ("pair",), attrs={"units": "1"})
+
+
+def test_closed_form_pruning_keeps_the_coherent_and_the_best_bridge():
+    """Dates 0-1 and 2-3 are coherent; three pairs could join them, the best of the bad does."""
+    stack = stack_of([(0, 1), (0, 2), (1, 2), (1, 3), (2, 3)], np.arange(5.0))
+    kept = network.prune(stack, gray_of(stack, [0.9, 0.1, 0.2, np.nan, 0.5]), at_least=0.5)
+    np.testing.assert_array_equal(kept, [0, 2, 4])
+    assert kept.attrs == {"units": "rad", "bridges": ["2020-01-13/2020-01-25"]}
+
+
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_property_pruning_never_parts_dates_and_no_bridge_is_idle(data):
+    size = data.draw(st.integers(2, 7))
+    edges = sorted(data.draw(st.sets(st.tuples(st.integers(0, size - 1), st.integers(0, size - 1)), min_size=1)))
+    edges = [edge for edge in edges if edge[0] < edge[1]] or [(0, 1)]
+    stack = stack_of(edges, np.zeros(len(edges)))
+    values = data.draw(st.lists(st.floats(0, 1, width=32), min_size=len(edges), max_size=len(edges)))
+    kept = network.prune(stack, gray_of(stack, values), at_least=0.5)
+    before = network.components(stack)
+    assert [group.tolist() for group in network.components(kept)] == [group.tolist() for group in before]
+    assert sum(value >= 0.5 for value in values) + len(kept.attrs["bridges"]) == kept.sizes["pair"]
+    for k, name in enumerate(names_of(kept)):
+        if f"{name[:4]}-{name[4:6]}-{name[6:8]}/{name[9:13]}-{name[13:15]}-{name[15:]}" in kept.attrs["bridges"]:
+            rest = np.delete(np.arange(kept.sizes["pair"]), k)
+            lost = not rest.size or len(network.components(kept[rest])) != len(before)
+            lost |= bool(rest.size) and sum(map(len, network.components(kept[rest]))) < sum(map(len, before))
+            assert lost
+
+
+def test_closed_form_pruning_refuses_coherence_of_something_else():
+    stack = stack_of([(0, 1), (1, 2)], np.zeros(2))
+    for bad, words in [
+        (gray_of(stack, [0.5, 1.5]), "range"),
+        (gray_of(stack, [0.5, 0.5])[::-1], "other pairs"),
+        (gray_of(stack, [0.5, 0.5])[:1], "one number a pair"),
+        (gray_of(stack, [0.5, 0.5]).expand_dims(x=2), "one number a pair"),
+    ]:
+        with pytest.raises(QtpDataError, match=words):
+            network.prune(stack, bad)
+
+
+def test_lazy_stacks_stay_lazy_when_pairs_go(no_compute):
+    stack = stack_of([(0, 1), (1, 2), (0, 2)], np.zeros((3, 4))).chunk({"pixel": 2})
+    with no_compute():
+        pruned = network.prune(stack, gray_of(stack[:, 0].drop_vars("pixel", errors="ignore"), [0.9, 0.9, 0.1]))
+        dropped = network.drop_pairs(stack, ["20200113_20200125"])
+    assert pruned.chunks is not None
+    assert dropped.sizes["pair"] == pruned.sizes["pair"] == 2
+
+
+def test_closed_form_what_is_dropped_is_not_used_to_join_either():
+    """Without the third date the second and the fourth are joined; a pair that is dropped is replaced by the next."""
+    dates = ["2020-01-01", "2020-01-13", "2020-02-18", "2020-06-01"]
+    rule = {"windows": [(0, 40)], "connect": True}
+    assert names_of(network.select_pairs(dates, **rule)) == [
+        "20200101_20200113",
+        "20200113_20200218",
+        "20200218_20200601",
+    ]
+    assert names_of(network.select_pairs(dates, drop=["20200218"], **rule)) == [
+        "20200101_20200113",
+        "20200113_20200601",
+    ]
+    assert names_of(network.select_pairs(dates, drop=["20200218_20200601"], **rule))[-1] == "20200113_20200601"
+    with pytest.raises(QtpDataError, match="20200219"):
+        network.select_pairs(dates, drop=["20200219"])
+
+
+SCENES = [
+    "S1A_IW_SLC__1SDV_20180106T235945_20180107T000012_020041_02224B_F7C1.zip",
+    "folder/S1A_IW_SLC__1SDV_20180107T000010_20180107T000037_020041_02224B_AAAA.SAFE",
+    "S1B_IW_SLC__1SSV_20180112T235910_20180112T235937_009145_0105E2_0B1C",
+]
+
+
+def test_closed_form_granules_are_acquisitions_of_a_track():
+    """A pass across midnight is one date; satellites number their orbits each by its own count."""
+    table = network.read_granules([*SCENES, "", SCENES[0]])
+    assert table["date"].dt.strftime("%Y%m%d").tolist() == ["20180106", "20180106", "20180112"]
+    assert table["satellite"].tolist() == ["S1A", "S1A", "S1B"]
+    assert set(table["track"]) == {19}
+    assert all(len(name) == 67 for name in table.index)
+    assert table["stop"].iloc[0] - table["start"].iloc[0] == np.timedelta64(27, "s")
+
+
+def test_closed_form_bursts_have_a_place():
+    names = [
+        f"S1_{place}_IW2_20200604T0223{second}_VV_7C85-BURST" for place, second in (("136231", 12), ("136232", 15))
+    ]
+    assert network.read_granules(names)["place"].tolist() == ["136231_IW2", "136232_IW2"]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["S1A_IW_GRDH_1SDV_20180106T234712_20180106T234739_020041_02224B_F7C1"], "no Sentinel-1 granules"),
+        ([], "no Sentinel-1 granules"),
+        ([SCENES[0], SCENES[2].replace("009145", "009146")], "several tracks"),
+        ([SCENES[0], "S1_136231_IW2_20200604T022312_VV_7C85-BURST"], "scenes and bursts"),
+    ],
+)
+def test_closed_form_other_granules_are_refused(names, words):
+    with pytest.raises(QtpDataError, match=words):
+        network.read_granules(names)

@@ -282,6 +282,17 @@ class TestLines:
         np.testing.assert_allclose(ax.lines[1].get_ydata(), truth - truth.mean(), atol=1e-9)
         assert ax.get_ylabel() == "Perpendicular baseline (m)"
 
+    def test_network_marks_the_reference_image_and_counts_from_it(self):
+        truth = np.array([-30.0, 10.0, 50.0, -30.0])
+        known = ("pair", truth[[1, 2, 2, 3]] - truth[[0, 0, 1, 2]])
+        ax = plot.network(self.pairs(perpendicular_baseline=known), reference_date="20170113")
+        np.testing.assert_allclose(ax.lines[1].get_ydata(), truth - 10.0, atol=1e-9)
+        assert ax.lines[2].get_ydata() == pytest.approx([0.0], abs=1e-9)
+        assert [text.get_text() for text in ax.texts] == ["2017-01-13"]
+        with pytest.raises(QtpDataError, match="no acquisition") as told:
+            plot.network(self.pairs(), reference_date="2017-01-14")
+        assert told.value.code == "I22"
+
     def test_network_without_baselines_uses_the_day_of_year(self):
         ax = plot.network(self.pairs())
         assert ax.get_ylabel() == "Day of year"

@@ -13,7 +13,7 @@ import xarray as xr
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, TIME, X, Y, require
 from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, holoviews, safe
 from qtp_toolkit.plot.figure import map_aspect
-from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band
+from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band, number_of
 from qtp_toolkit.plot.maps import classes_of, date_ticks
 from qtp_toolkit.plot.statistics import SECOND, factor_label, factor_series, places_of, stratum_names, value_label
 from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, FAULT, GROUP_COLORS, LINE, NEUTRAL
@@ -135,16 +135,25 @@ def time_series(displacement: xr.DataArray, *, fit: xr.DataArray | None = None, 
 
 
 def network(
-    pairs: xr.DataArray | xr.Dataset, *, baseline: xr.DataArray | None = None, title: str = "", **style: Any
+    pairs: xr.DataArray | xr.Dataset,
+    *,
+    baseline: xr.DataArray | None = None,
+    reference_date: Any = None,
+    title: str = "",
+    **style: Any,
 ) -> Any:
     """Pairs as lines between acquisitions; see :func:`qtp_toolkit.plot.network`."""
     hv = holoviews()
-    dates, i, j, height, words = heights_of(pairs, baseline)
+    dates, i, j, height, words = heights_of(pairs, baseline, reference_date)
     times = dates.to_numpy()
     segments = {"from": times[i], "y0": height[i], "to": times[j], "y1": height[j]}
     lines = hv.Segments(segments, ["from", "y0", "to", "y1"]).opts(color="#999999", line_width=0.6)
     points = hv.Scatter({"date": times, "height": height}, "date", "height")
     points = points.opts(marker="triangle", size=8, color="#8ec9e8", line_color="#2b6f99", tools=["hover"])
+    if reference_date is not None:
+        at = [number_of(dates, reference_date)]
+        mark = hv.Scatter({"date": times[at], "height": height[at]}, "date", "height")
+        points = points * mark.opts(marker="triangle", size=13, color=ACCENT, line_color="black", tools=["hover"])
     how = {"xlabel": "Acquisition date", "ylabel": words, "title": heading(title, pairs), **SIZE, **style}
     return (lines * points).opts(show_legend=False, **how)
 

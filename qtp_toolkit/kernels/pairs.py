@@ -46,17 +46,29 @@ def index_dates(reference: np.ndarray, secondary: np.ndarray) -> tuple[np.ndarra
 def label_components(n_dates: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Label (0, 1, ... in the order of their first date) of the connected group that each date belongs to."""
     root = list(range(n_dates))
-
-    def find(node: int) -> int:
-        while root[node] != node:
-            root[node] = root[root[node]]  # half the way for whoever comes next
-            node = root[node]
-        return node
-
     for a, b in zip(first.tolist(), second.tolist(), strict=True):
-        low, high = sorted((find(a), find(b)))
+        low, high = sorted((_group(root, a), _group(root, b)))
         root[high] = low  # the earliest date stands for its group, so that labels follow the dates
-    return np.unique([find(node) for node in range(n_dates)], return_inverse=True)[1]
+    return np.unique([_group(root, node) for node in range(n_dates)], return_inverse=True)[1]
+
+
+def joining_edges(n_dates: int, first: np.ndarray, second: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Mark the edges that join two groups when all are taken in ``order``: the best spanning forest of that order."""
+    root = list(range(n_dates))
+    joins = np.zeros(len(first), dtype=bool)
+    for edge in order.tolist():
+        a, b = _group(root, int(first[edge])), _group(root, int(second[edge]))
+        joins[edge] = a != b
+        root[max(a, b)] = min(a, b)
+    return joins
+
+
+def _group(root: list[int], node: int) -> int:
+    """Find the node that stands for the group of a node."""
+    while root[node] != node:
+        root[node] = root[root[node]]  # half the way for whoever comes next
+        node = root[node]
+    return node
 
 
 def describe_components(dates: np.ndarray, labels: np.ndarray) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from qtp_toolkit._dates import read_times
 from qtp_toolkit._pairs import index_pairs, pair_dates, pair_difference
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, describe, require
 from qtp_toolkit.kernels import pairs as graph
+from qtp_toolkit.network._choose import are_listed
 
 PAPER_WINDOWS = ((0, 40), (350, 380), (725, 735))
 """Temporal baselines of the paper in days: consecutive, one year and two years apart."""
@@ -63,6 +64,9 @@ def select_pairs(
     dates: Sequence | np.ndarray | xr.DataArray,
     *,
     windows: Sequence[tuple[float, float]] = PAPER_WINDOWS,
+    most: int | None = None,
+    drop: Iterable[Any] = (),
+    connect: bool = False,
     perpendicular_baseline: xr.DataArray | None = None,
 ) -> xr.Dataset:
     """Pair all acquisitions whose temporal baseline lies in one of the windows.
@@ -79,6 +83,14 @@ def select_pairs(
         Acquisition dates, any order, no duplicates.
     windows : sequence of (float, float)
         Closed ranges of the temporal baseline in days; a baseline of zero days is never a pair.
+    most : int, optional
+        Later partners of a date in each window, at most: the first of a window that begins at zero, of others those
+        nearest to its middle. Where two satellites pass every 6 days, 3 keeps about as many pairs for a date as one
+        satellite has.
+    drop : iterable
+        Dates and pairs that are not used, as :func:`drop_pairs` takes them.
+    connect : bool
+        Where missing dates leave groups that no window joins, add the shortest pairs that join them, one for each gap.
     perpendicular_baseline : xarray.DataArray, optional
         m, dim ``time``, of each acquisition relative to a common one; adds that of each pair (later minus earlier).
 
@@ -98,6 +110,8 @@ def select_pairs(
     >>> dates = ["2020-01-01", "2020-01-13", "2020-02-18"]
     >>> select_pairs(dates, windows=[(0, 40)])["temporal_baseline"].values
     array([12, 36])
+    >>> select_pairs([*dates, "2020-06-01"], windows=[(0, 40)], connect=True)["temporal_baseline"].values
+    array([ 12,  36, 104])
     """
     days = np.sort(read_times(dates).ravel().astype("datetime64[D]"))
     repeated = np.unique(days[1:][days[1:] == days[:-1]])
@@ -111,10 +125,12 @@ def select_pairs(
     if any(np.ndim(window) != 1 or len(window) != 2 for window in windows):
         raise QtpDataError("windows are pairs of days", expected="[(0, 40), (350, 380)]", found=windows)
     span = (days[None, :] - days[:, None]).astype(np.int64)
-    wanted = np.zeros(span.shape, dtype=bool)
-    for low, high in windows:
-        wanted |= (span >= low) & (span <= high)
-    first, second = np.nonzero(wanted & (span > 0))
+    wanted = np.logical_or.reduce([_in_window(span, low, high, most) for low, high in windows])
+    allowed = span > 0
+    early, late = np.nonzero(allowed)
+    allowed[early, late] = ~are_listed(days[early], days[late], drop)
+    wanted &= allowed
+    first, second = np.nonzero(_connected(wanted, allowed, span) if connect else wanted)
     if not first.size:
         raise QtpDataError("no two acquisitions fall into a window", expected=windows, found=f"{days.size} dates")
     ns = days.astype("datetime64[ns]")
@@ -126,6 +142,25 @@ def select_pairs(
     require(perpendicular_baseline, dims=(TIME,), quantity="perpendicular_baseline")
     between = pair_difference(perpendicular_baseline, out).compute()
     return out.assign(perpendicular_baseline=describe(between, "perpendicular_baseline", like=perpendicular_baseline))
+
+
+def _in_window(span: np.ndarray, low: float, high: float, most: int | None) -> np.ndarray:
+    inside = (span >= low) & (span <= high) & (span > 0)
+    if most is None:
+        return inside
+    middle = 0 if low <= 0 else (low + high) / 2
+    far = np.where(inside, abs(span - middle), np.inf)
+    return inside & (far.argsort(axis=1, kind="stable").argsort(axis=1) < most)
+
+
+def _connected(wanted: np.ndarray, allowed: np.ndarray, span: np.ndarray) -> np.ndarray:
+    """Add to the wanted pairs the shortest allowed ones that make one group of all dates."""
+    first, second = np.nonzero(allowed)
+    order = np.lexsort((span[first, second], ~wanted[first, second]))
+    joins = graph.joining_edges(len(span), first, second, order)
+    out = wanted.copy()
+    out[first[joins], second[joins]] = True
+    return out
 
 
 def incidence_matrix(pairs: xr.DataArray | xr.Dataset) -> xr.DataArray:

@@ -10,6 +10,7 @@ import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 
+from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import PAIR, PERCENTILE, REFERENCE, SECONDARY, TIME, QtpDataError, require
 from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel
 from qtp_toolkit.plot.maps import concise_dates
@@ -22,6 +23,7 @@ def network(
     *,
     ax: Axes = OWN,
     baseline: xr.DataArray | None = None,
+    reference_date: Any = None,
     **style: Any,
 ) -> Axes:
     """Interferogram pairs as lines between acquisitions: perpendicular baseline against time.
@@ -35,6 +37,9 @@ def network(
     baseline : xarray.DataArray, optional
         Perpendicular baseline of each acquisition (time), m. By default it is solved from those of the pairs; where
         neither is known, the day of the year takes its place, so that annual pairs are level lines.
+    reference_date : date, optional
+        Acquisition to mark: the common reference image of the paper, 31 August 2018. Baselines
+        that are solved from those of the pairs are then counted from it.
     **style
         Keywords of the pair lines.
 
@@ -53,12 +58,17 @@ def network(
     >>> network(pairs).get_title(loc="right")
     '3 acquisitions, 2 pairs'
     """
-    dates, i, j, height, words = heights_of(pairs, baseline)
+    dates, i, j, height, words = heights_of(pairs, baseline, reference_date)
     times, gaps = dates.to_numpy(), np.full(len(i), np.datetime64("NaT", "ns"))  # one line with gaps, not 466 lines
     x = np.column_stack([times[i], times[j], gaps]).ravel()
     y = np.column_stack([height[i], height[j], np.full(len(i), np.nan)]).ravel()
     ax.plot(x, y, **{"color": "0.6", "lw": 0.4, "zorder": 1, **style})
     ax.plot(times, height, ls="none", marker="^", ms=4, mfc="#8ec9e8", mec="#2b6f99", mew=0.5, zorder=2)
+    if reference_date is not None:
+        at = number_of(dates, reference_date)
+        ax.plot(times[at], height[at], ls="none", marker="^", ms=7, mfc=ACCENT, mec="k", mew=0.6, zorder=3)
+        halo = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
+        annotate(ax, f"{dates[at]:%Y-%m-%d}", (times[at], height[at]), (0, 7), ha="center", fontsize=7, bbox=halo)
     ax.set(xlabel="Acquisition date", ylabel=words)
     ax.set_title(f"{len(dates)} acquisitions, {len(i)} pairs", loc="right", fontsize=7)
     concise_dates(ax)
@@ -204,8 +214,22 @@ def _coordinate(pairs: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:
     return np.asarray(pairs[name].values)
 
 
+def number_of(dates: pd.DatetimeIndex, reference_date: Any) -> int:
+    """Place of the reference image among the dates of a network, or an error if it is none of them."""
+    day = read_times(reference_date, name="reference_date").astype("datetime64[D]")[()]
+    at = np.flatnonzero(dates.to_numpy().astype("datetime64[D]") == day)
+    if not at.size:
+        raise QtpDataError(
+            "the reference date is no acquisition of the network",
+            found=str(day),
+            expected=f"one of {len(dates)} dates from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}",
+            code="I22",
+        )
+    return int(at[0])
+
+
 def heights_of(
-    pairs: xr.DataArray | xr.Dataset, baseline: xr.DataArray | None = None
+    pairs: xr.DataArray | xr.Dataset, baseline: xr.DataArray | None = None, reference_date: Any = None
 ) -> tuple[pd.DatetimeIndex, np.ndarray, np.ndarray, np.ndarray, str]:
     """Dates, number of first and second date of each pair, height of each date in the plot, what the height is."""
     first, second = (pd.DatetimeIndex(_coordinate(pairs, name)) for name in (REFERENCE, SECONDARY))
@@ -223,7 +247,8 @@ def heights_of(
     valid = np.isfinite(difference)
     # Least norm: pairs tell differences only, and a network may fall apart.
     solved = np.linalg.lstsq(design[valid], difference[valid], rcond=None)[0]
-    return dates, i, j, solved - solved.mean(), words
+    zero = solved.mean() if reference_date is None else solved[number_of(dates, reference_date)]
+    return dates, i, j, solved - zero, words
 
 
 def _shade_seasons(ax: Axes, times: np.ndarray, thaw: float, freeze: float) -> None:

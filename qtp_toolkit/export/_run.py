@@ -1,0 +1,73 @@
+"""Results of a run, from its products to the files of another program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import xarray as xr
+
+from qtp_toolkit import grid, products
+from qtp_toolkit.catalog import Catalog
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, describe, require_option
+from qtp_toolkit.export._mintpy import mintpy
+from qtp_toolkit.export._points import points
+from qtp_toolkit.export._rasters import geotiffs
+
+FORMATS = ("mintpy", "geotiff", "gpkg", "csv")
+
+
+def results(
+    kind: str,
+    folder: str | Path,
+    *,
+    catalog: Catalog | None = None,
+    every: int = 1,
+    heading: float | None = None,
+) -> list[Path]:
+    """Write the time series of a run, and its maps if there are any, as another program wants them.
+
+    Parameters
+    ----------
+    kind : str
+        One of :data:`FORMATS`: :func:`mintpy`, :func:`geotiffs`, or :func:`points` in a GeoPackage or a CSV.
+    folder : path
+        Made if need be.
+    catalog : Catalog, optional
+        Gives MintPy's geometry what it knows: ``dem``, ``incidence`` or ``settings.incidence``, the wavelength.
+    every : int
+        Points: every so many rows and columns.
+    heading : float, optional
+        MintPy: flight direction, degrees clockwise from north.
+
+    Returns
+    -------
+    list of pathlib.Path
+
+    Raises
+    ------
+    MissingSourceError
+        If the run has no product ``time_series``; says which notebook makes it.
+    QtpDataError
+        As the functions named above.
+    """
+    require_option("format", kind, FORMATS)
+    series = products.open("time_series")
+    maps = products.open("deformation") if products.exists("deformation") else None
+    if kind == "geotiff":
+        return geotiffs(series, folder)
+    if kind != "mintpy":
+        return [points(series, Path(folder) / f"points.{kind}", maps=maps, every=every)]
+    wavelength = SENTINEL1_WAVELENGTH if catalog is None else catalog.settings.wavelength
+    about = _geometry(series, catalog)
+    return mintpy(series, folder, maps=maps, geometry=about, heading=heading, wavelength=wavelength)
+
+
+def _geometry(series: xr.Dataset, catalog: Catalog | None) -> xr.Dataset | None:
+    found = {}
+    for source, name, how in (("dem", "elevation", "average"), ("incidence", "incidence", "bilinear")):
+        if catalog is not None and catalog.available(source):
+            found[name] = grid.match(catalog[source], series, resampling=how)
+    if catalog is not None and catalog.settings.incidence is not None and "incidence" not in found:
+        flat = xr.full_like(series["temporal_coherence"], catalog.settings.incidence)
+        found["incidence"] = describe(flat, "incidence")
+    return xr.Dataset(found) if found else None

@@ -36,7 +36,7 @@ def unwrap(
     interferogram : xarray.DataArray
         Complex, or wrapped phase in rad; dims ``y, x``.
     coherence : xarray.DataArray, optional
-        0..1, same grid: how far pixels are believed; those of coherence 0 or NaN are missing. SNAPHU needs it.
+        0..1, same grid: how far the pixels are believed. SNAPHU needs it.
     method : {"whirlwind", "snaphu", "least_squares"}
         Minimum cost flow by the library ``whirlwind-insar``. SNAPHU is the network-flow program of the paper (Chen and
         Zebker 2001): the optional package ``snaphu``, free for non-commercial use. Weighted least squares of the
@@ -50,8 +50,8 @@ def unwrap(
     -------
     xarray.DataArray
         rad, float32, dims ``y, x``; differs from the wrapped phase by whole cycles. NaN where the input is NaN, or
-        complex and 0, or of no coherence. A multiple of 2 pi is arbitrary: set a reference. Lazy if the input is lazy;
-        ``y`` and ``x`` must then be one chunk.
+        complex and 0. A multiple of 2 pi is arbitrary: set a reference. Lazy if the input is lazy; ``y`` and ``x`` must
+        then be one chunk.
 
     Raises
     ------
@@ -86,9 +86,8 @@ def unwrap_components(
     Returns
     -------
     xarray.Dataset
-        ``phase``, as of :func:`unwrap`; ``component``, uint16, from 1 for the first: within one the cycles agree, between
-        two they may not; 0 is no data, or not to be relied on (least squares tell only what lies apart). Lazy if the
-        input is lazy.
+        ``phase``, as of :func:`unwrap`; ``component``, uint16, from 1: within one the cycles agree, between two they
+        may not; 0 is no data, or not to be relied on (least squares tell only what lies apart). Lazy if the input is.
 
     Raises
     ------
@@ -116,12 +115,12 @@ def unwrap_components(
         low, high = FRACTION
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
         coherence = on_pixels_of(coherence, interferogram, name="coherence")
-        wrapped = wrapped.where(coherence > 0)  # without any weight its cycles would be anybody's guess
-    elif method == "snaphu":
+    kernel = _kernel(method, looks, downsample)
+    if coherence is None and method == "snaphu":
         raise QtpDataError("SNAPHU needs the coherence", hint="Pass it as the second array.")
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
     phase, component = xr.apply_ufunc(
-        _kernel(method, looks, downsample),
+        kernel,
         wrapped,
         weight,
         input_core_dims=[[Y, X]] * 2,
@@ -146,11 +145,9 @@ def _kernel(method: str, looks: float, downsample: int) -> Kernel:
         raise QtpDataError(
             f"the package {method!r} is not installed", hint=f"Install {extra}, or use method='least_squares'."
         )
-    return (
-        partial(_whirlwind, looks=looks, downsample=downsample)
-        if method == "whirlwind"
-        else partial(_snaphu, looks=looks)
-    )
+    if method == "snaphu":
+        return partial(_snaphu, looks=looks)
+    return partial(_whirlwind, looks=looks, downsample=downsample)
 
 
 def _least_squares(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

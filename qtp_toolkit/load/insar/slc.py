@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -105,7 +106,7 @@ def slc_stack(
         slc = slc * xnp.exp(-1j * _lazy(flats, "float32", layer, chunks))
     slc = describe(slc.astype("complex64").assign_coords({TIME: dates.astype("datetime64[ns]")}), "slc")
     layers = {name: _lazy(images, _MAPS[name], layer, chunks).isel({TIME: 0}) for name, images in maps.items()}
-    return xr.Dataset({"slc": slc} | {name: describe(da, name) for name, da in layers.items()})
+    return xr.Dataset({"slc": slc} | {name: describe(part, name) for name, part in layers.items()})
 
 
 def _checked_roles(files: Mapping[str, Sequence[Path]]) -> Sequence[Path]:
@@ -185,10 +186,14 @@ def _lazy(found: Sequence[Image], dtype: str, layer: str, chunks: Chunks | None)
     """Images as one lazy array (time, y, x)."""
     first = found[0]
     rows = max(_BLOCK_BYTES // (8 * first.width), 1)
-    sizes = {TIME: len(found), Y: first.height, X: first.width}
+    sizes = {TIME: 1, Y: first.height, X: first.width}
     blocks = block_shape(sizes, {TIME: 1, Y: min(rows, first.height)} | (chunks or {}), itemsize=8)
-    files = tuple(str(image.path) for image in found)
-    values = lazy_blocks(read_rows, blocks, dtype, paths=files, files=files, dtype_out=dtype, layer=layer)
+    # A date, a reader: what is made of two images depends on their files alone.
+    planes = [
+        lazy_blocks(read_rows, blocks, dtype, paths=[image.path], file=str(image.path), dtype_out=dtype, layer=layer)
+        for image in found
+    ]
+    values = da.concatenate(planes)
     (x0, y0), (dx, dy) = first.corner or (0.0, 0.0), first.step or (1.0, 1.0)
     coords = {Y: y0 + dy * np.arange(first.height), X: x0 + dx * np.arange(first.width)}
     if first.crs is None:
@@ -196,11 +201,10 @@ def _lazy(found: Sequence[Image], dtype: str, layer: str, chunks: Chunks | None)
     return on_grid(values, (TIME, Y, X), coords, first.crs)
 
 
-def read_rows(bounds: tuple[tuple[int, int], ...], *, files: tuple[str, ...], dtype_out: str, layer: str) -> np.ndarray:
-    """One block of images, read by workers; what is not finite is 0, which is no data of a complex image."""
-    (first, last), rows, columns = bounds
-    planes = [_read(path, rows, columns, layer) for path in files[first:last]]
-    out = np.stack(planes).astype(dtype_out)
+def read_rows(bounds: tuple[tuple[int, int], ...], *, file: str, dtype_out: str, layer: str) -> np.ndarray:
+    """One block of an image, read by workers; what is not finite is 0, which is no data of a complex image."""
+    _, rows, columns = bounds
+    out = _read(file, rows, columns, layer)[None].astype(dtype_out)
     out[~np.isfinite(out)] = 0
     return out
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from dask.core import flatten
 from dask.highlevelgraph import MaterializedLayer
 
 
@@ -46,14 +45,12 @@ def state(path: str | Path) -> list[int] | None:
     return [sum(stat.st_size for stat in stats), sum(stat.st_mtime_ns for stat in stats), len(stats)]
 
 
-def input_files(ds: xr.Dataset, *, needed: bool = False) -> dict[str, list[int]]:
+def input_files(ds: xr.Dataset) -> dict[str, list[int]]:
     """Absolute path and present state of every file, and every Zarr folder, that lazy variables are computed from.
 
-    Known are those of the loaders and stores here, and what xarray and rioxarray opened. Of a part of an array that
-    was put together from many files, ``needed`` takes those that the part is computed from.
+    Known are those of the loaders and stores here, and what xarray and rioxarray opened.
     """
     graph = ds.__dask_graph__()
-    graph = graph.cull(set(flatten(ds.__dask_keys__()))) if graph and needed else graph
     layers = [layer for layer in graph.layers.values() if isinstance(layer, MaterializedLayer)] if graph else []
     nodes = [node for layer in layers for node in layer.values()]  # sources have a node of their own
     paths = {str(Path(path).absolute()) for node in nodes for path in _files_of(getattr(node, "value", node))}

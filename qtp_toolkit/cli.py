@@ -210,7 +210,7 @@ def interferograms(
     """Make unwrapped interferograms of coregistered complex images, pair by pair; resumes where it was stopped."""
     spans = _windows(window or [])
     with _one_line("Pairs that are done are kept: run the same command again."), _connected(scheduler):
-        from qtp_toolkit import products, slc_pairs  # noqa: PLC0415
+        from qtp_toolkit import network, products, slc_pairs  # noqa: PLC0415
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
 
         found = open_catalog(catalog)
@@ -218,7 +218,7 @@ def interferograms(
         made = slc_pairs.write_interferograms(
             found[source],
             out or products.output_folder() / "interferograms",
-            **({"windows": spans} if spans else {}),
+            windows=spans or network.PAPER_WINDOWS,
             masks=[found[name] for name in outlines],
             restart=restart,
             progress=True,

@@ -71,10 +71,10 @@ def form_stack(slc: xr.DataArray, pairs: xr.Dataset, *, looks_y: int = 6, looks_
             code="I03",
         )
     at = {day: k for k, day in enumerate(days)}
-    made = [
-        _pair(*(slc.isel({TIME: at[day]}, drop=True) for day in ends), looks_y, looks_x)
-        for ends in zip(first, second, strict=True)
-    ]
+    made = []
+    for early, late in zip(first, second, strict=True):
+        ends = slc.isel({TIME: at[early]}, drop=True), slc.isel({TIME: at[late]}, drop=True)
+        made.append(_pair(ends[0], ends[1], looks_y, looks_x))
     out = xr.concat(made, PAIR, coords="minimal", compat="override", join="override")
     coords = {name: (PAIR, dates.astype("datetime64[ns]")) for name, dates in ((REFERENCE, first), (SECONDARY, second))}
     return out.assign_coords(coords)

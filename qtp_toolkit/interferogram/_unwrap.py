@@ -36,7 +36,7 @@ def unwrap(
     interferogram : xarray.DataArray
         Complex, or wrapped phase in rad; dims ``y, x``.
     coherence : xarray.DataArray, optional
-        0..1, same grid: how far the pixels are believed. SNAPHU needs it.
+        0..1, same grid: how far pixels are believed; those of coherence 0 or NaN are missing. SNAPHU needs it.
     method : {"whirlwind", "snaphu", "least_squares"}
         Minimum cost flow by the library ``whirlwind-insar``. SNAPHU is the network-flow program of the paper (Chen and
         Zebker 2001): the optional package ``snaphu``, free for non-commercial use. Weighted least squares of the
@@ -50,8 +50,8 @@ def unwrap(
     -------
     xarray.DataArray
         rad, float32, dims ``y, x``; differs from the wrapped phase by whole cycles. NaN where the input is NaN, or
-        complex and 0. A multiple of 2 pi is arbitrary: set a reference. Lazy if the input is lazy; ``y`` and ``x`` must
-        then be one chunk.
+        complex and 0, or of no coherence. A multiple of 2 pi is arbitrary: set a reference. Lazy if the input is lazy;
+        ``y`` and ``x`` must then be one chunk.
 
     Raises
     ------
@@ -115,6 +115,7 @@ def unwrap_components(
         low, high = FRACTION
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
         coherence = on_pixels_of(coherence, interferogram, name="coherence")
+        wrapped = wrapped.where(coherence > 0)  # without any weight its cycles would be anybody's guess
     kernel = _kernel(method, looks, downsample)
     if coherence is None and method == "snaphu":
         raise QtpDataError("SNAPHU needs the coherence", hint="Pass it as the second array.")

@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -36,9 +35,9 @@ class Image(NamedTuple):
     height: int
     width: int
     dtype: str
-    corner: tuple[float, float] | None
-    step: tuple[float, float] | None
-    crs: str | None
+    corner: tuple[float, float] | None = None
+    step: tuple[float, float] | None = None
+    crs: str | None = None
 
     @property
     def grid(self) -> tuple[Any, ...]:
@@ -74,8 +73,8 @@ def slc_stack(
     -------
     xarray.Dataset
         ``slc`` (time, y, x), complex64, 0 where there is no data, lazy, sorted by date; ``latitude`` and ``longitude``
-        (degrees) and ``land`` (y, x) where given. Pixels are lines and samples, or lie on the ground with a CRS in
-        ``spatial_ref``.
+        (degrees) and ``land`` (y, x) where given. Coord ``file`` (time) names the images, ``flat_file`` their flat
+        phase. Pixels are lines and samples, or lie on the ground with a CRS in ``spatial_ref``.
 
     Raises
     ------
@@ -104,7 +103,11 @@ def slc_stack(
     slc = _lazy(found, "complex64", layer, chunks)
     if flats:
         slc = slc * xnp.exp(-1j * _lazy(flats, "float32", layer, chunks))
-    slc = describe(slc.astype("complex64").assign_coords({TIME: dates.astype("datetime64[ns]")}), "slc")
+    own = [str(image.path.absolute()) for image in found]
+    coords = {TIME: dates.astype("datetime64[ns]"), "file": (TIME, own)}
+    if flats:
+        coords["flat_file"] = (TIME, [str(image.path.absolute()) for image in flats])
+    slc = describe(slc.astype("complex64").assign_coords(coords), "slc")
     layers = {name: _lazy(images, _MAPS[name], layer, chunks).isel({TIME: 0}) for name, images in maps.items()}
     return xr.Dataset({"slc": slc} | {name: describe(part, name) for name, part in layers.items()})
 
@@ -153,12 +156,12 @@ def _look_raster(path: Path) -> Image:
 
     with rasterio.open(path) as dataset:
         t, crs = dataset.transform, dataset.crs
-        size = (dataset.height, dataset.width, dataset.dtypes[0])
-    if t.is_identity or crs is None:  # radar geometry, whatever CRS a driver makes up
-        return Image(path, *size, None, None, None)
+        radar = Image(path, dataset.height, dataset.width, dataset.dtypes[0])
+    if t.is_identity or crs is None:  # lines and samples, whatever CRS a driver makes up
+        return radar
     if t.b or t.d or t.a < 0 or t.e > 0:
         raise OSError("does not run from north to south and from west to east")
-    return Image(path, *size, (t.c + t.a / 2, t.f + t.e / 2), (t.a, t.e), crs.to_wkt())
+    return radar._replace(corner=(t.c + t.a / 2, t.f + t.e / 2), step=(t.a, t.e), crs=crs.to_wkt())
 
 
 def _look_hdf5(path: Path, layer: str) -> Image:
@@ -166,12 +169,13 @@ def _look_hdf5(path: Path, layer: str) -> Image:
 
     with h5py.File(path) as file:
         data, beside = file[layer], file[layer].parent
-        size = (*data.shape[-2:], str(data.dtype))
+        height, width = data.shape[-2:]
+        radar = Image(path, height, width, str(data.dtype))
         if "x_coordinates" not in beside:
-            return Image(path, *size, None, None, None)
-        x, y = beside["x_coordinates"][:2], beside["y_coordinates"][:2]
+            return radar
+        x, y = (beside[name][:2].tolist() for name in ("x_coordinates", "y_coordinates"))
         crs = f"EPSG:{int(beside['projection'][()])}"
-    return Image(path, *size, (float(x[0]), float(y[0])), (float(x[1] - x[0]), float(y[1] - y[0])), crs)
+    return radar._replace(corner=(x[0], y[0]), step=(x[1] - x[0], y[1] - y[0]), crs=crs)
 
 
 def _refuse_other_pixels(found: Sequence[Image]) -> None:
@@ -186,14 +190,10 @@ def _lazy(found: Sequence[Image], dtype: str, layer: str, chunks: Chunks | None)
     """Images as one lazy array (time, y, x)."""
     first = found[0]
     rows = max(_BLOCK_BYTES // (8 * first.width), 1)
-    sizes = {TIME: 1, Y: first.height, X: first.width}
+    sizes = {TIME: len(found), Y: first.height, X: first.width}
     blocks = block_shape(sizes, {TIME: 1, Y: min(rows, first.height)} | (chunks or {}), itemsize=8)
-    # A date, a reader: what is made of two images depends on their files alone.
-    planes = [
-        lazy_blocks(read_rows, blocks, dtype, paths=[image.path], file=str(image.path), dtype_out=dtype, layer=layer)
-        for image in found
-    ]
-    values = da.concatenate(planes)
+    files = tuple(str(image.path) for image in found)
+    values = lazy_blocks(read_rows, blocks, dtype, paths=files, files=files, dtype_out=dtype, layer=layer)
     (x0, y0), (dx, dy) = first.corner or (0.0, 0.0), first.step or (1.0, 1.0)
     coords = {Y: y0 + dy * np.arange(first.height), X: x0 + dx * np.arange(first.width)}
     if first.crs is None:
@@ -201,10 +201,10 @@ def _lazy(found: Sequence[Image], dtype: str, layer: str, chunks: Chunks | None)
     return on_grid(values, (TIME, Y, X), coords, first.crs)
 
 
-def read_rows(bounds: tuple[tuple[int, int], ...], *, file: str, dtype_out: str, layer: str) -> np.ndarray:
-    """One block of an image, read by workers; what is not finite is 0, which is no data of a complex image."""
-    _, rows, columns = bounds
-    out = _read(file, rows, columns, layer)[None].astype(dtype_out)
+def read_rows(bounds: tuple[tuple[int, int], ...], *, files: tuple[str, ...], dtype_out: str, layer: str) -> np.ndarray:
+    """One block of images, read by workers; what is not finite is 0, which is no data of a complex image."""
+    (first, last), rows, columns = bounds
+    out = np.stack([_read(path, rows, columns, layer) for path in files[first:last]]).astype(dtype_out)
     out[~np.isfinite(out)] = 0
     return out
 

@@ -192,9 +192,6 @@ def interferograms(
         bool, typer.Option("--by-coherence", help="Filter less where it is coherent: alpha times 1 - coherence.")
     ] = False,
     method: Annotated[str, typer.Option("--unwrap", help="whirlwind, snaphu or least_squares.")] = "whirlwind",
-    downsample: Annotated[
-        int, typer.Option("--downsample", min=1, help="Blocks that decide on cycles; for large or noisy scenes.")
-    ] = 1,
     pixel: Annotated[float, typer.Option("--pixel", help="Side of a geocoded pixel, m.")] = 90.0,
     window: Annotated[
         list[str] | None,
@@ -228,7 +225,6 @@ def interferograms(
             alpha=alpha,
             by_coherence=by_coherence,
             method=method,
-            downsample=downsample,
             pixel_m=pixel,
             wavelength=found.settings.wavelength,
         )

@@ -27,7 +27,6 @@ def unwrap(
     *,
     method: Literal["whirlwind", "snaphu", "least_squares"] = "whirlwind",
     looks: float = 57.0,
-    downsample: int = 1,
 ) -> xr.DataArray:
     """Unwrap an interferogram.
 
@@ -43,8 +42,6 @@ def unwrap(
         wrapped gradients, made congruent, are here to teach: good where fringes are clear and the area is in one piece.
     looks : float
         Effective number of looks that the coherence was estimated with; not of least squares.
-    downsample : int
-        Side of the blocks whose mean decides on the cycles of their pixels: for large or noisy scenes, whirlwind only.
 
     Returns
     -------
@@ -65,7 +62,7 @@ def unwrap(
     >>> (phase - phase[0, 0]).values[0].round(3).tolist()
     [0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5]
     """
-    return unwrap_components(interferogram, coherence, method=method, looks=looks, downsample=downsample)["phase"]
+    return unwrap_components(interferogram, coherence, method=method, looks=looks)["phase"]
 
 
 def unwrap_components(
@@ -74,13 +71,12 @@ def unwrap_components(
     *,
     method: Literal["whirlwind", "snaphu", "least_squares"] = "whirlwind",
     looks: float = 57.0,
-    downsample: int = 1,
 ) -> xr.Dataset:
     """Unwrap an interferogram, and say which pixels hang together.
 
     Parameters
     ----------
-    interferogram, coherence, method, looks, downsample
+    interferogram, coherence, method, looks
         As for :func:`unwrap`.
 
     Returns
@@ -116,7 +112,7 @@ def unwrap_components(
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
         coherence = on_pixels_of(coherence, interferogram, name="coherence")
         wrapped = wrapped.where(coherence > 0)  # without any weight its cycles would be anybody's guess
-    kernel = _kernel(method, looks, downsample)
+    kernel = _kernel(method, looks)
     if coherence is None and method == "snaphu":
         raise QtpDataError("SNAPHU needs the coherence", hint="Pass it as the second array.")
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
@@ -137,7 +133,7 @@ def unwrap_components(
     )
 
 
-def _kernel(method: str, looks: float, downsample: int) -> Kernel:
+def _kernel(method: str, looks: float) -> Kernel:
     """Return the method as a function of arrays that pickles; an error says how to get what is not installed."""
     if method == "least_squares":
         return _least_squares
@@ -146,9 +142,7 @@ def _kernel(method: str, looks: float, downsample: int) -> Kernel:
         raise QtpDataError(
             f"the package {method!r} is not installed", hint=f"Install {extra}, or use method='least_squares'."
         )
-    if method == "snaphu":
-        return partial(_snaphu, looks=looks)
-    return partial(_whirlwind, looks=looks, downsample=downsample)
+    return partial({"whirlwind": _whirlwind, "snaphu": _snaphu}[method], looks=looks)
 
 
 def _least_squares(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -156,9 +150,7 @@ def _least_squares(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, 
     return spectral.unwrap_least_squares(values, weight).astype(np.float32), pieces.astype(np.uint16)
 
 
-def _whirlwind(
-    values: np.ndarray, weight: np.ndarray, *, looks: float, downsample: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _whirlwind(values: np.ndarray, weight: np.ndarray, *, looks: float) -> tuple[np.ndarray, np.ndarray]:
     import whirlwind  # noqa: PLC0415  (compiled; what reads no images does without)
 
     image, gamma, seen = _images(values, weight)
@@ -166,7 +158,7 @@ def _whirlwind(
         return np.full(values.shape, np.nan, np.float32), np.zeros(values.shape, np.uint16)
     # More looks than the cost tables hold make no difference to the library, but a warning.
     looks = min(max(looks, 1.0), 300.0)
-    phase, component = whirlwind.unwrap(image, gamma, looks, seen, downsample=downsample)
+    phase, component = whirlwind.unwrap(image, gamma, looks, seen)
     return _congruent(phase, values), component.astype(np.uint16)
 
 

@@ -39,7 +39,6 @@ class Recipe(NamedTuple):
     alpha: float = 0.5
     by_coherence: bool = False
     method: str = "whirlwind"
-    downsample: int = 1
     pixel_m: float = 90.0
     wavelength: float = SENTINEL1_WAVELENGTH
 
@@ -68,7 +67,6 @@ def make_pair(target: Path, part: xr.Dataset, recipe: Recipe, place: Place, iden
         gamma,
         method=recipe.method,  # type: ignore[arg-type]  # its words are checked there
         looks=interferogram.effective_looks(recipe.looks_y, recipe.looks_x),
-        downsample=recipe.downsample,
     )
     wrapped = describe(xnp.arctan2(filtered.imag, filtered.real), "wrapped_phase", like=raw).where(filtered != 0)
     made = {"phase": unwrapped["phase"], "coherence": gamma.where(np.isfinite(raw)), "wrapped_phase": wrapped}

@@ -69,7 +69,7 @@ def write_interferograms(
         worker makes one.
     **recipe
         ``looks_y``, ``looks_x``: pixels that are averaged (6 and 20). ``alpha``: strength of the filter, 0 for none
-        (0.5); ``by_coherence``: times one minus the coherence of a patch. ``method`` and ``downsample`` of
+        (0.5); ``by_coherence``: times one minus the coherence of a patch. ``method`` of
         ``interferogram.unwrap``. ``pixel_m``: side of a geocoded pixel (90). ``wavelength``: m, written to the files.
 
     Returns

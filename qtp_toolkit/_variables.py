@@ -138,6 +138,7 @@ VARIABLES: dict[str, Variable] = {
     "reference_area": Variable("1", "reference area"),
     "interferogram": Variable("1", "complex interferogram"),
     "slc": Variable("1", "single-look complex image"),
+    "component_cycles": Variable("1", "cycles to add to a component"),
     "component": Variable("1", "connected component of unwrapping"),
     "land": Variable("1", "land"),
     "reference_image": Variable("1", "complex reference"),

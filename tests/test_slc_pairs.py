@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
+from distributed import Client, LocalCluster
 from small_files import refused, tif
 from typer.testing import CliRunner
 
@@ -252,3 +253,12 @@ def test_the_command(tmp_path, files):
     assert told.exit_code == 0, told.output
     assert open_catalog(told.stdout.strip())["interferograms"].sizes["pair"] == 1
     assert CliRunner().invoke(cli.app, [*words, "--window", "soon"]).exit_code == 2
+
+
+@pytest.mark.timeout(1200)
+def test_a_cluster_writes_the_same_bits(tmp_path, images):
+    """The command of a worker: whole lazy images travel to it as paths, and come back as files."""
+    here = slc_pairs.write_interferograms(images, tmp_path / "here", windows=[(0, 40)], **RECIPE).parent
+    with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as made, Client(made):
+        there = slc_pairs.write_interferograms(images, tmp_path / "there", windows=[(0, 40)], **RECIPE).parent
+    assert bytes_below(there) == bytes_below(here)

@@ -13,7 +13,7 @@ from distributed import Client, LocalCluster
 from small_files import refused, tif
 from typer.testing import CliRunner
 
-from qtp_toolkit import cli, interferogram, load, network, open_catalog, slc_pairs
+from qtp_toolkit import cli, grid, interferogram, load, network, open_catalog, slc_pairs
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH
 from qtp_toolkit.slc_pairs import _pair
 
@@ -132,6 +132,7 @@ def test_oracle_pairs_are_the_chain_step_by_step(tmp_path, images):
     """Each file against the functions of the room, called one after another."""
     made = slc_pairs.write_interferograms(images, tmp_path / "out", windows=[(0, 40)], **RECIPE)
     stack = open_catalog(made)["interferograms"]
+    assert dask.config.get("scheduler", None) is None  # threads share dask's settings: none is left behind
     assert stack.sizes["pair"] == 3
     assert stack.attrs["wavelength"] == SENTINEL1_WAVELENGTH
     first, _, last = draw()
@@ -195,6 +196,8 @@ def test_property_another_date_adds_pairs_and_another_recipe_is_refused(tmp_path
     told = refused(slc_pairs.write_interferograms, images, out, windows=[(0, 40)], **other, code="R08")
     assert "alpha=0.3 then, 0.9 now" in told
     slc_pairs.write_interferograms(images, out, windows=[(0, 40)], restart=True, **other)
+    land = images.assign(land=xr.ones_like(images["slc"].isel(time=0, drop=True), dtype="uint8"))
+    assert "land" in refused(slc_pairs.write_interferograms, land, out, windows=[(0, 40)], **other, code="R08")
     slc_pairs.write_interferograms(images, out, windows=[(0, 40)], **other)
 
 
@@ -262,3 +265,26 @@ def test_a_cluster_writes_the_same_bits(tmp_path, images):
     with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as made, Client(made):
         there = slc_pairs.write_interferograms(images, tmp_path / "there", windows=[(0, 40)], **RECIPE).parent
     assert bytes_below(there) == bytes_below(here)
+
+
+def test_closed_form_each_pixel_on_the_ground_sees_its_nearest_radar_pixel():
+    """By brute force, with a hole in the image; what is far from all is -1, and NaN or 0 afterwards."""
+    lines, samples = np.mgrid[:9, :12]
+    latitude = xr.DataArray(34.0 + lines * 1e-3 + samples * 2e-4, dims=("y", "x"))
+    longitude = xr.DataArray(93.0 + samples * 1e-3, dims=("y", "x"))
+    longitude[2:8, 3:9] = np.nan
+    lookup = grid.geocoding(latitude, longitude, pixel_m=80.0)
+    assert (np.diff(lookup["y"]) < 0).all()
+    y, x = (da.values.ravel() for da in xr.broadcast(lookup["y"], lookup["x"]))
+    north = 110_922.0 * (y[:, None] - latitude.values.ravel())
+    east = 92_400.0 * (x[:, None] - longitude.values.ravel())
+    away = np.nan_to_num(np.hypot(north, east), nan=np.inf)
+    found, nearest = lookup.values.ravel(), away.min(axis=1)
+    np.testing.assert_allclose(away[found >= 0, found[found >= 0]], nearest[found >= 0], rtol=1e-3)
+    assert (nearest[found < 0] > 0.99 * 120).all()
+    assert (nearest[found >= 0] < 1.01 * 120).all()
+    assert (found < 0).any()
+    whole = grid.geocode(xr.DataArray(np.ones((9, 12), "uint16"), dims=("y", "x")), lookup)
+    assert whole.dtype == np.uint16
+    np.testing.assert_array_equal(whole == 0, lookup < 0)
+    refused(grid.geocoding, latitude * 0, longitude.fillna(0) * 0)

@@ -40,7 +40,7 @@ def geocoding(latitude: xr.DataArray, longitude: xr.DataArray, *, pixel_m: float
     >>> lines, samples = np.mgrid[:3, :4] * 0.001
     >>> latitude, longitude = (xr.DataArray(v, dims=("y", "x")) for v in (34 + lines, 93 + samples))
     >>> geocoding(latitude, longitude, pixel_m=110.92).values[0, :3]
-    array([ 8,  9, 10])
+    array([ 8,  9, 10], dtype=int32)
     """
     require(latitude, dims=(Y, X), name="latitude")
     require(longitude, dims=(Y, X), name="longitude")
@@ -54,7 +54,7 @@ def geocoding(latitude: xr.DataArray, longitude: xr.DataArray, *, pixel_m: float
     rows = np.arange(np.ceil(lat.max() / step), np.floor(lat.min() / step) - 1, -1) * step
     columns = np.arange(np.floor(lon.min() / step), np.ceil(lon.max() / step) + 1) * step
     tree = cKDTree(np.column_stack([lat * per_lat, lon * per_lon]))
-    out = np.full((rows.size, columns.size), -1)
+    out = np.full((rows.size, columns.size), -1, np.int32)
     for line, row in zip(out, rows, strict=True):  # a line at a time: all points at once would take gigabytes
         points = np.column_stack([np.full(columns.size, row * per_lat), columns * per_lon])
         _, at = tree.query(points, distance_upper_bound=_REACH * pixel_m)

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import dask
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -55,8 +54,8 @@ def make_pair(target: Path, part: xr.Dataset, recipe: Recipe, place: Place, iden
     """Make one pair and write it: the task that workers run. Twice gives the same files."""
     key, looks = target.name, {"looks_y": recipe.looks_y, "looks_x": recipe.looks_x}
     stack = interferogram.form_stack(_whole_looks(part["slc"], recipe), part, **looks)
-    with dask.config.set(scheduler="synchronous"):  # the pairs are what runs side by side
-        formed = stack.isel({PAIR: 0}, drop=True).compute()
+    # By argument, for dask's settings are those of all threads; the pairs are what runs side by side.
+    formed = stack.isel({PAIR: 0}, drop=True).compute(scheduler="synchronous")
     raw, gamma = formed["interferogram"], formed["coherence"]
     _refuse_fringes(raw, key)
     raw = raw if place.land is None else raw.where(place.land.values)
@@ -81,19 +80,19 @@ def make_pair(target: Path, part: xr.Dataset, recipe: Recipe, place: Place, iden
     return key
 
 
-def _whole_looks(slc: xr.DataArray, recipe: Recipe) -> xr.DataArray:
+def _whole_looks(images: xr.DataArray, recipe: Recipe) -> xr.DataArray:
     """Lazy images in blocks of whole looks, which bounds the memory that a pair takes."""
-    if slc.chunks is None:
-        return slc
-    rows = max(ROW_BYTES // (8 * slc.sizes[X]) // recipe.looks_y, 1) * recipe.looks_y
-    return slc.chunk({Y: rows, X: -1})
+    if images.chunks is None:
+        return images
+    rows = max(ROW_BYTES // (8 * images.sizes[X]) // recipe.looks_y, 1) * recipe.looks_y
+    return images.chunk({Y: rows, X: -1})
 
 
 def find_place(images: xr.Dataset, masks: Sequence[pd.DataFrame], recipe: Recipe) -> Place:
     """Land, geocoding and masks on the multilooked pixels, in memory."""
 
     def looked(name: str, values: xr.DataArray) -> xr.DataArray:
-        out = interferogram.multilook(values, looks_y=recipe.looks_y, looks_x=recipe.looks_x)
+        out = interferogram.multilook(_whole_looks(values, recipe), looks_y=recipe.looks_y, looks_x=recipe.looks_x)
         return out.compute().rename(name)
 
     land = looked("land", (images["land"] != 0).astype(np.float32)) >= 0.5 if "land" in images else None

@@ -22,7 +22,7 @@ from qtp_toolkit._atomic import PARTIAL, put_file
 from qtp_toolkit._inputs import input_files, state
 from qtp_toolkit._pairs import pair_dates
 from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, require
-from qtp_toolkit.slc_pairs._pair import LAYERS, MADE, ROW_BYTES, Place, Recipe, find_place, make_pair
+from qtp_toolkit.slc_pairs._pair import LAYERS, MADE, ROW_BYTES, Recipe, find_place, make_pair
 from qtp_toolkit.store.fingerprint import differences
 from qtp_toolkit.store.lock import locked
 from qtp_toolkit.store.work import run_tasks
@@ -85,8 +85,8 @@ def write_interferograms(
 
     Notes
     -----
-    Images are known by size and time of their files (coord ``file``), images in memory by their numbers, the recipe by
-    its values. Pairs in the folder that are not asked for stay there, and the catalog opens them too.
+    Images are known by size and time of their files (coord ``file``), whatever was done to them since; without files by
+    their numbers. Pairs in the folder that are not asked for stay there, and the catalog opens them too.
 
     Examples
     --------
@@ -103,7 +103,10 @@ def write_interferograms(
     pairs = network.select_pairs(images[TIME], windows=windows) if pairs is None else pairs
     place = find_place(images, masks, asked)
     keys, parts = _parts(images["slc"], pairs)
-    identities = {key: _identity(images, part, asked, place) for key, part in parts.items()}
+    # Maps by their numbers: they are in memory, and the same for all pairs.
+    maps = {name: "" if da is None else tokenize(da.values) for name, da in place._asdict().items()}
+    parameters = json.loads(json.dumps(asked._asdict() | maps))
+    identities = {key: _identity(part, parameters) for key, part in parts.items()}
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / "interferograms.lock"):
         _sweep(folder)
@@ -154,17 +157,19 @@ def _ends(days: np.ndarray, ends: Sequence[np.datetime64]) -> slice:
     return slice(min(at), max(at) + 1, max(at) - min(at))
 
 
-def _identity(images: xr.Dataset, part: xr.Dataset, recipe: Recipe, place: Place) -> dict[str, Any]:
+def _identity(part: xr.Dataset, parameters: dict[str, Any]) -> dict[str, Any]:
     """Return what a pair depends on, as plain JSON."""
     from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module's rooms)
 
-    named = [name for name in ("file", "flat_file") if name in part["slc"].coords]
-    own = {path: state(path) for name in named for path in part["slc"].coords[name].values.tolist()}
-    files = (own or input_files(part)) | input_files(images.drop_vars("slc"))
-    values = "" if files else tokenize(part["slc"])
-    masked = "" if place.masked is None else tokenize(place.masked.values)
-    parameters = json.loads(json.dumps({**recipe._asdict(), "masked": masked}))
-    return {"version": __version__, "files": files, "parameters": parameters, "graph": values}
+    slc = part["slc"]
+    named = [name for name in ("file", "flat_file") if name in slc.coords]
+    files = {path: state(path) for name in named for path in slc.coords[name].values.tolist()} or input_files(part)
+    return {
+        "version": __version__,
+        "files": files,
+        "parameters": parameters,
+        "graph": "" if files else tokenize(slc),
+    }
 
 
 def _refuse_others(folder: Path, identities: dict[str, dict[str, Any]], *, restart: bool) -> None:

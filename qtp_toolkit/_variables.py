@@ -137,6 +137,10 @@ VARIABLES: dict[str, Variable] = {
     "ramp_leak": Variable("1", "ramp that waves of size 1 leave in the plane"),
     "reference_area": Variable("1", "reference area"),
     "interferogram": Variable("1", "complex interferogram"),
+    "slc": Variable("1", "single-look complex image"),
+    "component_cycles": Variable("1", "cycles to add to a component"),
+    "component": Variable("1", "connected component of unwrapping"),
+    "land": Variable("1", "land"),
     "reference_image": Variable("1", "complex reference"),
     "secondary_image": Variable("1", "complex secondary"),
     # deformation

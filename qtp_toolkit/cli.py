@@ -241,6 +241,66 @@ def pairs(
 
 
 @app.command()
+def interferograms(
+    *,
+    source: Annotated[str, typer.Option("--source", help="Images in the catalog, driver slc_stack.")] = "slc",
+    catalog: CatalogOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the pairs; default: below the output.")] = None,
+    looks_y: Annotated[int, typer.Option("--looks-y", min=1, help="Lines that are averaged.")] = 6,
+    looks_x: Annotated[int, typer.Option("--looks-x", min=1, help="Samples that are averaged.")] = 20,
+    alpha: Annotated[float, typer.Option("--alpha", min=0, max=1, help="Strength of the filter; 0 for none.")] = 0.5,
+    by_coherence: Annotated[
+        bool, typer.Option("--by-coherence", help="Filter less where it is coherent: alpha times 1 - coherence.")
+    ] = False,
+    method: Annotated[str, typer.Option("--unwrap", help="whirlwind, snaphu or least_squares.")] = "whirlwind",
+    pixel: Annotated[float, typer.Option("--pixel", help="Side of a geocoded pixel, m.")] = 90.0,
+    window: Annotated[
+        list[str] | None,
+        typer.Option("--window", help="Temporal baselines in days, as 0-40; default: the three of the paper."),
+    ] = None,
+    mask: Annotated[
+        list[str] | None, typer.Option("--mask", help="Outlines in the catalog; default: lakes and glaciers, if there.")
+    ] = None,
+    memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB.")] = 2.0,
+    restart: Annotated[bool, typer.Option("--restart", help="Make anew what was made in another way.")] = False,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
+) -> None:
+    """Make unwrapped interferograms of coregistered complex images, pair by pair; resumes where it was stopped."""
+    spans = _windows(window or [])
+    with _one_line("Pairs that are done are kept: run the same command again."), _connected(scheduler):
+        from qtp_toolkit import network, products, slc_pairs  # noqa: PLC0415
+        from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
+
+        found = open_catalog(catalog)
+        outlines = [name for name in ("lakes", "glaciers") if found.available(name)] if mask is None else mask
+        made = slc_pairs.write_interferograms(
+            found[source],
+            out or products.output_folder() / "interferograms",
+            windows=spans or network.PAPER_WINDOWS,
+            masks=[found[name] for name in outlines],
+            restart=restart,
+            progress=True,
+            memory_budget=memory * 1e9,
+            looks_y=looks_y,
+            looks_x=looks_x,
+            alpha=alpha,
+            by_coherence=by_coherence,
+            method=method,
+            pixel_m=pixel,
+            wavelength=found.settings.wavelength,
+        )
+    typer.echo(str(made))
+
+
+def _windows(words: list[str]) -> list[tuple[float, float]]:
+    """Ranges of days as they are typed, 0-40."""
+    try:
+        return [(float(low), float(high)) for low, high in (word.split("-") for word in words)]
+    except ValueError:
+        raise typer.BadParameter(f"windows are ranges of days such as 0-40, not {' '.join(words)}") from None
+
+
+@app.command()
 def dashboard(
     *,
     out: Annotated[

@@ -206,6 +206,45 @@ def test_closed_form_refusals(monkeypatch, rng):
         interferogram.unwrap(first, method="snaphu")
 
 
+def test_closed_form_the_filter_spares_what_is_coherent(rng):
+    """Alpha times one minus the coherence: nothing happens at 1, all of alpha at 0; NaN is no coherence."""
+    noisy = image(np.exp(1j * (0.3 * np.mgrid[:64, :64][1] + rng.normal(0, 0.7, (64, 64)))))
+    whole, none = (image(np.full((64, 64), gamma)) for gamma in (1.0, 0.0))
+    np.testing.assert_allclose(interferogram.goldstein(noisy, whole, alpha=0.8), noisy, atol=1e-12)
+    plain = interferogram.goldstein(noisy, alpha=0.8)
+    np.testing.assert_allclose(interferogram.goldstein(noisy, none, alpha=0.8), plain, atol=1e-12)
+    half = image(np.full((64, 64), 0.5))
+    half[:5, :5] = np.nan
+    between = interferogram.goldstein(noisy, half, alpha=0.8)
+    np.testing.assert_allclose(between, interferogram.goldstein(noisy, alpha=0.4), atol=1e-9)
+    with pytest.raises(QtpDataError):
+        interferogram.goldstein(noisy, image(np.full((64, 64), 90.0)))
+
+
+@pytest.mark.parametrize("method", ["whirlwind", "least_squares"])
+def test_closed_form_pieces_are_components(method):
+    """Each piece is right in itself, and says which one it is."""
+    truth = bowl(96)
+    values = np.exp(1j * truth)
+    values[:, 40:48] = 0
+    made = interferogram.unwrap_components(image(values), method=method)
+    left, right = made["component"].values[10, 10], made["component"].values[10, 80]
+    assert left != right
+    assert left * right != 0
+    assert (made["component"].values[:, 40:48] == 0).all()
+    for part in np.s_[:, :40], np.s_[:, 48:]:
+        same_up_to_cycles(made["phase"].values[part], truth[part])
+    assert (
+        (made["phase"] == interferogram.unwrap(image(values), method=method)).where(made["component"] > 0, True).all()
+    )
+
+
+def test_closed_form_an_empty_interferogram_stays_empty():
+    made = interferogram.unwrap_components(image(np.zeros((8, 8), complex)))
+    assert made["phase"].isnull().all()
+    assert (made["component"] == 0).all()
+
+
 def test_property_the_coordinate_system_survives(rng):
     first, second = (da.rio.write_crs("EPSG:32646") for da in correlated(rng, (40, 40), 0.8))
     formed = interferogram.form(first, second)

@@ -5,8 +5,21 @@ Everything here works on arrays with dims ``y`` and ``x`` and a CRS in ``spatial
 
 from qtp_toolkit.grid._align import align
 from qtp_toolkit.grid._frame import pixel_size
+from qtp_toolkit.grid._geocode import geocode, geocoding
 from qtp_toolkit.grid._match import lonlat, match, rasterize
 from qtp_toolkit.grid._points import along, sample, to_xy
 from qtp_toolkit.grid._terrain import slope_aspect
 
-__all__ = ["align", "along", "lonlat", "match", "pixel_size", "rasterize", "sample", "slope_aspect", "to_xy"]
+__all__ = [
+    "align",
+    "along",
+    "geocode",
+    "geocoding",
+    "lonlat",
+    "match",
+    "pixel_size",
+    "rasterize",
+    "sample",
+    "slope_aspect",
+    "to_xy",
+]

@@ -7,7 +7,17 @@ import re
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import VARIABLES, QtpDataError, X, Y, describe, require, require_same_grid, xnp
+from qtp_toolkit.conventions import (
+    VARIABLES,
+    QtpDataError,
+    X,
+    Y,
+    describe,
+    on_pixels_of,
+    require,
+    require_same_grid,
+    xnp,
+)
 from qtp_toolkit.interferogram.kernels import spectral
 
 
@@ -148,7 +158,14 @@ def coherence(reference: xr.DataArray, secondary: xr.DataArray, *, looks_y: int 
     return describe(out.transpose(*reference.dims), "coherence", like=reference)
 
 
-def goldstein(interferogram: xr.DataArray, *, alpha: float = 0.5, patch: int = 32, smooth: int = 3) -> xr.DataArray:
+def goldstein(
+    interferogram: xr.DataArray,
+    coherence: xr.DataArray | None = None,
+    *,
+    alpha: float = 0.5,
+    patch: int = 32,
+    smooth: int = 3,
+) -> xr.DataArray:
     """Sharpen the fringes of an interferogram (Goldstein and Werner 1998).
 
     In overlapping patches the spectrum is multiplied by its own smoothed modulus to the power ``alpha``.
@@ -157,6 +174,9 @@ def goldstein(interferogram: xr.DataArray, *, alpha: float = 0.5, patch: int = 3
     ----------
     interferogram : xarray.DataArray
         Complex, dims ``y, x``, multilooked.
+    coherence : xarray.DataArray, optional
+        0..1, same grid: patches are then filtered by ``alpha`` times one minus their mean coherence, so that what is
+        clear already keeps its detail (after Baran et al. 2003, who take an ``alpha`` of 1).
     alpha : float
         0 (nothing happens) to 1 (strong).
     patch : int
@@ -185,10 +205,14 @@ def goldstein(interferogram: xr.DataArray, *, alpha: float = 0.5, patch: int = 3
         raise QtpDataError(
             "the filter needs alpha in 0..1 and patches of at least 8 pixels", found=f"alpha={alpha}, patch={patch}"
         )
+    arrays = [interferogram]
+    if coherence is not None:
+        require(coherence, dims=(Y, X), between=VARIABLES["coherence"].valid, name="coherence")
+        arrays.append(on_pixels_of(coherence, interferogram, name="coherence"))
     out = xr.apply_ufunc(
         spectral.goldstein,
-        interferogram,
-        input_core_dims=[[Y, X]],
+        *arrays,
+        input_core_dims=[[Y, X]] * len(arrays),
         output_core_dims=[[Y, X]],
         vectorize=True,
         kwargs={"alpha": alpha, "patch": patch, "smooth": smooth},

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from importlib.util import find_spec
+from typing import Literal
 
 import numpy as np
 import xarray as xr
+from scipy import ndimage
 
 from qtp_toolkit._variables import FRACTION
 from qtp_toolkit.conventions import QtpDataError, X, Y, describe, on_pixels_of, require, xnp
 from qtp_toolkit.interferogram.kernels import spectral
 
-METHODS = ("least_squares", "snaphu")
+METHODS = ("whirlwind", "snaphu", "least_squares")
+
+Kernel = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Wrapped phase (NaN is no data) and weight to unwrapped phase and components."""
 
 
 def unwrap(
     interferogram: xr.DataArray,
     coherence: xr.DataArray | None = None,
     *,
-    method: str = "least_squares",
+    method: Literal["whirlwind", "snaphu", "least_squares"] = "whirlwind",
     looks: float = 57.0,
 ) -> xr.DataArray:
     """Unwrap an interferogram.
@@ -28,13 +35,13 @@ def unwrap(
     interferogram : xarray.DataArray
         Complex, or wrapped phase in rad; dims ``y, x``.
     coherence : xarray.DataArray, optional
-        0..1, same grid: weight of the pixels; those of coherence 0 or NaN are missing. SNAPHU needs it.
-    method : {"least_squares", "snaphu"}
-        Weighted least squares of the wrapped gradients, made congruent: quick, and good where fringes are clear and
-        the area is in one piece. SNAPHU is the network-flow program of the paper (Chen and Zebker 2001): the
-        optional package ``snaphu``, free for non-commercial use.
+        0..1, same grid: how far pixels are believed; those of coherence 0 or NaN are missing. SNAPHU needs it.
+    method : {"whirlwind", "snaphu", "least_squares"}
+        Minimum cost flow by the library ``whirlwind-insar``. SNAPHU is the network-flow program of the paper (Chen and
+        Zebker 2001): the optional package ``snaphu``, free for non-commercial use. Weighted least squares of the
+        wrapped gradients, made congruent, are here to teach: good where fringes are clear and the area is in one piece.
     looks : float
-        Effective number of looks, for SNAPHU.
+        Effective number of looks that the coherence was estimated with; not of least squares.
 
     Returns
     -------
@@ -46,7 +53,7 @@ def unwrap(
     Raises
     ------
     QtpDataError
-        For an unknown method, or SNAPHU without its package or without coherence.
+        For an unknown method, a package that is not installed, or SNAPHU without coherence.
 
     Examples
     --------
@@ -54,6 +61,43 @@ def unwrap(
     >>> phase = unwrap(np.exp(1j * slope))
     >>> (phase - phase[0, 0]).values[0].round(3).tolist()
     [0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5]
+    """
+    return unwrap_components(interferogram, coherence, method=method, looks=looks)["phase"]
+
+
+def unwrap_components(
+    interferogram: xr.DataArray,
+    coherence: xr.DataArray | None = None,
+    *,
+    method: Literal["whirlwind", "snaphu", "least_squares"] = "whirlwind",
+    looks: float = 57.0,
+) -> xr.Dataset:
+    """Unwrap an interferogram, and say which pixels hang together.
+
+    Parameters
+    ----------
+    interferogram, coherence, method, looks
+        As for :func:`unwrap`.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``phase``, as of :func:`unwrap`; ``component``, uint16, from 1: within one the cycles agree, between two they
+        may not; 0 is no data, or not to be relied on (least squares tell only what lies apart). Lazy if the input is.
+
+    Raises
+    ------
+    QtpDataError
+        As :func:`unwrap`.
+
+    Examples
+    --------
+    Two pieces that a strip without data divides:
+
+    >>> slope = xr.DataArray(np.tile(1.5 * np.arange(8.0), (4, 1)), dims=("y", "x"))
+    >>> image = np.exp(1j * slope).where(slope != 6.0)
+    >>> unwrap_components(image, method="least_squares")["component"].values[0]
+    array([1, 1, 1, 1, 0, 2, 2, 2], dtype=uint16)
     """
     require(interferogram, dims=(Y, X))
     if method not in METHODS:
@@ -68,39 +112,71 @@ def unwrap(
         require(coherence, dims=(Y, X), between=(low, high + 1e-3), name="coherence")  # estimates are rounded
         coherence = on_pixels_of(coherence, interferogram, name="coherence")
         wrapped = wrapped.where(coherence > 0)  # without any weight its cycles would be anybody's guess
+    kernel = _kernel(method, looks)
+    if coherence is None and method == "snaphu":
+        raise QtpDataError("SNAPHU needs the coherence", hint="Pass it as the second array.")
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)
-    kernel = spectral.unwrap_least_squares if method == "least_squares" else _import_snaphu(coherence, looks)
-    out = xr.apply_ufunc(
+    phase, component = xr.apply_ufunc(
         kernel,
         wrapped,
         weight,
         input_core_dims=[[Y, X]] * 2,
-        output_core_dims=[[Y, X]],
+        output_core_dims=[[Y, X]] * 2,
         vectorize=True,
         dask="parallelized",
-        output_dtypes=[np.float32],
+        output_dtypes=[np.float32, np.uint16],
         keep_attrs=True,
     )
-    return describe(out.transpose(*interferogram.dims), "phase", like=interferogram)
+    found = {"phase": phase, "component": component}
+    return xr.Dataset(
+        {name: describe(da.transpose(*interferogram.dims), name, like=interferogram) for name, da in found.items()}
+    )
 
 
-def _import_snaphu(coherence: xr.DataArray | None, looks: float) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """SNAPHU as a function of arrays, or an error that says how to get it."""
-    try:
-        import snaphu  # noqa: PLC0415  optional
-    except ImportError:
+def _kernel(method: str, looks: float) -> Kernel:
+    """Return the method as a function of arrays that pickles; an error says how to get what is not installed."""
+    if method == "least_squares":
+        return _least_squares
+    extra = {"whirlwind": "whirlwind-insar", "snaphu": "qtp-toolkit[unwrap]"}[method]
+    if find_spec(method) is None:
         raise QtpDataError(
-            "the package 'snaphu' is not installed",
-            hint="Install qtp-toolkit[unwrap], or use method='least_squares'.",
-        ) from None
-    if coherence is None:
-        raise QtpDataError("SNAPHU needs the coherence", hint="Pass it as the second array.")
+            f"the package {method!r} is not installed", hint=f"Install {extra}, or use method='least_squares'."
+        )
+    return partial({"whirlwind": _whirlwind, "snaphu": _snaphu}[method], looks=looks)
 
-    def run(values: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        hole = ~np.isfinite(values)
-        image = np.where(hole, 0, np.exp(1j * values)).astype(np.complex64)
-        gamma = np.where(hole, 0, np.nan_to_num(weight)).clip(0, 1).astype(np.float32)
-        unwrapped, _ = snaphu.unwrap(image, gamma, nlooks=looks, cost="smooth", init="mcf")
-        return np.where(hole, np.nan, unwrapped).astype(np.float32)
 
-    return run
+def _least_squares(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    pieces, _ = ndimage.label(np.isfinite(values))
+    return spectral.unwrap_least_squares(values, weight).astype(np.float32), pieces.astype(np.uint16)
+
+
+def _whirlwind(values: np.ndarray, weight: np.ndarray, *, looks: float) -> tuple[np.ndarray, np.ndarray]:
+    import whirlwind  # noqa: PLC0415  (compiled; what reads no images does without)
+
+    image, gamma, seen = _images(values, weight)
+    if not seen.any():
+        return np.full(values.shape, np.nan, np.float32), np.zeros(values.shape, np.uint16)
+    # More looks than the cost tables hold make no difference to the library, but a warning.
+    looks = min(max(looks, 1.0), 300.0)
+    phase, component = whirlwind.unwrap(image, gamma, looks, seen)
+    return _congruent(phase, values), component.astype(np.uint16)
+
+
+def _snaphu(values: np.ndarray, weight: np.ndarray, *, looks: float) -> tuple[np.ndarray, np.ndarray]:
+    import snaphu  # noqa: PLC0415  optional
+
+    image, gamma, _ = _images(values, weight)
+    phase, component = snaphu.unwrap(image, gamma, nlooks=looks, cost="smooth", init="mcf")
+    return _congruent(phase, values), component.astype(np.uint16)
+
+
+def _images(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Complex image and coherence as the libraries take them, zero without data, and where there are data."""
+    seen = np.isfinite(values)
+    image = np.where(seen, np.exp(1j * np.where(seen, values, 0)), 0).astype(np.complex64)
+    return image, np.where(seen, np.nan_to_num(weight), 0).clip(0, 1).astype(np.float32), seen
+
+
+def _congruent(phase: np.ndarray, wrapped: np.ndarray) -> np.ndarray:
+    """Unwrapped phase that differs from the wrapped one by whole cycles, to the last bit that float32 has."""
+    return (wrapped + 2 * np.pi * np.rint((phase - wrapped) / (2 * np.pi))).astype(np.float32)

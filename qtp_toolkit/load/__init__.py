@@ -18,6 +18,7 @@ from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.licsar import licsar
 from qtp_toolkit.load.insar.look import check_incidence, hyp3_look, licsar_look
+from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps.features import vectors
 from qtp_toolkit.load.maps.rasters import dem, raster, series, series_set
 from qtp_toolkit.load.maps.soil import soilgrids
@@ -45,6 +46,7 @@ __all__ = [
     "raster",
     "series",
     "series_set",
+    "slc_stack",
     "soilgrids",
     "station_series",
     "stations",

@@ -22,6 +22,7 @@ from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.licsar import licsar
 from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
+from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps import features, rasters, soil
 from qtp_toolkit.load.temperature import cells, modis
 
@@ -86,6 +87,10 @@ def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **opt
     phase = request.files.get("phase") or request.files["data"]
     paths = None if coherence == "none" else paths
     return interferograms(phase, coherence=paths, **_stack(request, coherence, options))
+
+
+def _slc_stack(request: Request, **options: Any) -> xr.Dataset:
+    return slc_stack(request.files, chunks=request.chunks, **options)
 
 
 def _geotiff(request: Request, **options: Any) -> xr.DataArray:
@@ -154,6 +159,9 @@ READERS: dict[str, Reader] = {
     "hyp3": Reader(_hyp3, (interferograms,), "HyP3 products", _IFG),
     "licsar": Reader(_licsar, (interferograms,), "LiCSAR products", _IFG),
     "geotiff_stack": Reader(_geotiff_stack, (interferograms,), "GeoTIFFs with two dates in their names", _IFG),
+    "slc_stack": Reader(
+        _slc_stack, (slc_stack,), "coregistered complex images: GeoTIFF, VRT, HDF5", "`slc` (time, y, x), complex"
+    ),
     "licsar_look": Reader(_licsar_look, (), "LiCSAR `*.geo.U.tif`", _ANGLE),
     "hyp3_look": Reader(_hyp3_look, (), "HyP3 `*_lv_theta.tif`", _ANGLE),
     "geotiff": Reader(_geotiff, (rasters.raster,), "one band of a GeoTIFF", "`variable` (y, x), in the table's unit"),

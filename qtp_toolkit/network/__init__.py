@@ -15,13 +15,16 @@ from qtp_toolkit.network._graph import (
     incidence_matrix,
     select_pairs,
 )
+from qtp_toolkit.network._level import add_cycles, component_cycles
 
 __all__ = [
     "PAPER_WINDOWS",
     "acquisition",
+    "add_cycles",
     "canonicalise",
     "closure_errors",
     "closure_phase",
+    "component_cycles",
     "components",
     "drop_pairs",
     "incidence_matrix",

@@ -12,8 +12,12 @@ def wrap(phase: np.ndarray) -> np.ndarray:
     return np.angle(np.exp(1j * phase))
 
 
-def goldstein(interferogram: np.ndarray, *, alpha: float, patch: int, smooth: int) -> np.ndarray:
+def goldstein(
+    interferogram: np.ndarray, coherence: np.ndarray | None = None, *, alpha: float, patch: int, smooth: int
+) -> np.ndarray:
     """Goldstein and Werner (1998): in overlapping patches, multiply the spectrum Z by ``|smoothed Z| ** alpha``.
+
+    With a coherence the exponent of a patch is ``alpha`` times one minus its mean coherence (after Baran et al. 2003).
 
     Patches overlap by three quarters and are blended with triangular weights. Pixels without data, NaN or of no
     amplitude, are zero in the transform and stay what they are.
@@ -27,14 +31,26 @@ def goldstein(interferogram: np.ndarray, *, alpha: float, patch: int, smooth: in
     padded = np.pad(filled, margin, mode="symmetric" if min(rows, columns) >= size else "constant")
     ramp = 1 - np.abs((np.arange(size) - (size - 1) / 2) / (size / 2))
     taper = ramp[:, None] * ramp[None, :]
+    noise = None if coherence is None else _noise(coherence, hole, margin)
     total, share = np.zeros_like(padded), np.zeros(padded.shape)
     for i in range(0, padded.shape[0] - size + 1, step):
         for j in range(0, padded.shape[1] - size + 1, step):
             at = (slice(i, i + size), slice(j, j + size))
-            total[at] += taper * _filter_patch(padded[at], alpha, smooth)
+            exponent = alpha if noise is None else alpha * _mean(noise[0][at], noise[1][at])
+            total[at] += taper * _filter_patch(padded[at], exponent, smooth)
             share[at] += taper
     out = (total / np.where(share > 0, share, 1))[size : size + rows, size : size + columns]
     return np.where(hole, interferogram, out).astype(interferogram.dtype)
+
+
+def _noise(coherence: np.ndarray, hole: np.ndarray, margin: list[tuple[int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """One minus the coherence, 0 without data, and where there are data; both with the margin of the image."""
+    there = ~hole & np.isfinite(coherence)
+    return np.pad(np.where(there, 1 - coherence, 0.0), margin), np.pad(there, margin)
+
+
+def _mean(values: np.ndarray, there: np.ndarray) -> float:
+    return float(values.sum() / max(int(there.sum()), 1))
 
 
 def _filter_patch(values: np.ndarray, alpha: float, smooth: int) -> np.ndarray:

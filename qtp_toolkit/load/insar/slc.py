@@ -1,0 +1,224 @@
+"""Coregistered single-look complex images, one file a date: GeoTIFF, VRT beside raw files, HDF5."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe, xnp
+from qtp_toolkit.load.files.blocks import Chunks, block_shape, lazy_blocks
+from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
+from qtp_toolkit.load.files.dates import DatePattern, date_expression, date_of, match_names
+from qtp_toolkit.load.files.grids import on_grid
+
+DATE = r"(?<!\d)(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?!\d)"
+"""The first date of a name, else of its folder: ``merged/SLC/20180106/20180106.slc.full.vrt``, OPERA's CSLC."""
+
+_MAPS = {"latitude": "float64", "longitude": "float64", "land": "uint8"}
+"""Layers of one file, and the type that they are read as."""
+_PLACE = {"latitude", "longitude"}
+_HDF5 = (".h5", ".hdf5", ".nc")
+_BLOCK_BYTES = 32_000_000
+"""An image is read in rows of so many bytes: two of them, and what is made of them, are in memory at a time."""
+
+
+class Image(NamedTuple):
+    """What one file says of itself: size, type, and where it lies, if it is on the ground."""
+
+    path: Path
+    height: int
+    width: int
+    dtype: str
+    corner: tuple[float, float] | None = None
+    step: tuple[float, float] | None = None
+    crs: str | None = None
+
+    @property
+    def grid(self) -> tuple[Any, ...]:
+        """All that images of one stack share."""
+        return self[1:3] + self[4:]
+
+
+def slc_stack(
+    files: Mapping[str, Sequence[Path]],
+    *,
+    pattern: DatePattern = DATE,
+    layer: str = "data/VV",
+    chunks: Chunks | None = None,
+) -> xr.Dataset:
+    """Open coregistered single-look complex images, one file a date.
+
+    Parameters
+    ----------
+    files : mapping of str to sequence of path
+        ``slc`` (or ``data``): the images, as GeoTIFF, VRT (which ISCE writes beside its raw files) or HDF5 (OPERA's
+        CSLC), all on the same pixels. ``flat``: one file a date with what orbit and topography add to the phase of the
+        image, rad; it is taken out. Without it the images are taken for flattened. One file each: ``latitude`` and
+        ``longitude`` of images in radar geometry, degrees, 0 is no place; ``land``, where 0 is water.
+    pattern : str
+        Finds the date in the name of a file, else of its folder: by groups year, month and day, or by the letters of
+        strftime.
+    layer : str
+        Dataset of an HDF5 file.
+    chunks : dict, optional
+        By default one date and as many rows as make 32 MB.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``slc`` (time, y, x), complex64, 0 where there is no data, lazy, sorted by date; ``latitude`` and ``longitude``
+        (degrees) and ``land`` (y, x) where given. Coord ``file`` (time) names the images, ``flat_file`` their flat
+        phase. Pixels are lines and samples, or lie on the ground with a CRS in ``spatial_ref``.
+
+    Raises
+    ------
+    QtpDataError
+        Unknown or missing roles (C10); all unreadable files at once (M05), and those that are not complex (I11); names
+        without a date (I27); a date twice (I18); images or layers on other pixels (I06); a date without its ``flat``
+        (I03).
+
+    Examples
+    --------
+    >>> image = np.ones((4, 6), "complex64")
+    >>> paths = [geotiff(f"slc_{day}.tif", image) for day in ("20180118", "20180106")]
+    >>> load.slc_stack({"slc": paths})["slc"]["time"].dt.day.values
+    array([ 6, 18])
+    """
+    paths = _checked_roles(files)
+    found, dates = _by_date(paths, pattern, layer)
+    not_complex = [(image.path, f"type {image.dtype}") for image in found if "complex" not in image.dtype]
+    refuse_bad(not_complex, "complex image", total=len(paths), code="I11", hint="Give the single-look complex images.")
+    flats, flat_dates = _by_date(files["flat"], pattern, layer) if "flat" in files else ([], dates)
+    if not np.array_equal(flat_dates, dates):
+        lacking = ", ".join(map(str, np.setxor1d(flat_dates, dates)))
+        raise QtpDataError("images and their flat phase are of other dates", found=lacking, code="I03")
+    maps = {name: _looked(files[name], layer) for name in _MAPS if name in files}
+    _refuse_other_pixels([*found, *flats, *(image for images in maps.values() for image in images)])
+    slc = _lazy(found, "complex64", layer, chunks)
+    if flats:
+        slc = slc * xnp.exp(-1j * _lazy(flats, "float32", layer, chunks))
+    own = [str(image.path.absolute()) for image in found]
+    coords = {TIME: dates.astype("datetime64[ns]"), "file": (TIME, own)}
+    if flats:
+        coords["flat_file"] = (TIME, [str(image.path.absolute()) for image in flats])
+    slc = describe(slc.astype("complex64").assign_coords(coords), "slc")
+    layers = {name: _lazy(images, _MAPS[name], layer, chunks).isel({TIME: 0}) for name, images in maps.items()}
+    return xr.Dataset({"slc": slc} | {name: describe(part, name) for name, part in layers.items()})
+
+
+def _checked_roles(files: Mapping[str, Sequence[Path]]) -> Sequence[Path]:
+    """Paths of the images, once the roles are those that are known and go together."""
+    paths = files.get("slc") or files.get("data") or ()
+    many = [name for name in _MAPS if len(files.get(name, ())) > 1]
+    if not paths or many or not {*files} <= {"slc", "data", "flat", *_MAPS} or len({*files} & _PLACE) == 1:
+        raise QtpDataError(
+            "these files make no stack of images",
+            expected="slc, perhaps flat; one file each of land, latitude and longitude, the last two together",
+            found={name: len(paths) for name, paths in files.items()},
+            code="C10",
+        )
+    return paths
+
+
+def _by_date(paths: Sequence[Path], pattern: str, layer: str) -> tuple[list[Image], np.ndarray]:
+    """Images in the order of their dates, each date once."""
+    matches = match_names([Path(path) for path in paths], date_expression(pattern), "no date in its name", "image")
+    days = np.array([date_of(match, path) for match, path in zip(matches, paths, strict=True)])
+    no_duplicates(days, [Path(path) for path in paths], "date", "I18")
+    order, found = np.argsort(days), _looked(paths, layer)
+    return [found[k] for k in order], days[order]
+
+
+def _looked(paths: Sequence[Path], layer: str) -> list[Image]:
+    """Headers of the images; all unreadable files in one error."""
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
+
+    found, bad = [], []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        for path in map(Path, paths):
+            try:
+                found.append(_look_hdf5(path, layer) if path.suffix in _HDF5 else _look_raster(path))
+            except (RasterioError, OSError, KeyError) as error:
+                bad.append((path, str(error)))
+    refuse_bad(bad, "readable image", total=len(paths), code="M05")
+    return found
+
+
+def _look_raster(path: Path) -> Image:
+    import rasterio  # noqa: PLC0415
+
+    with rasterio.open(path) as dataset:
+        t, crs = dataset.transform, dataset.crs
+        radar = Image(path, dataset.height, dataset.width, dataset.dtypes[0])
+    if t.is_identity or crs is None:  # lines and samples, whatever CRS a driver makes up
+        return radar
+    if t.b or t.d or t.a < 0 or t.e > 0:
+        raise OSError("does not run from north to south and from west to east")
+    return radar._replace(corner=(t.c + t.a / 2, t.f + t.e / 2), step=(t.a, t.e), crs=crs.to_wkt())
+
+
+def _look_hdf5(path: Path, layer: str) -> Image:
+    import h5py  # noqa: PLC0415
+
+    with h5py.File(path) as file:
+        data, beside = file[layer], file[layer].parent
+        height, width = data.shape[-2:]
+        radar = Image(path, height, width, str(data.dtype))
+        if "x_coordinates" not in beside:
+            return radar
+        x, y = (beside[name][:2].tolist() for name in ("x_coordinates", "y_coordinates"))
+        crs = f"EPSG:{int(beside['projection'][()])}"
+    return radar._replace(corner=(x[0], y[0]), step=(x[1] - x[0], y[1] - y[0]), crs=crs)
+
+
+def _refuse_other_pixels(found: Sequence[Image]) -> None:
+    common = Counter(image.grid for image in found).most_common(1)[0][0]
+    told = "{0.height} x {0.width}, corner {0.corner}, step {0.step}"
+    other = [(image.path, told.format(image)) for image in found if image.grid != common]
+    what = f"image of the {common[0]} x {common[1]} pixels of the others"
+    refuse_bad(other, what, total=len(found), code="I06", hint="Coregister them, or crop them to one frame.")
+
+
+def _lazy(found: Sequence[Image], dtype: str, layer: str, chunks: Chunks | None) -> xr.DataArray:
+    """Images as one lazy array (time, y, x)."""
+    first = found[0]
+    rows = max(_BLOCK_BYTES // (8 * first.width), 1)
+    sizes = {TIME: len(found), Y: first.height, X: first.width}
+    blocks = block_shape(sizes, {TIME: 1, Y: min(rows, first.height)} | (chunks or {}), itemsize=8)
+    files = tuple(str(image.path) for image in found)
+    values = lazy_blocks(read_rows, blocks, dtype, paths=files, files=files, dtype_out=dtype, layer=layer)
+    (x0, y0), (dx, dy) = first.corner or (0.0, 0.0), first.step or (1.0, 1.0)
+    coords = {Y: y0 + dy * np.arange(first.height), X: x0 + dx * np.arange(first.width)}
+    if first.crs is None:
+        return xr.DataArray(values, coords, (TIME, Y, X))
+    return on_grid(values, (TIME, Y, X), coords, first.crs)
+
+
+def read_rows(bounds: tuple[tuple[int, int], ...], *, files: tuple[str, ...], dtype_out: str, layer: str) -> np.ndarray:
+    """One block of images, read by workers; what is not finite is 0, which is no data of a complex image."""
+    (first, last), rows, columns = bounds
+    out = np.stack([_read(path, rows, columns, layer) for path in files[first:last]]).astype(dtype_out)
+    out[~np.isfinite(out)] = 0
+    return out
+
+
+def _read(path: str, rows: tuple[int, int], columns: tuple[int, int], layer: str) -> np.ndarray:
+    if path.endswith(_HDF5):
+        import h5py  # noqa: PLC0415
+
+        with h5py.File(path) as file:
+            return file[layer][..., slice(*rows), slice(*columns)]
+    import rasterio  # noqa: PLC0415
+    from rasterio.errors import NotGeoreferencedWarning  # noqa: PLC0415
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        with rasterio.open(path) as dataset:
+            return dataset.read(1, window=(rows, columns))

@@ -1,0 +1,1 @@
+"""Numerics of the network that nobody else uses. Arrays in, arrays out."""

@@ -103,7 +103,7 @@ def test_reproduce_passes_its_options_on_and_fails_with_the_notebook(monkeypatch
         "--scheduler",
         "tcp://10.0.0.1:8786",
     ]
-    monkeypatch.setattr(cli, "_connected", nullcontext)
+    monkeypatch.setattr("qtp_toolkit.cli._runs.connected", nullcontext)
     told = qtp("reproduce", "--only", "06,07", "--only", "08", *options)
     assert told.exit_code == code
     assert given["only"] == ["06", "07", "08"]
@@ -113,7 +113,7 @@ def test_reproduce_passes_its_options_on_and_fails_with_the_notebook(monkeypatch
 
 
 def test_a_scheduler_that_does_not_answer_is_one_line_before_anything_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr(cli, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("qtp_toolkit.cli._shared.CONNECT_SECONDS", 0.2)
     monkeypatch.setattr(reproduce, "reproduce", lambda **_: pytest.fail("ran"))
     told = qtp("reproduce", "--out", tmp_path / "out", "--scheduler", "127.0.0.1:1")
     assert told.exit_code == 1

@@ -157,12 +157,12 @@ def test_the_command_uses_the_scheduler_that_it_is_given(cluster, tmp_path, monk
         "driver: geotiff_stack, uri: {phase: phase/*.tif, coherence: coherence/*.tif}, provenance: observed}\n"
     )
     words = ["ingest", "--source", "pairs", "--catalog", str(tmp_path / "catalog.yaml"), "--block", "16", "--out"]
-    monkeypatch.setattr("qtp_toolkit.cli.CONNECT_SECONDS", 300)
+    monkeypatch.setattr("qtp_toolkit.cli._shared.CONNECT_SECONDS", 300)
     monkeypatch.setattr("qtp_toolkit.store.work._run_here", lambda *_, **__: pytest.fail("ran in this process"))
     told = CliRunner().invoke(cli.app, [*words, str(tmp_path / "a"), "--scheduler", made.scheduler_address])
     assert told.exit_code == 0, told.output
     assert open_store(tmp_path / "a", verify=True)["phase"].shape == (6, 40, 30)
-    monkeypatch.setattr("qtp_toolkit.cli.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("qtp_toolkit.cli._shared.CONNECT_SECONDS", 0.2)
     told = CliRunner().invoke(cli.app, [*words, str(tmp_path / "b"), "--scheduler", "127.0.0.1:1"])
     assert told.exit_code == 1
     assert "no dask scheduler answers at 127.0.0.1:1" in told.stderr

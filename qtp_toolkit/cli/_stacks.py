@@ -1,0 +1,166 @@
+"""Commands for interferograms: their pairs, their making, their store, and series on their way out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from qtp_toolkit.cli._shared import CatalogOption, app, connected, one_line
+
+
+@app.command()
+def pairs(
+    granules: Annotated[Path, typer.Argument(help="Text file of Sentinel-1 scenes or bursts, one name a line.")],
+    *,
+    to: Annotated[Path, typer.Option("--to", help="Folder to write to.")] = Path(),
+    drop: Annotated[Path | None, typer.Option("--drop", help="Text file of dates and pairs to leave out.")] = None,
+    most: Annotated[
+        int | None, typer.Option("--most", min=1, help="Later partners of a date in each window, at most.")
+    ] = None,
+    connect: Annotated[bool, typer.Option(help="Join what missing dates leave apart.")] = True,
+    looks: Annotated[str, typer.Option("--looks", help="HyP3: 20x4 (80 m), 10x2 (40 m), 5x1 (bursts, 20 m).")] = "20x4",
+    water_mask: Annotated[bool, typer.Option("--water-mask", help="HyP3: mask water before unwrapping.")] = False,
+    name: Annotated[str, typer.Option("--name", help="HyP3: name of the jobs.")] = "qtp",
+) -> None:
+    """Choose pairs by the paper's rule, and write them as a list, for ISCE2, and as jobs for HyP3."""
+    with one_line():
+        from qtp_toolkit import export as room  # noqa: PLC0415
+        from qtp_toolkit import network  # noqa: PLC0415
+
+        table = network.read_granules(granules.read_text(encoding="utf-8").splitlines())
+        unwanted = drop.read_text(encoding="utf-8").splitlines() if drop is not None else []
+        chosen = network.select_pairs(table["date"].unique(), most=most, drop=unwanted, connect=connect)
+        jobs = room.hyp3_jobs(chosen, table, name=name, looks=looks, water_mask=water_mask)  # type: ignore[arg-type]
+        files = [room.pair_list(chosen, to / "pairs.txt"), *room.write_hyp3_jobs(jobs, to)]
+        groups = len(network.components(chosen))
+        typer.echo(
+            f"{table['date'].nunique()} dates, {chosen.sizes['pair']} pairs, {groups} group(s), {len(jobs)} jobs"
+        )
+        typer.echo(f"stackSentinel.py {room.isce2_options(chosen, table['date'].unique())}")
+    for path in files:
+        typer.echo(str(path))
+
+
+@app.command()
+def interferograms(
+    *,
+    source: Annotated[str, typer.Option("--source", help="Images in the catalog, driver slc_stack.")] = "slc",
+    catalog: CatalogOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the pairs; default: below the output.")] = None,
+    looks_y: Annotated[int, typer.Option("--looks-y", min=1, help="Lines that are averaged.")] = 6,
+    looks_x: Annotated[int, typer.Option("--looks-x", min=1, help="Samples that are averaged.")] = 20,
+    alpha: Annotated[float, typer.Option("--alpha", min=0, max=1, help="Strength of the filter; 0 for none.")] = 0.5,
+    by_coherence: Annotated[
+        bool, typer.Option("--by-coherence", help="Filter less where it is coherent: alpha times 1 - coherence.")
+    ] = False,
+    method: Annotated[str, typer.Option("--unwrap", help="whirlwind, snaphu or least_squares.")] = "whirlwind",
+    pixel: Annotated[float, typer.Option("--pixel", help="Side of a geocoded pixel, m.")] = 90.0,
+    window: Annotated[
+        list[str] | None,
+        typer.Option("--window", help="Temporal baselines in days, as 0-40; default: the three of the paper."),
+    ] = None,
+    mask: Annotated[
+        list[str] | None, typer.Option("--mask", help="Outlines in the catalog; default: lakes and glaciers, if there.")
+    ] = None,
+    memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB.")] = 2.0,
+    restart: Annotated[bool, typer.Option("--restart", help="Make anew what was made in another way.")] = False,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
+) -> None:
+    """Make unwrapped interferograms of coregistered complex images, pair by pair; resumes where it was stopped."""
+    spans = _windows(window or [])
+    with one_line("Pairs that are done are kept: run the same command again."), connected(scheduler):
+        from qtp_toolkit import network, products, slc_pairs  # noqa: PLC0415
+        from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
+
+        found = open_catalog(catalog)
+        outlines = [name for name in ("lakes", "glaciers") if found.available(name)] if mask is None else mask
+        made = slc_pairs.write_interferograms(
+            found[source],
+            out or products.output_folder() / "interferograms",
+            windows=spans or network.PAPER_WINDOWS,
+            masks=[found[name] for name in outlines],
+            restart=restart,
+            progress=True,
+            memory_budget=memory * 1e9,
+            looks_y=looks_y,
+            looks_x=looks_x,
+            alpha=alpha,
+            by_coherence=by_coherence,
+            method=method,
+            pixel_m=pixel,
+            wavelength=found.settings.wavelength,
+        )
+    typer.echo(str(made))
+
+
+def _windows(words: list[str]) -> list[tuple[float, float]]:
+    """Ranges of days as they are typed, 0-40."""
+    try:
+        return [(float(low), float(high)) for low, high in (word.split("-") for word in words)]
+    except ValueError:
+        raise typer.BadParameter(f"windows are ranges of days such as 0-40, not {' '.join(words)}") from None
+
+
+@app.command()
+def ingest(
+    *,
+    source: Annotated[str, typer.Option("--source", help="Source of the catalog.")] = "interferograms",
+    catalog: CatalogOption = None,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the store; default: below the output.")] = None,
+    storage: Annotated[str, typer.Option("--storage", help="float32, or compact (0.5 mrad).")] = "float32",
+    block: Annotated[int, typer.Option("--block", help="Side of a block in pixels, a multiple of 8.")] = 64,
+    memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB; a slab takes up to half.")] = 2.0,
+    restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished run of something else.")] = False,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
+) -> None:
+    """Copy a stack of interferograms to a store of pixel blocks, from which large areas are inverted."""
+    with one_line("What is done is kept: run the same command again to go on from there."), connected(scheduler):
+        from qtp_toolkit import products, prospects, store  # noqa: PLC0415
+        from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
+
+        stack = open_catalog(catalog)[source]
+        if "phase" in stack:  # what is no stack is refused below, by name
+            typer.echo("\n".join(prospects.look_at_pixels(stack)))
+        typer.echo(store.slab_memory(stack, block=block, memory_budget=memory * 1e9))
+        folder = store.ingest(
+            stack,
+            out or products.output_folder() / "store",
+            name=source,
+            storage=storage,
+            block=block,
+            memory_budget=memory * 1e9,
+            restart=restart,
+            progress=True,
+        )
+    typer.echo(str(folder))
+
+
+@app.command()
+def export(
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="mintpy, geotiff (one a date), gpkg or csv (points).")],
+    *,
+    to: Annotated[Path | None, typer.Option("--to", help="Folder; default: export/FORMAT below the output.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Output of a run; default: the nearest qtp_output upward.")
+    ] = None,
+    catalog: CatalogOption = None,
+    every: Annotated[int, typer.Option("--every", min=1, help="Points: every so many rows and columns.")] = 1,
+    heading: Annotated[
+        float | None, typer.Option("--heading", help="MintPy: flight direction, degrees clockwise from north.")
+    ] = None,
+) -> None:
+    """Write the time series and maps of a run for other programs: MintPy, a GIS, QGIS with InSAR Explorer."""
+    with one_line():
+        from qtp_toolkit import export as room  # noqa: PLC0415
+        from qtp_toolkit import products  # noqa: PLC0415
+        from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
+
+        if out is not None:
+            os.environ["QTP_OUTPUT"] = str(out)
+        known = open_catalog(catalog) if kind == "mintpy" else None
+        folder = to or products.output_folder() / "export" / kind
+        for path in room.results(kind, folder, catalog=known, every=every, heading=heading):
+            typer.echo(str(path))

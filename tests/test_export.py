@@ -267,6 +267,11 @@ class TestPoints:
         bad = {
             "ending": {"ds": ds, "path": tmp_path / "points.shp"},
             "no pixel": {"ds": empty, "path": tmp_path / "points.gpkg"},
+            "wrong unit": {
+                "ds": ds,
+                "path": tmp_path / "p.csv",
+                "maps": maps.assign(linear_rate=maps["linear_rate"].assign_attrs(units="m/yr")),
+            },
             "coordinate reference": {"ds": ds.drop_vars("spatial_ref"), "path": tmp_path / "points.csv"},
             "on the grid": {"ds": ds, "path": tmp_path / "p.gpkg", "maps": maps.assign_coords(x=maps["x"] + 45)},
         }

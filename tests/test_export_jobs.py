@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import rioxarray  # noqa: F401  (registers .rio)
+import xarray as xr
 from test_export import scene
 from typer.testing import CliRunner
 
@@ -101,6 +103,7 @@ def test_what_the_service_would_refuse_is_refused():
         planned([name.replace("1SDV_20180118", "1SDH_20180118") for name in scenes(DAYS)])
     with pytest.raises(QtpDataError, match="004211_IW3"):
         planned(bursts(DAYS)[:-1])
+    assert len(planned(bursts(DAYS, [f"0042{k}_IW1" for k in range(10, 25)]))[1]) == 4
     with pytest.raises(QtpDataError, match="too many bursts"):
         planned(bursts(DAYS, [f"0042{k}_IW1" for k in range(10, 26)]))
 
@@ -168,9 +171,12 @@ class TestResults:
 
     def test_oracle_mintpy_takes_its_geometry_from_the_catalog(self, run, tmp_path):
         ds, _ = run
+        height = xr.full_like(ds["temporal_coherence"], 4500).coarsen(y=2, x=2, boundary="pad").mean().fillna(4500)
+        height.rio.write_crs(32646).rio.to_raster(tmp_path / "dem.tif")
         (tmp_path / "data_catalog.yaml").write_text(
-            'catalog_version: 1\ntitle: angle only\nroots: ["."]\nsettings: {incidence: 39.5}\nsources:\n'
-            "  lakes: {description: a, kind: vector, driver: geojson, uri: a.json, provenance: observed, access: a}\n"
+            'catalog_version: 1\ntitle: geometry\nroots: ["."]\nsettings: {incidence: 39.5, wavelength: 0.236}\n'
+            "sources:\n  dem: {description: heights, kind: raster, driver: geotiff, uri: dem.tif, access: ask,\n"
+            "    provenance: observed, parameters: {variable: elevation, units: m}}\n"
         )
         words = ["export", "mintpy", "--heading", "190", "--catalog", str(tmp_path / "data_catalog.yaml")]
         told = CliRunner().invoke(cli.app, [*words, "--out", str(tmp_path / "run")])
@@ -178,10 +184,18 @@ class TestResults:
         folder = tmp_path / "run" / "export" / "mintpy"
         with h5py.File(folder / "geometryGeo.h5") as file:
             assert np.unique(file["incidenceAngle"]).tolist() == [39.5]
+            assert np.unique(file["height"]).tolist() == [4500]
+            assert file["height"].shape == ds["mask"].shape
             assert file["azimuthAngle"][0, 0] == -100
         with h5py.File(folder / "timeseries.h5") as file:
             np.testing.assert_allclose(file["timeseries"], ds["displacement"] / 1000, rtol=1e-6)
-            assert file.attrs["HEADING"] == "-170.0"
+            assert (file.attrs["HEADING"], file.attrs["WAVELENGTH"]) == ("-170.0", "0.236")
+
+    def test_closed_form_without_a_catalog_it_is_sentinel_1(self, run, tmp_path):
+        files = export.results("mintpy", tmp_path / "bare")
+        assert "geometryGeo.h5" not in [file.name for file in files]
+        with h5py.File(files[0]) as file:
+            assert file.attrs["WAVELENGTH"] == "0.05546576"
 
     def test_a_run_without_series_is_told_what_makes_them(self, tmp_path, monkeypatch):
         monkeypatch.setenv("QTP_OUTPUT", str(tmp_path))

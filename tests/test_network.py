@@ -473,6 +473,15 @@ def test_closed_form_granules_are_acquisitions_of_a_track():
     assert table["stop"].iloc[0] - table["start"].iloc[0] == np.timedelta64(27, "s")
 
 
+@pytest.mark.parametrize(
+    ("satellite", "orbit", "track"), [("S1C", 8018, 147), ("S1C", 8019, 46), ("S1D", 42, 1), ("S1A", 72, 175)]
+)
+def test_closed_form_tracks_of_each_satellite(satellite, orbit, track):
+    """By hand: orbits since the first of track 1, modulo 175."""
+    name = SCENES[2].replace("S1B", satellite).replace("009145", f"{orbit:06d}")
+    assert network.read_granules([name])["track"].tolist() == [track]
+
+
 def test_closed_form_bursts_have_a_place():
     names = [
         f"S1_{place}_IW2_20200604T0223{second}_VV_7C85-BURST" for place, second in (("136231", 12), ("136232", 15))

@@ -99,7 +99,6 @@ def prune(stack: Stack, coherence: xr.DataArray, *, at_least: float = 0.3) -> St
     (array([12, 12]), ['2018-01-18/2018-01-30'])
     """
     dates, first, second = index_pairs(stack)
-    require(coherence, dims=(PAIR,), name="coherence")
     if coherence.dims != (PAIR,) or coherence.size != len(first):
         raise QtpDataError(
             "coherence must be one number a pair",

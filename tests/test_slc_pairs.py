@@ -91,6 +91,17 @@ def test_closed_form_images_of_any_format_are_the_same(tmp_path, files, images):
     assert images["slc"].dtype == np.complex64
 
 
+def test_closed_form_whole_numbers_are_complex_too(tmp_path):
+    """CInt16, as Sentinel-1 is delivered in."""
+    stored = np.arange(24, dtype="<i2").reshape(3, 4, 2)
+    path = radar(tmp_path, stored[..., 0].astype("complex64"), "20180106")
+    (path.parent / "20180106.slc.full").write_bytes(stored.tobytes())
+    text = path.read_text().replace("CFloat32", "CInt16").replace(">8<", ">4<").replace(">32<", ">16<")
+    path.write_text(text)
+    values = load.slc_stack({"slc": [path]})["slc"].values
+    np.testing.assert_array_equal(values[0], stored[..., 0] + 1j * stored[..., 1])
+
+
 def test_closed_form_what_is_no_stack_of_images_is_told(tmp_path, files):
     refused(load.slc_stack, {"slc": [*files, tif(tmp_path / "real_20180307.tif", np.ones(SHAPE))]}, code="I11")
     odd = tif(tmp_path / "slc_20180307.tif", np.ones((3, 4), "complex64"), pixel=10.0)

@@ -168,8 +168,7 @@ def reproduce(
         os.environ["QTP_CATALOG"] = str(found.path)
         inputs = _inputs(found)
         good = is_stamped(target / _STAMP, inputs)
-        have = [name for name in products.PRODUCTS if good and products.exists(name)]
-        chosen = plan(notebooks, only, have)
+        chosen = plan(notebooks, only, [name for name in products.PRODUCTS if good and products.exists(name)])
         makers = {product: nb.name for nb in chosen for product in nb.products_out}
         earlier = Finished(target / "finished.json", inputs)
         kept = earlier.unchanged(chosen, list(_order(chosen, makers).static_order()), makers) if resume else {}

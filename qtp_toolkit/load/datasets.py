@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import xarray as xr
@@ -13,6 +16,7 @@ import xarray as xr
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
+from qtp_toolkit.load.files.grib import grib_fields
 from qtp_toolkit.load.files.grids import descending, spatial_names, with_crs
 from qtp_toolkit.load.files.limits import hold, spell
 
@@ -23,6 +27,9 @@ _ERA5 = {
 }
 """By short name: name, unit, and how files write that unit, without blanks and signs of powers."""
 _ERA5_DIMS = {"valid_time": TIME, "date": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
+_GRIB = {"Z": "z", "T": "t", "Q": "q", "GP": "z", "TMP": "t", "SPFH": "q"}
+"""GDAL's names of the fields in both editions of GRIB."""
+_NETCDF = (b"\x89HDF", b"CDF")
 
 
 def netcdf(
@@ -71,12 +78,19 @@ def netcdf(
     [35.0, 34.0]
     """
     path = Path(path)
-    problem = first_bytes_problem(path, (b"\x89HDF", b"CDF"), "NetCDF")
+    problem = first_bytes_problem(path, _NETCDF, "NetCDF")
     refuse_bad([(path, problem)] if problem else [], "readable NetCDF", total=1, code="M04")
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    data = _opened(path, magic, path, chunks)
+    return _chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
+
+
+def _opened(source: Path | BinaryIO, magic: bytes, path: Path, chunks: Chunks | None) -> xr.Dataset:
+    """NetCDF of a file, or of the bytes of a member of an archive, in blocks; ``path`` is for errors."""
+    engine = "scipy" if magic[:3] == b"CDF" else "h5netcdf"  # NetCDF-3, as the store delivered until 2024
     try:
-        with path.open("rb") as stream:
-            engine = "scipy" if stream.read(3) == b"CDF" else "h5netcdf"  # NetCDF-3, as the store delivered until 2024
-        data = xr.open_dataset(path, engine=engine, chunks=None, decode_coords="all")
+        data = xr.open_dataset(source, engine=engine, chunks=None, decode_coords="all")
     except (OSError, TypeError, IndexError, KeyError) as error:  # the last three are what is said of NetCDF-3
         raise QtpDataError(
             f"cannot open NetCDF: {error} ({path.stat().st_size} bytes)", path=path, code="M05"
@@ -87,8 +101,7 @@ def netcdf(
         ) from None
     # dask cannot tell the size of text, and refuses to choose chunks for it
     textual = any(array.dtype.kind not in "biufcmM" for array in data.data_vars.values())
-    data = data.chunk(dict(chunks) if chunks else {} if textual else "auto")
-    return _chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
+    return data.chunk(dict(chunks) if chunks else {} if textual else "auto")
 
 
 def zarr(
@@ -118,15 +131,19 @@ def zarr(
     return _chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
 
 
-def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks | None = None) -> xr.Dataset:
-    """Open ERA5 on pressure levels as the Climate Data Store delivers it (NetCDF, old and new naming).
+def era5(
+    path: Path | Sequence[Path], *, rename: Mapping[str, str] | None = None, chunks: Chunks | None = None
+) -> xr.Dataset:
+    """Open ERA5 on pressure levels as the Climate Data Store delivers it, or has delivered it.
 
     Parameters
     ----------
-    path : path
-        Variables z, t, q; dims valid_time (or time), pressure_level (or level), latitude, longitude.
+    path : path or sequence of path
+        NetCDF (NetCDF-3 too), GRIB of either edition, or a zip of such files; what a file is, its first bytes tell.
+        Variables z, t, q; dims valid_time (or time), pressure_level (or level), latitude, longitude. Several files
+        are joined along time.
     rename : mapping, optional
-        Further names in the file to ours.
+        Further names in NetCDF to ours.
     chunks : dict, optional
 
     Returns
@@ -134,13 +151,14 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
     xarray.Dataset
         ``geopotential`` (m2 s-2), ``temperature`` (K), ``specific_humidity`` (kg/kg), dims (time, level, y, x);
         ``level`` in hPa, from low to high pressure; y from north to south; longitude within -180..180, or on beyond 180
-        where the data cross the date line. Lazy.
+        where the data cross the date line. Lazy. NetCDF in
+        a zip is held in memory as it was packed, GRIB is not.
 
     Raises
     ------
     QtpDataError
-        If a variable is missing, or in another unit by its tag (M11), a dim has no coordinates, time is no date, or
-        there are dims beside these.
+        If a variable or a message is missing, or in another unit by its tag (M11), a dim has no coordinates, time is no
+        date, there are dims beside these, files are of different grids or of the same time.
 
     Examples
     --------
@@ -152,7 +170,67 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
     >>> load.era5(folder / "era5.nc")["level"].values.tolist()
     [500.0, 1000.0]
     """
-    data = netcdf(path, rename=rename, chunks=chunks)
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
+    parts = [_profiles(part, file) for file in paths for part in _delivered(file, rename, chunks)]
+    result = parts[0] if len(parts) == 1 else _in_time(parts, paths)
+    return with_crs(result, "EPSG:4326")
+
+
+def _delivered(path: Path, rename: Mapping[str, str] | None, chunks: Chunks | None) -> list[xr.Dataset]:
+    """Open what a file holds: one set of fields, or one for each member of an archive."""
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    if magic == b"GRIB":
+        return [grib_fields(str(path), path, _GRIB, chunks=chunks)]
+    if magic == b"PK\x03\x04":
+        return _unpacked(path, rename, chunks)
+    return [netcdf(path, rename=rename, chunks=chunks)]
+
+
+def _unpacked(path: Path, rename: Mapping[str, str] | None, chunks: Chunks | None) -> list[xr.Dataset]:
+    out = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(info.filename for info in archive.infolist() if not info.is_dir()):
+                whole = archive.read(name)
+                if whole.startswith(b"GRIB"):
+                    out.append(grib_fields(f"/vsizip/{{{path}}}/{name}", path, _GRIB, chunks=chunks))
+                elif whole.startswith(_NETCDF):
+                    data = _opened(io.BytesIO(whole), whole[:4], path, chunks)
+                    out.append(_chosen(data, path, variables=None, rename=rename, complex_pairs=None, crs=None))
+    except zipfile.BadZipFile as error:
+        refuse_bad([(path, f"a zip archive that is damaged: {error}")], "readable ERA5", total=1, code="M04")
+    if not out:
+        refuse_bad([(path, "a zip archive without NetCDF and GRIB")], "readable ERA5", total=1, code="M04")
+    return out
+
+
+def _in_time(parts: list[xr.Dataset], paths: Sequence[Path]) -> xr.Dataset:
+    """Join files along time; what does not fit together is refused."""
+    first = parts[0]
+    for dim in ("level", Y, X):
+        if any(part.sizes[dim] != first.sizes[dim] or not np.allclose(part[dim], first[dim]) for part in parts):
+            raise QtpDataError(
+                f"files of ERA5 differ in {dim}",
+                path=paths[0].parent,
+                expected="one grid and the same levels",
+                code="M27",
+            )
+    result = xr.concat(parts, TIME, join="override", coords="minimal", compat="override")
+    times, counts = np.unique(result[TIME].values, return_counts=True)
+    if (counts > 1).any():
+        raise QtpDataError(
+            "files of ERA5 hold the same times",
+            path=paths[0].parent,
+            found=", ".join(map(str, times[counts > 1].astype("datetime64[h]"))),
+            expected="each time in one file",
+            code="M27",
+        )
+    return result.sortby(TIME)
+
+
+def _profiles(data: xr.Dataset, path: Path) -> xr.Dataset:
+    """Name, order and measure the fields as we do, level in hPa; or an error that says what they lack."""
     data = data.rename({old: new for old, new in _ERA5_DIMS.items() if old in data.dims})
     data = _joined(data, path)
     lacking = [name for name in _ERA5 if name not in data and _ERA5[name][0] not in data]
@@ -177,7 +255,7 @@ def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks 
         level = level / 100.0
     result = xr.Dataset(out).assign_coords(level=level.assign_attrs(units="hPa"))
     result = result.assign_coords({X: _eastward(result[X])}).sortby(["level", X, TIME])
-    return with_crs(result.sortby(Y, ascending=False), "EPSG:4326")
+    return result.sortby(Y, ascending=False)
 
 
 def _refuse_other_unit(array: xr.DataArray, name: str, spelled: tuple[str, ...], path: Path) -> None:

@@ -10,11 +10,7 @@ import xarray as xr
 
 from qtp_toolkit import grid
 from qtp_toolkit._dates import read_times
-from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.conventions import (
-    PAIR,
-    REFERENCE,
-    SECONDARY,
     SENTINEL1_WAVELENGTH,
     TIME,
     QtpDataError,
@@ -22,7 +18,6 @@ from qtp_toolkit.conventions import (
     Y,
     check_wavelength,
     describe,
-    is_lazy,
     many_blocks,
     require,
 )
@@ -94,7 +89,7 @@ def tropospheric_delay(
 
     Notes
     -----
-    Take it from interferograms with :func:`pair_difference`. 1 hPa of surface pressure is 2.2767 mm of zenith delay.
+    Take it from interferograms with :func:`remove_delay`. 1 hPa of surface pressure is 2.2767 mm of zenith delay.
     The turbulent part is beyond a reanalysis of 30 km; ramps take some of the rest. Heights are geopotential heights.
 
     References
@@ -155,47 +150,6 @@ def tropospheric_delay(
             output_dtypes=[np.float32],
         )
     return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", like=era5, wavelength=wavelength)
-
-
-def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
-    """Subtract from each interferogram the difference of a delay between its two dates.
-
-    Parameters
-    ----------
-    phase : xarray.DataArray
-        rad, dim ``pair`` with coords ``reference`` and ``secondary``.
-    delay : xarray.DataArray
-        rad, dim ``time``, on the same grid, or on another one with a CRS (bilinear); see :func:`tropospheric_delay`.
-
-    Returns
-    -------
-    xarray.DataArray
-        rad, dims and dtype of the phase; NaN where the delay is. Lazy if an input is lazy.
-
-    Raises
-    ------
-    QtpDataError
-        Listing the dates of pairs that the delay lacks.
-
-    Examples
-    --------
-    >>> days = pd.date_range("2020-01-01", periods=2, freq="12D")
-    >>> delay = xr.DataArray([1.0, 4.0], {"time": days}, "time", attrs={"units": "rad"})
-    >>> pairs = {"reference": ("pair", days[:1]), "secondary": ("pair", days[1:])}
-    >>> remove_delay(xr.DataArray([5.0], pairs, "pair", attrs={"units": "rad"}), delay).values
-    array([2.])
-    """
-    require(phase, dims=(PAIR,), quantity="phase")
-    require(delay, dims=(TIME,), quantity="tropospheric_phase")
-    bare = delay.drop_vars([name for name in delay.coords if name not in (TIME, Y, X, "spatial_ref")])
-    bare = grid.align(bare, phase, resampling="bilinear", name="delay")
-    chunks = {dim: size for dim, size in phase.chunksizes.items() if dim in delay.dims}
-    bare = bare.chunk(chunks) if chunks and not is_lazy(bare) else bare
-    shift = pair_difference(bare, phase).drop_vars([REFERENCE, SECONDARY])
-    if is_lazy(phase):  # picking dates in the order of the pairs has cut dask chunks along pair
-        shift = shift.chunk({PAIR: phase.chunksizes[PAIR]})
-    out = (phase - shift).astype(phase.dtype, copy=False)
-    return describe(out.transpose(*phase.dims), "phase", like=phase)
 
 
 def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:

@@ -18,6 +18,7 @@ from qtp_toolkit.conventions import (
     Y,
     check_wavelength,
     describe,
+    is_lazy,
     many_blocks,
     require,
 )

@@ -73,13 +73,16 @@ def delay_phase(
     """
     units = delay.attrs.get("units")
     if units not in ("m", "rad"):
-        raise QtpDataError("a delay has the wrong unit", variable=str(delay.name), expected="m or rad", found=units)
+        raise QtpDataError(
+            "a delay has the wrong unit", variable=str(delay.name), expected="m or rad", found=units, code="I30"
+        )
     if (delay.name == "zenith_delay" and incidence is None) or (delay.name in _SLANT and incidence is not None):
         raise QtpDataError(
             "a zenith delay needs the incidence angle, one in the line of sight has none",
             variable=str(delay.name),
             expected="incidence for zenith_delay only",
             found="none" if incidence is None else "an incidence angle",
+            code="I30",
         )
     check_wavelength(wavelength)
     out = delay if units == "rad" else delay * np.asarray(4 * np.pi / wavelength, delay.dtype)

@@ -82,6 +82,7 @@ def solid_earth_tide(
             "tides need the moments of the passes",
             expected="one a day, with its time of day, such as 2018-01-06T23:47",
             found=", ".join(map(str, stamps[:3])),
+            code="I30",
         )
     tides = _import_pysolid()
     lonlat = grid.lonlat(dem)

@@ -19,6 +19,8 @@ WAVELENGTH = 0.05546576
 LEVELS = np.array([200.0, 250, 300, 350, 400, 450, 500, 550, 600, 650, 700, 750, 800, 850, 900, 950, 1000])
 DATES = np.array(["2018-08-31", "2018-09-12", "2018-09-24"], dtype="datetime64[ns]")
 
+MINUTES = np.arange(60) * np.timedelta64(1, "m")
+
 
 def image(values, *, units="rad", name="phase", crs="EPSG:32646"):
     values = np.asarray(values)
@@ -167,6 +169,27 @@ def test_closed_form_the_nearest_hour_may_be_of_the_next_day():
     with pytest.raises(QtpDataError, match="no time") as told:
         correct.tropospheric_delay(noon, terrain(), looking(), dates=passes + np.timedelta64(3, "D"))
     assert told.value.hint is None
+
+
+def test_closed_form_delay_is_linear_in_time_around_the_pass():
+    """A pass at 23:45 between hours of 1000 and 1004 hPa, the later one of the next day: three quarters of the way."""
+    hours = DATES[:1] + np.array([23, 24], "timedelta64[h]")
+    era5 = reanalysis([isothermal(1000.0), isothermal(1004.0)], times=hours)
+    ends = [correct.tropospheric_delay(era5, terrain(0.0), looking(0.0), dates=hours[:1] + m) for m in MINUTES[[0, 59]]]
+    (day,) = DATES[:1]
+    quarter = correct.tropospheric_delay(era5, terrain(0.0), looking(0.0), dates=hours[:1] + MINUTES[45])
+    assert quarter.time.values == day
+    assert float(millimetres(quarter - ends[0]).mean()) == pytest.approx(3 * 2.2767, abs=5e-3)
+    assert float(millimetres(ends[1] - ends[0]).mean()) == pytest.approx(4 * 59 / 60 * 2.2767, abs=5e-3)
+
+
+def test_property_times_beyond_three_hours_have_no_part():
+    """One time 4 h before the pass, one 2 h after it: the latter alone."""
+    times = DATES[:1] + np.array([8, 14], "timedelta64[h]")
+    era5 = reanalysis([isothermal(900.0), isothermal(1000.0)], times=times)
+    phase = correct.tropospheric_delay(era5, terrain(), looking(), dates=DATES[:1] + np.timedelta64(12, "h"))
+    alone = correct.tropospheric_delay(era5.isel(time=[1]), terrain(), looking())
+    np.testing.assert_array_equal(phase, alone)
 
 
 def test_closed_form_troposphere_refusals():
@@ -445,9 +468,14 @@ def test_closed_form_defaults_are_the_promised_ones():
         "choose_ramp": length,
         "choose_reference": {"radius_m": 1000.0},
         "coherent_area": {"size": 5},
+        "delay_phase": length,
+        "dem_error_phase": length,
+        "fit_dem_error": {"harmonics": 1},
+        "fit_elevation": {"relief": 50.0},
         "fit_ramp": {"degree": 1},
         "reference_area": {"radius_m": 5000.0},
         "reference_motion": length,
+        "solid_earth_tide": length,
         "tropospheric_delay": length,
         "weigh_ramp": {"give_back": "share", **length},
     }

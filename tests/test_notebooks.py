@@ -29,9 +29,9 @@ VARIANTS = [
     ("02", {"method": "consecutive"}),
     ("02", {"method": "cumulative"}),
     ("03", {"texture": "coarse"}),
-    ("05", {"norm": "wl2", "weights": "fisher", "snap": True, "ramp": "plane"}),
-    ("05", {"norm": "l2", "weights": "variance", "ramp": "none"}),
-    ("05", {"weights": "unit", "ramp": "stable"}),
+    ("05", {"norm": "wl2", "weights": "fisher", "snap": True, "ramp": "plane", "delay": "elevation"}),
+    ("05", {"norm": "l2", "weights": "variance", "ramp": "none", "delay": "none"}),
+    ("05", {"weights": "unit", "ramp": "stable", "delay": "gacos"}),
     ("06", {"intercept": "reference", "uncertainty": "formal"}),
     ("06", {"intercept": "none", "uncertainty": "bootstrap"}),
     ("07", {"method": "natural"}),
@@ -39,7 +39,7 @@ VARIANTS = [
     ("12", {"ramp": "plane"}),
 ]
 """Every value that the comments of the parameters cells offer beside the one that is set."""
-FALLBACK_SOURCES = ("stable_ground", "water_content")
+FALLBACK_SOURCES = ("gacos", "stable_ground", "water_content")
 """What only the catalog of an own region has."""
 KEYS = {"title", "paper", "needs", "uses", "products_in", "products_out", "figures"}
 

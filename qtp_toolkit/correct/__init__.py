@@ -1,10 +1,14 @@
-"""What is taken out of interferograms: troposphere, ramps, the reference, masks (paper section 3.7)."""
+"""What is taken out of interferograms: troposphere, tides, ramps, the reference, masks (paper section 3.7)."""
 
 from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.correct._choice import Stillness, choose_reference, reference_motion
+from qtp_toolkit.correct._dem_error import date_baselines, dem_error_phase, fit_dem_error
+from qtp_toolkit.correct._elevation import elevation_phase, fit_elevation
 from qtp_toolkit.correct._ramp import deramp, fit_ramp
 from qtp_toolkit.correct._reference import apply_mask, coherent_area, reference_area, reference_level, set_reference
-from qtp_toolkit.correct._troposphere import remove_delay, tropospheric_delay
+from qtp_toolkit.correct._remove import correction_gain, delay_phase, remove_delay
+from qtp_toolkit.correct._tides import solid_earth_tide
+from qtp_toolkit.correct._troposphere import tropospheric_delay
 from qtp_toolkit.correct._weigh import choose_ramp, ramp_std, weigh_ramp
 
 __all__ = [
@@ -13,7 +17,14 @@ __all__ = [
     "choose_ramp",
     "choose_reference",
     "coherent_area",
+    "correction_gain",
+    "date_baselines",
+    "delay_phase",
+    "dem_error_phase",
     "deramp",
+    "elevation_phase",
+    "fit_dem_error",
+    "fit_elevation",
     "fit_ramp",
     "pair_difference",
     "ramp_std",
@@ -22,6 +33,7 @@ __all__ = [
     "reference_motion",
     "remove_delay",
     "set_reference",
+    "solid_earth_tide",
     "tropospheric_delay",
     "weigh_ramp",
 ]

@@ -58,14 +58,14 @@ def fit_ramp(
     else:
         weight = grid.align(weight, phase, name="weight")
         use = weight.where(usable & weight.notnull(), 0.0).astype(phase.dtype, copy=False)
-    spans = {dim: _measure_span(phase[dim]) for dim in (X, Y)}
+    spans = {dim: measure_span(phase[dim]) for dim in (X, Y)}
     sums = [_sum_moments(use, spans, highest=2 * degree), _sum_moments(use * phase.fillna(0.0), spans, highest=degree)]
     (plane,) = _solve(_solve_plane, sums, {"term": 3})
     out = {name: describe(plane.isel(term=k), row, like=phase) for k, (name, row) in enumerate(_TERMS.items())}
     if degree > 1:
         waves, leak = _solve(_solve_waves, sums, {"wave": (degree + 1) * (degree + 2) // 2 - 3, "axis": 2})
         out |= {"waves": describe(waves, "ramp_waves", like=phase), "leak": describe(leak, "ramp_leak", like=phase)}
-    return xr.Dataset(out, attrs=_keep_spans(spans))
+    return xr.Dataset(out, attrs=keep_spans(spans))
 
 
 def no_ramp(phase: xr.DataArray) -> xr.Dataset:
@@ -74,7 +74,7 @@ def no_ramp(phase: xr.DataArray) -> xr.Dataset:
     layer = phase.isel({Y: 0, X: 0}, drop=True)
     zero = layer.copy(data=np.zeros(layer.shape))
     out = {name: describe(zero, row, like=phase) for name, row in _TERMS.items()}
-    return xr.Dataset(out, attrs=_keep_spans({dim: _measure_span(phase[dim]) for dim in (X, Y)}))
+    return xr.Dataset(out, attrs=keep_spans({dim: measure_span(phase[dim]) for dim in (X, Y)}))
 
 
 def deramp(
@@ -155,12 +155,12 @@ def _check_planes(ramp: xr.Dataset, phase: xr.DataArray) -> None:
         raise QtpDataError("the planes are of other pairs than the phase", expected="the same pairs in the same order")
 
 
-def _keep_spans(spans: dict[str, tuple[float, float]]) -> dict[str, float]:
+def keep_spans(spans: dict[str, tuple[float, float]]) -> dict[str, float]:
     """Return middle and half width of both axes as the attributes of planes."""
     return {key: number for dim, keys in AXES.items() for key, number in zip(keys, spans[dim], strict=True)}
 
 
-def _measure_span(axis: xr.DataArray) -> tuple[float, float]:
+def measure_span(axis: xr.DataArray) -> tuple[float, float]:
     """Middle and half width of a coordinate; 1 for the latter if there is one pixel only."""
     if not axis.size:
         raise QtpDataError("a plane needs pixels", where=axis.name, found=0, code="I06")

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
 
 from qtp_toolkit import grid
 from qtp_toolkit._dates import read_times
-from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.conventions import (
-    PAIR,
-    REFERENCE,
-    SECONDARY,
     SENTINEL1_WAVELENGTH,
     TIME,
     QtpDataError,
@@ -32,7 +28,7 @@ HEIGHTS = np.arange(-500.0, 9001.0, 100.0)
 """Heights in m at which the delay is tabulated; linear between them (error below 0.05 mm)."""
 
 NEAR = np.timedelta64(3, "h")
-"""How far from a date with a time of day a time of the reanalysis may lie."""
+"""How far from a date with a time of day a time of the reanalysis may lie, on either side."""
 
 _FILL = 1e6
 """Beyond lie fill values, not fields in any unit."""
@@ -68,8 +64,9 @@ def tropospheric_delay(
     incidence : xarray.DataArray
         degree, scalar, or on the pixels of ``dem``, on more than them, or on another grid with a CRS (bilinear).
     dates : sequence of datetime64 or text, optional
-        Dates wanted, UTC. One with a time of day takes the nearest time of the reanalysis within 3 hours, if need be of
-        the next day; any other needs one time on its day. By default all times of the reanalysis.
+        Dates wanted, UTC. For one with a time of day the delay is linear between the times of the reanalysis before and
+        after it, across midnight too; where only one of them is within 3 hours it takes that one. Any other date needs
+        one time on its day. By default all times of the reanalysis.
     wavelength : float
         m.
 
@@ -93,7 +90,7 @@ def tropospheric_delay(
 
     Notes
     -----
-    Take it from interferograms with :func:`pair_difference`. 1 hPa of surface pressure is 2.2767 mm of zenith delay.
+    Take it from interferograms with :func:`remove_delay`. 1 hPa of surface pressure is 2.2767 mm of zenith delay.
     The turbulent part is beyond a reanalysis of 30 km; ramps take some of the rest. Heights are geopotential heights.
 
     References
@@ -119,8 +116,9 @@ def tropospheric_delay(
     # Not to 90, the limit of the table: along the horizon the mapping by 1 / cos has no end.
     require(incidence, quantity="incidence", between=(0.0, 89.0), name="incidence")
     check_wavelength(wavelength)
-    times, at = _match_days(era5, dates)
-    profiles = _sort_profiles(era5).isel({TIME: at}).assign_coords({TIME: times})
+    passes = _match_days(era5, dates)
+    used = np.unique([passes.before, passes.after])
+    profiles = _sort_profiles(era5).isel({TIME: used})
     lonlat = grid.lonlat(dem)
     incidence = grid.align(incidence, dem, resampling="bilinear", name="incidence")
     axes = (profiles[Y].values.astype(float), profiles[X].values.astype(float))
@@ -141,7 +139,7 @@ def tropospheric_delay(
     with many_blocks():
         phase = xr.apply_ufunc(
             _slant_phase,
-            table,
+            _at_passes(table, passes, used),
             dem,
             lonlat.longitude,
             lonlat.latitude,
@@ -153,47 +151,6 @@ def tropospheric_delay(
             output_dtypes=[np.float32],
         )
     return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", like=era5, wavelength=wavelength)
-
-
-def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
-    """Subtract from each interferogram the difference of a delay between its two dates.
-
-    Parameters
-    ----------
-    phase : xarray.DataArray
-        rad, dim ``pair`` with coords ``reference`` and ``secondary``.
-    delay : xarray.DataArray
-        rad, dim ``time``, on the same grid, or on another one with a CRS (bilinear); see :func:`tropospheric_delay`.
-
-    Returns
-    -------
-    xarray.DataArray
-        rad, dims and dtype of the phase; NaN where the delay is. Lazy if an input is lazy.
-
-    Raises
-    ------
-    QtpDataError
-        Listing the dates of pairs that the delay lacks.
-
-    Examples
-    --------
-    >>> days = pd.date_range("2020-01-01", periods=2, freq="12D")
-    >>> delay = xr.DataArray([1.0, 4.0], {"time": days}, "time", attrs={"units": "rad"})
-    >>> pairs = {"reference": ("pair", days[:1]), "secondary": ("pair", days[1:])}
-    >>> remove_delay(xr.DataArray([5.0], pairs, "pair", attrs={"units": "rad"}), delay).values
-    array([2.])
-    """
-    require(phase, dims=(PAIR,), quantity="phase")
-    require(delay, dims=(TIME,), quantity="tropospheric_phase")
-    bare = delay.drop_vars([name for name in delay.coords if name not in (TIME, Y, X, "spatial_ref")])
-    bare = grid.align(bare, phase, resampling="bilinear", name="delay")
-    chunks = {dim: size for dim, size in phase.chunksizes.items() if dim in delay.dims}
-    bare = bare.chunk(chunks) if chunks and not is_lazy(bare) else bare
-    shift = pair_difference(bare, phase).drop_vars([REFERENCE, SECONDARY])
-    if is_lazy(phase):  # picking dates in the order of the pairs has cut dask chunks along pair
-        shift = shift.chunk({PAIR: phase.chunksizes[PAIR]})
-    out = (phase - shift).astype(phase.dtype, copy=False)
-    return describe(out.transpose(*phase.dims), "phase", like=phase)
 
 
 def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
@@ -220,18 +177,25 @@ def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
     return out
 
 
-def _match_days(era5: xr.Dataset, dates: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Find the days of the result, and the position of the reanalysis time of each.
+class _Passes(NamedTuple):
+    """Days of the result, and what of the reanalysis each is made from."""
 
-    A date with a time of day takes the nearest time within :data:`NEAR`, across midnight too; else the one of its day.
-    """
+    days: np.ndarray
+    before: np.ndarray
+    """Position of the time that is not after the pass; of the only one, where one is all there is."""
+    after: np.ndarray
+    share: np.ndarray
+    """Part of the way from the one to the other, 0 to 1."""
+
+
+def _match_days(era5: xr.Dataset, dates: Any) -> _Passes:
+    """Find the times of the reanalysis around each date with a time of day, or the one on the day of any other."""
     times = era5[TIME].values.astype("datetime64[ns]")
     days = times.astype("datetime64[D]")
     stamps = days.astype("datetime64[ns]") if dates is None else read_times(dates).ravel()
     wanted = stamps.astype("datetime64[D]")
-    distance = np.abs(times[None, :] - stamps[:, None])
-    nearest = distance.argmin(axis=1)
-    timed = (stamps != wanted) & (distance.min(axis=1) <= NEAR)
+    early, late, timed = _find_around(times, stamps)
+    timed &= stamps != wanted
     same = days[None, :] == wanted[:, None]
     number = np.where(timed, 1, same.sum(axis=1))
     for what, bad in (("no time", number == 0), ("several times", number > 1)):
@@ -248,7 +212,30 @@ def _match_days(era5: xr.Dataset, dates: Any) -> tuple[np.ndarray, np.ndarray]:
                 hint=beyond if after and what == "no time" else None,
                 code="I27",
             )
-    return wanted.astype("datetime64[ns]"), np.where(timed, nearest, same.argmax(axis=1))
+    early, late = (np.where(timed, at, same.argmax(axis=1)) for at in (early, late))
+    way = np.maximum(times[late] - times[early], np.timedelta64(1, "ns"))
+    share = np.where(late != early, (stamps - times[early]) / way, 0.0)
+    return _Passes(wanted.astype("datetime64[ns]"), early, late, share)
+
+
+def _find_around(times: np.ndarray, stamps: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Positions of the times within :data:`NEAR` before and after each stamp, or twice the only one; and if any is."""
+    apart = times[None, :] - stamps[:, None]
+    none = np.timedelta64(0, "ns")
+    is_before, is_after = (-apart >= none) & (-apart <= NEAR), (apart >= none) & (apart <= NEAR)
+    far = np.timedelta64(2, "D")
+    early, late = np.where(is_before, apart, -far).argmax(axis=1), np.where(is_after, apart, far).argmin(axis=1)
+    has_early, has_late = is_before.any(axis=1), is_after.any(axis=1)
+    return np.where(has_early, early, late), np.where(has_late, late, early), has_early | has_late
+
+
+def _at_passes(table: xr.DataArray, passes: _Passes, used: np.ndarray) -> xr.DataArray:
+    """Tables of the delay at the moments of the passes, from those at the times of the reanalysis that are used."""
+    before, after = (table.isel({TIME: np.searchsorted(used, at)}) for at in (passes.before, passes.after))
+    share = xr.DataArray(passes.share, dims=TIME)
+    before, after = (da.drop_vars(TIME) for da in (before, after))
+    between = before + share * (after - before) if passes.share.any() else before
+    return between.assign_coords({TIME: passes.days})
 
 
 def _check_cover(dem: xr.DataArray, axes: tuple[np.ndarray, np.ndarray]) -> None:

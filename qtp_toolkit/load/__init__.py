@@ -12,7 +12,7 @@ grids are compared and never silently joined; y runs from north to south; every 
 ``spatial_ref``. Tasks carry paths and windows, so the arrays work under threads, processes and ``dask.distributed``.
 """
 
-from qtp_toolkit.load.datasets import era5, netcdf, zarr
+from qtp_toolkit.load.datasets import netcdf, zarr
 from qtp_toolkit.load.insar.checks import check_stack, look_at_stack
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.hyp3 import hyp3
@@ -22,6 +22,7 @@ from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps.features import vectors
 from qtp_toolkit.load.maps.rasters import dem, raster, series, series_set
 from qtp_toolkit.load.maps.soil import soilgrids
+from qtp_toolkit.load.reanalysis import era5
 from qtp_toolkit.load.tables import station_series, stations
 from qtp_toolkit.load.temperature.cells import lst_table
 from qtp_toolkit.load.temperature.checks import check_lst

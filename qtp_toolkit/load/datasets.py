@@ -1,28 +1,21 @@
-"""NetCDF and Zarr as they are, and ERA5 on pressure levels."""
+"""NetCDF and Zarr as they are."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, X, Y
+from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.grids import descending, spatial_names, with_crs
 from qtp_toolkit.load.files.limits import hold, spell
 
-_ERA5 = {
-    "z": ("geopotential", "m2 s-2", ("m2s-2", "m2/s2", "jkg-1", "j/kg")),
-    "t": ("temperature", "K", ("k", "kelvin", "degk")),
-    "q": ("specific_humidity", "kg/kg", ("kg/kg", "kgkg-1", "1", "g/g")),
-}
-"""By short name: name, unit, and how files write that unit, without blanks and signs of powers."""
-_ERA5_DIMS = {"valid_time": TIME, "date": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
+NETCDF = (b"\x89HDF", b"CDF")
 
 
 def netcdf(
@@ -71,12 +64,19 @@ def netcdf(
     [35.0, 34.0]
     """
     path = Path(path)
-    problem = first_bytes_problem(path, (b"\x89HDF", b"CDF"), "NetCDF")
+    problem = first_bytes_problem(path, NETCDF, "NetCDF")
     refuse_bad([(path, problem)] if problem else [], "readable NetCDF", total=1, code="M04")
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    data = opened(path, magic, path, chunks)
+    return chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
+
+
+def opened(source: Path | BinaryIO, magic: bytes, path: Path, chunks: Chunks | None) -> xr.Dataset:
+    """Open NetCDF of a file, or of the bytes of a member of an archive, in blocks; ``path`` is for errors."""
+    engine = "scipy" if magic[:3] == b"CDF" else "h5netcdf"  # NetCDF-3, as the store delivered until 2024
     try:
-        with path.open("rb") as stream:
-            engine = "scipy" if stream.read(3) == b"CDF" else "h5netcdf"  # NetCDF-3, as the store delivered until 2024
-        data = xr.open_dataset(path, engine=engine, chunks=None, decode_coords="all")
+        data = xr.open_dataset(source, engine=engine, chunks=None, decode_coords="all")
     except (OSError, TypeError, IndexError, KeyError) as error:  # the last three are what is said of NetCDF-3
         raise QtpDataError(
             f"cannot open NetCDF: {error} ({path.stat().st_size} bytes)", path=path, code="M05"
@@ -87,8 +87,7 @@ def netcdf(
         ) from None
     # dask cannot tell the size of text, and refuses to choose chunks for it
     textual = any(array.dtype.kind not in "biufcmM" for array in data.data_vars.values())
-    data = data.chunk(dict(chunks) if chunks else {} if textual else "auto")
-    return _chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
+    return data.chunk(dict(chunks) if chunks else {} if textual else "auto")
 
 
 def zarr(
@@ -115,107 +114,10 @@ def zarr(
         raise QtpDataError(
             f"cannot open Zarr: {type(error).__name__} {error}", path=path, expected="a Zarr group"
         ) from None
-    return _chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
+    return chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
 
 
-def era5(path: Path, *, rename: Mapping[str, str] | None = None, chunks: Chunks | None = None) -> xr.Dataset:
-    """Open ERA5 on pressure levels as the Climate Data Store delivers it (NetCDF, old and new naming).
-
-    Parameters
-    ----------
-    path : path
-        Variables z, t, q; dims valid_time (or time), pressure_level (or level), latitude, longitude.
-    rename : mapping, optional
-        Further names in the file to ours.
-    chunks : dict, optional
-
-    Returns
-    -------
-    xarray.Dataset
-        ``geopotential`` (m2 s-2), ``temperature`` (K), ``specific_humidity`` (kg/kg), dims (time, level, y, x);
-        ``level`` in hPa, from low to high pressure; y from north to south; longitude within -180..180, or on beyond 180
-        where the data cross the date line. Lazy.
-
-    Raises
-    ------
-    QtpDataError
-        If a variable is missing, or in another unit by its tag (M11), a dim has no coordinates, time is no date, or
-        there are dims beside these.
-
-    Examples
-    --------
-    >>> level = ("pressure_level", [1000.0, 500.0], {"units": "hPa"})
-    >>> time = np.array(["2018-08-31T11"], "datetime64[ns]")
-    >>> coords = {"valid_time": time, "pressure_level": level, "latitude": [35.0], "longitude": [93.0]}
-    >>> data = xr.Dataset({name: (tuple(coords), np.ones((1, 2, 1, 1))) for name in "ztq"}, coords)
-    >>> data.to_netcdf(folder / "era5.nc", engine="h5netcdf")
-    >>> load.era5(folder / "era5.nc")["level"].values.tolist()
-    [500.0, 1000.0]
-    """
-    data = netcdf(path, rename=rename, chunks=chunks)
-    data = data.rename({old: new for old, new in _ERA5_DIMS.items() if old in data.dims})
-    data = _joined(data, path)
-    lacking = [name for name in _ERA5 if name not in data and _ERA5[name][0] not in data]
-    bare = {TIME, "level", Y, X} - set(data.coords)
-    if lacking or bare or {TIME, "level", Y, X} != set(data.dims):
-        raise QtpDataError(
-            "not ERA5 on pressure levels",
-            path=path,
-            found=f"{sorted(map(str, data.data_vars))} over {dict(data.sizes)}"
-            + (f", no coordinates {sorted(bare)}" if bare else ""),
-            expected="z, t, q over time, level, latitude, longitude",
-            code="M27",
-        )
-    _refuse_no_date(data, path)
-    out = {}
-    for short, (name, units, spelled) in _ERA5.items():
-        array = data[short if short in data else name].transpose(TIME, "level", Y, X)
-        _refuse_other_unit(array, name, spelled, path)
-        out[name] = array.assign_attrs(units=units, long_name=name.replace("_", " ")).rename(name)
-    level = data["level"].astype(float)
-    if str(data["level"].attrs.get("units", "hPa")).lower() == "pa":
-        level = level / 100.0
-    result = xr.Dataset(out).assign_coords(level=level.assign_attrs(units="hPa"))
-    result = result.assign_coords({X: _eastward(result[X])}).sortby(["level", X, TIME])
-    return with_crs(result.sortby(Y, ascending=False), "EPSG:4326")
-
-
-def _refuse_other_unit(array: xr.DataArray, name: str, spelled: tuple[str, ...], path: Path) -> None:
-    """Raise if the unit tag is another one (M11); no tag says nothing."""
-    unit = str(array.attrs.get("units", ""))
-    if unit and re.sub(r"[ *^]", "", unit.lower()) not in spelled:
-        expected = next(units for long_name, units, _ in _ERA5.values() if long_name == name)
-        what = "the reanalysis is in another unit by its tag"
-        raise QtpDataError(what, path=path, variable=name, found=unit, expected=expected, code="M11")
-
-
-def _eastward(longitude: xr.DataArray) -> xr.DataArray:
-    """Longitudes within -180..180; beyond 180 where the widest gap between them is not at the date line."""
-    plain = (longitude + 180) % 360 - 180
-    ordered = np.unique(plain.values)
-    gaps = np.diff(ordered, append=ordered[0] + 360)
-    begin = ordered[(int(gaps.argmax()) + 1) % ordered.size]
-    return plain if gaps.max() <= gaps[-1] + 1e-6 else xr.where(plain < begin, plain + 360, plain)
-
-
-def _joined(data: xr.Dataset, path: Path) -> xr.Dataset:
-    """ERA5 without the dims of its versions (final 1 before preliminary 5) and of ensembles of one member."""
-    if "number" in data.dims and data.sizes["number"] == 1:
-        data = data.isel(number=0)
-    if "expver" in data.dims:
-        order = (
-            np.argsort(data["expver"].values.astype(str)) if "expver" in data.coords else range(data.sizes["expver"])
-        )
-        parts = [data.isel(expver=int(k), drop=True) for k in order]
-        data = reduce(xr.Dataset.fillna, parts)
-    if TIME in data.coords and TIME not in data.dims:
-        data = data.expand_dims(TIME)
-    if "level" in data.coords and "level" not in data.dims:
-        raise QtpDataError("ERA5 of a single level", path=path, found=float(data["level"]), code="M27")
-    return data.drop_vars([name for name in ("number", "expver") if name in data.coords])
-
-
-def _chosen(
+def chosen(
     data: xr.Dataset,
     path: Path,
     *,
@@ -224,6 +126,7 @@ def _chosen(
     complex_pairs: Mapping[str, Sequence[str]] | None,
     crs: str | None,
 ) -> xr.Dataset:
+    """Keep, name and check what :func:`netcdf` and :func:`zarr` opened, as their parameters say."""
     parts = [name for pair in (complex_pairs or {}).values() for name in pair]
     lacking = [
         name for name in [*(variables or []), *(rename or {}), *parts] if name not in data and name not in data.dims
@@ -237,7 +140,7 @@ def _chosen(
         whole = data[real] + 1j * data[imaginary]
         attrs = {k: v for k, v in data[real].attrs.items() if k != "long_name"}
         data = data.drop_vars([real, imaginary]).assign({name: whole.assign_attrs(attrs)})
-    _refuse_no_date(data, path)
+    refuse_no_date(data, path)
     geographic = spatial_names(data)
     data = with_crs(data.rename({**geographic, **(rename or {})}), crs)
     data = data.assign({name: _spelled(da) for name, da in data.data_vars.items() if name in VARIABLES})
@@ -270,7 +173,8 @@ def _hold(values: np.ndarray, *, variable: str, path: Path) -> np.ndarray:
     return out
 
 
-def _refuse_no_date(data: xr.Dataset, path: Path) -> None:
+def refuse_no_date(data: xr.Dataset, path: Path) -> None:
+    """Raise if times were not decoded to dates (M24)."""
     if TIME in data.coords and data[TIME].dtype.kind != "M":
         found = data[TIME].dtype
         raise QtpDataError(

@@ -17,7 +17,7 @@ import xarray as xr
 from qtp_toolkit.catalog import Request, inside
 from qtp_toolkit.catalog.options import Variable
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, VARIABLES, QtpDataError
-from qtp_toolkit.load import datasets, tables
+from qtp_toolkit.load import datasets, reanalysis, tables
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.licsar import licsar
@@ -130,7 +130,7 @@ def _zarr(request: Request, *, complex: dict[str, list[str]] | None = None, **op
 
 
 def _era5(request: Request, **options: Any) -> xr.Dataset:
-    return datasets.era5(_one(request), chunks=request.chunks, **options)
+    return reanalysis.era5(request.paths, chunks=request.chunks, **options)
 
 
 def _csv(
@@ -149,6 +149,7 @@ _LST = "`terra_day` ... (time, y, x), degC, and `qc_terra_day` ...; or `ndvi` (t
 _IFG = "`phase` (pair, y, x), rad, and `coherence`, 1"
 _AS_IS = "its variables, in the units of the file"
 _ANGLE = "`incidence` (y, x), degree"
+_PROFILES = "`geopotential`, `temperature`, `specific_humidity` (time, level, y, x)"
 _LINES = "one row a feature with its `geometry`, degrees"
 
 READERS: dict[str, Reader] = {
@@ -171,12 +172,8 @@ READERS: dict[str, Reader] = {
     "soilgrids": Reader(_soilgrids, (), "SoilGrids, GeoTIFF", "`bulk_density` (depth, y, x), kg m-3, or `sand`, 1"),
     "netcdf": Reader(_netcdf, (datasets.netcdf,), "NetCDF as it is", _AS_IS),
     "zarr": Reader(_zarr, (datasets.zarr,), "Zarr as it is", _AS_IS),
-    "era5_netcdf": Reader(
-        _era5,
-        (datasets.era5,),
-        "ERA5 on pressure levels, NetCDF",
-        "`geopotential`, `temperature`, `specific_humidity` (time, level, y, x)",
-    ),
+    "era5_netcdf": Reader(_era5, (reanalysis.era5,), "ERA5 on pressure levels, NetCDF, also zipped", _PROFILES),
+    "era5_grib": Reader(_era5, (), "ERA5 on pressure levels, GRIB, also zipped", _PROFILES),
     "csv": Reader(
         _csv,
         (tables.stations, tables.station_series),

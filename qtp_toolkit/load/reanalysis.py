@@ -1,0 +1,192 @@
+"""ERA5 on pressure levels, in each of the forms in which it is delivered."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
+from qtp_toolkit.load.datasets import NETCDF, chosen, netcdf, opened, refuse_no_date
+from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import refuse_bad
+from qtp_toolkit.load.files.grib import grib_fields
+from qtp_toolkit.load.files.grids import with_crs
+
+_ERA5 = {
+    "z": ("geopotential", "m2 s-2", ("m2s-2", "m2/s2", "jkg-1", "j/kg")),
+    "t": ("temperature", "K", ("k", "kelvin", "degk")),
+    "q": ("specific_humidity", "kg/kg", ("kg/kg", "kgkg-1", "1", "g/g")),
+}
+"""By short name: name, unit, and how files write that unit, without blanks and signs of powers."""
+_ERA5_DIMS = {"valid_time": TIME, "date": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
+_GRIB = {"Z": "z", "T": "t", "Q": "q", "GP": "z", "TMP": "t", "SPFH": "q"}
+"""GDAL's names of the fields in both editions of GRIB."""
+
+
+def era5(
+    path: Path | Sequence[Path], *, rename: Mapping[str, str] | None = None, chunks: Chunks | None = None
+) -> xr.Dataset:
+    """Open ERA5 on pressure levels as the Climate Data Store delivers it, or has delivered it.
+
+    Parameters
+    ----------
+    path : path or sequence of path
+        NetCDF (NetCDF-3 too), GRIB of either edition, or a zip of such files; what a file is, its first bytes tell.
+        Variables z, t, q; dims valid_time (or time), pressure_level (or level), latitude, longitude. Several files
+        are joined along time.
+    rename : mapping, optional
+        Further names in NetCDF to ours.
+    chunks : dict, optional
+
+    Returns
+    -------
+    xarray.Dataset
+        ``geopotential`` (m2 s-2), ``temperature`` (K), ``specific_humidity`` (kg/kg), dims (time, level, y, x);
+        ``level`` in hPa, from low to high pressure; y from north to south; longitude within -180..180, or on beyond 180
+        where the data cross the date line. Lazy. NetCDF in
+        a zip is held in memory as it was packed, GRIB is not.
+
+    Raises
+    ------
+    QtpDataError
+        If a variable or a message is missing, or in another unit by its tag (M11), a dim has no coordinates, time is no
+        date, there are dims beside these, files are of different grids or of the same time.
+
+    Examples
+    --------
+    >>> level = ("pressure_level", [1000.0, 500.0], {"units": "hPa"})
+    >>> time = np.array(["2018-08-31T11"], "datetime64[ns]")
+    >>> coords = {"valid_time": time, "pressure_level": level, "latitude": [35.0], "longitude": [93.0]}
+    >>> data = xr.Dataset({name: (tuple(coords), np.ones((1, 2, 1, 1))) for name in "ztq"}, coords)
+    >>> data.to_netcdf(folder / "era5.nc", engine="h5netcdf")
+    >>> load.era5(folder / "era5.nc")["level"].values.tolist()
+    [500.0, 1000.0]
+    """
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
+    parts = [_profiles(part, file) for file in paths for part in _delivered(file, rename, chunks)]
+    result = parts[0] if len(parts) == 1 else _in_time(parts, paths)
+    return with_crs(result, "EPSG:4326")
+
+
+def _delivered(path: Path, rename: Mapping[str, str] | None, chunks: Chunks | None) -> list[xr.Dataset]:
+    """Open what a file holds: one set of fields, or one for each member of an archive."""
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+    if magic == b"GRIB":
+        return [grib_fields(str(path), path, _GRIB, chunks=chunks)]
+    if magic == b"PK\x03\x04":
+        return _unpacked(path, rename, chunks)
+    return [netcdf(path, rename=rename, chunks=chunks)]
+
+
+def _unpacked(path: Path, rename: Mapping[str, str] | None, chunks: Chunks | None) -> list[xr.Dataset]:
+    out = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for name in sorted(info.filename for info in archive.infolist() if not info.is_dir()):
+                whole = archive.read(name)
+                if whole.startswith(b"GRIB"):
+                    out.append(grib_fields(f"/vsizip/{{{path}}}/{name}", path, _GRIB, chunks=chunks))
+                elif whole.startswith(NETCDF):
+                    data = opened(io.BytesIO(whole), whole[:4], path, chunks)
+                    out.append(chosen(data, path, variables=None, rename=rename, complex_pairs=None, crs=None))
+    except zipfile.BadZipFile as error:
+        refuse_bad([(path, f"a zip archive that is damaged: {error}")], "readable ERA5", total=1, code="M04")
+    if not out:
+        refuse_bad([(path, "a zip archive without NetCDF and GRIB")], "readable ERA5", total=1, code="M04")
+    return out
+
+
+def _in_time(parts: list[xr.Dataset], paths: Sequence[Path]) -> xr.Dataset:
+    """Join files along time; what does not fit together is refused."""
+    first = parts[0]
+    for dim in ("level", Y, X):
+        if any(part.sizes[dim] != first.sizes[dim] or not np.allclose(part[dim], first[dim]) for part in parts):
+            raise QtpDataError(
+                f"files of ERA5 differ in {dim}",
+                path=paths[0].parent,
+                expected="one grid and the same levels",
+                code="M27",
+            )
+    result = xr.concat(parts, TIME, join="override", coords="minimal", compat="override")
+    times, counts = np.unique(result[TIME].values, return_counts=True)
+    if (counts > 1).any():
+        raise QtpDataError(
+            "files of ERA5 hold the same times",
+            path=paths[0].parent,
+            found=", ".join(map(str, times[counts > 1].astype("datetime64[h]"))),
+            expected="each time in one file",
+            code="M27",
+        )
+    return result.sortby(TIME)
+
+
+def _profiles(data: xr.Dataset, path: Path) -> xr.Dataset:
+    """Name, order and measure the fields as we do, level in hPa; or an error that says what they lack."""
+    data = data.rename({old: new for old, new in _ERA5_DIMS.items() if old in data.dims})
+    data = _joined(data, path)
+    lacking = [name for name in _ERA5 if name not in data and _ERA5[name][0] not in data]
+    bare = {TIME, "level", Y, X} - set(data.coords)
+    if lacking or bare or {TIME, "level", Y, X} != set(data.dims):
+        raise QtpDataError(
+            "not ERA5 on pressure levels",
+            path=path,
+            found=f"{sorted(map(str, data.data_vars))} over {dict(data.sizes)}"
+            + (f", no coordinates {sorted(bare)}" if bare else ""),
+            expected="z, t, q over time, level, latitude, longitude",
+            code="M27",
+        )
+    refuse_no_date(data, path)
+    out = {}
+    for short, (name, units, spelled) in _ERA5.items():
+        array = data[short if short in data else name].transpose(TIME, "level", Y, X)
+        _refuse_other_unit(array, name, spelled, path)
+        out[name] = array.assign_attrs(units=units, long_name=name.replace("_", " ")).rename(name)
+    level = data["level"].astype(float)
+    if str(data["level"].attrs.get("units", "hPa")).lower() == "pa":
+        level = level / 100.0
+    result = xr.Dataset(out).assign_coords(level=level.assign_attrs(units="hPa"))
+    result = result.assign_coords({X: _eastward(result[X])}).sortby(["level", X, TIME])
+    return result.sortby(Y, ascending=False)
+
+
+def _refuse_other_unit(array: xr.DataArray, name: str, spelled: tuple[str, ...], path: Path) -> None:
+    """Raise if the unit tag is another one (M11); no tag says nothing."""
+    unit = str(array.attrs.get("units", ""))
+    if unit and re.sub(r"[ *^]", "", unit.lower()) not in spelled:
+        expected = next(units for long_name, units, _ in _ERA5.values() if long_name == name)
+        what = "the reanalysis is in another unit by its tag"
+        raise QtpDataError(what, path=path, variable=name, found=unit, expected=expected, code="M11")
+
+
+def _eastward(longitude: xr.DataArray) -> xr.DataArray:
+    """Longitudes within -180..180; beyond 180 where the widest gap between them is not at the date line."""
+    plain = (longitude + 180) % 360 - 180
+    ordered = np.unique(plain.values)
+    gaps = np.diff(ordered, append=ordered[0] + 360)
+    begin = ordered[(int(gaps.argmax()) + 1) % ordered.size]
+    return plain if gaps.max() <= gaps[-1] + 1e-6 else xr.where(plain < begin, plain + 360, plain)
+
+
+def _joined(data: xr.Dataset, path: Path) -> xr.Dataset:
+    """ERA5 without the dims of its versions (final 1 before preliminary 5) and of ensembles of one member."""
+    if "number" in data.dims and data.sizes["number"] == 1:
+        data = data.isel(number=0)
+    if "expver" in data.dims:
+        order = (
+            np.argsort(data["expver"].values.astype(str)) if "expver" in data.coords else range(data.sizes["expver"])
+        )
+        parts = [data.isel(expver=int(k), drop=True) for k in order]
+        data = reduce(xr.Dataset.fillna, parts)
+    if TIME in data.coords and TIME not in data.dims:
+        data = data.expand_dims(TIME)
+    if "level" in data.coords and "level" not in data.dims:
+        raise QtpDataError("ERA5 of a single level", path=path, found=float(data["level"]), code="M27")
+    return data.drop_vars([name for name in ("number", "expver") if name in data.coords])

@@ -78,5 +78,9 @@ def test_what_cannot_be_is_refused():
     lat, lon = table(20, 20, turn=0)
     assert "another image" in refused(grid.to_map, lat[:10], lat, lon, code="I06")
     assert "no valid pixel" in refused(grid.to_map, lat, lat * 0, lon * 0)
-    assert "above 0" in refused(grid.to_map, lat, lat, lon, resolution=-1.0)
+    for resolution in (-1.0, 80.0):  # meters, where degrees are meant
+        assert "pixels are about 0.001 wide" in refused(grid.to_map, lat, lat, lon, resolution=resolution)
+    across = (lon + 86.99 + 180) % 360 - 180
+    assert "date line" in refused(grid.to_map, lat, lat, across)
+    assert grid.to_map(lat, lat, across, crs="EPSG:32660").notnull().mean() > 0.5
     assert "method" in refused(grid.to_map, lat, lat, lon, method="cubic")

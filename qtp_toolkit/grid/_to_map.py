@@ -18,6 +18,8 @@ _THIN = 16
 """Every so many lines and samples tell which part of the image a block of the map needs."""
 _BLOCK_BYTES, _UNIT = 128_000_000, 64
 _NO_WEIGHT = 1e-9
+_OFTEN = 100
+"""A pixel of the map so many times as wide as one of the image, or so many times narrower, is a mistake."""
 Thin = tuple[np.ndarray, np.ndarray]
 
 
@@ -86,7 +88,8 @@ def to_map(
     Raises
     ------
     QtpDataError
-        Unlike sizes (I06), a table without a valid pixel, a resolution that is none.
+        Unlike sizes (I06), a table without a valid pixel, a resolution in another unit than that of the CRS, an image
+        across the date line that is to be in degrees.
 
     Examples
     --------
@@ -144,9 +147,14 @@ def frame(x: np.ndarray, y: np.ndarray, places: list[np.ndarray], crs: str, reso
     """Map that holds all of an image of which some pixels are known."""
     if not np.isfinite(x).any():
         raise QtpDataError("the lookup table has no valid pixel", expected="degrees", found="0 or NaN everywhere")
-    step = _resolution(x, y, places) if resolution is None else float(resolution)
-    if not 0 < step < np.inf:
-        raise QtpDataError("resolution is a number above 0", found=resolution)
+    own = _resolution(x, y, places)
+    step = own if resolution is None else float(resolution)
+    if not 0 < step < np.inf or not own / _OFTEN < step < own * _OFTEN:
+        hint = f"It is in the unit of {crs}: the image's own pixels are about {own:g} wide."
+        raise QtpDataError("resolution is of another unit, or none", found=resolution, hint=hint)
+    if crs == LONLAT and np.nanmax(x) - np.nanmin(x) > 180:
+        hint = "Set crs to a projection, as UTM."
+        raise QtpDataError("the image crosses the date line", found="longitudes of both signs", hint=hint)
     # beyond the last line that is known may lie up to 16 more
     margins = [_apart(part) if np.isnan(part).any() else 0.0 for part in (x, y)]
     (west, east), (south, north) = (

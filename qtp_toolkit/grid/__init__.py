@@ -9,6 +9,7 @@ from qtp_toolkit.grid._geocode import geocode, geocoding
 from qtp_toolkit.grid._match import lonlat, match, rasterize
 from qtp_toolkit.grid._points import along, sample, to_xy
 from qtp_toolkit.grid._terrain import slope_aspect
+from qtp_toolkit.grid._to_map import thinned, to_map
 
 __all__ = [
     "align",
@@ -21,5 +22,7 @@ __all__ = [
     "rasterize",
     "sample",
     "slope_aspect",
+    "thinned",
+    "to_map",
     "to_xy",
 ]

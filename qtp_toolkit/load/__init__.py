@@ -15,9 +15,13 @@ grids are compared and never silently joined; y runs from north to south; every 
 from qtp_toolkit.load.datasets import netcdf, zarr
 from qtp_toolkit.load.insar.checks import check_stack, look_at_stack
 from qtp_toolkit.load.insar.convention import interferograms
+from qtp_toolkit.load.insar.gacos import gacos
 from qtp_toolkit.load.insar.hyp3 import hyp3
+from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
 from qtp_toolkit.load.insar.licsar import licsar
 from qtp_toolkit.load.insar.look import check_incidence, hyp3_look, licsar_look
+from qtp_toolkit.load.insar.mintpy import mintpy
+from qtp_toolkit.load.insar.opera import opera_disp
 from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps.features import vectors
 from qtp_toolkit.load.maps.rasters import dem, raster, series, series_set
@@ -34,16 +38,21 @@ __all__ = [
     "check_stack",
     "dem",
     "era5",
+    "gacos",
     "hyp3",
     "hyp3_look",
     "interferograms",
+    "isce2",
+    "isce2_layer",
     "licsar",
     "licsar_look",
     "look_at_stack",
     "lst_table",
+    "mintpy",
     "modis_lst",
     "ndvi",
     "netcdf",
+    "opera_disp",
     "raster",
     "series",
     "series_set",

@@ -19,9 +19,14 @@ from qtp_toolkit.catalog.options import Variable
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, VARIABLES, QtpDataError
 from qtp_toolkit.load import datasets, reanalysis, tables
 from qtp_toolkit.load.insar.convention import interferograms
+from qtp_toolkit.load.insar.gacos import gacos
 from qtp_toolkit.load.insar.hyp3 import hyp3
+from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
+from qtp_toolkit.load.insar.isce2_folders import isce2_files
 from qtp_toolkit.load.insar.licsar import licsar
 from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
+from qtp_toolkit.load.insar.mintpy import mintpy
+from qtp_toolkit.load.insar.opera import opera_disp
 from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps import features, rasters, soil
 from qtp_toolkit.load.temperature import cells, modis
@@ -65,6 +70,46 @@ def _licsar_look(request: Request) -> xr.DataArray:
 
 def _hyp3_look(request: Request) -> xr.DataArray:
     return hyp3_look(_one(request), chunks=request.chunks)
+
+
+def _isce2(request: Request, *, coherence: Literal["required", "optional"] = "required", **options: Any) -> xr.Dataset:
+    for path in isce2_files(request.paths[0]):
+        inside(path, request.root)
+    return isce2(_contained(request), **_stack(request, coherence, options))
+
+
+def _isce2_layer(request: Request, **options: Any) -> xr.DataArray:
+    path = _one(request)
+    for beside in path.parent.iterdir():
+        inside(beside, request.root)
+    return isce2_layer(path, chunks=request.chunks, **options)
+
+
+def _mintpy(request: Request, *, variable: Variable | None = None, **options: Any) -> xr.Dataset | xr.DataArray:
+    own, beside = request.files.get("data", []), request.files.get("geometry", [])
+    if set(request.files) - {"data", "geometry"} or len(own) != 1 or len(beside) > 1:
+        raise QtpDataError(
+            "uri of mintpy names one file, and perhaps its geometry",
+            expected="uri: ..., or {data: ..., geometry: ...}",
+            found={role: len(paths) for role, paths in request.files.items()},
+            where=f"sources.{request.name}.uri",
+        )
+    folder = own[0].parent
+    for path in [*folder.glob("*.h5"), *(folder / "inputs").glob("*.h5")]:
+        inside(path, request.root)
+    data = mintpy(own[0], geometry_file=beside[0] if beside else None, chunks=request.chunks, **options)
+    if variable is not None and variable not in data:
+        found = sorted(map(str, data))
+        raise QtpDataError("the file makes no such variable", path=own[0], expected=variable, found=found, code="M27")
+    return data if variable is None else data[variable]
+
+
+def _opera_disp(request: Request, **options: Any) -> xr.Dataset:
+    return opera_disp(_contained(request), chunks=request.chunks, **options)
+
+
+def _gacos(request: Request, **options: Any) -> xr.DataArray:
+    return gacos(_contained(request), chunks=request.chunks, **options)
 
 
 def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
@@ -147,10 +192,13 @@ def _vectors(request: Request) -> pd.DataFrame:
 
 _LST = "`terra_day` ... (time, y, x), degC, and `qc_terra_day` ...; or `ndvi` (time, y, x), 1: the product decides"
 _IFG = "`phase` (pair, y, x), rad, and `coherence`, 1"
+_LAYERS = "; the maps of `layers` beside them"
 _AS_IS = "its variables, in the units of the file"
 _ANGLE = "`incidence` (y, x), degree"
 _PROFILES = "`geopotential`, `temperature`, `specific_humidity` (time, level, y, x)"
 _LINES = "one row a feature with its `geometry`, degrees"
+_SERIES = "`displacement` (time, y, x), mm, positive toward the satellite"
+_MINTPY = f"a stack as the others; or {_SERIES}; or `linear_rate` (y, x), mm/yr; or maps: the file decides"
 
 READERS: dict[str, Reader] = {
     "modis_hdf4": Reader(_modis, (modis.ndvi,), "MODIS granules, HDF4-EOS", _LST),
@@ -165,6 +213,11 @@ READERS: dict[str, Reader] = {
     ),
     "licsar_look": Reader(_licsar_look, (), "LiCSAR `*.geo.U.tif`", _ANGLE),
     "hyp3_look": Reader(_hyp3_look, (), "HyP3 `*_lv_theta.tif`", _ANGLE),
+    "isce2": Reader(_isce2, (isce2,), "ISCE2, topsStack and stripmapStack", _IFG + _LAYERS),
+    "isce2_layer": Reader(_isce2_layer, (isce2_layer,), "ISCE2 `geom_reference/*.rdr`", "`variable` (y, x)"),
+    "mintpy": Reader(_mintpy, (mintpy,), "MintPy's HDF5 files", _MINTPY),
+    "opera_disp": Reader(_opera_disp, (opera_disp,), "OPERA DISP-S1, NetCDF or GeoTIFF", _SERIES),
+    "gacos": Reader(_gacos, (gacos,), "GACOS, `.ztd` or GeoTIFF", "`zenith_delay` (time, y, x), m"),
     "geotiff": Reader(_geotiff, (rasters.raster,), "one band of a GeoTIFF", "`variable` (y, x), in the table's unit"),
     "geotiff_series": Reader(
         _geotiff_series, (rasters.series,), "GeoTIFFs, one a date", "`variable` (time, y, x), in the table's unit"

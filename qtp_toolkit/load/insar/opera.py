@@ -1,0 +1,177 @@
+"""OPERA DISP-S1: displacement against a reference that moves on, tied to one series."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
+from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import as_paths
+from qtp_toolkit.load.files.grids import descending, on_grid
+from qtp_toolkit.load.files.hdf5 import opened
+from qtp_toolkit.load.files.headers import headers
+from qtp_toolkit.load.files.layers import hdf5_layer
+from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
+from qtp_toolkit.load.insar.pairs import arrange, dates_of
+
+Correction = Literal["solid_earth_tide", "ionospheric_delay"]
+_MM = Decode(scale=1000.0)
+_BYTES = Decode(dtype="uint8", fill=255.0)
+
+
+class Product(NamedTuple):
+    """One file, and the days between which it tells the displacement."""
+
+    path: Path
+    reference: np.datetime64
+    secondary: np.datetime64
+
+
+def opera_disp(
+    paths: Sequence[Path],
+    *,
+    masked: bool = False,
+    subtract: Sequence[Correction] = (),
+    chunks: Chunks | None = None,
+) -> xr.Dataset:
+    """Open OPERA DISP-S1 products of one frame as one time series of displacement.
+
+    Each product tells the displacement since its own reference, which moves on after some months. Products are tied by
+    those in which the new reference is the secondary date: their displacement is added to all that follow it.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        ``OPERA_L3_DISP-S1_*.nc``, or layers of them as GeoTIFF, ``displacement_<reference>_<secondary>.tif``.
+    masked : bool
+        Whether only what each product recommends (``recommended_mask`` 1) is kept.
+    subtract : sequence of {"solid_earth_tide", "ionospheric_delay"}
+        Corrections that the products bring (NetCDF only) and that are not applied in them.
+    chunks : dict, optional
+
+    Returns
+    -------
+    xarray.Dataset
+        ``displacement`` (time, y, x), mm, positive *toward* the satellite, 0 at the first reference; no phase: it
+        enters where series do. A pixel without a value where a reference moves on has none ever after. No reference
+        point or area is applied, no troposphere taken out. attrs: ``reference_date``, ``references``. Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        C10: no file; I27: names without two dates; I19: a date twice; I18; a reference to which no product leads;
+        I05 to I07, I20: unlike grids; I03: corrections or masks that are not there.
+
+    Examples
+    --------
+    >>> first = geotiff("displacement_20180819_20180831.tif", np.full((1, 2), 0.01, "float32"))
+    >>> then = geotiff("displacement_20180831_20180912.tif", np.full((1, 2), 0.02, "float32"))
+    >>> load.opera_disp([first, then])["displacement"].isel(x=0, y=0).values.round(3).tolist()
+    [0.0, 10.0, 30.0]
+    """
+    files = as_paths(paths)
+    if not files:
+        raise QtpDataError("no displacement is given", expected="one file or more", code="C10")
+    products = _products(files)
+    if {path.suffix for path in files} == {".nc"}:
+        arrays = _of_netcdf(products, masked=masked, subtract=subtract, chunks=chunks)
+    else:
+        arrays = _of_geotiff(products, masked=masked, subtract=subtract, chunks=chunks)
+    tied = _tied(products, arrays)
+    days = [min(p.reference for p in products), *(p.secondary for p in products)]
+    first = (tied[0] * 0).where(arrays[0].notnull())
+    series = xr.concat([first, *tied], dim=TIME, coords="minimal", compat="override", join="exact")
+    series = series.assign_coords({TIME: np.array(days, "datetime64[ns]")})
+    moved = sorted({str(p.reference) for p in products})
+    notes = {"reference_date": moved[0], "references": ", ".join(moved), "producer": "OPERA DISP-S1"}
+    return xr.Dataset({"displacement": describe(series, "displacement")}, attrs=notes)
+
+
+def _products(files: Sequence[Path]) -> list[Product]:
+    """Products by date, their references before them."""
+    dates = dates_of(files)
+    order = arrange(dates)
+    if order.turned.any():
+        late = files[order.order[int(order.turned.argmax())]]
+        raise QtpDataError("a reference is later than its secondary date", path=late, code="I18")
+    products = sorted(
+        (Product(path, *pair) for path, pair in zip(files, dates, strict=True)), key=lambda p: p.secondary
+    )
+    days = [str(product.secondary) for product in products]
+    twice = sorted({day for day in days if days.count(day) > 1})
+    if twice:
+        what = "a date stands twice, against different references"
+        raise QtpDataError(what, found=twice, hint="Keep one product of each secondary date.", code="I19")
+    return products
+
+
+def _tied(products: Sequence[Product], arrays: Sequence[xr.DataArray]) -> list[xr.DataArray]:
+    """Displacement since the first reference."""
+    since: dict[np.datetime64, xr.DataArray | None] = {min(p.reference for p in products): None}
+    for product, array in zip(products, arrays, strict=True):
+        if product.reference not in since:
+            raise QtpDataError(
+                "no product leads to a reference",
+                path=product.path,
+                expected=f"one whose secondary date is {product.reference}",
+                found=f"secondary dates {[str(day) for day in since][:12]}",
+                hint="Get the product that ends at this date, or open what follows it as a series of its own.",
+            )
+        before = since[product.reference]
+        since[product.secondary] = array if before is None else before + array
+    return [part for part in (since[product.secondary] for product in products) if part is not None]
+
+
+def _of_geotiff(
+    products: Sequence[Product], *, masked: bool, subtract: Sequence[str], chunks: Chunks | None
+) -> list[xr.DataArray]:
+    if subtract:
+        raise QtpDataError("GeoTIFFs bring no corrections", found=list(subtract), expected="NetCDF", code="I03")
+    found = headers([product.path for product in products])
+    grid = same_grid(found)
+    data = lazy_stack(found, grid, _MM, dim=TIME, chunks=chunks)
+    if masked:
+        beside = [p.path.with_name(re.sub("^displacement", "recommended_mask", p.path.name)) for p in products]
+        _refuse_absent([path for path in beside if not path.is_file()])
+        data = data.where(lazy_stack(headers(beside), grid, _BYTES, dim=TIME, chunks=chunks) == 1)
+    return [data.isel({TIME: k}) for k in range(len(products))]
+
+
+def _refuse_absent(absent: Sequence[Path]) -> None:
+    if absent:
+        listed = "; ".join(map(str, absent[:5]))
+        hint = "Get them, or leave parameters.masked out."
+        raise QtpDataError(f"{len(absent)} files are not there", where=listed, hint=hint, code="I03")
+
+
+def _of_netcdf(
+    products: Sequence[Product], *, masked: bool, subtract: Sequence[str], chunks: Chunks | None
+) -> list[xr.DataArray]:
+    places = [_place(product.path) for product in products]
+    for product, place in zip(products, places, strict=True):
+        if any(a.shape != b.shape or not np.allclose(a, b) for a, b in zip(place[:2], places[0][:2], strict=True)):
+            raise QtpDataError("products of unlike grids", path=product.path, expected="one frame", code="I06")
+    y, x, crs = places[0]
+    out = []
+    for product in products:
+        data = hdf5_layer(product.path, "displacement", (Y, X), _MM, chunks=chunks)
+        for name in subtract:
+            data -= hdf5_layer(product.path, f"corrections/{name}", (Y, X), _MM, chunks=chunks)
+        if masked:
+            data = data.where(hdf5_layer(product.path, "recommended_mask", (Y, X), _BYTES, chunks=chunks) == 1)
+        out.append(descending(on_grid(data.data, (Y, X), {Y: y, X: x}, crs)))
+    return out
+
+
+def _place(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
+    """Centers of rows and columns, and the CRS."""
+    with opened(path) as file:
+        attrs = file["spatial_ref"].attrs
+        wkt = attrs["crs_wkt"] if "crs_wkt" in attrs else attrs["spatial_ref"]
+        return file["y"][()], file["x"][()], wkt.decode() if isinstance(wkt, bytes) else str(wkt)

@@ -1,0 +1,130 @@
+"""Stacks from what is no GeoTIFF: pairs in the order of their dates, signs, and the layers beside the phase."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, check_wavelength, describe, xnp
+from qtp_toolkit.load.files.dates import match_names, ymd
+from qtp_toolkit.load.insar.convention import PATTERN
+
+
+class Arrangement(NamedTuple):
+    """Pairs in the order of their dates: places in the files' own order, dates, and which are turned round."""
+
+    order: list[int]
+    earlier: np.ndarray
+    later: np.ndarray
+    turned: np.ndarray
+
+    @property
+    def sign(self) -> np.ndarray:
+        """What phase and baseline of each pair are multiplied by."""
+        return np.where(self.turned, -1.0, 1.0)
+
+
+def arrange(dates: Sequence[tuple[Any, Any]]) -> Arrangement:
+    """Sort pairs (first, second) by their dates.
+
+    Parameters
+    ----------
+    dates : sequence of (date, date)
+        As the files name them.
+
+    Raises
+    ------
+    QtpDataError
+        I18: a pair of one date; I19: a pair twice.
+    """
+    days = np.array(dates, "datetime64[ns]").reshape(-1, 2)
+    earlier, later = days.min(axis=1), days.max(axis=1)
+    names = [f"{a} {b}" for a, b in zip(earlier.astype("M8[D]"), later.astype("M8[D]"), strict=True)]
+    if len(set(names)) < len(names):
+        raise QtpDataError("pair stands twice", found=sorted({n for n in names if names.count(n) > 1}), code="I19")
+    if (earlier == later).any():
+        raise QtpDataError("a pair has one date only", found=np.array(names)[earlier == later].tolist(), code="I18")
+    order = np.lexsort((later, earlier)).tolist()
+    return Arrangement(order, earlier[order], later[order], (days[:, 0] > days[:, 1])[order])
+
+
+def dates_of(paths: Sequence[Path]) -> list[tuple[np.datetime64, np.datetime64]]:
+    """First and second date of files, as their names or their folders give them; others are listed (I27)."""
+    matches = match_names(paths, PATTERN, "no two dates in its name", "file of a pair of dates")
+    return [(ymd(m["reference"], p), ymd(m["secondary"], p)) for m, p in zip(matches, paths, strict=True)]
+
+
+def as_stack(
+    variables: Mapping[str, xr.DataArray],
+    arrangement: Arrangement,
+    *,
+    wavelength: float,
+    baselines: Sequence[float] | np.ndarray | None = None,
+    **notes: Any,
+) -> xr.Dataset:
+    """Stack of layers that are in order already, with the dates of its pairs.
+
+    Parameters
+    ----------
+    variables : mapping
+        By names of the variable table; ``phase`` among them, its sign turned already.
+    arrangement : Arrangement
+    wavelength : float
+        m.
+    baselines : sequence of float, optional
+        Perpendicular baselines, m, in the files' order, second date of the file minus first.
+    **notes
+        Further attributes.
+    """
+    check_wavelength(wavelength)
+    data = xr.Dataset(dict(variables))
+    data = data.assign_coords({REFERENCE: (PAIR, arrangement.earlier), SECONDARY: (PAIR, arrangement.later)})
+    if baselines is not None and np.isfinite(baselines).any():
+        own = np.asarray(baselines, float)[arrangement.order] * arrangement.sign
+        described = describe(xr.DataArray(own, dims=PAIR), "perpendicular_baseline")
+        data = data.assign_coords(perpendicular_baseline=described)
+    data["phase"].attrs["wavelength"] = float(wavelength)
+    turned = int(arrangement.turned.sum())
+    return data.assign_attrs(
+        {key: value for key, value in notes.items() if value is not None},
+        wavelength=float(wavelength),
+        pairs_turned_round=turned,
+    )
+
+
+def look_vector(incidence: xr.DataArray, azimuth: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Find the unit vector from the ground to the satellite.
+
+    Parameters
+    ----------
+    incidence : xarray.DataArray
+        degree, from the vertical.
+    azimuth : xarray.DataArray
+        degree, of the horizontal part of the vector, from north anti-clockwise, in any turn.
+
+    Returns
+    -------
+    dict of str to xarray.DataArray
+        ``look_east``, ``look_north``, ``look_up``.
+    """
+    i, a = (xnp.deg2rad(angle) for angle in (incidence, azimuth))
+    parts = {"look_east": -xnp.sin(i) * xnp.sin(a), "look_north": xnp.sin(i) * xnp.cos(a), "look_up": xnp.cos(i)}
+    return {name: describe(part.astype(np.float32), name) for name, part in parts.items()}
+
+
+def heading_of(azimuth: np.ndarray) -> float | None:
+    """Heading of the satellite, degrees clockwise from north, 0 to 360, from azimuths as of :func:`look_vector`.
+
+    It looks to the right, so the vector to the satellite points to the left of the flight: heading = 90 - azimuth.
+    """
+    known = azimuth[np.isfinite(azimuth)]
+    return round(float((90.0 - np.median(known)) % 360.0), 4) if known.size else None
+
+
+def orbit_of(heading: float | None) -> str | None:
+    """Whether the satellite flies north (ascending) or south (descending)."""
+    return None if heading is None else "ascending" if np.cos(np.deg2rad(heading)) > 0 else "descending"

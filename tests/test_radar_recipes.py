@@ -1,0 +1,114 @@
+"""The entries of docs/data.md, word for word, read what the producers leave on disk."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from itertools import pairwise
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+from radar_files import (
+    PAIRS,
+    delay,
+    disp_product,
+    mintpy_attrs,
+    mintpy_stack,
+    stripmap_stack,
+    tops_stack,
+    truth,
+)
+from small_files import tif
+
+from qtp_toolkit.catalog import open_catalog
+
+SECTION = "## Radar geometry, MintPy, OPERA, GACOS\n"
+
+
+def recipes():
+    text = (Path(__file__).resolve().parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
+    section = text.partition(SECTION)[2].partition("\n## ")[0]
+    return dict(re.findall(r"\*\*([^*]+)\*\*.*?```yaml\n(.*?)```", section, re.DOTALL))
+
+
+def series(folder, made):
+    days = np.array(["20180819", "20180831", "20180912"], "S8")
+    with h5py.File(folder / "timeseries.h5", "w") as file:
+        file["timeseries"], file["date"] = made.phase / 100, days
+        file.attrs.update(mintpy_attrs(made, kind="timeseries", mapped=True) | {"UNIT": "m"})
+    with h5py.File(folder / "velocity.h5", "w") as file:
+        file["velocity"] = made.phase[0] / 100
+        file.attrs.update(mintpy_attrs(made, kind="velocity", mapped=True) | {"UNIT": "m/year"})
+
+
+def opera(folder, made):
+    days = "20180819", "20180831", "20180912"
+    for first, second in pairwise(days):
+        name = f"OPERA_L3_DISP-S1_IW_F08882_VV_{first}T005104Z_{second}T005103Z_v1.0_20250917T184125Z.nc"
+        disp_product(folder / name, made.phase[0] / 1000)
+
+
+def gacos(folder, made):
+    (folder / "gacos").mkdir()
+    for day in ("20180819", "20180831"):
+        delay(folder / "gacos" / f"{day}.ztd", made.coherence[0] + 1)
+
+
+def geotiffs(folder, made):
+    for (first, second), phase, coherence in zip(PAIRS, made.phase, made.coherence, strict=True):
+        for kind, values in (("unw", phase), ("cc", coherence)):
+            path = folder / "pairs" / f"S1_{first}_to_{second}_{kind}.tif"
+            tif(path, values, crs="EPSG:4326", origin=(93.0, 35.0), pixel=0.001)
+
+
+def stripmap(folder, made):
+    """Stripmap keeps its geometry beside Igrams."""
+    tops_stack(folder / "tops", made)
+    shutil.move(folder / "tops" / "merged" / "geom_reference", folder / "geom_reference")
+    shutil.rmtree(folder / "tops")
+    stripmap_stack(folder, made, mirrored=True)
+
+
+WRITTEN = {
+    "ISCE2 topsStack": tops_stack,
+    "ISCE2 stripmapStack": stripmap,
+    "MintPy, stack": lambda folder, made: mintpy_stack(folder / "inputs", made),
+    "MintPy, time series and velocity": series,
+    "OPERA DISP-S1": opera,
+    "GACOS": gacos,
+    "Anything else as GeoTIFF": geotiffs,
+}
+
+
+def test_every_recipe_is_held_to_files():
+    assert set(recipes()) == set(WRITTEN)
+
+
+@pytest.mark.parametrize("producer", WRITTEN)
+def test_an_entry_reads_what_its_producer_leaves(producer, tmp_path):
+    made = truth()
+    WRITTEN[producer](tmp_path, made)
+    entries = recipes()[producer]
+    indented = "".join(f"  {line}\n" for line in entries.splitlines())
+    catalog = tmp_path / "data_catalog.yaml"
+    catalog.write_text(f"catalog_version: 1\nroots: ['.']\nsources:\n{indented}", encoding="utf-8")
+    found = open_catalog(catalog)
+    assert set(found) == set(yaml.safe_load(entries))
+    for name in found:
+        data = found[name]
+        one = data if isinstance(data, xr.DataArray) else data[next(iter(data))]
+        assert np.isfinite(one).any()
+        assert found.check(name)["problem"] == ""
+        assert data.rio.crs is not None
+    if "interferograms" in found:
+        # the same truth through every entry
+        phase = found["interferograms"]["phase"]
+        want = np.where(made.phase == 0, np.nan, made.phase)[[0, 2, 1]]
+        np.testing.assert_allclose(phase, want, atol=1e-6)
+        for name in set(found) & {"incidence", "dem"}:
+            np.testing.assert_allclose(found[name]["y"], phase["y"], atol=1e-12)
+            np.testing.assert_allclose(found[name], getattr(made, {"dem": "elevation"}.get(name, name)), rtol=1e-6)

@@ -120,7 +120,6 @@ VARIABLES: dict[str, Variable] = {
     "layover_shadow": Variable("1", "1 shadow, 2 layover, 3 both"),
     "zenith_delay": Variable("m", "zenith delay of the troposphere", valid=(0.0, 3.5)),
     "tropospheric_phase": Variable("rad", "tropospheric delay phase in the line of sight"),
-    "zenith_delay": Variable("m", "zenith delay of the troposphere", valid=(0.0, 3.5)),
     "tidal_phase": Variable("rad", "phase of the solid earth tide in the line of sight"),
     "elevation_phase": Variable("rad", "phase that follows the elevation"),
     "elevation_slope": Variable("rad/km", "change of the phase with elevation"),

@@ -136,7 +136,7 @@ def test_a_given_scheduler_serves_the_notebooks(folder):
         "from qtp_toolkit.reproduce import reproduce\nfrom pathlib import Path\n"
         "if __name__ == '__main__':\n"
         "    here = Path(sys.argv[1])\n"
-        "    with LocalCluster(n_workers=1, processes=False, dashboard_address=None, protocol='tcp://',\n"
+        "    with LocalCluster(n_workers=1, processes=False, dashboard_address='127.0.0.1:0', protocol='tcp://',\n"
         "                      host='127.0.0.1') as cluster:\n"
         "        done = reproduce(catalog=here / 'data_catalog.yaml', folder=here / 'notebooks', progress=False,\n"
         "                         out=here / 'out', scheduler=cluster.scheduler_address)\n"

@@ -56,7 +56,10 @@ def cluster():
 @contextmanager
 def in_this_process(n_workers):
     """Client of a cluster of threads."""
-    with LocalCluster(n_workers=n_workers, processes=False, dashboard_address=None) as made, Client(made) as client:
+    with (
+        LocalCluster(n_workers=n_workers, processes=False, dashboard_address="127.0.0.1:0") as made,
+        Client(made) as client,
+    ):
         yield client
 
 

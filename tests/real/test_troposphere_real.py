@@ -93,3 +93,16 @@ def test_netcdf_of_the_former_store(real_data):
     for name, mean in means.items():
         assert float(data[name].mean()) == pytest.approx(mean, rel=1e-6)
     assert data["time"].values[0] == np.datetime64("2018-03-27T13")
+
+
+def test_delays_of_gacos_go_out_as_the_formula_says(real_data):
+    """Zenith, m, two dates over Bhutan: 4 pi / wavelength times the later less the earlier, by the cosine."""
+    zenith = load.gacos(sorted((real_data / "gacos_everest").glob("*.ztd")), registration="corner").load()
+    part = zenith[:, 100:200, 300:400]
+    pairs = {"reference": ("pair", zenith["time"].values[:1]), "secondary": ("pair", zenith["time"].values[1:])}
+    still = xr.zeros_like(part[:1]).rename(time="pair").drop_vars("pair").assign_coords(pairs)
+    angle = xr.DataArray(39.0, attrs={"units": "degree"})
+    flat = correct.remove_delay(still.assign_attrs(units="rad"), correct.delay_phase(part, incidence=angle))
+    expected = -4 * np.pi / 0.05546576 / np.cos(np.deg2rad(39.0)) * (part[1] - part[0]).values
+    np.testing.assert_allclose(flat[0], expected, atol=1e-3)
+    assert float(flat.mean()) == pytest.approx(-9.26, abs=0.01)

@@ -53,18 +53,11 @@ def interferograms(
     looks_y: Annotated[int, typer.Option("--looks-y", min=1, help="Lines that are averaged.")] = 6,
     looks_x: Annotated[int, typer.Option("--looks-x", min=1, help="Samples that are averaged.")] = 20,
     alpha: Annotated[float, typer.Option("--alpha", min=0, max=1, help="Strength of the filter; 0 for none.")] = 0.5,
-    by_coherence: Annotated[
-        bool, typer.Option("--by-coherence", help="Filter less where it is coherent: alpha times 1 - coherence.")
-    ] = False,
+    by_coherence: Annotated[bool, typer.Option("--by-coherence", help="Alpha times one minus the coherence.")] = False,
     method: Annotated[str, typer.Option("--unwrap", help="whirlwind, snaphu or least_squares.")] = "whirlwind",
     pixel: Annotated[float, typer.Option("--pixel", help="Side of a geocoded pixel, m.")] = 90.0,
-    window: Annotated[
-        list[str] | None,
-        typer.Option("--window", help="Temporal baselines in days, as 0-40; default: the three of the paper."),
-    ] = None,
-    mask: Annotated[
-        list[str] | None, typer.Option("--mask", help="Outlines in the catalog; default: lakes and glaciers, if there.")
-    ] = None,
+    window: Annotated[list[str] | None, typer.Option("--window", help="Temporal baselines, days, as in 0-40.")] = None,
+    mask: Annotated[list[str] | None, typer.Option("--mask", help="Outlines; default: lakes and glaciers.")] = None,
     memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB.")] = 2.0,
     restart: Annotated[bool, typer.Option("--restart", help="Make anew what was made in another way.")] = False,
     scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import xarray as xr
 from qtp_toolkit import grid, interferogram
 from qtp_toolkit._atomic import flush, flush_tree, replacing
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe, xnp
+from qtp_toolkit.load.insar.slc import open_image
 
 MADE = "made.json"
 LAYERS = {"phase": "unw_phase", "coherence": "corr", "wrapped_phase": "wrapped_phase", "component": "conncomp"}
@@ -140,9 +140,6 @@ def _refuse_fringes(raw: xr.DataArray, key: str) -> None:
 
 def _write(da: xr.DataArray, path: Path, recipe: Recipe) -> None:
     """One layer as a GeoTIFF; of radar geometry without a CRS."""
-    import rasterio  # noqa: PLC0415  slow to import
-    from rasterio.errors import NotGeoreferencedWarning  # noqa: PLC0415
-
     da = da.transpose(Y, X)
     real = da.dtype.kind == "f"
     profile = {"height": da.sizes[Y], "width": da.sizes[X], "count": 1, "dtype": da.dtype.name}
@@ -151,9 +148,7 @@ def _write(da: xr.DataArray, path: Path, recipe: Recipe) -> None:
     options = {"tiled": True, "compress": "deflate", "predictor": 3 if real else 2, "nodata": np.nan if real else 0}
     tags = {"WAVELENGTH_METRES": repr(recipe.wavelength)}
     tags |= {name: str(da.attrs[name]) for name in ("provenance_note", "coherence_of_noise") if name in da.attrs}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path, "w", driver="GTiff", **profile, **options) as dataset:
-            dataset.write(da.values, 1)
-            dataset.update_tags(**tags)
-            dataset.units = (str(da.attrs.get("units", "")),)
+    with open_image(path, "w", driver="GTiff", **profile, **options) as dataset:
+        dataset.write(da.values, 1)
+        dataset.update_tags(**tags)
+        dataset.units = (str(da.attrs.get("units", "")),)

@@ -6,6 +6,7 @@ import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ _MAPS = {"latitude": "float64", "longitude": "float64", "land": "uint8"}
 """Layers of one file, and the type that they are read as."""
 _PLACE = {"latitude", "longitude"}
 _HDF5 = (".h5", ".hdf5", ".nc")
+_OPENING = Lock()
 _BLOCK_BYTES = 32_000_000
 """An image is read in rows of so many bytes: two of them, and what is made of them, are in memory at a time."""
 
@@ -135,26 +137,35 @@ def _by_date(paths: Sequence[Path], pattern: str, layer: str) -> tuple[list[Imag
     return [found[k] for k in order], days[order]
 
 
+def open_image(path: Path | str, mode: str = "r", **profile: Any) -> Any:
+    """Open a raster that need not lie on the ground, which GDAL's bindings warn of.
+
+    Filters of warnings are those of all threads: one at a time may change them.
+    """
+    import rasterio  # noqa: PLC0415  slow to import
+    from rasterio.errors import NotGeoreferencedWarning  # noqa: PLC0415
+
+    with _OPENING, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        return rasterio.open(path, mode, **profile)
+
+
 def _looked(paths: Sequence[Path], layer: str) -> list[Image]:
     """Headers of the images; all unreadable files in one error."""
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError  # noqa: PLC0415
+    from rasterio.errors import RasterioError  # noqa: PLC0415
 
     found, bad = [], []
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        for path in map(Path, paths):
-            try:
-                found.append(_look_hdf5(path, layer) if path.suffix in _HDF5 else _look_raster(path))
-            except (RasterioError, OSError, KeyError) as error:
-                bad.append((path, str(error)))
+    for path in map(Path, paths):
+        try:
+            found.append(_look_hdf5(path, layer) if path.suffix in _HDF5 else _look_raster(path))
+        except (RasterioError, OSError, KeyError) as error:
+            bad.append((path, str(error)))
     refuse_bad(bad, "readable image", total=len(paths), code="M05")
     return found
 
 
 def _look_raster(path: Path) -> Image:
-    import rasterio  # noqa: PLC0415
-
-    with rasterio.open(path) as dataset:
+    with open_image(path) as dataset:
         t, crs = dataset.transform, dataset.crs
         radar = Image(path, dataset.height, dataset.width, dataset.dtypes[0])
     if t.is_identity or crs is None:  # lines and samples, whatever CRS a driver makes up
@@ -215,10 +226,5 @@ def _read(path: str, rows: tuple[int, int], columns: tuple[int, int], layer: str
 
         with h5py.File(path) as file:
             return file[layer][..., slice(*rows), slice(*columns)]
-    import rasterio  # noqa: PLC0415
-    from rasterio.errors import NotGeoreferencedWarning  # noqa: PLC0415
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(path) as dataset:
-            return dataset.read(1, window=(rows, columns))
+    with open_image(path) as dataset:
+        return dataset.read(1, window=(rows, columns))

@@ -34,6 +34,9 @@ TIME, Y, X, PAIR = "time", "y", "x", "pair"
 REFERENCE, SECONDARY = "reference", "secondary"
 THAW_YEAR, STATION, STRATUM, PERCENTILE, DEPTH = "thaw_year", "station", "stratum", "percentile", "depth"
 
+ESTIMATED_FROM = "estimated_from"
+"""Attribute of a coherence: whether it was estimated from ``filtered`` or ``unfiltered`` interferograms."""
+
 SENTINEL1_WAVELENGTH = 0.05546576
 """Radar wavelength of Sentinel-1 in m (C band, 5.405 GHz)."""
 SENTINEL1_INCIDENCE = (29.0, 46.0)  # degree

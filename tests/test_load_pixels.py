@@ -219,3 +219,11 @@ def test_a_few_changed_bytes_give_an_error_or_numbers(tmp_path_factory, data):
     with contextlib.suppress(QtpDataError):
         (header,) = headers([path])
         window_of(path, ((0, min(header.height, 100)), (0, min(header.width, 100))))
+
+
+@pytest.mark.parametrize("start", [2**63 - 1, 2**63, 2**64 - 1, 10**6])
+def test_a_directory_that_begins_beyond_the_end_is_none(tmp_path, start):
+    """M05: offsets of damaged headers that no file has, and that the system refuses to go to."""
+    path = tmp_path / "a.tif"
+    path.write_bytes(b"II+\x00\x08\x00\x00\x00" + start.to_bytes(8, "little") + bytes(64))
+    assert read_directory(path) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any
@@ -12,6 +13,7 @@ import xarray as xr
 from qtp_toolkit._dates import read_times
 from qtp_toolkit._pairs import index_pairs, name_pairs
 from qtp_toolkit.conventions import (
+    ESTIMATED_FROM,
     PAIR,
     REFERENCE,
     SECONDARY,
@@ -114,6 +116,11 @@ def invert(
         For pairs of zero span, in the wrong order or present twice, a network of several groups (listing them), complex
         phases, coherences outside 0..1, coherences of other pairs, or an unknown reference date.
 
+    Warns
+    -----
+    UserWarning
+        I34: ``fisher`` or ``variance`` of a coherence that says it was estimated from filtered interferograms.
+
     Notes
     -----
     Three reweightings with epsilon falling from 0.5 to 0.05 rad are as close to the truth as full convergence to the
@@ -150,6 +157,7 @@ def invert(
     coherence = _check_pairs(phase, coherence)
     dates, plan = _plan_network(phase, reference_date, allow_disconnected=allow_disconnected)
     weights = "unit" if norm == "l2" or coherence is None else weights
+    _warn_of_filtered(coherence, weights)
     series = ["phase", "phase_std"] if std else ["phase"]
     block = partial(
         _invert_block,
@@ -287,6 +295,16 @@ def _check_options(norm: str, weights: str, reweightings: int, epsilon: tuple[fl
             expected="1 or more; rad above 0; relaxation from 1 to below 2",
             found=f"reweightings={reweightings}, epsilon={epsilon}, relaxation={relaxation}",
         )
+
+
+def _warn_of_filtered(coherence: xr.DataArray | None, weights: str) -> None:
+    """Warn where weights take a coherence for that of the phase noise which a filter has raised (I34)."""
+    filtered = coherence is not None and coherence.attrs.get(ESTIMATED_FROM) == "filtered"
+    if filtered and weights in ("fisher", "variance"):
+        text = (
+            f"the coherence is that of filtered interferograms, which reads higher: weights={weights!r} trust the best"
+        )
+        warnings.warn(f"{text} pairs too much; weights='coherence' depend on it less (I34)", stacklevel=3)
 
 
 def _check_pairs(phase: xr.DataArray, coherence: xr.DataArray | None) -> xr.DataArray | None:

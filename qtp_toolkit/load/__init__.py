@@ -13,15 +13,18 @@ grids are compared and never silently joined; y runs from north to south; every 
 """
 
 from qtp_toolkit.load.datasets import netcdf, zarr
+from qtp_toolkit.load.insar.aria import aria
 from qtp_toolkit.load.insar.checks import check_stack, look_at_stack
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.gacos import gacos
 from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
 from qtp_toolkit.load.insar.licsar import licsar
+from qtp_toolkit.load.insar.licsbas import licsbas, licsbas_series
 from qtp_toolkit.load.insar.look import check_incidence, hyp3_look, licsar_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
+from qtp_toolkit.load.insar.recognized import recognize
 from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps.features import vectors
 from qtp_toolkit.load.maps.rasters import dem, raster, series, series_set
@@ -33,6 +36,7 @@ from qtp_toolkit.load.temperature.checks import check_lst
 from qtp_toolkit.load.temperature.modis import modis_lst, ndvi
 
 __all__ = [
+    "aria",
     "check_incidence",
     "check_lst",
     "check_stack",
@@ -46,6 +50,8 @@ __all__ = [
     "isce2_layer",
     "licsar",
     "licsar_look",
+    "licsbas",
+    "licsbas_series",
     "look_at_stack",
     "lst_table",
     "mintpy",
@@ -54,6 +60,7 @@ __all__ = [
     "netcdf",
     "opera_disp",
     "raster",
+    "recognize",
     "series",
     "series_set",
     "slc_stack",

@@ -7,7 +7,8 @@ follow from the rows.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -15,18 +16,22 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.catalog import Request, inside
-from qtp_toolkit.catalog.options import Variable
+from qtp_toolkit.catalog.options import Variable, options_of
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, VARIABLES, QtpDataError
+from qtp_toolkit.grid import match
 from qtp_toolkit.load import datasets, reanalysis, tables
+from qtp_toolkit.load.insar.aria import aria
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.gacos import gacos
-from qtp_toolkit.load.insar.hyp3 import hyp3
+from qtp_toolkit.load.insar.hyp3 import Hyp3Layer, hyp3
 from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
 from qtp_toolkit.load.insar.isce2_folders import isce2_files
-from qtp_toolkit.load.insar.licsar import licsar
+from qtp_toolkit.load.insar.licsar import LicsarLayer, frame_folders, licsar
+from qtp_toolkit.load.insar.licsbas import licsbas, licsbas_series
 from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
+from qtp_toolkit.load.insar.recognized import recognize
 from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps import features, rasters, soil
 from qtp_toolkit.load.temperature import cells, modis
@@ -56,12 +61,60 @@ def _lst_table(request: Request, **options: Any) -> xr.Dataset:
     return cells.lst_table(_one(request), **options).chunk(request.chunks or {})
 
 
-def _hyp3(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
-    return hyp3(_contained(request), **_stack(request, coherence, options))
+def _hyp3(
+    request: Request, *, coherence: Coherence = "required", layers: Sequence[Hyp3Layer] = (), **options: Any
+) -> xr.Dataset:
+    return hyp3(_contained(request), layers=layers, **_stack(request, coherence, options))
 
 
-def _licsar(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
-    return licsar(_contained(request), **_stack(request, coherence, options))
+def _aria(request: Request, *, elevation: float | None = None, **options: Any) -> xr.Dataset:
+    """Products alone, or ``uri: {data: ..., dem: ...}``: heights are then those of the map, on the pixels."""
+    if set(request.files) not in ({"data"}, {"data", "dem"}) or ("dem" in request.files and elevation is not None):
+        raise QtpDataError(
+            "uri of ARIA's products has unknown roles, or two elevations",
+            expected="data, and dem or parameters.elevation",
+            found=sorted(request.files),
+            where=f"sources.{request.name}.uri",
+        )
+    products = request.files["data"]
+    height: xr.DataArray | float | None = elevation
+    if "dem" in request.files:
+        pixels = aria(products, chunks=request.chunks, extent=options.get("extent", "same"))["phase"]
+        height = match(rasters.dem(request.files["dem"][0]), pixels.isel(pair=0, drop=True))
+    return aria(products, elevation=height, chunks=request.chunks, **options)
+
+
+def _licsar(
+    request: Request, *, coherence: Coherence = "required", layers: Sequence[LicsarLayer] = (), **options: Any
+) -> xr.Dataset:
+    frame = [folder for folder in frame_folders(request.paths[0]) if folder.is_relative_to(request.root)]
+    return licsar(_contained(request, frame), layers=layers, within=request.root, **_stack(request, coherence, options))
+
+
+def _licsbas(request: Request) -> xr.Dataset:
+    return licsbas(_contained(request, [request.paths[0].parent.parent]), chunks=request.chunks)
+
+
+def _auto(
+    request: Request,
+    *,
+    layers: Sequence[str] | None = None,
+    extent: Literal["same", "intersection"] | None = None,
+) -> xr.Dataset:
+    """Open what is recognized, with the parameters that most producers' drivers have; says so in attrs."""
+    driver, files = recognize(request.paths)
+    given = {key: value for key, value in (("layers", layers), ("extent", extent)) if value is not None}
+    unknown = sorted(set(given) - set(options_of(driver).model_fields))
+    if unknown:
+        raise QtpDataError(f"driver {driver!r}, which was recognized, has no {', '.join(unknown)}", code="C09")
+    data = READERS[driver].open(replace(request, files={"data": files}), **given)
+    beside = len(request.paths) - len(files)
+    text = f"recognized {READERS[driver].reads}: {len(files)} files by driver {driver}"
+    return data.assign_attrs(recognized=f"{text}, {beside} beside them" if beside else text)
+
+
+def _licsbas_series(request: Request) -> xr.Dataset:
+    return licsbas_series(_one(request), chunks=request.chunks)
 
 
 def _licsar_look(request: Request) -> xr.DataArray:
@@ -205,8 +258,12 @@ READERS: dict[str, Reader] = {
     "appeears_netcdf": Reader(_modis, (modis.ndvi,), "MODIS from AppEEARS, NetCDF", _LST),
     "appeears_geotiff": Reader(_modis, (modis.ndvi,), "MODIS from AppEEARS, GeoTIFF", _LST),
     "lst_table": Reader(_lst_table, (cells.lst_table,), "a table, one row a cell", "`lst` (time, y, x), degC"),
-    "hyp3": Reader(_hyp3, (interferograms,), "HyP3 products", _IFG),
-    "licsar": Reader(_licsar, (interferograms,), "LiCSAR products", _IFG),
+    "hyp3": Reader(_hyp3, (interferograms,), "HyP3 products of GAMMA and of ISCE bursts", _IFG + _LAYERS),
+    "aria": Reader(_aria, (aria,), "ARIA S1-GUNW products, NetCDF", _IFG + _LAYERS),
+    "auto": Reader(_auto, (), "HyP3, ARIA, LiCSAR or LiCSBAS `GEOCml`, by the names", _IFG + _LAYERS),
+    "licsar": Reader(_licsar, (interferograms,), "LiCSAR products", _IFG + _LAYERS),
+    "licsbas": Reader(_licsbas, (), "LiCSBAS `GEOCml*/*/*.unw`", _IFG),
+    "licsbas_series": Reader(_licsbas_series, (), "LiCSBAS `cum.h5`", "`displacement` (time, y, x), mm"),
     "geotiff_stack": Reader(_geotiff_stack, (interferograms,), "GeoTIFFs with two dates in their names", _IFG),
     "slc_stack": Reader(
         _slc_stack, (slc_stack,), "coregistered complex images: GeoTIFF, VRT, HDF5", "`slc` (time, y, x), complex"
@@ -251,9 +308,9 @@ def _one(request: Request) -> Path:
     return request.paths[0]
 
 
-def _contained(request: Request) -> list[Path]:
-    """Phase files, after a look that no layer beside them leaves the root."""
-    for folder in {path.parent for path in request.paths}:
+def _contained(request: Request, beside: Iterable[Path] = ()) -> list[Path]:
+    """Phase files, after a look that no layer beside them, or in the folders ``beside``, leaves the root."""
+    for folder in {path.parent for path in request.paths} | set(beside):
         for path in folder.iterdir():
             if path.is_symlink():
                 inside(path, request.root)

@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import correct, grid, load
-from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
+from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
 
 _SIDE = 64
 """Rows and columns that a look reads at most."""
@@ -119,6 +119,7 @@ def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
         table = load.look_at_stack(data)
         words = f"phase {table['smallest'].min():.1f} to {table['largest'].max():.1f} rad"
         gray = f", median coherence {table['coherence'].median():.2f}" if "coherence" in table else ", no coherence"
+        gray += f" of {said} interferograms" if (said := _estimated_from(data)) else ""
         return [f"{words}, valid {table['valid'].mean():.0%}{gray}"]
     if isinstance(data, xr.Dataset) and {"terra_day", "terra_night", "aqua_day", "aqua_night"} & set(data.data_vars):
         table = load.check_lst(thin(data), every=1)
@@ -142,6 +143,10 @@ def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
         low, high = float(seen.where(known).min()), float(seen.where(known).max())
         notes.append(f"{name}: {low:.4g} to {high:.4g} {da.attrs.get('units', '')}, valid {float(known.mean()):.0%}")
     return notes
+
+
+def _estimated_from(stack: xr.Dataset) -> str | None:
+    return stack["coherence"].attrs.get(ESTIMATED_FROM) if "coherence" in stack else None
 
 
 def _look_how_still(thin: xr.Dataset, inside: xr.DataArray, wavelength: float) -> tuple[bool, str]:

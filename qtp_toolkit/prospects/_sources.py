@@ -54,7 +54,7 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
             with named(name, catalog.files(name)):
                 data = catalog[name]
                 row["notes"] += _known_name(name)
-                row["notes"] += [data.attrs["left_out"]] if "left_out" in data.attrs else []
+                row["notes"] += [data.attrs[said] for said in ("left_out", "recognized") if said in data.attrs]
                 row["notes"] += _places(data, catalog.settings.bounds)
                 if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
                     row["notes"] += look_at_pixels(data, wavelength=catalog.settings.wavelength)

@@ -72,6 +72,8 @@ def _read(stream: BinaryIO, size: int) -> Directory:
     big = {42: False, 43: True}[struct.unpack(order + "H", head[2:4])[0]]
     at, count_format, entry = (head[8:16], "Q", "HHQ") if big else (head[4:8], "H", "HHI")
     start = struct.unpack(order + ("Q" if big else "I"), at)[0]
+    if start > size:
+        raise ValueError("begins beyond the end")
     stream.seek(start)
     (number,) = struct.unpack(order + count_format, stream.read(struct.calcsize(order + count_format)))
     start += struct.calcsize(order + count_format)
@@ -112,6 +114,6 @@ def _kinds(stream: BinaryIO, following: bytes, order: str, *, big: bool) -> tupl
             entries = struct.iter_unpack(order + entry, stream.read(number * struct.calcsize(order + entry)))
             found.append(sum(value for tag, _, _, value in entries if tag == _SUBFILE))
             following = stream.read(struct.calcsize(order + pointer))
-    except (struct.error, OverflowError, MemoryError):
+    except (struct.error, OSError, OverflowError, MemoryError):
         pass
     return tuple(found)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import X, Y
+from qtp_toolkit.load.files.headers import Header
+from qtp_toolkit.load.files.pixels import Rows
 
 
 def on_grid(values: Any, dims: Sequence[str], coords: dict[str, Any], crs: str) -> xr.DataArray:
@@ -15,6 +19,42 @@ def on_grid(values: Any, dims: Sequence[str], coords: dict[str, Any], crs: str) 
     import rioxarray  # noqa: F401, PLC0415  registers .rio
 
     return xr.DataArray(values, dims=list(dims), coords=coords).rio.write_crs(crs)
+
+
+def geographic(
+    path: Path,
+    latitude: np.ndarray,
+    longitude: np.ndarray,
+    *,
+    dtype: str,
+    blocks: tuple[int, int],
+    layout: Rows | None = None,
+    dataset: str = "",
+) -> Header:
+    """Header of an array in longitude and latitude, as of a raster.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    latitude, longitude : numpy.ndarray
+        Centers of rows and columns, degree, two or more.
+    dtype : str
+        Of the stored values.
+    blocks : (int, int)
+        Rows and columns that are stored together.
+    layout : Rows, optional
+        Of plain rows.
+    dataset : str
+        Path inside an HDF5 file.
+    """
+    from pyproj import CRS  # noqa: PLC0415  slow to import
+
+    steps = [float(axis[-1] - axis[0]) / (len(axis) - 1) for axis in (longitude, latitude)]
+    corner = float(longitude[0]) - steps[0] / 2, float(latitude[0]) - steps[1] / 2
+    transform = (steps[0], 0.0, corner[0], 0.0, steps[1], corner[1])
+    shape = len(latitude), len(longitude)
+    crs = CRS.from_epsg(4326).to_wkt()
+    return Header(path, *shape, transform, crs, dtype, None, blocks, layout, {}, dataset=dataset)
 
 
 def with_crs(data: xr.Dataset, crs: str | None = None) -> xr.Dataset:

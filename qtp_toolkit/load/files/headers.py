@@ -44,6 +44,8 @@ class Header(NamedTuple):
     """Band that says so (alpha), 0 if there is none; ``bands`` leaves it out."""
     units: tuple[str, ...] = ("",)
     """Unit tag of each band."""
+    dataset: str = ""
+    """Path inside an HDF5 file; empty for rasters."""
 
     @property
     def size(self) -> tuple[float, float]:

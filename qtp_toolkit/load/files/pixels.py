@@ -12,6 +12,7 @@ import numpy as np
 
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.files.directory import Directory
+from qtp_toolkit.load.files.hdf5 import read_bounds
 
 Window = tuple[tuple[int, int], tuple[int, int]]
 
@@ -29,7 +30,8 @@ class Placed(NamedTuple):
     """One file on the common grid, as workers read it: no handles, only a path and numbers.
 
     ``rows`` and ``columns`` are those of the file before the corner of the grid, ``layout`` is from :func:`layout`,
-    ``factor`` multiplies the physical values, ``masked`` says that a mask, ``opacity`` which band tells where data are.
+    ``factor`` multiplies the physical values, ``masked`` says that a mask, ``opacity`` which band tells where data are;
+    ``dataset`` is the path inside an HDF5 file.
     """
 
     path: str
@@ -43,6 +45,7 @@ class Placed(NamedTuple):
     factor: float
     masked: bool = False
     opacity: int = 0
+    dataset: str = ""
 
 
 def layout(directory: Directory, dtype: str) -> Rows | None:
@@ -91,6 +94,9 @@ def read_window(file: Placed, window: Window, out: np.ndarray, band: int) -> np.
     """
     from rasterio.errors import RasterioError  # noqa: PLC0415  slow to import
 
+    if file.dataset:
+        out[...] = read_bounds(window, path=file.path, name=file.dataset)
+        return None
     try:
         if file.layout is not None:
             _read_rows(file, file.layout.first, window, out)

@@ -22,6 +22,11 @@ _UNIT = 64
 _ABOUT = 3
 """A chunk may be so many times too large before its rows are halved: each window of a file costs its opening."""
 
+_HALF = (
+    "By half a pixel: some files give centers where others give corners. Find out which are right, and write the "
+    "corners of the others anew (gdal_edit.py -a_ullr west north east south)."
+)
+
 
 class Decode(NamedTuple):
     """From stored to physical values: scale and offset, and ``fill`` for nodata and what leaves the valid range."""
@@ -67,7 +72,9 @@ def same_grid(found: Sequence[Header], *, extent: str | None = None) -> Header:
         _refuse_grids(found, common, "the files have different pixel sizes", "I20")
     shifts = [_shift(h, common) for h in found]
     if any(abs(v - round(v)) > SNAP for shift in shifts for v in shift):
-        _refuse_grids(found, common, "the grids are shifted against each other by parts of a pixel", "I05")
+        halves = all(abs(2 * v - round(2 * v)) <= 2 * SNAP for shift in shifts for v in shift)
+        what = "the grids are shifted against each other by parts of a pixel"
+        _refuse_grids(found, common, what, "I05", _HALF if halves else None)
     alike = len({(h.height, h.width, *map(round, s)) for h, s in zip(found, shifts, strict=True)}) == 1
     if not alike and extent != "intersection":
         other = "" if extent is None else ", or set parameters.extent: intersection in the catalog"
@@ -191,6 +198,7 @@ def lazy_stack(
                 *own,
                 header.masked,
                 header.opacity,
+                header.dataset,
             )
         )
     paths = [header.path for header in found if header is not None]

@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import numpy as np
 import xarray as xr
@@ -14,13 +14,14 @@ from pydantic import Field
 
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
-from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe, require_option
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, require_option
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expression, ymd
 from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
-from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
+from qtp_toolkit.load.files.tiff import Decode
+from qtp_toolkit.load.insar.stack import Pair, Stored, stack_of
 
 _DATE = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{2}[A-Za-z]{3}\d{4}"
 _CLOCK = r"(?:[Tt]\d{4}(?:\d{2})?[Zz]?)?"
@@ -30,19 +31,6 @@ ISCE, SNAP and many more."""
 
 _SIGNS = {"positive_away": 1.0, "positive_toward": -1.0}
 _RADIANS = ("", "rad", "radian", "radians")
-
-
-class Pair(NamedTuple):
-    """One interferogram file and its dates as the file names them."""
-
-    first: np.datetime64
-    second: np.datetime64
-    header: Header
-
-    @property
-    def dates(self) -> tuple[np.datetime64, np.datetime64]:
-        """Earlier and later date."""
-        return min(self.first, self.second), max(self.first, self.second)
 
 
 def interferograms(
@@ -117,8 +105,9 @@ def interferograms(
         No files (C10); all unreadable files at once; names without dates, or with those of several pairs where no
         pattern says which (I27); a pair of one date (I18); a pair twice (I19); missing coherence files (I03); unlike
         grids (I05 to I07, I20); complex numbers, whole ones without a scale, several bands, degrees (I11); lengths
-        (I12); decimals with a scale tag (M11); a wavelength that is not in m (I15); an unknown sign (I16). When
-        computed: I11, I04, if the values of a file as a whole leave the physical range.
+        (I12); decimals with a scale tag (M11); a wavelength that is not in m (I15); an unknown sign, or
+        ``positive_toward`` of files that are turned by their dates already (I16). When computed: I11, I04, if the
+        values of a file as a whole leave the physical range.
 
     Warns
     -----
@@ -146,46 +135,49 @@ def interferograms(
     order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)  # baselines come in the files' order
     pairs = [pairs[k] for k in order]
     found = [p.header for p in pairs]
+    _refuse_two_turns(pairs, phase_sign)
     gamma = None if coherence is None else _match_coherence(coherence, pairs, expression, required=require_coherence)
-    grid = same_grid([*found, *(header for header in gamma or () if header is not None)], extent=extent)
     scale, offset = stored_scale(found, which, scale_factor, "scale_factor")
-    decode = Decode(_nodata(nodata, found, aloud=nodata is None), scale, offset)
-    turned = np.array([p.first > p.second for p in pairs])
-    sign = np.where(turned, -1.0, 1.0) * _SIGNS[phase_sign]
-    values = lazy_stack(found, grid, decode, dim=PAIR, chunks=chunks, variable="phase", factors=sign, band=which)
-    coords = {
-        "reference": (PAIR, np.array([p.dates[0] for p in pairs], "datetime64[ns]")),
-        "secondary": (PAIR, np.array([p.dates[1] for p in pairs], "datetime64[ns]")),
-    }
-    out = {"phase": describe(values, "phase")}
-    notes: dict[str, object] = {"pairs_turned_round": int(turned.sum())}
-    if gamma is not None:
-        present = [header for header in gamma if header is not None]
-        of_gamma = _one_band(present, coherence_band, "coherence_band")
-        scale, offset = stored_scale(present, of_gamma, coherence_scale, "coherence_scale")
-        plain = coherence_scale is None and (scale, offset) == (1.0, 0.0)
-        # file by file: a series may go on in another type than it began
-        factors = [1 / 255 if plain and h is not None and h.dtype == "uint8" else 1.0 for h in gamma]
-        array = lazy_stack(
-            gamma,
-            grid,
-            Decode(_nodata(coherence_nodata, present), scale, offset),
-            dim=PAIR,
-            chunks=chunks,
-            variable="coherence",
-            factors=factors,
-            absent=1.0,
-            band=of_gamma,
+    stored = Stored(Decode(_nodata(nodata, found, aloud=nodata is None), scale, offset), which)
+    return stack_of(
+        pairs,
+        stored,
+        gamma,
+        None if gamma is None else _stored_coherence(gamma, coherence_nodata, coherence_band, coherence_scale),
+        sign=_SIGNS[phase_sign],
+        extent=extent,
+        baselines=None if baselines is None else np.asarray(baselines, float)[order],
+        wavelength=_wavelength(pairs, wavelength),
+        chunks=chunks,
+    )
+
+
+def _stored_coherence(
+    gamma: Sequence[Header | None],
+    nodata: float | Sequence[float] | None,
+    band: int | None,
+    scale_factor: float | None,
+) -> Stored:
+    """How the coherence lies in its files: bytes without a scale are 255ths."""
+    present = [header for header in gamma if header is not None]
+    which = _one_band(present, band, "coherence_band")
+    scale, offset = stored_scale(present, which, scale_factor, "coherence_scale")
+    plain = scale_factor is None and (scale, offset) == (1.0, 0.0)
+    # file by file: a series may go on in another type than it began
+    factors = [1 / 255 if plain and h is not None and h.dtype == "uint8" else 1.0 for h in gamma]
+    return Stored(Decode(_nodata(nodata, present), scale, offset), which, tuple(factors))
+
+
+def _refuse_two_turns(pairs: Sequence[Pair], phase_sign: str) -> None:
+    """Refuse to turn files twice: where the later date is named first, that alone makes positive mean toward (I16)."""
+    if phase_sign == "positive_toward" and len(pairs) > 0 and all(p.first > p.second for p in pairs):
+        raise QtpDataError(
+            "every pair is named later-earlier and its phase is said to be positive toward the satellite",
+            path=pairs[0].header.path,
+            expected="one of both: turned round for the order of its dates, it would be turned back for its sign",
+            hint="Leave phase_sign out: products such as ARIA's count toward because their later date comes first.",
+            code="I16",
         )
-        out["coherence"] = describe(array, "coherence")
-        notes |= {"coherence_scale": scale * min(factors), "pairs_without_coherence": gamma.count(None)}
-    data = xr.Dataset(out).assign_coords(coords)
-    if baselines is not None:
-        own = np.asarray(baselines, float)[order] * np.where(turned, -1.0, 1.0)
-        described = describe(xr.DataArray(own, dims=PAIR), "perpendicular_baseline")
-        data = data.assign_coords(perpendicular_baseline=described)
-    data["phase"].attrs["wavelength"] = _wavelength(pairs, wavelength)
-    return data.assign_attrs(notes, wavelength=data["phase"].attrs["wavelength"])
 
 
 def _pairs(found: Sequence[Header], expression: str) -> list[Pair]:

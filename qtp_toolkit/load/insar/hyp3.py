@@ -1,39 +1,71 @@
-"""HyP3 (GAMMA): one folder a pair with phase, coherence and a text file."""
+"""HyP3 (GAMMA and ISCE bursts): one folder a pair with phase, coherence, further layers and a text file."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit.conventions import PAIR, QtpDataError, describe, require_option
 from qtp_toolkit.load.files.checks import as_paths
+from qtp_toolkit.load.files.headers import Header, headers
+from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.convention import companion, interferograms
+from qtp_toolkit.load.insar.look import angles_to_vector
+from qtp_toolkit.load.insar.stack import Orbit, beside, opened_from, with_orbit
 
-_BASELINE = re.compile(
-    r"^\s*Baseline\s*:\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?![\d.,])", re.MULTILINE | re.IGNORECASE
-)
+Hyp3Layer = Literal["incidence", "look", "land", "component", "elevation"]
+_NUMBER = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?![\d.,])", re.IGNORECASE)
+_GAMMA, _BURST = re.compile(r"_INT\d{2}_G_"), re.compile(r"_INT\d{2}_[0-9A-F]{4}(?![0-9A-Za-z])")
+_ZERO, _OUTSIDE = Decode((0.0,)), Decode(dtype="int16", fill=-1)
+_ORDERED = {
+    "lv_theta": "look vectors",
+    "lv_phi": "look vectors",
+    "water_mask": "the water mask",
+    "dem": "the elevation model",
+    "conncomp": "an ISCE burst product: GAMMA's has no components",
+}
+"""What to ask for when a product is ordered, by the layer that it then brings."""
 
 
-def hyp3(phase: Sequence[Path], **options: Any) -> xr.Dataset:
+def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: Any) -> xr.Dataset:
     """Open HyP3 InSAR products: ``<name>/<name>_unw_phase.tif`` beside ``_corr.tif`` and ``<name>.txt``.
 
-    Clipped files count as well: ``_unw_phase_clipped.tif`` beside ``_corr_clipped.tif``.
+    GAMMA's of whole frames, ISCE's of one burst and of several, under their old and new names; clipped files count as
+    well: ``_unw_phase_clipped.tif`` beside ``_corr_clipped.tif``.
 
     Parameters
     ----------
     phase : sequence of path
         The ``_unw_phase`` files.
+    layers : sequence of {"incidence", "look", "land", "component", "elevation"}
+        Which maps to open beside phase and coherence: from ``_lv_theta``, that and ``_lv_phi``, ``_water_mask``,
+        ``_conncomp`` and ``_dem``. All but the components, one a pair, are of the first pair: others have the same.
     **options
         As for :func:`interferograms`.
 
     Returns
     -------
     xarray.Dataset
-        As :func:`interferograms`, with ``perpendicular_baseline`` from the text files where they say it.
+        As :func:`interferograms`, with ``perpendicular_baseline`` (pair), and in attrs ``heading``,
+        ``orbit_direction`` and ``overpass``, from the text files where they say it (the overpass is that of the first
+        line). The coherence says what it was estimated from: of GAMMA ``unfiltered`` interferograms, of ISCE
+        ``filtered`` ones, which reads higher. Layers asked for: ``incidence``, degree; ``look_east``, ``look_north``,
+        ``look_up``; ``land``, True but for water; ``component`` (pair, y, x), int16, 0 without one or outside;
+        ``elevation``, m above the ellipsoid. Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        As :func:`interferograms`; I03: a layer that the product does not have; I33: ascending and descending pairs.
+
+    Notes
+    -----
+    GAMMA sets the phase of the most coherent pixel to 0, which reads as missing: one pixel a pair.
 
     Examples
     --------
@@ -44,14 +76,95 @@ def hyp3(phase: Sequence[Path], **options: Any) -> xr.Dataset:
     ['phase', 'coherence']
     """
     phase = as_paths(phase)
-    beside = [companion(path, "_unw_phase", "_corr") for path in phase]
-    found = [_baseline(path.with_name(path.name.partition("_unw_phase")[0] + ".txt")) for path in phase]
+    beside_phase = [companion(path, "_unw_phase", "_corr") for path in phase]
+    said = {path: _parameters(path.with_name(path.name.partition("_unw_phase")[0] + ".txt")) for path in phase}
+    found = [_number(said[path], "baseline") for path in phase]
     known = None if np.isnan(found).all() else found
-    return interferograms(phase, coherence=[p for p in beside if p.is_file()], baselines=known, **options)
+    stack = interferograms(phase, coherence=[p for p in beside_phase if p.is_file()], baselines=known, **options)
+    grid, files = opened_from(stack)
+    orbits = [Orbit(_number(said[path], "heading") % 360, _number(said[path], "utctime")) for path in files]
+    processor = _processor(files[0].name, said[files[0]])
+    filtered = {"GAMMA": "unfiltered", "ISCE": "filtered"}.get(processor)
+    out = with_orbit(stack, orbits, producer=f"HyP3 {processor}".rstrip(), estimated_from=filtered)
+    for layer in dict.fromkeys(layers):
+        require_option("layer", layer, _LAYERS)
+        out = out.assign(_LAYERS[layer](stack, grid, files))
+    return out
 
 
-def _baseline(path: Path) -> float:
+def _parameters(path: Path) -> dict[str, str]:
+    """Lines ``key: value`` of the text of a product; keys in small letters without blanks, as they vary."""
     if not path.is_file():
-        return float("nan")
-    match = re.search(_BASELINE, path.read_text(encoding="utf-8", errors="replace"))
+        return {}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    parts = (line.partition(":") for line in lines)
+    return {re.sub(r"[\W_]", "", key).lower(): value.strip() for key, colon, value in parts if colon}
+
+
+def _number(parameters: dict[str, str], key: str) -> float:
+    match = _NUMBER.match(parameters.get(key, ""))
     return float(match[1]) if match else float("nan")
+
+
+def _processor(name: str, parameters: dict[str, str]) -> str:
+    """GAMMA or ISCE, by the name of the product, else by how its text says that it was unwrapped; else nothing."""
+    if _GAMMA.search(name):
+        return "GAMMA"
+    if _BURST.search(name) or parameters.get("unwrappingtype", "").startswith("snaphu"):
+        return "ISCE"
+    return "GAMMA" if parameters.get("unwrappingtype") == "mcf" else ""
+
+
+def _layer_headers(files: Sequence[Path], ending: str) -> list[Header]:
+    paths = [companion(path, "_unw_phase", f"_{ending}") for path in files]
+    lacking = [path.name for path in paths if not path.is_file()]
+    if lacking:
+        raise QtpDataError(
+            f"{len(lacking)} of {len(paths)} products have no {ending}",
+            path=files[0].parent,
+            found="; ".join(lacking[:5]),
+            hint=f"Order {_ORDERED[ending]}, or leave the layer out.",
+            code="I03",
+        )
+    return headers(paths)
+
+
+def _one(stack: xr.Dataset, grid: Header, files: Sequence[Path], ending: str, **how: Any) -> xr.DataArray:
+    """Layer (y, x) of the first pair."""
+    return beside(stack, grid, _layer_headers(files[:1], ending), **how).isel({PAIR: 0})
+
+
+def _incidence(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[str, xr.DataArray]:
+    to_degrees = Decode((0.0,), -180.0 / np.pi, 90.0)
+    angle = _one(stack, grid, files, "lv_theta", decode=to_degrees, variable="incidence", held="incidence")
+    return {"incidence": angle}
+
+
+def _look(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[str, xr.DataArray]:
+    # a satellite due east has an azimuth of 0, which is no missing value; theta tells where data are
+    up = _one(stack, grid, files, "lv_theta", decode=_ZERO, variable="look_up")
+    around = _one(stack, grid, files, "lv_phi", decode=Decode(), variable="look_east")
+    return angles_to_vector(up, around)
+
+
+def _land(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[str, xr.DataArray]:
+    array = _one(stack, grid, files, "water_mask", decode=Decode(dtype="uint8", fill=0), variable="land")
+    return {"land": describe(array == 1, "land")}
+
+
+def _component(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[str, xr.DataArray]:
+    return {"component": beside(stack, grid, _layer_headers(files, "conncomp"), _OUTSIDE, variable="component")}
+
+
+def _elevation(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[str, xr.DataArray]:
+    height = _one(stack, grid, files, "dem", decode=_ZERO, variable="elevation", held="elevation")
+    return {"elevation": height.assign_attrs(datum="ellipsoid")}
+
+
+_LAYERS: dict[str, Callable[[xr.Dataset, Header, Sequence[Path]], dict[str, xr.DataArray]]] = {
+    "incidence": _incidence,
+    "look": _look,
+    "land": _land,
+    "component": _component,
+    "elevation": _elevation,
+}

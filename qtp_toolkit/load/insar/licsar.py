@@ -1,31 +1,57 @@
-"""LiCSAR: unwrapped interferograms in geographic coordinates, coherence as bytes."""
+"""LiCSAR: unwrapped interferograms in geographic coordinates, coherence as bytes, and what lies beside a frame."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+import numpy as np
 import xarray as xr
 
+from qtp_toolkit.conventions import PAIR, QtpDataError, describe, require_option, xnp
 from qtp_toolkit.load.files.checks import as_paths
+from qtp_toolkit.load.files.headers import Header, headers
+from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.convention import companion, interferograms
+from qtp_toolkit.load.insar.stack import Orbit, beside, opened_from, with_orbit
+
+LicsarLayer = Literal["incidence", "look", "elevation", "troposphere"]
+_ZERO = Decode((0.0,))
 
 
-def licsar(phase: Sequence[Path], **options: Any) -> xr.Dataset:
-    """Open LiCSAR products: ``GEOC/<pair>/<pair>.geo.unw.tif`` beside ``.geo.cc.tif`` (0..255).
+def licsar(
+    phase: Sequence[Path], *, layers: Sequence[LicsarLayer] = (), within: Path | None = None, **options: Any
+) -> xr.Dataset:
+    """Open LiCSAR products: ``<pair>/<pair>.geo.unw.tif`` beside ``.geo.cc.tif`` (bytes, or 0..1).
+
+    As the portal has them (``interferograms/<pair>``, ``metadata``, ``epochs``) or as LiCSBAS fetches them
+    (``GEOC/<pair>``, the files of the frame in ``GEOC``, ``GACOS``).
 
     Parameters
     ----------
     phase : sequence of path
         The ``.geo.unw.tif`` files.
+    layers : sequence of {"incidence", "look", "elevation", "troposphere"}
+        Which maps to open beside phase and coherence: from ``*.geo.U.tif``, that with ``E`` and ``N``,
+        ``*.geo.hgt.tif``, and ``<date>.sltd.geo.tif`` of both dates.
+    within : path, optional
+        Folder that no file of the frame is looked for outside of.
     **options
         As for :func:`interferograms`.
 
     Returns
     -------
     xarray.Dataset
-        As :func:`interferograms`.
+        As :func:`interferograms`, with ``perpendicular_baseline`` (pair) from the file ``baselines``, NaN for dates
+        that it lacks, and in attrs ``heading``, ``orbit_direction`` and ``overpass`` from ``metadata.txt``, where these
+        files are. Layers asked for: ``incidence``, degree; ``look_east``, ``look_north``, ``look_up``; ``elevation``,
+        m; ``tropospheric_phase`` (pair, y, x), rad, later minus earlier, to be subtracted. Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        As :func:`interferograms`; I03: no file for a layer, or for a date of it.
 
     Examples
     --------
@@ -36,5 +62,168 @@ def licsar(phase: Sequence[Path], **options: Any) -> xr.Dataset:
     0.2
     """
     phase = as_paths(phase)
-    beside = [companion(path, ".geo.unw", ".geo.cc") for path in phase]
-    return interferograms(phase, coherence=[p for p in beside if p.is_file()], **options)
+    gamma = [companion(path, ".geo.unw", ".geo.cc") for path in phase]
+    stack = interferograms(phase, coherence=[p for p in gamma if p.is_file()], **options)
+    grid, files = opened_from(stack)
+    frame = [folder for folder in frame_folders(files[0]) if within is None or _is_below(folder, within)]
+    out = with_orbit(stack, [_orbit(frame)], producer="LiCSAR", estimated_from=None)
+    out = with_baselines(out, first_of(frame, "baselines"))
+    for layer in dict.fromkeys(layers):
+        require_option("layer", layer, _LAYERS)
+        out = out.assign(_LAYERS[layer](stack, grid, frame))
+    return out
+
+
+def frame_folders(phase: Path) -> list[Path]:
+    """Folders that may hold what belongs to a whole frame: above the folder of a pair, and in ``metadata``.
+
+    Parameters
+    ----------
+    phase : path
+        Of one pair, in a folder of its own.
+    """
+    pairs = phase.absolute().parent.parent
+    found = [pairs, pairs / "metadata", pairs.parent / "metadata", pairs.parent / "GACOS", pairs.parent / "epochs"]
+    return [folder for folder in found if folder.is_dir()]
+
+
+def _is_below(folder: Path, root: Path) -> bool:
+    return folder.resolve().is_relative_to(root.resolve())
+
+
+def first_of(folders: Sequence[Path], pattern: str) -> Path | None:
+    """First file of a pattern in these folders, or in those of dates below them.
+
+    Parameters
+    ----------
+    folders : sequence of path
+    pattern : str
+    """
+    found = (path for folder in folders for path in sorted(folder.glob(pattern)) if path.is_file())
+    return next(found, None)
+
+
+def with_baselines(stack: xr.Dataset, path: Path | None) -> xr.Dataset:
+    """Return the stack with perpendicular baselines from a file of four columns (reference, date, m, days) or nine.
+
+    Parameters
+    ----------
+    stack : xarray.Dataset
+    path : path, optional
+    """
+    if path is None:
+        return stack
+    of_date = dict(_baselines(path.read_text(encoding="utf-8", errors="replace")))
+    ends = [stack[end].values.astype("datetime64[D]").astype(str) for end in ("reference", "secondary")]
+    first, second = ([of_date.get(day.replace("-", ""), np.nan) for day in days] for days in ends)
+    if np.isnan(first).all() or np.isnan(second).all():
+        return stack
+    array = xr.DataArray(np.subtract(second, first), dims=PAIR)
+    return stack.assign_coords(perpendicular_baseline=describe(array, "perpendicular_baseline"))
+
+
+def _baselines(text: str) -> Iterator[tuple[str, float]]:
+    """Baseline of each date against the date that all are coregistered to."""
+    for words in map(str.split, text.splitlines()):
+        if len(words) == 4:
+            yield words[0], 0.0
+            yield words[1], float(words[2])
+        elif len(words) == 9:  # numbered pairs, whose last columns are those of their two dates
+            yield words[1], float(words[7])
+            yield words[2], float(words[8])
+
+
+def _orbit(frame: Sequence[Path]) -> Orbit:
+    path = first_of(frame, "metadata.txt")
+    if path is None:
+        return Orbit()
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    said = {key.strip().lower(): value.strip() for key, _, value in (line.partition("=") for line in lines)}
+    return Orbit(_number(said.get("heading", "")) % 360, clock_seconds(said.get("center_time", "")))
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def clock_seconds(text: str) -> float:
+    """Seconds of the day of H:MM:SS.ffffff; NaN if it is none.
+
+    Parameters
+    ----------
+    text : str
+    """
+    parts = [_number(part) for part in text.split(":")]
+    return parts[0] * 3600 + parts[1] * 60 + parts[2] if len(parts) == 3 else float("nan")
+
+
+Maps = dict[str, xr.DataArray]
+
+
+def _frame_header(frame: Sequence[Path], what: str) -> list[Header]:
+    path = first_of(frame, f"*.geo.{what}.tif")
+    if path is None:
+        raise QtpDataError(
+            f"there is no *.geo.{what}.tif of the frame",
+            path=frame[0] if frame else None,
+            found=[str(folder) for folder in frame],
+            hint="Get it from the folder metadata of the frame, or leave the layer out.",
+            code="I03",
+        )
+    return headers([path])
+
+
+def _up(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> xr.DataArray:
+    up = beside(stack, grid, _frame_header(frame, "U"), _ZERO, variable="look_up").isel({PAIR: 0})
+    return up.where((up > 0) & (up <= 1))
+
+
+def _incidence(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps:
+    angle = xnp.rad2deg(xnp.arccos(_up(stack, grid, frame)))
+    return {"incidence": describe(angle.astype(np.float32), "incidence")}
+
+
+def _look(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps:
+    up = _up(stack, grid, frame)
+    parts = {"look_up": describe(up, "look_up")}
+    for name, what in (("look_east", "E"), ("look_north", "N")):
+        # 0 is missing only where U is: a satellite may look due east
+        part = beside(stack, grid, _frame_header(frame, what), Decode(), variable=name).isel({PAIR: 0})
+        parts[name] = describe(part.where(xnp.isfinite(up)), name)
+    return parts
+
+
+def _elevation(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps:
+    height = beside(stack, grid, _frame_header(frame, "hgt"), _ZERO, variable="elevation", held="elevation")
+    return {"elevation": height.isel({PAIR: 0})}
+
+
+def _troposphere(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps:
+    """Slant delays of the dates, which are phases already: later minus earlier."""
+    parts = []
+    for end in ("reference", "secondary"):
+        days = [day.replace("-", "") for day in stack[end].values.astype("datetime64[D]").astype(str)]
+        paths = [first_of(frame, f"{d}.sltd.geo.tif") or first_of(frame, f"{d}/{d}.sltd.geo.tif") for d in days]
+        lacking = sorted({day for day, path in zip(days, paths, strict=True) if path is None})
+        if lacking:
+            raise QtpDataError(
+                f"{len(lacking)} dates have no slant delay",
+                found="; ".join(lacking[:5]),
+                expected="<date>.sltd.geo.tif in GACOS or epochs",
+                hint="Get them, or leave the layer out.",
+                code="I03",
+            )
+        found = headers([path for path in paths if path is not None])
+        parts.append(beside(stack, grid, found, _ZERO, variable="tropospheric_phase"))
+    return {"tropospheric_phase": describe(parts[1] - parts[0], "tropospheric_phase")}
+
+
+_LAYERS: dict[str, Callable[[xr.Dataset, Header, Sequence[Path]], Maps]] = {
+    "incidence": _incidence,
+    "look": _look,
+    "elevation": _elevation,
+    "troposphere": _troposphere,
+}

@@ -85,6 +85,27 @@ def hyp3_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
     return describe(angle, "incidence", converted="90 degrees minus lv_theta")
 
 
+def angles_to_vector(elevation: xr.DataArray, azimuth: xr.DataArray) -> dict[str, xr.DataArray]:
+    """Parts of the unit vector to the satellite from its angles in rad.
+
+    Parameters
+    ----------
+    elevation : xarray.DataArray
+        Above the horizon.
+    azimuth : xarray.DataArray
+        From east, anticlockwise.
+
+    Returns
+    -------
+    dict of str to xarray.DataArray
+        ``look_east``, ``look_north``, ``look_up``; float32, lazy if the angles are.
+    """
+    level = xnp.cos(elevation)
+    parts = {"look_east": level * xnp.cos(azimuth), "look_north": level * xnp.sin(azimuth)}
+    parts["look_up"] = xnp.sin(elevation).where(xnp.isfinite(level))
+    return {name: describe(part.astype(np.float32), name) for name, part in parts.items()}
+
+
 def refuse_look_vector(path: Path) -> None:
     """Raise if a map that is opened as incidence is another quantity by its name: I11."""
     driver = "licsar_look" if _LICSAR.search(path.name) else "hyp3_look" if "lv_theta" in path.name else None

@@ -1,0 +1,195 @@
+"""LiCSBAS: multilooked LiCSAR pairs as bare numbers (GEOCml), and its time series (cum.h5)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe
+from qtp_toolkit.load.files.blocks import Chunks, block_shape
+from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad
+from qtp_toolkit.load.files.dates import match_names, ymd
+from qtp_toolkit.load.files.grids import geographic, on_grid
+from qtp_toolkit.load.files.hdf5 import lazy_dataset, opened
+from qtp_toolkit.load.files.headers import Header
+from qtp_toolkit.load.files.pixels import Rows
+from qtp_toolkit.load.files.tiff import Decode, grid_coords
+from qtp_toolkit.load.insar.licsar import clock_seconds, first_of, with_baselines
+from qtp_toolkit.load.insar.stack import Orbit, Pair, Stored, stack_of, with_orbit
+
+_PAIR = r"(?P<reference>\d{8})_(?P<secondary>\d{8})"
+_LIGHT = 299792458.0
+
+
+def licsbas(phase: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Dataset:
+    r"""Open pairs as LiCSBAS prepares them: ``GEOCml10/<pair>/<pair>.unw`` beside ``.cc``, of any GEOCml folder.
+
+    Parameters
+    ----------
+    phase : sequence of path
+        The ``.unw`` files of one folder; ``EQA.dem_par``, ``slc.mli.par`` and ``baselines`` lie in it.
+    chunks : dict, optional
+        By default all pairs and rows to about 128 MB.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``phase``, ``coherence`` (pair, y, x) as :func:`interferograms`: NaN and 0 are missing, bytes of coherence are
+        255ths. ``perpendicular_baseline`` (pair) where known; attrs ``wavelength`` and ``overpass``. Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        Names without two dates (I27); a pair twice (I19); no parameter file, or no coherence (I03); files of another
+        size than it says (M05).
+
+    Examples
+    --------
+    >>> pair = folder / "GEOCml1" / "20180819_20180831"
+    >>> pair.mkdir(parents=True)
+    >>> np.full((2, 3), 4.0, "<f4").tofile(pair / f"{pair.name}.unw")
+    >>> np.full((2, 3), 51, "u1").tofile(pair / f"{pair.name}.cc")
+    >>> grid = "width: 3\nnlines: 2\ncorner_lat: 35\ncorner_lon: 93\npost_lat: -0.01\npost_lon: 0.01\n"
+    >>> _ = (pair.parent / "EQA.dem_par").write_text(grid)
+    >>> load.licsbas([pair / f"{pair.name}.unw"])["coherence"].values.ravel()[:2].round(3)
+    array([0.2, 0.2], dtype=float32)
+    """
+    paths = as_paths(phase)
+    if not paths:
+        raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
+    matches = match_names(paths, _PAIR, "no two dates in its name", "interferogram of LiCSBAS")
+    home = paths[0].absolute().parent.parent
+    grid = _grid(home)
+    found = _raw(paths, grid, "<f4")
+    gamma = _raw([path.with_suffix(".cc") for path in paths], grid, "uint8")
+    rows = sorted(
+        (
+            (Pair(ymd(m["reference"], h.path), ymd(m["secondary"], h.path), h), cc)
+            for h, cc, m in zip(found, gamma, matches, strict=True)
+        ),
+        key=lambda row: row[0].dates,
+    )
+    pairs = [pair for pair, _ in rows]
+    names = [f"{pair.dates[0]} {pair.dates[1]}" for pair in pairs]
+    no_duplicates(names, [pair.header.path for pair in pairs], "pair", "I19")
+    radar = _parameters(home / "slc.mli.par")
+    frequency = _number(radar.get("radar_frequency"))
+    stack = stack_of(
+        pairs,
+        Stored(Decode((0.0,))),
+        [cc for _, cc in rows],
+        Stored(Decode(), factors=(1 / 255,) * len(rows)),
+        wavelength=round(_LIGHT / frequency, 9) if frequency else SENTINEL1_WAVELENGTH,
+        chunks=chunks,
+    )
+    orbit = Orbit(overpass=clock_seconds(radar.get("center_time", "")))
+    out = with_orbit(stack, [orbit], producer="LiCSBAS", estimated_from=None)
+    return with_baselines(out, first_of([home], "baselines"))
+
+
+def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
+    """Open the time series of LiCSBAS, ``cum.h5`` or ``cum_filt.h5``: displacement, not phase.
+
+    Parameters
+    ----------
+    path : path
+    chunks : dict, optional
+        By default all dates and rows to about 128 MB.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``displacement`` (time, y, x), mm, positive toward the satellite, zero at the first date and relative to the
+        reference area ``attrs["reference_area"]`` (columns and rows, x1:x2/y1:y2). It is not masked: LiCSBAS keeps its
+        mask beside it. ``perpendicular_baseline`` (time), m, where it is known. Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        M05: no HDF5, or without what is needed.
+
+    Examples
+    --------
+    >>> import h5py
+    >>> with h5py.File(folder / "cum.h5", "w") as file:
+    ...     file["imdates"], file["cum"] = [20180819, 20180831], np.arange(12.0, dtype="f4").reshape(2, 2, 3)
+    ...     file["corner_lat"], file["corner_lon"], file["post_lat"], file["post_lon"] = 35.0, 93.0, -0.01, 0.01
+    >>> load.licsbas_series(folder / "cum.h5")["displacement"].sel(time="2018-08-31").values.tolist()
+    [[6.0, 7.0, 8.0], [9.0, 10.0, 11.0]]
+    """
+    path = Path(path)
+    with opened(path) as file:
+        days = [str(day) for day in file["imdates"][()]]
+        size, (lat, lon, dlat, dlon) = file["cum"].shape, (float(file[f"{end}_{axis}"][()]) for end, axis in _PLACE)
+        baselines = np.asarray(file["bperp"][()], float) if "bperp" in file else None
+        area = file["refarea"][()] if "refarea" in file else b""
+    axes = lat + dlat * np.arange(size[1]), lon + dlon * np.arange(size[2])
+    header = geographic(path, *axes, dtype="float32", blocks=(1, size[2]))
+    sizes = dict(zip((TIME, Y, X), size, strict=True))
+    values = lazy_dataset(path, "cum", block_shape(sizes, chunks, itemsize=4))
+    coords = {TIME: np.array([ymd(day, path) for day in days], "datetime64[ns]"), **grid_coords(header)}
+    array = on_grid(values, (TIME, Y, X), coords, header.crs)
+    notes = {"producer": "LiCSBAS", "reference_area": area.decode() if isinstance(area, bytes) else str(area)}
+    out = xr.Dataset({"displacement": describe(array, "displacement")}, attrs=notes)
+    if baselines is not None:
+        described = describe(xr.DataArray(baselines, dims=TIME), "perpendicular_baseline")
+        out = out.assign_coords(perpendicular_baseline=described)
+    return out
+
+
+_PLACE = (("corner", "lat"), ("corner", "lon"), ("post", "lat"), ("post", "lon"))
+
+
+def _parameters(path: Path) -> dict[str, str]:
+    """Lines ``key: value`` of a GAMMA parameter file; empty without one."""
+    if not path.is_file():
+        return {}
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return {key.strip(): value.strip() for key, colon, value in (line.partition(":") for line in lines) if colon}
+
+
+def _number(text: str | None) -> float | None:
+    match = re.match(r"[-+]?[\d.]+(?:[eE][-+]?\d+)?", text or "")
+    return float(match[0]) if match else None
+
+
+def _grid(home: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Centers of rows and columns: the corners of LiCSBAS are those of the first pixel's center."""
+    said = _parameters(home / "EQA.dem_par")
+    found = {key: _number(said.get(key)) for key in ("width", "nlines", *(f"{end}_{axis}" for end, axis in _PLACE))}
+    lacking = [key for key, value in found.items() if value is None]
+    if lacking:
+        raise QtpDataError(
+            "nothing says where the pixels lie",
+            path=home / "EQA.dem_par",
+            expected="a parameter file with width, nlines, corner_lat, corner_lon, post_lat, post_lon",
+            found=f"no {', '.join(lacking)}",
+            hint="Give the files as LiCSBAS lays them out: GEOCml*/<pair>/<pair>.unw.",
+            code="I03",
+        )
+    values = {key: float(value or 0.0) for key, value in found.items()}
+    return (
+        values["corner_lat"] + values["post_lat"] * np.arange(int(values["nlines"])),
+        values["corner_lon"] + values["post_lon"] * np.arange(int(values["width"])),
+    )
+
+
+def _raw(paths: Sequence[Path], grid: tuple[np.ndarray, np.ndarray], dtype: str) -> list[Header]:
+    """Headers of bare numbers; files of another size are listed."""
+    latitude, longitude = grid
+    wanted = latitude.size * longitude.size * np.dtype(dtype).itemsize
+    sizes = [path.stat().st_size if path.is_file() else None for path in paths]
+    lacking = [(path, "there is none") for path, size in zip(paths, sizes, strict=True) if size is None]
+    refuse_bad(lacking, "file that LiCSBAS writes beside the phase", total=len(paths), code="I03")
+    odd = [
+        (path, f"{size} bytes, {wanted} by EQA.dem_par")
+        for path, size in zip(paths, sizes, strict=True)
+        if size != wanted
+    ]
+    refuse_bad(odd, f"{latitude.size} x {longitude.size} numbers of {dtype}", total=len(paths), code="M05")
+    blocks = 1, longitude.size
+    return [geographic(path, latitude, longitude, dtype=dtype, blocks=blocks, layout=Rows(0)) for path in paths]

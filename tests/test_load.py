@@ -545,6 +545,12 @@ def test_geojson_whose_side_members_are_odd(tmp_path):
 
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(load) == {
+        "aria": {"coherence_from": "filtered", "extent": "same"},
+        "isce2": {"crs": "EPSG:4326", "resampling": "nearest", "require_coherence": True},
+        "isce2_layer": {"crs": "EPSG:4326", "resampling": "nearest"},
+        "mintpy": {"resampling": "nearest", "dataset": "unwrapPhase", "dropped": "leave_out"},
+        "opera_disp": {"masked": False},
+        "slc_stack": {"pattern": "(?<!\\d)(?P<year>\\d{4})(?P<month>\\d{2})(?P<day>\\d{2})(?!\\d)", "layer": "data/VV"},
         "check_incidence": {"wavelength": 0.05546576},
         "check_lst": {"every": 4, "max_empty": 0.5, "max_hollow": 0.1},
         "check_stack": {"every": 4},

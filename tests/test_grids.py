@@ -234,11 +234,14 @@ def test_no_data_of_a_mask_marks_nothing(none, lazy):
     values[:3], values[5, 5] = none, 1.0
     mask, yes, phase = layer(values, name="mask"), layer(values == 1, name="mask"), stack()
     mask = mask.chunk() if lazy else mask
+    heights = layer(np.random.default_rng(3).normal(4500.0, 200.0, values.shape), units="m", name="elevation")
     for job in (
         lambda mask: correct.apply_mask(phase, mask),
         lambda mask: correct.set_reference(phase, mask),
         lambda mask: correct.deramp(phase, mask=mask),
         lambda mask: correct.choose_reference(phase.rio.write_crs(32646), stable=mask),
+        lambda mask: correct.fit_elevation(phase, heights, mask=mask),
+        lambda mask: correct.correction_gain(phase, {"half": phase / 2}, mask=mask),
     ):
         xr.testing.assert_equal(
             job(mask).compute().drop_vars("spatial_ref", errors="ignore"),

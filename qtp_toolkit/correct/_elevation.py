@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import grid
-from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, many_blocks, require
+from qtp_toolkit.conventions import QtpDataError, X, Y, as_mask, describe, is_lazy, many_blocks, require
 from qtp_toolkit.correct._ramp import AXES, keep_spans, measure_span, normalize
 from qtp_toolkit.correct.kernels.elevation import follow, hats, slopes
 
@@ -79,7 +79,7 @@ def fit_elevation(
         raise QtpDataError("windows are counted from 1 on", expected="(along y, along x)", found=windows)
     use = (phase.notnull() & height.notnull()).astype(np.float64)
     if mask is not None:
-        use = use.where(~grid.align(mask.astype(bool), phase, resampling="nearest", name="mask"), 0.0)
+        use = use.where(~grid.align(as_mask(mask), phase, resampling="nearest", name="mask"), 0.0)
     if weight is not None:
         use = use * grid.align(weight, phase, name="weight").fillna(0.0)
     known, level = height.notnull().astype(np.float64), height.mean()

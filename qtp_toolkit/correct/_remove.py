@@ -22,6 +22,7 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     X,
     Y,
+    as_mask,
     check_wavelength,
     describe,
     is_lazy,
@@ -190,7 +191,7 @@ def correction_gain(
     stacks = [phase, *(remove_delay(phase, given) for given in corrections.values())]
     valid = reduce(operator.and_, (stack.notnull() for stack in stacks))
     if mask is not None:
-        valid = valid & ~grid.align(mask.astype(bool), phase, resampling="nearest", name="mask")
+        valid = valid & ~grid.align(as_mask(mask), phase, resampling="nearest", name="mask")
     flat = (deramp(stack.where(valid)) for stack in stacks)
     names = xr.DataArray(list(corrections), dims="correction", name="correction")
     before, *after = dask.compute(*(stack.var((Y, X), dtype=np.float64) for stack in flat))

@@ -17,6 +17,7 @@ from qtp_toolkit.conventions import (
     QtpDataError,
     X,
     Y,
+    as_mask,
     check_wavelength,
     on_pixels_of,
     require,
@@ -155,7 +156,7 @@ def _quality(ds: xr.Dataset, series: xr.DataArray) -> dict[str, tuple[str, Layer
         layer = Layer("temporalCoherence", "1", 1.0)
         files["temporalCoherence.h5"] = (layer.name, {layer.name: (layer, good)})
     if "mask" in ds:
-        good = ~on_pixels_of(ds["mask"], series).astype(bool)
+        good = ~as_mask(on_pixels_of(ds["mask"], series))
         files["maskTempCoh.h5"] = ("mask", {"mask": (Layer("mask", "1", 1.0), good)})
     return files
 

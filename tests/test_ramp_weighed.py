@@ -10,6 +10,8 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.polynomial import legendre
+from scipy.special import stdtrit
+from scipy.stats import norm
 
 from qtp_toolkit import correct, pecm, seasons
 from qtp_toolkit.conventions import QtpDataError
@@ -143,7 +145,9 @@ def test_oracle_slopes_against_a_dense_fit(rng):
         )
         widening = std / formal
         np.testing.assert_allclose(widening, widening[0, 0])
-        assert 1.05 < widening[0, 0] < 2  # Student's factor of seven calendar years is 1.08
+        student = stdtrit(6, norm.cdf(1.0))  # of seven calendar years
+        assert 1.05 < student < 1.12
+        assert student * (1 - 1e-9) <= widening[0, 0] < 2 * student
 
 
 @settings(max_examples=60, deadline=None)

@@ -70,8 +70,8 @@ def at_pixels(terms: Sequence[Term], stack: xr.Dataset, elevation: xr.DataArray 
     return out.transpose(Y, X).assign_coords(like.coords)
 
 
-def means(path: str, datasets: Sequence[str]) -> list[float]:
-    """Mean of each dataset of a file without its missing values; NaN where there is no such dataset.
+def medians(path: str, datasets: Sequence[str]) -> list[float]:
+    """Median of each dataset of a file without its missing values; NaN where there is no such dataset.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def means(path: str, datasets: Sequence[str]) -> list[float]:
     """
     with opened(path) as file:
         values = [_values(file[name]) if name in file else np.array([np.nan]) for name in datasets]
-    return [float(np.nanmean(v)) if np.isfinite(v).any() else np.nan for v in values]
+    return [float(np.nanmedian(v)) if np.isfinite(v).any() else np.nan for v in values]
 
 
 def _has_height(term: Term) -> bool:

@@ -11,7 +11,7 @@ import xarray as xr
 from pydantic import Field
 
 from qtp_toolkit.catalog.options import Positive
-from qtp_toolkit.conventions import PAIR, QtpDataError, describe, require_option
+from qtp_toolkit.conventions import PAIR, QtpDataError, require_option
 from qtp_toolkit.grid import thinned
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths
@@ -26,7 +26,7 @@ from qtp_toolkit.load.insar.isce2_folders import (
     usual_wavelength,
 )
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, dates_of, heading_of, look_vector, orbit_of
-from qtp_toolkit.load.insar.radar import TABLE, Geometry, Layer, Onto, Table, numbered, placed, squares
+from qtp_toolkit.load.insar.radar import Geometry, Layer, Onto, Table, placed, places, squares
 
 _FILES = {"incidence": "los", "elevation": "hgt", "land": "waterMask", "layover_shadow": "shadowMask"}
 _ZERO, _DEGREES = Decode((0.0,)), Decode(dtype="float64")
@@ -125,7 +125,7 @@ def isce2(
     heading = _heading(where, shape)
     there = {name: placed(array, name, table, onto) for name, array in arrays.items()}
     if geometry == "radar" and table is not None:
-        there |= {name: numbered(describe(part, name)) for name, part in zip(TABLE, table.parts, strict=True)}
+        there |= places(table)
     out = as_stack(
         there,
         order,
@@ -245,7 +245,8 @@ def _thin(band: RawBand) -> np.ndarray:
 
 
 def _coherence(found: Sequence[RawBand], onto: Onto, *, required: bool) -> xr.DataArray:
-    bands = [_band(path) if path.is_file() else None for path in (coherence_beside(band.path) for band in found)]
+    # of two bands, as ROI_PAC and topophase.cor have, the first is the amplitude
+    bands = [_band(path, 2) if path.is_file() else None for path in (coherence_beside(band.path) for band in found)]
     lacking = [str(band.path) for band, own in zip(found, bands, strict=True) if own is None]
     if lacking and required:
         raise QtpDataError(

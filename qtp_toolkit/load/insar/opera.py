@@ -21,6 +21,7 @@ from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 from qtp_toolkit.load.insar.pairs import arrange, dates_of
 
 Correction = Literal["solid_earth_tide", "ionospheric_delay"]
+_ABOUT = "radar_wavelength", "orbit_pass_direction"
 _MM = Decode(scale=1000.0)
 _BYTES = Decode(dtype="uint8", fill=255.0)
 
@@ -60,7 +61,8 @@ def opera_disp(
     xarray.Dataset
         ``displacement`` (time, y, x), mm, positive *toward* the satellite, 0 at the first reference; no phase: it
         enters where series do. A pixel without a value where a reference moves on has none ever after. No reference
-        point or area is applied, no troposphere taken out. attrs: ``reference_date``, ``references``. Lazy.
+        point or area is applied, no troposphere taken out. attrs: ``reference_date``, ``references``, and where
+        the products tell it ``wavelength`` and ``orbit_direction``. Lazy.
 
     Raises
     ------
@@ -89,7 +91,8 @@ def opera_disp(
     series = xr.concat([first, *tied], dim=TIME, coords="minimal", compat="override", join="exact")
     series = series.assign_coords({TIME: np.array(days, "datetime64[ns]")})
     moved = sorted({str(p.reference) for p in products})
-    notes = {"reference_date": moved[0], "references": ", ".join(moved), "producer": "OPERA DISP-S1"}
+    notes: dict[str, object] = {"reference_date": moved[0], "references": ", ".join(moved), "producer": "OPERA DISP-S1"}
+    notes |= _said(products[0].path)
     return xr.Dataset({"displacement": describe(series, "displacement")}, attrs=notes)
 
 
@@ -146,8 +149,8 @@ def _of_geotiff(
 def _refuse_absent(absent: Sequence[Path]) -> None:
     if absent:
         listed = "; ".join(map(str, absent[:5]))
-        hint = "Get them, or leave parameters.masked out."
-        raise QtpDataError(f"{len(absent)} files are not there", where=listed, hint=hint, code="I03")
+        hint = "Get them, or leave them out of parameters.masked and parameters.subtract."
+        raise QtpDataError(f"{len(absent)} layers are not there", where=listed, hint=hint, code="I03")
 
 
 def _of_netcdf(
@@ -158,6 +161,8 @@ def _of_netcdf(
         if any(a.shape != b.shape or not np.allclose(a, b) for a, b in zip(place[:2], places[0][:2], strict=True)):
             raise QtpDataError("products of unlike grids", path=product.path, expected="one frame", code="I06")
     y, x, crs = places[0]
+    needed = [f"corrections/{name}" for name in subtract] + ["recommended_mask"] * masked
+    _refuse_absent([product.path / name for product in products for name in needed if not _has(product.path, name)])
     out = []
     for product in products:
         data = hdf5_layer(product.path, "displacement", (Y, X), _MM, chunks=chunks)
@@ -167,6 +172,25 @@ def _of_netcdf(
             data = data.where(hdf5_layer(product.path, "recommended_mask", (Y, X), _BYTES, chunks=chunks) == 1)
         out.append(descending(on_grid(data.data, (Y, X), {Y: y, X: x}, crs)))
     return out
+
+
+def _has(path: Path, name: str) -> bool:
+    with opened(path) as file:
+        return name in file
+
+
+def _said(path: Path) -> dict[str, object]:
+    """Wavelength and direction of the orbit, where a product tells them."""
+    if path.suffix != ".nc":
+        return {}
+    with opened(path) as file:
+        about = {name: file[f"identification/{name}"][()] for name in _ABOUT if f"identification/{name}" in file}
+    notes: dict[str, object] = {}
+    if "radar_wavelength" in about:
+        notes["wavelength"] = float(about["radar_wavelength"])
+    if "orbit_pass_direction" in about:
+        notes["orbit_direction"] = about["orbit_pass_direction"].decode().lower()
+    return notes
 
 
 def _place(path: Path) -> tuple[np.ndarray, np.ndarray, str]:

@@ -75,6 +75,26 @@ def test_baselines_of_old_products_keep_the_sign_of_their_majority(tmp_path):
     np.testing.assert_allclose(stack["perpendicular_baseline"], producers.truth()[2], atol=1e-4)
 
 
+def test_cubes_without_attached_axes_and_another_weather_model(tmp_path):
+    """As written by plain HDF5: axes are found by their names, the model by its group, and it is told."""
+    producers.aria(tmp_path, "ascending")
+    paths = sorted(tmp_path.glob("*.nc"))
+    right = load.aria(paths, layers=["incidence", "troposphere", "ionosphere"], elevation=4600.0).compute()
+    assert right["tropospheric_phase"].attrs["weather_model"] == "HRRR"
+    for path in paths:
+        with h5py.File(path, "r+") as file:
+            weather = file["science/grids/corrections/external/troposphere"]
+            weather.move("HRRR", "GMAO")
+            for group in ("science/grids/imagingGeometry", "science/grids/corrections/derived/ionosphere"):
+                for dataset in [part for part in file[group].values() if part.ndim > 1]:
+                    for dim in dataset.dims:
+                        dim.detach_scale(dim[0])
+    found = load.aria(paths, layers=["incidence", "troposphere", "ionosphere"], elevation=4600.0)
+    for name in ("incidence", "tropospheric_phase", "ionospheric_phase"):
+        np.testing.assert_array_equal(found[name], right[name])
+    assert found["tropospheric_phase"].attrs["weather_model"] == "GMAO"
+
+
 def opera(folder, orbit, frame="08882"):
     moved = producers.motion()
     folder.mkdir(exist_ok=True)

@@ -130,6 +130,12 @@ def test_a_stripmap_stack_needs_a_wavelength(tmp_path, made):
     assert data.attrs["wavelength"] == 0.236
 
 
+def test_files_of_two_stacks_are_refused(tmp_path, made):
+    """I33: two tracks of one size, whose pairs would share the geometry of the first."""
+    one, other = (tops_stack(tmp_path / name, made) for name in "ab")
+    assert "b/merged/geom_reference" in refused(load.isce2, [one[0], *other[1:]], geometry="radar", code="I33")
+
+
 def test_coherence_is_the_last_band_as_phase_is(tmp_path, made):
     """Of amplitude and coherence, as in topophase.cor, the first is none, be it between 0 and 1 or not."""
     paths = tops_stack(tmp_path, made)

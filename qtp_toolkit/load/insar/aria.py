@@ -275,7 +275,26 @@ def _correction(
     return opened_layer
 
 
-_TIDE, _WEATHER = "external/tides/solidEarth", "external/troposphere/HRRR"
+_TIDE, _WEATHER = "external/tides/solidEarth", "external/troposphere"
+
+
+def _troposphere(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
+    """Delays by the weather model that all products have, HRRR where there are several."""
+    shared: set[str] | None = None
+    for pair in pairs:
+        with opened(pair.header.path) as file:
+            own = set(file.get(f"{_CORRECTIONS}/{_WEATHER}", {}))
+        shared = own if shared is None else shared & own
+    model = min(shared or {"HRRR"}, key=lambda name: (name != "HRRR", name))
+    names = [
+        (f"{_WEATHER}/{model}/{end}/troposphere{part}", factor)
+        for part in ("Wet", "Hydrostatic")
+        for end, factor in (("reference", -1.0), ("secondary", 1.0))
+    ]
+    maps = _correction("tropospheric_phase", "tropospheric delays", names)(stack, pairs, elevation)
+    return {name: da.assign_attrs(weather_model=model) for name, da in maps.items()}
+
+
 _LAYERS: dict[str, Callable[[xr.Dataset, Sequence[Pair], Elevation], Maps]] = {
     "incidence": _incidence,
     "look": _look,
@@ -287,13 +306,5 @@ _LAYERS: dict[str, Callable[[xr.Dataset, Sequence[Pair], Elevation], Maps]] = {
         "solid earth tides",
         [(f"{_TIDE}/reference/solidEarthTide", 1.0), (f"{_TIDE}/secondary/solidEarthTide", -1.0)],
     ),
-    "troposphere": _correction(
-        "tropospheric_phase",
-        "tropospheric delays",
-        [
-            (f"{_WEATHER}/{end}/troposphere{part}", factor)
-            for part in ("Wet", "Hydrostatic")
-            for end, factor in (("reference", -1.0), ("secondary", 1.0))
-        ],
-    ),
+    "troposphere": _troposphere,
 }

@@ -86,7 +86,8 @@ def isce2(
     ------
     QtpDataError
         M05: files whose headers do not fit their size; I06: unlike sizes; I27, I18, I19: dates; I03: coherence
-        or a layer that is missing, the lookup table of a map among them; I15: no wavelength.
+        or a layer that is missing, the lookup table of a map among them; I15: no wavelength; I33: files of several
+        stacks.
 
     Examples
     --------
@@ -103,6 +104,7 @@ def isce2(
     phase = as_paths(phase)
     if not phase:
         raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
+    _refuse_stacks(phase)
     both = [raw_bands(path)[:2] for path in phase]  # amplitude and phase, or the phase alone
     bands = [own[-1] for own in both]
     dates = dates_of(phase)
@@ -188,6 +190,14 @@ def isce2_layer(
     onto = Onto(geometry, crs, resolution, resampling, chunks if geometry == "radar" else squares(1), chunks)
     array = _fixed(where, shape, (variable,), onto)[variable]
     return placed(array, variable, _table(where, shape, onto), onto)
+
+
+def _refuse_stacks(phase: Sequence[Path]) -> None:
+    """Refuse files of several stacks: each has a geometry of its own, be the images of one size or not (I33)."""
+    found = sorted({str(folder) for path in phase if (folder := folders_of(path).geometry) is not None})
+    if len(found) > 1:
+        hint = "Narrow the uri to one, and open each as a source of its own."
+        raise QtpDataError("files of several stacks", found=found[:5], expected="one geometry", hint=hint, code="I33")
 
 
 def _band(path: Path, number: int = 1) -> RawBand:

@@ -8,8 +8,9 @@ import xarray as xr
 import yaml
 from radar_files import WAVELENGTH, isce_xml, seen, stripmap_stack, tops_stack, truth
 from small_files import refused, tif
+from typer.testing import CliRunner
 
-from qtp_toolkit import grid, inversion, load, prospects, store
+from qtp_toolkit import cli, grid, inversion, load, prospects, store
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.load.files.raw import raw_bands, read_raw
 
@@ -182,7 +183,12 @@ def test_a_stack_in_radar_geometry_through_check_store_and_inversion(tmp_path, m
     assert told["status"] == "found"
     assert any("geometry: geocoded" in note for note in told["notes"])
     assert "geometry: geocoded" in prospects.look_at_reference(found)[0].text
-    with pytest.warns(UserWarning, match="latitude, longitude are left out"):
+    words = ["ingest", "--catalog", str(catalog), "--out", str(tmp_path / "told"), "--block", "8"]
+    said = CliRunner().invoke(cli.app, words)
+    assert said.exit_code == 0, said.output
+    assert "warning: a store keeps phase and coherence; left out" in said.stdout
+    assert "geometry: geocoded" in said.stdout
+    with pytest.warns(UserWarning, match="left out.*latitude, longitude"):
         folder = store.ingest(found["interferograms"], tmp_path / "store", block=8)
     kept = store.open_store(folder)
     assert list(kept) == ["phase", "coherence"]
@@ -195,6 +201,32 @@ def test_a_stack_in_radar_geometry_through_check_store_and_inversion(tmp_path, m
     table = [found["interferograms"][name].compute() for name in ("latitude", "longitude")]
     mapped = grid.to_map(like, *table, resolution=0.001)
     assert mapped.sizes == {"y": 24, "x": 20}
+
+
+def test_a_geocoded_stack_through_store_and_inversion(tmp_path, made):
+    """By the lookup table first or last: the nearest pixel is the same, and so is what is made of it."""
+    paths = tops_stack(tmp_path / "stack", made)
+    options = {"geometry": "geocoded", "resolution": 0.001}
+    with pytest.warns(UserWarning, match="incidence"):
+        folder = store.ingest(load.isce2(paths, **options, layers=["incidence"]), tmp_path / "store", block=8)
+    kept = store.open_store(folder)
+    assert kept.rio.crs.to_epsg() == 4326
+    first = inversion.invert(kept["phase"], kept["coherence"])["phase"].compute()
+    radar = load.isce2(paths, geometry="radar").compute()
+    last = inversion.invert(radar["phase"], radar["coherence"])["phase"]
+    last = grid.to_map(last, radar["latitude"], radar["longitude"], resolution=0.001)
+    np.testing.assert_array_equal(first.transpose("time", "y", "x"), last.transpose("time", "y", "x"))
+    assert grid.lonlat(first).longitude.shape == (24, 20)
+
+
+@pytest.mark.parametrize("ending", [".vrt", ".xml"])
+def test_headers_stand_for_their_files(tmp_path, made, ending):
+    """A uri of the virtual rasters is one of the numbers beside them, whatever path stands in them."""
+    paths = tops_stack(tmp_path, made)
+    named = [path.with_name(path.name + ending) for path in paths]
+    for path in named:
+        path.touch()
+    xr.testing.assert_identical(load.isce2(named, geometry="radar"), load.isce2(paths, geometry="radar"))
 
 
 def test_what_is_wrong_is_said(tmp_path, made):

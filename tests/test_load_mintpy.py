@@ -143,6 +143,9 @@ def test_the_place_is_told_in_several_ways(tmp_path, made, said, crs):
 def test_what_is_wrong_is_said(tmp_path, made):
     path = mintpy_stack(tmp_path, made)
     assert "unwrapPhase_bridging" in refused(load.mintpy, path, dataset="unwrapPhase_bridging", code="M27")
+    ionosphere = path.rename(path.with_name("ionStack.h5"))
+    assert "ionosphere" in refused(load.mintpy, ionosphere, code="I12")
+    ionosphere.rename(path)
     assert "shadowMask" in refused(load.mintpy, path, layers=["layover_shadow"], code="M27")
     other = series(tmp_path / "x.h5", made, kind="HDFEOS", velocity=made.phase[0])
     assert "HDFEOS" in refused(load.mintpy, other, code="M27")

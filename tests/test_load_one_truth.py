@@ -8,6 +8,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cloudpickle
+import dask
 import h5py
 import numpy as np
 import producers
@@ -113,6 +115,17 @@ def test_one_truth_by_every_reader(tmp_path, reader, orbit, no_compute):
     size, origin = (80.0, UTM["origin"]) if stack.rio.crs.is_projected else (0.001, GEO["origin"])
     np.testing.assert_allclose(stack["x"], origin[0] + size * (np.arange(8) + 0.5), rtol=1e-9)
     np.testing.assert_allclose(stack["y"], origin[1] - size * (np.arange(6) + 0.5), rtol=1e-9)
+
+
+@pytest.mark.parametrize("reader", ["aria", "aria_tools", "isce2", "mintpy", "mintpy, radar", "licsbas"])
+def test_tasks_carry_paths_and_numbers(tmp_path, reader):
+    """Sent to a worker and back, windows of any blocks are the same."""
+    written(tmp_path, reader)
+    stack = opened(tmp_path, reader)
+    right = stack["phase"].values
+    sent = cloudpickle.loads(cloudpickle.dumps(stack["phase"].chunk({"y": 4, "x": 5})))
+    with dask.config.set(scheduler="threads"):
+        np.testing.assert_array_equal(sent.isel(y=slice(3, 6), x=slice(1, 7)), right[:, 3:6, 1:7])
 
 
 @pytest.mark.parametrize("orbit", ORBITS)

@@ -182,7 +182,7 @@ def _without_layers(stack: xr.Dataset) -> xr.Dataset:
     if not others:
         return stack
     listed = ", ".join(others)
-    warnings.warn(f"a store keeps phase and coherence: {listed} are left out, and stay in their source", stacklevel=3)
+    warnings.warn(f"a store keeps phase and coherence; left out, and read from their source: {listed}", stacklevel=3)
     return stack.drop_vars(others).assign_attrs(layers_left_out=listed)
 
 

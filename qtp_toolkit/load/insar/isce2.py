@@ -53,7 +53,7 @@ def isce2(
     Parameters
     ----------
     phase : sequence of path
-        The ``.unw`` files; the pair is that of the folder or of the name.
+        The ``.unw`` files, or the ``.vrt`` or ``.xml`` of each; the pair is that of the folder or of the name.
     geometry : {"radar", "geocoded"}
         As it is, in lines and samples, with ``latitude`` and ``longitude`` of each pixel; or brought to a map by them.
     crs : str
@@ -101,7 +101,8 @@ def isce2(
     require_option("geometry", geometry, ("radar", "geocoded"))
     for layer in layers:
         require_option("layer", layer, get_args(Layer))
-    phase = as_paths(phase)
+    # headers stand for the numbers beside them
+    phase = [path.with_suffix("") if path.suffix in (".vrt", ".xml") else path for path in as_paths(phase)]
     if not phase:
         raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
     _refuse_stacks(phase)

@@ -184,6 +184,9 @@ def _there(arrays: dict[str, xr.DataArray], file: File, asked: Asked) -> dict[st
 
 
 def _stack(file: File, asked: Asked) -> xr.Dataset:
+    if file.path.name.lower().removeprefix("geo_").startswith("ion"):
+        what = "by its name this is the phase of the ionosphere, which MintPy keeps like interferograms (ionStack.h5)"
+        raise QtpDataError(what, path=file.path, expected="ifgramStack.h5", code="I12")
     with opened(file.path) as stored:
         dates = days_of(file.path, stored["date"][()])
         kept = np.array(stored["dropIfgram"][()], bool) if "dropIfgram" in stored else np.ones(len(dates), bool)

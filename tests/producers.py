@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import rasterio
 import xarray as xr
 from radar_files import Truth, mintpy_stack, stripmap_stack, tops_stack
 from small_files import tif
@@ -225,8 +226,7 @@ def geotiffs(folder, orbit, place=UTM):
 
 def aria_tools(folder, orbit):
     """Write what ARIA-tools extracts: a folder a layer, ENVI, (later, earlier), NaN where no component is."""
-    lines = [f"samples = {SHAPE[1]}", f"lines = {SHAPE[0]}", "bands = 1", "data type = 4", "interleave = bsq"]
-    lines += ["byte order = 0", "map info = {Geographic Lat/Lon, 1, 1, 93.0, 35.0, 0.001, 0.001,WGS-84}"]
+    place = {"crs": "EPSG:4326", "transform": rasterio.Affine(0.001, 0, 93.0, 0, -0.001, 35.0)}
     for (a, b), phase, coherence, baseline in zip(PAIRS, *truth(), strict=True):
         layers = {
             "unwrappedPhase": -phase,
@@ -239,6 +239,7 @@ def aria_tools(folder, orbit):
         for layer, values in layers.items():
             path = folder / layer / f"{DAYS[b]}_{DAYS[a]}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            values.astype("<f4").tofile(path)
-            path.with_name(path.name + ".hdr").write_text("ENVI\n" + "\n".join(lines) + "\n")
+            size = {"width": SHAPE[1], "height": SHAPE[0], "count": 1, "dtype": "float32", "nodata": 0}
+            with rasterio.open(path, "w", driver="ENVI", **size, **place) as dataset:
+                dataset.write(values.astype("f4"), 1)
             path.with_name(path.name + ".vrt").write_text("<VRTDataset/>")

@@ -149,7 +149,12 @@ def test_one_motion_by_every_reader_of_displacement(tmp_path, producer):
         for (_, first), (k, day) in pairwise(enumerate(DAYS)):
             name = f"OPERA_L3_DISP-S1_IW_F08882_VV_{first}T005104Z_{day}T005103Z_v1.0_20250917T184125Z.nc"
             disp_product(tmp_path / name, moved[k] - moved[k - 1])
+            with h5py.File(tmp_path / name, "r+") as file:
+                apart = producers.BASELINES[k] - producers.BASELINES[k - 1]
+                file["corrections/perpendicular_baseline"] = np.full(moved.shape[1:], apart, "f4")
         data = load.opera_disp(sorted(tmp_path.glob("*.nc")))
+        np.testing.assert_allclose(data["perpendicular_baseline"], producers.BASELINES, atol=1e-4)
+        assert data.attrs["overpass"] == "00:51:04"
     elif producer == "mintpy":
         with h5py.File(tmp_path / "timeseries.h5", "w") as file:
             file["timeseries"], file["date"] = moved.astype("f4"), np.array(DAYS, "S8")

@@ -62,7 +62,8 @@ def opera_disp(
         ``displacement`` (time, y, x), mm, positive *toward* the satellite, 0 at the first reference; no phase: it
         enters where series do. A pixel without a value where a reference moves on has none ever after. No reference
         point or area is applied, no troposphere taken out. attrs: ``reference_date``, ``references``, and where
-        the products tell it ``wavelength`` and ``orbit_direction``. Lazy.
+        the products tell it ``wavelength``, ``orbit_direction`` and ``overpass`` (UTC). ``perpendicular_baseline``
+        (time), m, against the first reference, where all products have it: of the middle row. Lazy.
 
     Raises
     ------
@@ -93,7 +94,12 @@ def opera_disp(
     moved = sorted({str(p.reference) for p in products})
     notes: dict[str, object] = {"reference_date": moved[0], "references": ", ".join(moved), "producer": "OPERA DISP-S1"}
     notes |= _said(products[0].path)
-    return xr.Dataset({"displacement": describe(series, "displacement")}, attrs=notes)
+    out = xr.Dataset({"displacement": describe(series, "displacement")}, attrs=notes)
+    baselines = _baselines(products)
+    if baselines is not None:
+        described = describe(xr.DataArray(baselines, dims=TIME), "perpendicular_baseline")
+        out = out.assign_coords(perpendicular_baseline=described)
+    return out
 
 
 def _products(files: Sequence[Path]) -> list[Product]:
@@ -180,17 +186,33 @@ def _has(path: Path, name: str) -> bool:
 
 
 def _said(path: Path) -> dict[str, object]:
-    """Wavelength and direction of the orbit, where a product tells them."""
+    """Wavelength, direction of the orbit and time of the overpass, where a product tells them."""
     if path.suffix != ".nc":
         return {}
     with opened(path) as file:
         about = {name: file[f"identification/{name}"][()] for name in _ABOUT if f"identification/{name}" in file}
-    notes: dict[str, object] = {}
+    clock = re.search(r"_\d{8}T(\d{2})(\d{2})(\d{2})Z", path.name)
+    notes: dict[str, object] = {"overpass": ":".join(clock.groups())} if clock else {}
     if "radar_wavelength" in about:
         notes["wavelength"] = float(about["radar_wavelength"])
     if "orbit_pass_direction" in about:
         notes["orbit_direction"] = about["orbit_pass_direction"].decode().lower()
     return notes
+
+
+def _baselines(products: Sequence[Product]) -> np.ndarray | None:
+    """Perpendicular baseline of each date against the first reference, m; None unless all products tell theirs."""
+    name = "corrections/perpendicular_baseline"
+    if any(product.path.suffix != ".nc" or not _has(product.path, name) for product in products):
+        return None
+    since = {min(product.reference for product in products): 0.0}
+    for product in products:
+        with opened(product.path) as file:
+            stored = file[name]
+            row = np.asarray(stored[stored.shape[0] // 2] if stored.ndim == 2 else stored[()], float)
+        known = row[np.isfinite(row)]
+        since[product.secondary] = since[product.reference] + (float(np.median(known)) if known.size else np.nan)
+    return np.array(list(since.values()))
 
 
 def _place(path: Path) -> tuple[np.ndarray, np.ndarray, str]:

@@ -195,7 +195,8 @@ def isce2_layer(
 
 def _refuse_stacks(phase: Sequence[Path]) -> None:
     """Refuse files of several stacks: each has a geometry of its own, be the images of one size or not (I33)."""
-    found = sorted({str(folder) for path in phase if (folder := folders_of(path).geometry) is not None})
+    homes = {path.absolute().parents[1]: path for path in phase}  # one look a folder of pairs, not one a pair
+    found = sorted({str(folder) for path in homes.values() if (folder := folders_of(path).geometry) is not None})
     if len(found) > 1:
         hint = "Narrow the uri to one, and open each as a source of its own."
         raise QtpDataError("files of several stacks", found=found[:5], expected="one geometry", hint=hint, code="I33")

@@ -171,6 +171,10 @@ def test_displacement_in_the_place_of_phase_is_refused_with_the_remedy(tmp_path,
         with h5py.File(tmp_path / "timeseries.h5", "w") as file:
             file["timeseries"], file["date"] = producers.motion().astype("f4"), np.array(DAYS, "S8")
             file.attrs.update(mintpy_attrs(producers.radar("ascending"), kind="timeseries", mapped=True))
+        assert "kind: dataset" in refused(auto, tmp_path, code="I12")
+        steps = [tmp_path / "timeseries.h5", tmp_path / "timeseries_ERA5_demErr.h5"]
+        assert load.recognize(steps[:1]).driver == "mintpy"
+        assert "timeseries_ERA5_demErr.h5" in refused(load.recognize, steps, code="I35")
     entry = {"interferograms": {"kind": "ifg_stack", "driver": driver, "uri": uri, "provenance": "observed"}}
     message = refused(through_a_catalog, tmp_path, entry, code="I12")
     assert "pecm.fit" in message

@@ -40,6 +40,8 @@ MARKS: dict[str, Mark] = {
 }
 """By driver. Whatever two of them could mean belongs to none. A series of displacement (OPERA) is recognized, too: what
 opens it says where it belongs."""
+_SERIES = r"^(?:geo_)?timeseries\w*\.h5$"
+"""Series of MintPy, for folders without any interferograms."""
 
 
 class Recognized(NamedTuple):
@@ -77,6 +79,9 @@ def recognize(paths: Sequence[Path]) -> Recognized:
     paths = as_paths(paths)
     found = {driver: [path for path in paths if _is_of(path, mark)] for driver, mark in MARKS.items()}
     found = {driver: files for driver, files in found.items() if files}
+    series = [path for path in paths if re.search(_SERIES, path.name)]
+    if not found and series:
+        found = {"mintpy": series}
     if len(found) != 1:
         told = {driver: f"{len(files)} files, e.g. {files[0].name}" for driver, files in found.items()}
         raise QtpDataError(

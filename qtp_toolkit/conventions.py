@@ -34,6 +34,9 @@ TIME, Y, X, PAIR = "time", "y", "x", "pair"
 REFERENCE, SECONDARY = "reference", "secondary"
 THAW_YEAR, STATION, STRATUM, PERCENTILE, DEPTH = "thaw_year", "station", "stratum", "percentile", "depth"
 
+RADAR_AXES = {Y: "line of a radar image", X: "sample of a radar image"}
+"""Long names of the coordinates of what lies in radar geometry, by which it is known: it has no CRS."""
+
 ESTIMATED_FROM = "estimated_from"
 """Attribute of a coherence: whether it was estimated from ``filtered`` or ``unfiltered`` interferograms."""
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import rasterio
 import xarray as xr
+from radar_files import Truth, mintpy_stack, stripmap_stack, tops_stack
 from small_files import tif
 
 WAVELENGTH = 0.05546576
@@ -184,3 +186,60 @@ def licsbas(folder):
         file["bperp"], file["refarea"] = np.array(BASELINES), np.bytes_("0:1/0:1")
         for key, value in place.items():
             file[key] = value
+
+
+def radar(orbit, place=GEO):
+    """Return the same stack for the writers of ISCE2 and MintPy, whose second pair is of the second and third date."""
+    phase, coherence, baselines = (np.asarray(values)[[0, 2, 1]] for values in truth())
+    (west, north), step = place["origin"], place["pixel"]
+    component = np.where(np.isfinite(phase), 1, 0).astype("uint8")
+    flat = {"elevation": 4600.0, "incidence": INCIDENCE, "land": 1}
+    kinds = {"elevation": "f8", "incidence": "f4", "land": "u1"}
+    layers = {name: np.full(SHAPE, value, kinds[name]) for name, value in flat.items()}
+    pairs = tuple((DAYS[a], DAYS[b]) for a, b in (PAIRS[k] for k in (0, 2, 1)))
+    made = Truth(west, north, step, _zeros(phase), coherence, component, baselines=baselines, **layers)
+    return made._replace(pairs=pairs, heading=HEADING[orbit])
+
+
+def isce2(folder, orbit):
+    tops_stack(folder, radar(orbit), ascending=orbit == "ascending")
+
+
+def stripmap(folder, orbit):
+    """Write it with the geometry beside the pairs."""
+    isce2(folder / "tops", orbit)
+    (folder / "tops" / "merged" / "geom_reference").rename(folder / "geom_reference")
+    stripmap_stack(folder, radar(orbit), ascending=orbit == "ascending")
+
+
+def mintpy(folder, orbit, place=GEO, *, mapped=True):
+    mintpy_stack(folder / "inputs", radar(orbit, place), mapped=mapped, ascending=orbit == "ascending")
+
+
+def geotiffs(folder, orbit, place=UTM):
+    """Plain pairs in bare numbers, wherever they come from."""
+    phase, coherence, _ = truth()
+    for k, (a, b) in enumerate(PAIRS):
+        for kind, values in (("unw", _zeros(phase[k])), ("cc", coherence[k])):
+            tif(folder / f"{DAYS[a]}_{DAYS[b]}_{kind}.tif", values, **place)
+
+
+def aria_tools(folder, orbit):
+    """Write what ARIA-tools extracts: a folder a layer, ENVI, (later, earlier), NaN where no component is."""
+    place = {"crs": "EPSG:4326", "transform": rasterio.Affine(0.001, 0, 93.0, 0, -0.001, 35.0)}
+    for (a, b), phase, coherence, baseline in zip(PAIRS, *truth(), strict=True):
+        layers = {
+            "unwrappedPhase": -phase,
+            "coherence": coherence,
+            "connectedComponents": np.where(np.isfinite(phase), 1, np.nan),
+            "incidenceAngle": _full(INCIDENCE),
+            "azimuthAngle": _full(180.0 - HEADING[orbit]),
+            "bPerpendicular": _full(-baseline),
+        }
+        for layer, values in layers.items():
+            path = folder / layer / f"{DAYS[b]}_{DAYS[a]}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            size = {"width": SHAPE[1], "height": SHAPE[0], "count": 1, "dtype": "float32", "nodata": 0}
+            with rasterio.open(path, "w", driver="ENVI", **size, **place) as dataset:
+                dataset.write(values.astype("f4"), 1)
+            path.with_name(path.name + ".vrt").write_text("<VRTDataset/>")

@@ -26,6 +26,16 @@ class Truth(NamedTuple):
     incidence: np.ndarray
     land: np.ndarray
     baselines: np.ndarray
+    pairs: tuple[tuple[str, str], ...] = PAIRS
+    heading: float | None = None
+
+    @property
+    def days(self) -> list[str]:
+        return sorted({day for pair in self.pairs for day in pair})
+
+    def azimuth(self, *, ascending: bool) -> float:
+        """Of the direction to the satellite, degrees from north anticlockwise, as ISCE2 counts it."""
+        return (-259.5 if ascending else -100.25) if self.heading is None else 90.0 - self.heading
 
     @property
     def latitude(self) -> np.ndarray:
@@ -85,7 +95,7 @@ def seen(values: np.ndarray, *, ascending: bool) -> np.ndarray:
 def tops_stack(folder: Path, made: Truth, *, ascending=False, later_first=(), mintpy=False) -> list[Path]:
     """Write a stack of topsStack; returns the files of the phase."""
     out = []
-    for k, (first, second) in enumerate(PAIRS):
+    for k, (first, second) in enumerate(made.pairs):
         turned = k in later_first
         name = f"{second}_{first}" if turned else f"{first}_{second}"
         where = folder / "merged" / "interferograms" / name
@@ -104,17 +114,18 @@ def tops_stack(folder: Path, made: Truth, *, ascending=False, later_first=(), mi
     layers = {"lat": made.latitude, "lon": made.longitude, "hgt": made.elevation}
     for name, values in layers.items():
         isce_xml(geometry / f"{name}.rdr", seen(values, ascending=ascending).astype("<f8"), kind="DOUBLE")
-    azimuth = np.full(made.incidence.shape, -259.5 if ascending else -100.25)
+    azimuth = np.full(made.incidence.shape, made.azimuth(ascending=ascending))
     los = seen(np.stack([made.incidence, azimuth]), ascending=ascending)
     isce_xml(geometry / "los.rdr", los.astype("<f4"), kind="FLOAT", bands=2)
     isce_xml(geometry / "waterMask.rdr", seen(made.land, ascending=ascending), kind="BYTE")
     isce_xml(geometry / "shadowMask.rdr", seen(made.component[0], ascending=ascending), kind="BYTE")
     # of dates against the first: a block for each swath
-    for date, value in (("20180831", made.baselines[0]), ("20180912", made.baselines[2])):
+    day, *others = made.days
+    for date, value in zip(others, made.baselines[::2], strict=True):
         blocks = [
             f"swath: IW{k}\nBperp (average): {value + off}\nBpar (average): 3.0\n" for k, off in ((1, -1), (2, 1))
         ]
-        path = folder / "baselines" / f"20180819_{date}" / f"20180819_{date}.txt"
+        path = folder / "baselines" / f"{day}_{date}" / f"{day}_{date}.txt"
         path.parent.mkdir(parents=True)
         path.write_text("\n".join(blocks))
     reference = folder / "reference"
@@ -127,28 +138,30 @@ def tops_stack(folder: Path, made: Truth, *, ascending=False, later_first=(), mi
     return out
 
 
-def stripmap_stack(folder: Path, made: Truth, *, mirrored: bool = False) -> list[Path]:
-    """Write a stack of stripmapStack: other names, and no wavelength; ``mirrored`` as a descending radar sees it."""
+def stripmap_stack(folder: Path, made: Truth, *, ascending: bool | None = None) -> list[Path]:
+    """Write a stack of stripmapStack: other names, and no wavelength; as a radar sees it that flies so, or as it is."""
     out = []
-    for k, (first, second) in enumerate(PAIRS):
+    for k, (first, second) in enumerate(made.pairs):
         where = folder / "Igrams" / f"{first}_{second}"
         name = f"filt_{first}_{second}"
         phase, coherence = made.phase[k], made.coherence[k]
-        if mirrored:
-            phase, coherence = (seen(part, ascending=False) for part in (phase, coherence))
+        if ascending is not None:
+            phase, coherence = (seen(part, ascending=ascending) for part in (phase, coherence))
         both = np.stack([phase != 0, phase]).astype("<f4")
         out.append(isce_xml(where / f"{name}_snaphu.unw", both, kind="FLOAT", bands=2))
         isce_xml(where / f"{name}.cor", coherence.astype("<f4"), kind="FLOAT")
     (folder / "baselines").mkdir()
-    for date, value in (("20180831", made.baselines[0]), ("20180912", made.baselines[2])):
+    day, *others = made.days
+    for date, value in zip(others, made.baselines[::2], strict=True):
         text = f"PERP_BASELINE_BOTTOM {value - 2}\nPERP_BASELINE_TOP {value + 2}\n"
-        (folder / "baselines" / f"20180819_{date}.txt").write_text(text)
+        (folder / "baselines" / f"{day}_{date}.txt").write_text(text)
     return out
 
 
 def mintpy_attrs(made: Truth, *, kind: str, mapped: bool) -> dict[str, str]:
     """Attributes as MintPy writes them, all text; ``width`` in small letters is of the full image."""
     height, width = made.phase.shape[1:]
+    heading = 190.25 if made.heading is None else made.heading
     said = {
         "FILE_TYPE": kind,
         "LENGTH": str(height),
@@ -156,31 +169,33 @@ def mintpy_attrs(made: Truth, *, kind: str, mapped: bool) -> dict[str, str]:
         "length": str(height * 7),
         "width": str(width * 9),
         "WAVELENGTH": str(WAVELENGTH),
-        "HEADING": "-169.75",
-        "ORBIT_DIRECTION": "DESCENDING",
+        "HEADING": str(heading - 360),
+        "ORBIT_DIRECTION": "DESCENDING" if 90 < heading < 270 else "ASCENDING",
         "CENTER_LINE_UTC": "42312.4",
         "PROCESSOR": "isce",
     }
     place = {"X_FIRST": made.west, "Y_FIRST": made.north, "X_STEP": made.step, "Y_STEP": -made.step}
     unit = {"X_UNIT": "degrees", "Y_UNIT": "degrees"}
+    if abs(made.north) > 90:
+        unit = {"X_UNIT": "meters", "Y_UNIT": "meters", "UTM_ZONE": "46N"}
     return said | ({key: str(value) for key, value in place.items()} | unit if mapped else {})
 
 
-def mintpy_stack(folder: Path, made: Truth, *, mapped=True, dropped=()) -> Path:
+def mintpy_stack(folder: Path, made: Truth, *, mapped=True, dropped=(), ascending=False) -> Path:
     """Write ifgramStack.h5 and its geometry; ``dropped`` pairs have a dropIfgram of False."""
     folder.mkdir(parents=True, exist_ok=True)
-    look = (lambda values: values) if mapped else (lambda values: seen(values, ascending=False))
+    look = (lambda values: values) if mapped else (lambda values: seen(values, ascending=ascending))
     path = folder / "ifgramStack.h5"
     with h5py.File(path, "w") as file:
-        file["date"] = np.array(PAIRS, "S8")
+        file["date"] = np.array(made.pairs, "S8")
         file["bperp"] = made.baselines.astype("f4")
-        file["dropIfgram"] = np.array([k not in dropped for k in range(len(PAIRS))])
+        file["dropIfgram"] = np.array([k not in dropped for k in range(len(made.pairs))])
         file["unwrapPhase"], file["coherence"] = look(made.phase), look(made.coherence)
         file["connectComponent"] = look(made.component).astype("i2")
         file.attrs.update(mintpy_attrs(made, kind="ifgramStack", mapped=mapped))
     with h5py.File(folder / ("geometryGeo.h5" if mapped else "geometryRadar.h5"), "w") as file:
         file["height"], file["incidenceAngle"] = look(made.elevation).astype("f4"), look(made.incidence)
-        file["azimuthAngle"] = np.full(made.incidence.shape, -100.25, "f4")
+        file["azimuthAngle"] = np.full(made.incidence.shape, made.azimuth(ascending=ascending), "f4")
         file["waterMask"] = look(made.land) == 1
         if not mapped:
             file["latitude"], file["longitude"] = look(made.latitude), look(made.longitude)

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
-from qtp_toolkit import export
+from qtp_toolkit import export, load
 from qtp_toolkit.conventions import QtpDataError, describe
 
 DAYS = ["20180831", "20180912", "20180924"]
@@ -99,13 +99,67 @@ class TestMintpy:
                 for key in one:
                     np.testing.assert_array_equal(one[key], two[key])
 
+    @pytest.mark.parametrize(
+        ("heading", "direction", "corners"),
+        [
+            (349.0, "ASCENDING", [("S", "W"), ("S", "E"), ("N", "W"), ("N", "E")]),
+            (190.0, "DESCENDING", [("N", "E"), ("N", "W"), ("S", "E"), ("S", "W")]),
+        ],
+    )
+    def test_closed_form_what_the_pass_adds(self, tmp_path, heading, direction, corners):
+        """Said by the series itself: corners in the order of flight, seconds of the day, range by the law of sines."""
+        ds, _, geometry = scene()
+        ds = ds.assign_attrs(heading=heading, overpass="23:08:49.5")
+        export.mintpy(ds, tmp_path, geometry=geometry)
+        edges = {"N": 4000045.0, "S": 4000045.0 - 13 * 90, "W": 299955.0, "E": 299955.0 + 17 * 90}
+        with h5py.File(tmp_path / "geometryGeo.h5") as file:
+            attrs, distance = dict(file.attrs), file["slantRangeDistance"][0, 0]
+            assert file["slantRangeDistance"].attrs["UNIT"] == "m"
+        found = [(float(attrs[f"LAT_REF{k}"]), float(attrs[f"LON_REF{k}"])) for k in (1, 2, 3, 4)]
+        assert found == [(edges[y], edges[x]) for y, x in corners]
+        assert (attrs["ORBIT_DIRECTION"], attrs["CENTER_LINE_UTC"], attrs["PLATFORM"]) == (direction, "83329.5", "Sen")
+        radius, height = float(attrs["EARTH_RADIUS"]), float(attrs["HEIGHT"])
+        look = np.arcsin(radius / (radius + height) * np.sin(np.radians(39.0)))
+        right = radius * np.sin(np.radians(39.0) - look) / np.sin(look)
+        assert distance == pytest.approx(right, rel=1e-6)
+        assert distance == pytest.approx(868e3, rel=0.01)  # middle of the swath of Sentinel-1
+        with pytest.raises(QtpDataError, match="no time of the day"):
+            export.mintpy(ds, tmp_path, overpass="11h45")
+        export.mintpy(ds, tmp_path / "l", geometry=geometry, wavelength=0.236)
+        with h5py.File(tmp_path / "l" / "geometryGeo.h5") as file:
+            assert "slantRangeDistance" not in file
+            assert "PLATFORM" not in file.attrs
+
+    @pytest.mark.parametrize("crs", [32646, 4326])
+    def test_oracle_the_reader_takes_back_what_was_written(self, tmp_path, crs):
+        """Out and in: values to the last digit of float32, holes, zeros, dates, place, pass; both kinds of CRS."""
+        ds, maps, geometry = scene(crs=crs)
+        maps["linear_rate"][2, 1] = 0.0
+        ds = ds.assign_attrs(heading=190.5, overpass="11:45:12")
+        ds["displacement"][:, 3, 1] = 0.0  # no motion is none that is missing
+        export.mintpy(ds, tmp_path, maps=maps, geometry=geometry)
+        series = load.mintpy(tmp_path / "timeseries.h5")
+        np.testing.assert_allclose(series["displacement"], ds["displacement"], rtol=3e-7)
+        np.testing.assert_allclose(load.mintpy(tmp_path / "velocity.h5")["linear_rate"], maps["linear_rate"], rtol=3e-7)
+        back = load.mintpy(tmp_path / "geometryGeo.h5")
+        for name in ("elevation", "incidence"):
+            np.testing.assert_array_equal(back[name], geometry[name].astype("f4"))
+        around = np.degrees(np.arctan2(back["look_north"], back["look_east"])).values
+        np.testing.assert_allclose(around, 180 - 190.5, atol=1e-4)
+        for dim in ("y", "x"):
+            np.testing.assert_allclose(series[dim], ds[dim], rtol=1e-12)
+        assert series.rio.crs == ds.rio.crs
+        assert (series["time"] == ds["time"]).all()
+        told = ("heading", "orbit_direction", "overpass", "reference_date")
+        assert [series.attrs[key] for key in told] == [190.5, "descending", "11:45:12", "2018-08-31"]
+
     def test_closed_form_baselines_of_the_dates(self, tmp_path):
         ds, *_ = scene()
         given = describe(xr.DataArray([0.0, 40.0, -20.0], {"time": ds["time"]}, ("time",)), "perpendicular_baseline")
-        export.mintpy(ds, tmp_path, perpendicular_baseline=given, attributes={"PLATFORM": "Sen"})
+        export.mintpy(ds, tmp_path, perpendicular_baseline=given, attributes={"PLATFORM": "Env"})
         with h5py.File(tmp_path / "timeseries.h5") as file:
             np.testing.assert_array_equal(file["bperp"], given)
-            assert file.attrs["PLATFORM"] == "Sen"
+            assert file.attrs["PLATFORM"] == "Env"
             assert "HEADING" not in file.attrs
 
     def test_oracle_attributes_are_those_of_a_real_file(self, tmp_path, real_data):

@@ -191,6 +191,36 @@ class TestResults:
             np.testing.assert_allclose(file["timeseries"], ds["displacement"] / 1000, rtol=1e-6)
             assert (file.attrs["HEADING"], file.attrs["WAVELENGTH"]) == ("-170.0", "0.236")
 
+    def test_closed_form_the_interferograms_tell_their_pass(self, run, tmp_path):
+        """Heading, overpass, baselines of the dates; a heading that is given wins."""
+        ds, _ = run
+        days = ds["time"].values
+        ends = {"reference": ("pair", days[:2]), "secondary": ("pair", days[1:])}
+        stack = xr.Dataset({"phase": (("pair", "y", "x"), np.zeros((2, 13, 17), "f4"), {"units": "rad"})}, ends)
+        stack = stack.assign_coords(ds.drop_dims("time").coords).rio.write_crs(32646)
+        stack = stack.assign_coords(perpendicular_baseline=("pair", [40.0, -60.0], {"units": "m"}))
+        stack = stack.assign_attrs(heading=349.5, overpass="11:45:12", wavelength=0.236)
+
+        class Known:
+            settings = type("Settings", (), {"incidence": 39.0, "wavelength": 0.05546576})
+
+            def available(self, name):
+                return name == "interferograms"
+
+            def __getitem__(self, name):
+                return stack
+
+        export.results("mintpy", tmp_path / "a", catalog=Known())
+        with h5py.File(tmp_path / "a" / "timeseries.h5") as file:
+            np.testing.assert_allclose(file["bperp"], [0, 40, -20], atol=1e-5)
+            said = [file.attrs[key] for key in ("HEADING", "ORBIT_DIRECTION", "CENTER_LINE_UTC", "WAVELENGTH")]
+        assert said == ["-10.5", "ASCENDING", "42312.0", "0.236"]
+        stack["perpendicular_baseline"][0] = np.nan
+        export.results("mintpy", tmp_path / "b", catalog=Known(), heading=190.0)
+        with h5py.File(tmp_path / "b" / "timeseries.h5") as file:
+            assert file.attrs["HEADING"] == "-170.0"
+            assert "bperp" not in file
+
     def test_closed_form_without_a_catalog_it_is_sentinel_1(self, run, tmp_path):
         files = export.results("mintpy", tmp_path / "bare")
         assert "geometryGeo.h5" not in [file.name for file in files]

@@ -546,6 +546,7 @@ def test_geojson_whose_side_members_are_odd(tmp_path):
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(load) == {
         "aria": {"coherence_from": "filtered", "extent": "same"},
+        "aria_tools": {"extent": "same"},
         "isce2": {"crs": "EPSG:4326", "resampling": "nearest", "require_coherence": True},
         "isce2_layer": {"crs": "EPSG:4326", "resampling": "nearest"},
         "mintpy": {"resampling": "nearest", "dataset": "unwrapPhase", "dropped": "leave_out"},

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import xarray as xr
+import yaml
 from radar_files import WAVELENGTH, isce_xml, seen, stripmap_stack, tops_stack, truth
 from small_files import refused, tif
+from typer.testing import CliRunner
 
-from qtp_toolkit import inversion, load
+from qtp_toolkit import cli, grid, inversion, load, prospects, store
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.load.files.raw import raw_bands, read_raw
 
@@ -129,6 +131,104 @@ def test_a_stripmap_stack_needs_a_wavelength(tmp_path, made):
     assert data.attrs["wavelength"] == 0.236
 
 
+def test_files_of_two_stacks_are_refused(tmp_path, made):
+    """I33: two tracks of one size, whose pairs would share the geometry of the first."""
+    one, other = (tops_stack(tmp_path / name, made) for name in "ab")
+    assert "b/merged/geom_reference" in refused(load.isce2, [one[0], *other[1:]], geometry="radar", code="I33")
+
+
+def test_coherence_is_the_last_band_as_phase_is(tmp_path, made):
+    """Of amplitude and coherence, as in topophase.cor, the first is none, be it between 0 and 1 or not."""
+    paths = tops_stack(tmp_path, made)
+    for path in paths:
+        gray = raw_bands(path.with_name("filt_fine.cor"))[0]
+        values = read_raw(gray, (0, 24), (0, 20))
+        isce_xml(gray.path, np.stack([0 * values + 0.5, values]), kind="FLOAT", bands=2)
+    data = load.isce2(paths, geometry="radar")
+    np.testing.assert_array_equal(data["coherence"], seen(made.coherence[[0, 2, 1]], ascending=False))
+
+
+def test_baselines_count_against_one_reference(tmp_path, made):
+    """Files against another date would shift them, and are left out."""
+    paths = tops_stack(tmp_path, made)
+    other = tmp_path / "baselines" / "20180831_20180912" / "20180831_20180912.txt"
+    other.parent.mkdir()
+    other.write_text("swath: IW1\nBperp (average): 900.0\n")
+    data = load.isce2(paths, geometry="radar")
+    assert data["perpendicular_baseline"].values == pytest.approx(made.baselines[[0, 2, 1]])
+
+
+def test_beyond_the_image_there_is_no_place(tmp_path, made):
+    """0 in latitude and longitude is not a place in the Gulf of Guinea."""
+    paths = tops_stack(tmp_path, made)
+    for name, values in (("lat", made.latitude), ("lon", made.longitude)):
+        holed = np.where(np.arange(24)[:, None] < 3, 0.0, values)
+        isce_xml(paths[0].parents[2] / "geom_reference" / f"{name}.rdr", holed, kind="DOUBLE")
+    data = load.isce2(paths, geometry="radar")
+    for name in ("latitude", "longitude"):
+        assert np.isnan(data[name][:3]).all()
+        assert np.isfinite(data[name][3:]).all()
+
+
+def test_a_stack_in_radar_geometry_through_check_store_and_inversion(tmp_path, made):
+    """What needs a map says so, and names the remedy; the rest runs as on any map."""
+    paths = tops_stack(tmp_path / "stack", made)
+    catalog = tmp_path / "data_catalog.yaml"
+    entry = {"kind": "ifg_stack", "driver": "isce2", "uri": "merged/interferograms/*/filt_fine.unw"}
+    entry |= {"provenance": "observed", "parameters": {"geometry": "radar"}}
+    said = {"catalog_version": 1, "roots": ["stack"], "sources": {"interferograms": entry}}
+    catalog.write_text(yaml.safe_dump(said))
+    found = open_catalog(catalog)
+    told = prospects.look(found, "interferograms")
+    assert told["status"] == "found"
+    assert any("geometry: geocoded" in note for note in told["notes"])
+    assert "geometry: geocoded" in prospects.look_at_reference(found)[0].text
+    words = ["ingest", "--catalog", str(catalog), "--out", str(tmp_path / "told"), "--block", "8"]
+    said = CliRunner().invoke(cli.app, words)
+    assert said.exit_code == 0, said.output
+    assert "warning: a store keeps phase and coherence; left out" in said.stdout
+    assert "geometry: geocoded" in said.stdout
+    with pytest.warns(UserWarning, match="left out.*latitude, longitude"):
+        folder = store.ingest(found["interferograms"], tmp_path / "store", block=8)
+    kept = store.open_store(folder)
+    assert list(kept) == ["phase", "coherence"]
+    assert kept.attrs["layers_left_out"] == "latitude, longitude"
+    stacks = kept, load.isce2(paths, geometry="radar")
+    one, other = (inversion.invert(ds["phase"], ds["coherence"])["phase"].compute() for ds in stacks)
+    np.testing.assert_array_equal(one, other)
+    assert "geometry: geocoded" in refused(grid.lonlat, one, code="I05")
+    like = other[-1]
+    table = [found["interferograms"][name].compute() for name in ("latitude", "longitude")]
+    mapped = grid.to_map(like, *table, resolution=0.001)
+    assert mapped.sizes == {"y": 24, "x": 20}
+
+
+def test_a_geocoded_stack_through_store_and_inversion(tmp_path, made):
+    """By the lookup table first or last: the nearest pixel is the same, and so is what is made of it."""
+    paths = tops_stack(tmp_path / "stack", made)
+    options = {"geometry": "geocoded", "resolution": 0.001}
+    with pytest.warns(UserWarning, match="incidence"):
+        folder = store.ingest(load.isce2(paths, **options, layers=["incidence"]), tmp_path / "store", block=8)
+    kept = store.open_store(folder)
+    assert kept.rio.crs.to_epsg() == 4326
+    first = inversion.invert(kept["phase"], kept["coherence"])["phase"].compute()
+    radar = load.isce2(paths, geometry="radar").compute()
+    last = inversion.invert(radar["phase"], radar["coherence"])["phase"]
+    last = grid.to_map(last, radar["latitude"], radar["longitude"], resolution=0.001)
+    np.testing.assert_array_equal(first.transpose("time", "y", "x"), last.transpose("time", "y", "x"))
+    assert grid.lonlat(first).longitude.shape == (24, 20)
+
+
+@pytest.mark.parametrize("ending", [".vrt", ".xml"])
+def test_headers_stand_for_their_files(tmp_path, made, ending):
+    """A uri of the virtual rasters is one of the numbers beside them, whatever path stands in them."""
+    paths = tops_stack(tmp_path, made)
+    named = [path.with_name(path.name + ending) for path in paths]
+    for path in named:
+        path.touch()
+    xr.testing.assert_identical(load.isce2(named, geometry="radar"), load.isce2(paths, geometry="radar"))
+
+
 def test_what_is_wrong_is_said(tmp_path, made):
     paths = tops_stack(tmp_path, made)
     paths[0].with_name("filt_fine.cor").unlink()
@@ -175,12 +275,3 @@ def test_a_layer_alone_lies_on_the_pixels_of_the_stack(files, geometry):
         alone = load.isce2_layer(geom, variable=name, geometry=geometry)
         xr.testing.assert_equal(alone.compute(), stack[name].compute())
         assert alone.attrs == stack[name].attrs
-
-
-def test_a_stack_in_radar_geometry_goes_through_the_inversion(tmp_path, made):
-    """Network, reference and inversion ask for no CRS."""
-    paths = tops_stack(tmp_path, made)
-    data = load.isce2(paths, geometry="radar").compute()
-    assert len(load.check_stack(data, every=1)) == 3
-    out = inversion.invert(data["phase"], data["coherence"], weights="coherence")
-    assert out["displacement" if "displacement" in out else "phase"].sizes["y"] == 24

@@ -93,6 +93,12 @@ def test_a_series_is_displacement_and_no_phase(tmp_path, made):
     assert data["perpendicular_baseline"].values.tolist() == [0.0, 5.0, 7.0]
     in_cm = load.mintpy(series(tmp_path / "cm.h5", made, unit="cm", **sets))
     np.testing.assert_allclose(in_cm["displacement"], want / 100, rtol=1e-6)
+    delays = series(tmp_path / "ERA5.h5", made, **sets)
+    with h5py.File(delays, "r+") as file:
+        del file.attrs["REF_DATE"]
+    assert "delays" in refused(load.mintpy, delays, code="I12")
+    twice = series(tmp_path / "twice.h5", made, **sets | {"date": dates[[0, 1, 1]]})
+    assert "2018-08-31" in refused(load.mintpy, twice, code="I19")
     assert "radian" in refused(load.mintpy, series(tmp_path / "rad.h5", made, unit="radian", **sets), code="M11")
 
 
@@ -107,6 +113,9 @@ def test_a_velocity_is_a_rate(tmp_path, made):
     want = np.where(std == 0, np.nan, rate * 1000)
     np.testing.assert_allclose(data["linear_rate"], want, rtol=1e-6)
     assert data["linear_rate_std"].attrs["units"] == "mm/yr"
+    with h5py.File(path, "r+") as file:
+        file.attrs["NO_DATA_VALUE"] = "nan"  # then a 0 is one
+    np.testing.assert_allclose(load.mintpy(path)["linear_rate"], rate * 1000, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +143,9 @@ def test_the_place_is_told_in_several_ways(tmp_path, made, said, crs):
 def test_what_is_wrong_is_said(tmp_path, made):
     path = mintpy_stack(tmp_path, made)
     assert "unwrapPhase_bridging" in refused(load.mintpy, path, dataset="unwrapPhase_bridging", code="M27")
+    ionosphere = path.rename(path.with_name("ionStack.h5"))
+    assert "ionosphere" in refused(load.mintpy, ionosphere, code="I12")
+    ionosphere.rename(path)
     assert "shadowMask" in refused(load.mintpy, path, layers=["layover_shadow"], code="M27")
     other = series(tmp_path / "x.h5", made, kind="HDFEOS", velocity=made.phase[0])
     assert "HDFEOS" in refused(load.mintpy, other, code="M27")

@@ -70,7 +70,7 @@ def stripmap(folder, made):
     tops_stack(folder / "tops", made)
     shutil.move(folder / "tops" / "merged" / "geom_reference", folder / "geom_reference")
     shutil.rmtree(folder / "tops")
-    stripmap_stack(folder, made, mirrored=True)
+    stripmap_stack(folder, made, ascending=False)
 
 
 WRITTEN = {

@@ -142,17 +142,28 @@ def _emptied(da_):
     return (da_ * np.float32(np.nan)).assign_attrs(da_.attrs)
 
 
-@pytest.mark.parametrize("change", ["wrapped", "mm", "transposed", "foreign"])
+@pytest.mark.parametrize("change", ["wrapped", "mm", "transposed"])
 def test_what_is_no_stack_is_refused(tmp_path, change):
     stack = lazy()
     stack = {
         "wrapped": lambda: stack.rename(phase="wrapped_phase"),
         "mm": lambda: stack.assign(phase=stack["phase"].assign_attrs(units="mm")),
         "transposed": lambda: stack.transpose("y", "x", "pair"),
-        "foreign": lambda: stack.assign(elevation=stack["phase"]),
     }[change]()
     refused(ingest, stack, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_maps_beside_the_interferograms_are_left_out_with_a_word(tmp_path):
+    """Whatever their dims; the store is that of the stack without them."""
+    stack = lazy()
+    layers = {"incidence": stack["phase"][0], "component": stack["phase"]}
+    with pytest.warns(UserWarning, match="incidence, component"):
+        ingest(stack.assign(layers), tmp_path / "more", block=16)
+    ingest(stack, tmp_path / "plain", block=16)
+    more, plain = open_store(tmp_path / "more"), open_store(tmp_path / "plain")
+    assert more.attrs.pop("layers_left_out") == "incidence, component"
+    xr.testing.assert_identical(more.compute(), plain.compute())
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,26 @@ def stamp(data: Any, name: str, source: Source) -> Any:
     return data
 
 
+def refuse_no_phase(data: Any, name: str, source: Source) -> None:
+    """Raise if what is to be a stack of interferograms has no phase, with the place where it belongs (I12)."""
+    if source.kind != "ifg_stack" or (isinstance(data, xr.Dataset) and "phase" in data):
+        return
+    found = list(map(str, data)) if isinstance(data, xr.Dataset) else [str(data.name)]
+    hint = None
+    if {"displacement", "linear_rate"} & set(found):
+        hint = (
+            "It is displacement, or its rate, already: give it kind: dataset under another name, such as series. It "
+            "enters where series and rates do, as in pecm.fit, and no phase is made of it."
+        )
+    raise QtpDataError(
+        f"source {name!r} holds no interferograms",
+        expected="a variable phase (pair, y, x), rad",
+        found=found,
+        hint=hint,
+        code="I12",
+    )
+
+
 def footprint(data: Any) -> tuple[float, float, float, float] | None:
     """West, south, east, north (degrees) of what has a grid and a CRS; None for the rest."""
     if not isinstance(data, (xr.Dataset, xr.DataArray)) or not {Y, X} <= set(data.coords):

@@ -12,7 +12,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from qtp_toolkit.catalog.describing import contents
-from qtp_toolkit.catalog.marks import keep_period, refuse_elsewhere, stamp
+from qtp_toolkit.catalog.marks import keep_period, refuse_elsewhere, refuse_no_phase, stamp
 from qtp_toolkit.catalog.messages import catalog_error, closest, named
 from qtp_toolkit.catalog.options import readers
 from qtp_toolkit.catalog.paths import find, listing, resolve_roots, skipped_roots
@@ -194,6 +194,7 @@ class Catalog:
         given = source.options().model_dump(exclude_unset=True)  # defaults are the loader's own
         with named(name, request.paths):
             data = stamp(readers()[source.driver].open(request, **given), name, source)
+            refuse_no_phase(data, name, source)
             refuse_elsewhere(data, name, self.settings.bounds)
             return keep_period(data, name, self.settings)
 

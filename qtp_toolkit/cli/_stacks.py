@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -118,17 +119,19 @@ def ingest(
         if "phase" in stack:  # what is no stack is refused below, by name
             typer.echo("\n".join(prospects.look_at_pixels(stack)))
         typer.echo(store.slab_memory(stack, block=block, memory_budget=memory * 1e9))
-        folder = store.ingest(
-            stack,
-            out or products.output_folder() / "store",
-            name=source,
-            storage=storage,
-            block=block,
-            memory_budget=memory * 1e9,
-            restart=restart,
-            progress=True,
-        )
-    typer.echo(str(folder))
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always", UserWarning)
+            folder = store.ingest(
+                stack,
+                out or products.output_folder() / "store",
+                name=source,
+                storage=storage,
+                block=block,
+                memory_budget=memory * 1e9,
+                restart=restart,
+                progress=True,
+            )
+    typer.echo("\n".join([*(f"warning: {each.message}" for each in told), str(folder)]))
 
 
 @app.command()

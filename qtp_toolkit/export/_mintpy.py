@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,12 +22,15 @@ from qtp_toolkit.conventions import (
     check_wavelength,
     on_pixels_of,
     require,
+    xnp,
 )
 from qtp_toolkit.export._blocks import days_of, reference_of, replacing_all, series_of, windows
 from qtp_toolkit.grid._frame import affine, crs_of, meters_per_unit
 
 CHUNK = 256
 ZERO_MM = 1e-3
+_ORBIT = {"HEIGHT": 693000.0, "EARTH_RADIUS": 6337286.638938101}
+"""Height of Sentinel-1 and radius of the Earth below it, m, as HyP3 and MintPy's reader of ARIA take them for all."""
 
 
 class Layer(NamedTuple):
@@ -43,7 +47,11 @@ MAPS = {
     "seasonal_amplitude": Layer("seasonalAmplitude", "m", 1e-3),
     "seasonal_amplitude_std": Layer("seasonalAmplitudeStd", "m", 1e-3),
 }
-GEOMETRY = {"elevation": Layer("height", "m", 1.0), "incidence": Layer("incidenceAngle", "degree", 1.0)}
+GEOMETRY = {
+    "elevation": Layer("height", "m", 1.0),
+    "incidence": Layer("incidenceAngle", "degree", 1.0),
+    "slant_range": Layer("slantRangeDistance", "m", 1.0),
+}
 
 
 def mintpy(
@@ -54,6 +62,7 @@ def mintpy(
     geometry: xr.Dataset | None = None,
     perpendicular_baseline: xr.DataArray | None = None,
     heading: float | None = None,
+    overpass: str | None = None,
     wavelength: float = SENTINEL1_WAVELENGTH,
     reference_date: Any = None,
     attributes: Mapping[str, str] | None = None,
@@ -72,18 +81,24 @@ def mintpy(
         ``linear_rate`` (mm/yr) and, if there, its ``_std``, ``seasonal_amplitude`` and ``seasonal_amplitude_std`` (mm):
         the product ``deformation``.
     geometry : xarray.Dataset, optional
-        ``elevation`` (m) and ``incidence`` (degree), on the pixels of the displacement (``grid.match``).
+        ``elevation`` (m) and ``incidence`` (degree), on the pixels of the displacement (``grid.match``). From the
+        incidence follows ``slantRangeDistance``, for an orbit of 693 km (to 1 %), where the wavelength is that of
+        Sentinel-1; a variable ``slant_range`` (m) wins over it.
     perpendicular_baseline : xarray.DataArray, optional
         m, dim ``time``, of each acquisition.
     heading : float, optional
         Flight direction of the satellite, degrees clockwise from north: about -170 or 190 descending, -10 ascending.
-        With it the look azimuth is written (right-looking).
+        With it the look azimuth, the direction of the orbit and the corners in the order of flight are written
+        (right-looking). By default the attribute ``heading`` of ``ds`` says it, as stacks of most readers do.
+    overpass : str, optional
+        UTC, HH:MM:SS, written as CENTER_LINE_UTC, without which MintPy corrects neither delays nor tides; by default
+        the attribute ``overpass`` of ``ds``.
     wavelength : float
-        m.
+        m. Of Sentinel-1 the platform is named.
     reference_date : date, optional
         Acquisition at which the displacement is zero; by default the attribute ``reference_date`` of ``ds`` says it.
     attributes : mapping, optional
-        Further attributes, e.g. ``{"CENTER_LINE_UTC": "85632", "PLATFORM": "Sen"}``; they win over ours.
+        Further attributes, e.g. ``{"PROJECT_NAME": "Beiluhe"}``; they win over ours.
 
     Returns
     -------
@@ -95,7 +110,8 @@ def mintpy(
     ------
     QtpDataError
         Without displacement in mm or a CRS with an EPSG code in degrees or meters, on uneven or different pixels, for
-        a reference date that is unknown (I22), no acquisition, or one at which the displacement is not zero.
+        a reference date that is unknown (I22), no acquisition, or one at which the displacement is not zero;
+        for an overpass that is no time.
 
     Notes
     -----
@@ -116,13 +132,19 @@ def mintpy(
     series = series_of(ds)
     days = days_of(series)
     since = _reference_day(reference_of(ds) if reference_date is None else reference_date, days)
-    shared = _grid_attributes(series) | _orbit_attributes(heading) | _reference_pixel(ds, series)
+    heading = ds.attrs.get("heading") if heading is None else heading
+    shared = _grid_attributes(series) | _reference_pixel(ds, series)
+    shared |= _orbit_attributes(heading, shared) | _clock(ds.attrs.get("overpass") if overpass is None else overpass)
     shared |= {"WAVELENGTH": str(wavelength), "REF_DATE": since, "START_DATE": days[0], "END_DATE": days[-1]}
     shared |= {"DATE12": f"{days[0]}_{days[-1]}", "PROCESSOR": "qtp_toolkit", "NO_DATA_VALUE": "nan"}
+    sentinel = bool(np.isclose(wavelength, SENTINEL1_WAVELENGTH, rtol=1e-4))
+    shared |= {"PLATFORM": "Sen"} | {key: str(value) for key, value in _ORBIT.items()} if sentinel else {}
     shared |= dict(attributes or {})
+    about = _named(geometry, GEOMETRY, series)
+    about = _with_azimuth(_with_range(about) if sentinel else about, heading)
     rates = _named(maps, MAPS, series)
     files = _quality(ds, series) | {"velocity.h5": (next(iter(rates), "velocity"), rates)}
-    files |= {"geometryGeo.h5": ("geometry", _with_azimuth(_named(geometry, GEOMETRY, series), heading))}
+    files |= {"geometryGeo.h5": ("geometry", about)}
     files = {name: (kind, layers) for name, (kind, layers) in files.items() if layers}
     targets = [Path(folder) / name for name in ("timeseries.h5", *files)]
     with replacing_all(targets) as stages:
@@ -170,15 +192,46 @@ def _with_azimuth(layers: Layers, heading: float | None) -> Layers:
     return layers | {"azimuthAngle": (Layer("azimuthAngle", "degree", 1.0), azimuth)}
 
 
+def _with_range(layers: Layers) -> Layers:
+    """Add the distance to the satellite where the incidence is known: law of sines, as MintPy has it."""
+    if "incidenceAngle" not in layers or "slantRangeDistance" in layers:
+        return layers
+    _, incidence = layers["incidenceAngle"]
+    angle, radius = xnp.deg2rad(incidence), _ORBIT["EARTH_RADIUS"]
+    orbit = radius + _ORBIT["HEIGHT"]
+    distance = xnp.sqrt(orbit**2 - (radius * xnp.sin(angle)) ** 2) - radius * xnp.cos(angle)
+    return layers | {"slantRangeDistance": (GEOMETRY["slant_range"], distance)}
+
+
 def _half_turn(angle: float) -> float:
     return (angle + 180.0) % 360.0 - 180.0
 
 
-def _orbit_attributes(heading: float | None) -> dict[str, str]:
+def _orbit_attributes(heading: float | None, place: Mapping[str, str]) -> dict[str, str]:
+    """Direction of flight, and the corners: first line near and far from the radar, then the last line."""
     if heading is None:
         return {}
-    direction = "DESCENDING" if np.cos(np.radians(heading)) < 0 else "ASCENDING"
-    return {"HEADING": str(_half_turn(heading)), "ORBIT_DIRECTION": direction, "ANTENNA_SIDE": "-1"}
+    upward = bool(np.cos(np.radians(heading)) > 0)
+    north, west = float(place["Y_FIRST"]), float(place["X_FIRST"])
+    south = north + float(place["Y_STEP"]) * int(place["LENGTH"])
+    east = west + float(place["X_STEP"]) * int(place["WIDTH"])
+    first, last = (south, north) if upward else (north, south)
+    near, far = (west, east) if upward else (east, west)
+    lines, sides = (first, first, last, last), (near, far, near, far)
+    out = {f"LAT_REF{k + 1}": repr(value) for k, value in enumerate(lines)}
+    out |= {f"LON_REF{k + 1}": repr(value) for k, value in enumerate(sides)}
+    direction = "ASCENDING" if upward else "DESCENDING"
+    return out | {"HEADING": str(_half_turn(heading)), "ORBIT_DIRECTION": direction, "ANTENNA_SIDE": "-1"}
+
+
+def _clock(overpass: str | None) -> dict[str, str]:
+    """Seconds of the day, UTC."""
+    match = re.fullmatch(r"(\d{1,2}):(\d{2}):(\d{2}(?:\.\d*)?)", overpass or "")
+    if overpass is not None and match is None:
+        raise QtpDataError("overpass is no time of the day", expected="HH:MM:SS, UTC", found=overpass)
+    return (
+        {} if match is None else {"CENTER_LINE_UTC": str(3600.0 * int(match[1]) + 60 * int(match[2]) + float(match[3]))}
+    )
 
 
 def _grid_attributes(da: xr.DataArray) -> dict[str, str]:

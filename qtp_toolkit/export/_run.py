@@ -6,9 +6,9 @@ from pathlib import Path
 
 import xarray as xr
 
-from qtp_toolkit import grid, products
+from qtp_toolkit import correct, grid, products
 from qtp_toolkit.catalog import Catalog
-from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, describe, require_option
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, TIME, QtpDataError, describe, require_option
 from qtp_toolkit.export._mintpy import mintpy
 from qtp_toolkit.export._points import points
 from qtp_toolkit.export._rasters import geotiffs
@@ -33,11 +33,12 @@ def results(
     folder : path
         Made if need be.
     catalog : Catalog, optional
-        Gives MintPy's geometry what it knows: ``dem``, ``incidence`` or ``settings.incidence``, the wavelength.
+        Gives MintPy's geometry what it knows: ``dem``, ``incidence`` or ``settings.incidence``, the wavelength; and, if
+        ``interferograms`` is there, what it says of heading, overpass, wavelength and perpendicular baselines.
     every : int
         Points: every so many rows and columns.
     heading : float, optional
-        MintPy: flight direction, degrees clockwise from north.
+        MintPy: flight direction, degrees clockwise from north; by default as the interferograms say it.
 
     Returns
     -------
@@ -57,9 +58,30 @@ def results(
         return geotiffs(series, folder)
     if kind != "mintpy":
         return [points(series, Path(folder) / f"points.{kind}", maps=maps, every=every)]
-    wavelength = SENTINEL1_WAVELENGTH if catalog is None else catalog.settings.wavelength
-    about = _geometry(series, catalog)
-    return mintpy(series, folder, maps=maps, geometry=about, heading=heading, wavelength=wavelength)
+    known = catalog is not None and catalog.available("interferograms")
+    stack = catalog["interferograms"] if catalog is not None and known else xr.Dataset()
+    return mintpy(
+        series,
+        folder,
+        maps=maps,
+        geometry=_geometry(series, catalog),
+        perpendicular_baseline=_baselines(stack, series),
+        heading=stack.attrs.get("heading") if heading is None else heading,
+        overpass=stack.attrs.get("overpass"),
+        wavelength=stack.attrs.get("wavelength", catalog.settings.wavelength if catalog else SENTINEL1_WAVELENGTH),
+    )
+
+
+def _baselines(stack: xr.Dataset, series: xr.Dataset) -> xr.DataArray | None:
+    """Perpendicular baselines of the dates of a series; None where those of the pairs do not tell them all."""
+    pairs = stack.coords.get("perpendicular_baseline", stack.get("perpendicular_baseline"))
+    if pairs is None:
+        return None
+    try:
+        found = correct.date_baselines(pairs)
+    except QtpDataError:  # some are unknown, or leave dates apart: nothing that an export should end at
+        return None
+    return found.sel({TIME: series[TIME]}) if set(series[TIME].values) <= set(found[TIME].values) else None
 
 
 def _geometry(series: xr.Dataset, catalog: Catalog | None) -> xr.Dataset | None:

@@ -10,7 +10,7 @@ import xarray as xr
 from pyproj import CRS, Geod, Transformer
 from rasterio import Affine
 
-from qtp_toolkit.conventions import QtpDataError, X, Y, is_lazy, require
+from qtp_toolkit.conventions import RADAR_AXES, QtpDataError, X, Y, is_lazy, require
 
 Grid = xr.DataArray | xr.Dataset
 SameGrid = TypeVar("SameGrid", xr.DataArray, xr.Dataset)
@@ -52,11 +52,23 @@ def label(da: Grid) -> str:
 def crs_of(da: Grid) -> CRS:
     """CRS of a grid, or an error that says how to give it one."""
     require(da, dims=(Y, X), name=label(da))  # type: ignore[arg-type]  # dims alone are looked at
+    if da.rio.crs is None and in_radar_geometry(da):
+        raise QtpDataError(
+            f"{label(da)!r} is in radar geometry: its lines and samples have no place on a map",
+            expected="a map with a coordinate reference system",
+            hint="Open the source with parameters.geometry: geocoded, or bring results to a map by grid.to_map.",
+            code="I05",
+        )
     if da.rio.crs is None:
         hint = "Where there is no CRS, write one, e.g. da.rio.write_crs('EPSG:4326')."
         expected = "a spatial_ref coordinate"
         raise QtpDataError(f"{label(da)!r} has no coordinate reference system", expected=expected, hint=hint)
     return CRS.from_wkt(da.rio.crs.to_wkt())
+
+
+def in_radar_geometry(da: Grid) -> bool:
+    """Whether a grid is one of lines and samples, as readers leave it by ``geometry: radar``."""
+    return any(dim in da.coords and da[dim].attrs.get("long_name") == name for dim, name in RADAR_AXES.items())
 
 
 def meters_per_unit(crs: CRS) -> float:

@@ -14,6 +14,7 @@ grids are compared and never silently joined; y runs from north to south; every 
 
 from qtp_toolkit.load.datasets import netcdf, zarr
 from qtp_toolkit.load.insar.aria import aria
+from qtp_toolkit.load.insar.aria_tools import aria_tools
 from qtp_toolkit.load.insar.checks import check_stack, look_at_stack
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.gacos import gacos
@@ -37,6 +38,7 @@ from qtp_toolkit.load.temperature.modis import modis_lst, ndvi
 
 __all__ = [
     "aria",
+    "aria_tools",
     "check_incidence",
     "check_lst",
     "check_stack",

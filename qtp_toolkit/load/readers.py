@@ -21,6 +21,7 @@ from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, VARIABLES, QtpDataErro
 from qtp_toolkit.grid import match
 from qtp_toolkit.load import datasets, reanalysis, tables
 from qtp_toolkit.load.insar.aria import aria
+from qtp_toolkit.load.insar.aria_tools import FOLDERS, aria_tools
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.gacos import gacos
 from qtp_toolkit.load.insar.hyp3 import Hyp3Layer, hyp3
@@ -31,6 +32,7 @@ from qtp_toolkit.load.insar.licsbas import licsbas, licsbas_series
 from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
+from qtp_toolkit.load.insar.radar import Geometry
 from qtp_toolkit.load.insar.recognized import recognize
 from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps import features, rasters, soil
@@ -84,6 +86,12 @@ def _aria(request: Request, *, elevation: float | None = None, **options: Any) -
     return aria(products, elevation=height, chunks=request.chunks, **options)
 
 
+def _aria_tools(request: Request, **options: Any) -> xr.Dataset:
+    top = request.paths[0].absolute().parent.parent
+    beside = [inside(top / name, request.root) for name in FOLDERS if (top / name).is_dir()]
+    return aria_tools(_contained(request, beside), chunks=request.chunks, **options)
+
+
 def _licsar(
     request: Request, *, coherence: Coherence = "required", layers: Sequence[LicsarLayer] = (), **options: Any
 ) -> xr.Dataset:
@@ -100,13 +108,21 @@ def _auto(
     *,
     layers: Sequence[str] | None = None,
     extent: Literal["same", "intersection"] | None = None,
+    geometry: Geometry | None = None,
 ) -> xr.Dataset:
     """Open what is recognized, with the parameters that most producers' drivers have; says so in attrs."""
     driver, files = recognize(request.paths)
-    given = {key: value for key, value in (("layers", layers), ("extent", extent)) if value is not None}
-    unknown = sorted(set(given) - set(options_of(driver).model_fields))
+    asked = {"layers": layers, "extent": extent, "geometry": geometry}
+    given = {key: value for key, value in asked.items() if value is not None}
+    fields = options_of(driver).model_fields
+    unknown = sorted(set(given) - set(fields))
     if unknown:
         raise QtpDataError(f"driver {driver!r}, which was recognized, has no {', '.join(unknown)}", code="C09")
+    lacking = [name for name, field in fields.items() if field.is_required() and name not in given]
+    if lacking:
+        said = f"driver {driver!r}, which was recognized, needs {', '.join(lacking)}"
+        choices = "parameters.geometry: geocoded brings it to a map, radar leaves lines and samples as they are"
+        raise QtpDataError(said, hint=choices if lacking == ["geometry"] else None, code="C09")
     data = READERS[driver].open(replace(request, files={"data": files}), **given)
     beside = len(request.paths) - len(files)
     text = f"recognized {READERS[driver].reads}: {len(files)} files by driver {driver}"
@@ -260,7 +276,8 @@ READERS: dict[str, Reader] = {
     "lst_table": Reader(_lst_table, (cells.lst_table,), "a table, one row a cell", "`lst` (time, y, x), degC"),
     "hyp3": Reader(_hyp3, (interferograms,), "HyP3 products of GAMMA and of ISCE bursts", _IFG + _LAYERS),
     "aria": Reader(_aria, (aria,), "ARIA S1-GUNW products, NetCDF", _IFG + _LAYERS),
-    "auto": Reader(_auto, (), "HyP3, ARIA, LiCSAR or LiCSBAS `GEOCml`, by the names", _IFG + _LAYERS),
+    "aria_tools": Reader(_aria_tools, (aria_tools,), "ARIA-tools `unwrappedPhase/*`, ENVI", _IFG + _LAYERS),
+    "auto": Reader(_auto, (), "what of these its names and folders tell alone", _IFG + _LAYERS),
     "licsar": Reader(_licsar, (interferograms,), "LiCSAR products", _IFG + _LAYERS),
     "licsbas": Reader(_licsbas, (), "LiCSBAS `GEOCml*/*/*.unw`", _IFG),
     "licsbas_series": Reader(_licsbas_series, (), "LiCSBAS `cum.h5`", "`displacement` (time, y, x), mm"),

@@ -120,7 +120,7 @@ def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
         words = f"phase {table['smallest'].min():.1f} to {table['largest'].max():.1f} rad"
         gray = f", median coherence {table['coherence'].median():.2f}" if "coherence" in table else ", no coherence"
         gray += f" of {said} interferograms" if (said := _estimated_from(data)) else ""
-        return [f"{words}, valid {table['valid'].mean():.0%}{gray}"]
+        return [f"{words}, valid {table['valid'].mean():.0%}{gray}", *_of_radar(data)]
     if isinstance(data, xr.Dataset) and {"terra_day", "terra_night", "aqua_day", "aqua_night"} & set(data.data_vars):
         table = load.check_lst(thin(data), every=1)
         return [
@@ -143,6 +143,15 @@ def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
         low, high = float(seen.where(known).min()), float(seen.where(known).max())
         notes.append(f"{name}: {low:.4g} to {high:.4g} {da.attrs.get('units', '')}, valid {float(known.mean()):.0%}")
     return notes
+
+
+def _of_radar(stack: xr.Dataset) -> list[str]:
+    if stack.attrs.get("geometry") != "radar":
+        return []
+    return [
+        "warning: lines and samples of radar geometry, no map: functions invert it as it is, but reference, "
+        "temperature and maps of the notebooks need parameters.geometry: geocoded"
+    ]
 
 
 def _estimated_from(stack: xr.Dataset) -> str | None:

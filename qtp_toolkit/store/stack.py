@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,7 +70,8 @@ def ingest(
     ----------
     stack : xarray.Dataset
         ``phase`` (pair, y, x), rad, perhaps ``coherence`` (pair, y, x), 0..1, lazy, as from ``load.interferograms``.
-        Never read as a whole: window after window, a few at once, on the scheduler in force.
+        Never read as a whole: window after window, a few at once, on the scheduler in force. Further maps over y and x,
+        as ``layers`` of a reader make them, are left out: corrections and masks read them from their source.
     folder : path
         Made if need be; a shared and absolute one where workers run on other machines. May hold results too, under
         other names.
@@ -101,6 +103,11 @@ def ingest(
         R08: an unfinished run of something else, or inputs that change meanwhile; R09: the folder cannot be written;
         R10: the stack is read from what would be written; R13: memory budget too small.
 
+    Warns
+    -----
+    UserWarning
+        Which maps are left out; ``attrs["layers_left_out"]`` of the store says so, too.
+
     Notes
     -----
     Beside the blocks lies a quicklook: means of 8 x 8 pixels, pair by pair. What a killed call leaves is resumed by the
@@ -114,6 +121,7 @@ def ingest(
     >>> store.open_store(path)["phase"].chunksizes["y"]
     (16, 4)
     """
+    stack = _without_layers(stack)
     arrays = _check_stack(stack, storage, block)
     plan = plan_windows(stack, block=block, memory_budget=memory_budget)
     windows = _cut(arrays, plan, block)
@@ -166,9 +174,24 @@ def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[s
     return keys[0]
 
 
+def _without_layers(stack: xr.Dataset) -> xr.Dataset:
+    """Stack without the maps that are no interferograms; says which."""
+    if not isinstance(stack, xr.Dataset) or "phase" not in stack:
+        return stack
+    others = [str(key) for key, da in stack.data_vars.items() if key not in SCALES and {Y, X} <= set(da.dims)]
+    if not others:
+        return stack
+    listed = ", ".join(others)
+    warnings.warn(f"a store keeps phase and coherence; left out, and read from their source: {listed}", stacklevel=3)
+    return stack.drop_vars(others).assign_attrs(layers_left_out=listed)
+
+
 def _check_stack(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataArray]:
     if "phase" not in stack:
-        raise QtpDataError("the stack has no variable 'phase'", found=list(stack), expected="phase, coherence")
+        hint = "Displacement needs no inversion: pecm.fit takes it as it is." if "displacement" in stack else None
+        raise QtpDataError(
+            "the stack has no variable 'phase'", found=list(stack), expected="phase, coherence", hint=hint
+        )
     require(stack["phase"], dims=(PAIR, Y, X), units="rad")
     if stack["phase"].dtype.kind == "c":
         hint = "Unwrap it first: interferogram.unwrap."

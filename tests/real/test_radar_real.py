@@ -40,6 +40,33 @@ def test_geometry_of_isce2(real_data):
     assert orbit_of(heading) == "ascending"
 
 
+def test_a_stack_with_a_real_geometry(real_data, tmp_path):
+    """Ascending over Mexico: places outside are none, the vector points west, up and a little south; and on a map."""
+    geometry = tmp_path / "merged" / "geom_reference"
+    shutil.copytree(real_data / "isce2_geometry", geometry)
+    phase = tmp_path / "merged" / "interferograms" / "20180819_20180831" / "filt_fine.unw"
+    phase.parent.mkdir(parents=True)
+    latitude = whole(raw_bands(geometry / "lat.rdr")[0])
+    np.stack([latitude != 0, latitude], 1).astype("<f4").tofile(phase)
+    phase.with_name("filt_fine.unw.rsc").write_text("WIDTH 226\nFILE_LENGTH 45\n")
+    options = {"require_coherence": False, "layers": ["incidence", "look"]}
+    data = load.isce2([phase], geometry="radar", **options).compute()
+    for name in ("latitude", "longitude", "incidence", "look_up"):
+        assert int(data[name].notnull().sum()) == 9782
+    assert data.attrs["heading"] == pytest.approx(349.17, abs=0.1)
+    assert data.attrs["orbit_direction"] == "ascending"
+    assert float(data["look_east"].max()) < -0.5
+    assert -0.2 < float(data["look_north"].min()) <= float(data["look_north"].max()) < 0
+    np.testing.assert_allclose(data["look_up"], np.cos(np.deg2rad(data["incidence"])), atol=1e-6)
+    # the phase is the latitude: on the map it is that of the row, to half a pixel
+    mapped = load.isce2([phase], geometry="geocoded", resampling="bilinear", **options).compute()
+    step = float(mapped["x"][1] - mapped["x"][0])
+    apart = (mapped["phase"][0] - mapped["y"]).values
+    assert np.isfinite(apart).sum() * step**2 == pytest.approx(12.98, rel=0.1)  # square degrees between known places
+    assert np.nanmax(np.abs(apart)) < 0.02 * step  # a pixel of the image is no parallelogram
+    assert (float(mapped["incidence"].min()), float(mapped["incidence"].max())) == pytest.approx((30.9, 46.3), abs=0.1)
+
+
 def test_geometry_of_another_satellite(real_data):
     folder = real_data / "era5_pyaps_japan"
     incidence, azimuth = (whole(band) for band in raw_bands(folder / "los.rdr"))

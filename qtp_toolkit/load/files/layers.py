@@ -48,5 +48,6 @@ def hdf5_layer(
 def _physical(stored: np.ndarray, *, decode: Decode, variable: str | None, path: str) -> np.ndarray:
     out = decoded(stored, decode)
     if variable is not None:
-        hold(out, variable, path, scale=decode.scale, offset=decode.offset)
+        for plane in out if out.ndim > 2 else (out,):  # one of another unit would be a few strays among the others
+            hold(plane, variable, path, scale=decode.scale, offset=decode.offset)
     return out

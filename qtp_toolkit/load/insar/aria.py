@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+import re
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -18,7 +19,7 @@ from qtp_toolkit.load.files.grids import geographic
 from qtp_toolkit.load.files.hdf5 import MAGIC, opened
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.tiff import Decode
-from qtp_toolkit.load.insar.cubes import Term, at_pixels, means
+from qtp_toolkit.load.insar.cubes import Term, at_pixels, medians
 from qtp_toolkit.load.insar.look import angles_to_vector
 from qtp_toolkit.load.insar.stack import Orbit, Pair, Stored, beside, opened_from, stack_of, with_orbit
 
@@ -28,6 +29,8 @@ NAME = (
     r"(?P<reference>\d{8})_(?P<secondary>\d{8})-(?P<clock>\d{6})-"
 )
 """Name of a product: of its two dates the first is the later one, and is ARIA's reference."""
+_PLACE = 8
+"""Part of a name, counted from 0 and split at its hyphens, that says which frame it is."""
 _GRIDS = "/science/grids"
 _COHERENCE = {"filtered": f"{_GRIDS}/data/coherence", "unfiltered": f"{_GRIDS}/data/unfilteredCoherence"}
 _GEOMETRY, _CORRECTIONS = f"{_GRIDS}/imagingGeometry", f"{_GRIDS}/corrections"
@@ -65,22 +68,26 @@ def aria(
     Returns
     -------
     xarray.Dataset
-        ``phase`` and ``coherence`` (pair, y, x) as :func:`interferograms`, ``perpendicular_baseline`` (pair), the mean
-        over the frame; attrs ``wavelength``, ``heading`` (from the azimuth, to the degree: that is on a local grid),
-        ``orbit_direction``, ``overpass``. Layers asked for: ``incidence``, degree, ``look_east``, ``look_north``,
-        ``look_up`` (y, x) of the first pair; ``component`` (pair, y, x), int16, 0 not reliable, -1 outside;
-        ``ionospheric_phase``, ``tidal_phase``, ``tropospheric_phase`` (pair, y, x), rad, none of which is taken out of
-        the phase: later minus earlier, to be subtracted. Lazy.
+        ``phase`` and ``coherence`` (pair, y, x) as :func:`interferograms`, ``perpendicular_baseline`` (pair), the
+        median over the frame, which is right where less than half of an old product has the wrong sign; attrs
+        ``wavelength``, ``heading`` (from the azimuth, to the degree: that is on a local grid), ``orbit_direction``,
+        ``overpass``. Layers asked for: ``incidence``, degree, ``look_east``, ``look_north``, ``look_up`` (y, x) of the
+        first pair; ``component`` (pair, y, x), int16, 0 not reliable, -1 outside; ``ionospheric_phase``,
+        ``tidal_phase``, ``tropospheric_phase`` (pair, y, x), rad, none of which is taken out of the phase: later minus
+        earlier, to be subtracted. Lazy.
 
     Raises
     ------
     QtpDataError
-        Names that are none of this product (I27); unreadable files (M05); several frames of one pair (I19); a layer
-        that products lack, or that needs an elevation (I03); unlike grids (I05, I06, I20); ascending and descending
-        pairs (I33).
+        Names that are none of this product (I27); unreadable files (M05); a pair of one date (I18); a pair twice, or in
+        several frames (I19); a layer that products lack, or that needs an elevation (I03); unlike grids (I05, I06,
+        I20); pairs of several tracks (I33).
 
     Notes
     -----
+    Frames of one pair are not joined here: each has a constant and whole cycles of its own, component by component.
+    ARIA-tools joins them, and :func:`aria_tools` reads what it writes.
+
     ARIA's pairs are (later, earlier), and positive phase means motion toward the satellite. Turning them round by their
     dates does for phase, baseline and corrections alike; there is no other sign to set, so none can be turned twice.
 
@@ -99,6 +106,7 @@ def aria(
     if not paths:
         raise QtpDataError("no product is given", expected="one file or more", code="C10")
     matches = match_names(paths, NAME, "is no name of an S1-GUNW product", "S1-GUNW product by its name")
+    _refuse_tracks(matches)
     found = _headers(paths, [f"{_GRIDS}/data/unwrappedPhase", _COHERENCE[coherence_from]])
     rows = sorted(
         (
@@ -156,28 +164,46 @@ def _header(path: Path, name: str) -> Header:
         return geographic(path, latitude, longitude, dtype=dataset.dtype.name, blocks=blocks, dataset=name)
 
 
+def _refuse_tracks(matches: Sequence[re.Match[str]]) -> None:
+    """Refuse pairs of several tracks, by their names: each looks from another side (I33)."""
+    tracks = Counter(f"{m['direction']} {m['track']}" for m in matches)
+    if len(tracks) > 1:
+        raise QtpDataError(
+            f"pairs of {len(tracks)} tracks",
+            found=dict(tracks),
+            expected="one track: one line of sight",
+            hint="Open each as a source of its own: S1-GUNW-D-R-048-*.nc.",
+            code="I33",
+        )
+
+
 def _refuse_frames(pairs: Sequence[Pair]) -> None:
-    """Refuse several frames of one pair: between them lie whole cycles that only their overlap tells (I19)."""
+    """Refuse a pair that comes twice, or in several frames: whole cycles that only their overlap tells lie between."""
     frames: dict[Any, list[str]] = defaultdict(list)
     for pair in pairs:
         frames[pair.dates].append(pair.header.path.name)
     several = {dates: names for dates, names in frames.items() if len(names) > 1}
-    if several:
-        (earlier, later), names = next(iter(several.items()))
-        raise QtpDataError(
-            f"{len(several)} pairs come in several frames",
-            path=pairs[0].header.path.parent,
-            found=f"{earlier} {later}: {', '.join(names)}",
-            expected="one frame a pair: between frames lie whole cycles and offsets of the range",
-            hint="Narrow the uri to one frame, or order one product of the whole area.",
-            code="I19",
-        )
+    if not several:
+        return
+    (earlier, later), names = next(iter(several.items()))
+    again = len({name.split("-")[_PLACE] for name in names}) == 1
+    stitched = (
+        "Narrow the uri to one frame, or join them by ariaTSsetup.py of ARIA-tools and open its unwrappedPhase/* "
+    )
+    raise QtpDataError(
+        f"{len(several)} pairs come {'twice' if again else 'in several frames'}",
+        path=pairs[0].header.path.parent,
+        found=f"{earlier} {later}: {', '.join(names)}",
+        expected="one product a pair" if again else "one frame a pair: between frames lie whole cycles and offsets",
+        hint="Keep one of them, the newest version." if again else f"{stitched}by driver aria_tools.",
+        code="I19",
+    )
 
 
 def _geometry(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
-    """Mean perpendicular baseline, m, and azimuth, degree, of each product."""
+    """Median perpendicular baseline, m, and azimuth, degree, of each product."""
     names = [f"{_GEOMETRY}/perpendicularBaseline", f"{_GEOMETRY}/azimuthAngle"]
-    values = np.array([means(str(pair.header.path), names) for pair in pairs])
+    values = np.array([medians(str(pair.header.path), names) for pair in pairs])
     return values[:, 0], values[:, 1]
 
 
@@ -249,7 +275,26 @@ def _correction(
     return opened_layer
 
 
-_TIDE, _WEATHER = "external/tides/solidEarth", "external/troposphere/HRRR"
+_TIDE, _WEATHER = "external/tides/solidEarth", "external/troposphere"
+
+
+def _troposphere(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
+    """Delays by the weather model that all products have, HRRR where there are several."""
+    shared: set[str] | None = None
+    for pair in pairs:
+        with opened(pair.header.path) as file:
+            own = set(file.get(f"{_CORRECTIONS}/{_WEATHER}", {}))
+        shared = own if shared is None else shared & own
+    model = min(shared or {"HRRR"}, key=lambda name: (name != "HRRR", name))
+    names = [
+        (f"{_WEATHER}/{model}/{end}/troposphere{part}", factor)
+        for part in ("Wet", "Hydrostatic")
+        for end, factor in (("reference", -1.0), ("secondary", 1.0))
+    ]
+    maps = _correction("tropospheric_phase", "tropospheric delays", names)(stack, pairs, elevation)
+    return {name: da.assign_attrs(weather_model=model) for name, da in maps.items()}
+
+
 _LAYERS: dict[str, Callable[[xr.Dataset, Sequence[Pair], Elevation], Maps]] = {
     "incidence": _incidence,
     "look": _look,
@@ -261,13 +306,5 @@ _LAYERS: dict[str, Callable[[xr.Dataset, Sequence[Pair], Elevation], Maps]] = {
         "solid earth tides",
         [(f"{_TIDE}/reference/solidEarthTide", 1.0), (f"{_TIDE}/secondary/solidEarthTide", -1.0)],
     ),
-    "troposphere": _correction(
-        "tropospheric_phase",
-        "tropospheric delays",
-        [
-            (f"{_WEATHER}/{end}/troposphere{part}", factor)
-            for part in ("Wet", "Hydrostatic")
-            for end, factor in (("reference", -1.0), ("secondary", 1.0))
-        ],
-    ),
+    "troposphere": _troposphere,
 }

@@ -70,8 +70,8 @@ def at_pixels(terms: Sequence[Term], stack: xr.Dataset, elevation: xr.DataArray 
     return out.transpose(Y, X).assign_coords(like.coords)
 
 
-def means(path: str, datasets: Sequence[str]) -> list[float]:
-    """Mean of each dataset of a file without its missing values; NaN where there is no such dataset.
+def medians(path: str, datasets: Sequence[str]) -> list[float]:
+    """Median of each dataset of a file without its missing values; NaN where there is no such dataset.
 
     Parameters
     ----------
@@ -80,7 +80,7 @@ def means(path: str, datasets: Sequence[str]) -> list[float]:
     """
     with opened(path) as file:
         values = [_values(file[name]) if name in file else np.array([np.nan]) for name in datasets]
-    return [float(np.nanmean(v)) if np.isfinite(v).any() else np.nan for v in values]
+    return [float(np.nanmedian(v)) if np.isfinite(v).any() else np.nan for v in values]
 
 
 def _has_height(term: Term) -> bool:
@@ -90,9 +90,22 @@ def _has_height(term: Term) -> bool:
 
 def _values(dataset: h5py.Dataset) -> np.ndarray:
     values = dataset[()].astype(float)
-    for fill in np.atleast_1d(dataset.attrs.get("_FillValue", [])):
-        values[values == float(fill)] = np.nan
+    fills = [float(fill) for fill in np.atleast_1d(dataset.attrs.get("_FillValue", []))]
+    for fill in fills + [0.0] * dataset.name.endswith("Angle"):  # no satellite looks straight down, nor due east
+        values[values == fill] = np.nan
     return values
+
+
+def _axes(dataset: h5py.Dataset) -> list[np.ndarray]:
+    """Coordinates of a dataset: those attached to it, else those of their names in its group, or one above."""
+    names = ("heightsMeta", "latitudeMeta", "longitudeMeta") if dataset.ndim == 3 else ("latitude", "longitude")
+    found = []
+    for dim, name in zip(dataset.dims, names, strict=True):
+        group = dataset.parent
+        while not len(dim) and name not in group and group.name != "/":
+            group = group.parent
+        found.append(np.asarray(dim[0][()] if len(dim) else group[name][()], float))
+    return found
 
 
 def _interpolate(height: np.ndarray, y: np.ndarray, x: np.ndarray, *, terms: tuple[Term, ...]) -> np.ndarray:
@@ -104,7 +117,7 @@ def _interpolate(height: np.ndarray, y: np.ndarray, x: np.ndarray, *, terms: tup
         with opened(term.path) as file:
             dataset = file[term.dataset]
             values = _values(dataset)
-            axes = [np.asarray(dim[0][()], float) for dim in dataset.dims]
+            axes = _axes(dataset)
         for k, axis in enumerate(axes):
             if axis[0] > axis[-1]:
                 axes[k], values = axis[::-1], np.flip(values, k)

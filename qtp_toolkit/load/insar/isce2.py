@@ -11,7 +11,7 @@ import xarray as xr
 from pydantic import Field
 
 from qtp_toolkit.catalog.options import Positive
-from qtp_toolkit.conventions import PAIR, QtpDataError, describe, require_option
+from qtp_toolkit.conventions import PAIR, QtpDataError, require_option
 from qtp_toolkit.grid import thinned
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths
@@ -26,7 +26,7 @@ from qtp_toolkit.load.insar.isce2_folders import (
     usual_wavelength,
 )
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, dates_of, heading_of, look_vector, orbit_of
-from qtp_toolkit.load.insar.radar import TABLE, Geometry, Layer, Onto, Table, numbered, placed, squares
+from qtp_toolkit.load.insar.radar import Geometry, Layer, Onto, Table, placed, places, squares
 
 _FILES = {"incidence": "los", "elevation": "hgt", "land": "waterMask", "layover_shadow": "shadowMask"}
 _ZERO, _DEGREES = Decode((0.0,)), Decode(dtype="float64")
@@ -53,7 +53,7 @@ def isce2(
     Parameters
     ----------
     phase : sequence of path
-        The ``.unw`` files; the pair is that of the folder or of the name.
+        The ``.unw`` files, or the ``.vrt`` or ``.xml`` of each; the pair is that of the folder or of the name.
     geometry : {"radar", "geocoded"}
         As it is, in lines and samples, with ``latitude`` and ``longitude`` of each pixel; or brought to a map by them.
     crs : str
@@ -86,7 +86,8 @@ def isce2(
     ------
     QtpDataError
         M05: files whose headers do not fit their size; I06: unlike sizes; I27, I18, I19: dates; I03: coherence
-        or a layer that is missing, the lookup table of a map among them; I15: no wavelength.
+        or a layer that is missing, the lookup table of a map among them; I15: no wavelength; I33: files of several
+        stacks.
 
     Examples
     --------
@@ -100,9 +101,11 @@ def isce2(
     require_option("geometry", geometry, ("radar", "geocoded"))
     for layer in layers:
         require_option("layer", layer, get_args(Layer))
-    phase = as_paths(phase)
+    # headers stand for the numbers beside them
+    phase = [path.with_suffix("") if path.suffix in (".vrt", ".xml") else path for path in as_paths(phase)]
     if not phase:
         raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
+    _refuse_stacks(phase)
     both = [raw_bands(path)[:2] for path in phase]  # amplitude and phase, or the phase alone
     bands = [own[-1] for own in both]
     dates = dates_of(phase)
@@ -125,7 +128,7 @@ def isce2(
     heading = _heading(where, shape)
     there = {name: placed(array, name, table, onto) for name, array in arrays.items()}
     if geometry == "radar" and table is not None:
-        there |= {name: numbered(describe(part, name)) for name, part in zip(TABLE, table.parts, strict=True)}
+        there |= places(table)
     out = as_stack(
         there,
         order,
@@ -190,6 +193,15 @@ def isce2_layer(
     return placed(array, variable, _table(where, shape, onto), onto)
 
 
+def _refuse_stacks(phase: Sequence[Path]) -> None:
+    """Refuse files of several stacks: each has a geometry of its own, be the images of one size or not (I33)."""
+    homes = {path.absolute().parents[1]: path for path in phase}  # one look a folder of pairs, not one a pair
+    found = sorted({str(folder) for path in homes.values() if (folder := folders_of(path).geometry) is not None})
+    if len(found) > 1:
+        hint = "Narrow the uri to one, and open each as a source of its own."
+        raise QtpDataError("files of several stacks", found=found[:5], expected="one geometry", hint=hint, code="I33")
+
+
 def _band(path: Path, number: int = 1) -> RawBand:
     """Band of a file; the last where it has fewer, as an ``.unw`` of the phase alone."""
     bands = raw_bands(path)
@@ -245,7 +257,8 @@ def _thin(band: RawBand) -> np.ndarray:
 
 
 def _coherence(found: Sequence[RawBand], onto: Onto, *, required: bool) -> xr.DataArray:
-    bands = [_band(path) if path.is_file() else None for path in (coherence_beside(band.path) for band in found)]
+    # of two bands, as ROI_PAC and topophase.cor have, the first is the amplitude
+    bands = [_band(path, 2) if path.is_file() else None for path in (coherence_beside(band.path) for band in found)]
     lacking = [str(band.path) for band, own in zip(found, bands, strict=True) if own is None]
     if lacking and required:
         raise QtpDataError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,7 +38,8 @@ def folders_of(phase: Path) -> Folders:
     top = base if striped else base.parent
     geometry = [base / name for name in ("geom_reference", "geom_master") if (base / name).is_dir()]
     known = [p for folder in ("reference", "master") for p in sorted((top / folder).glob("IW*.xml"))]
-    known += [phase.with_name(phase.name + ".rsc"), *sorted((top / "reference").glob("data.rsc"))]
+    known += [phase.with_name(phase.name + ".rsc"), top / "reference" / "data.rsc"]
+    known += sorted(top.glob("merged/SLC/*/referenceShelve/data.rsc"))[:1]  # of stripmaps, where MintPy made it
     baselines = top / "baselines"
     return Folders(
         geometry[0] if geometry else None,
@@ -92,16 +94,19 @@ def usual_wavelength(where: Folders) -> float:
 
 
 def baselines_of(where: Folders, dates: Sequence[tuple[np.datetime64, np.datetime64]]) -> list[float] | None:
-    """Perpendicular baseline of each pair, m, second date minus first; NaN where the folder has none of them."""
+    """Perpendicular baseline of each pair, m, second date minus first; NaN where the folder has none of them.
+
+    Files count that tell dates against one and the same reference, that of most of them.
+    """
     if where.baselines is None:
         return None
-    known: dict[str, float] = {}
+    against: dict[str, dict[str, float]] = defaultdict(dict)
     for path in sorted(where.baselines.rglob("*.txt")):
         match = re.fullmatch(r"(\d{8})_(\d{8})", path.stem)
         found = [float(v) for v in (_ENDS if where.striped else _AVERAGE).findall(_text(path)) if _is_number(v)]
         if match and found:
-            known |= {match[2]: float(np.mean(found))}
-            known.setdefault(match[1], 0.0)  # of the reference
+            against[match[1]] |= {match[1]: 0.0, match[2]: float(np.mean(found))}
+    known = max(against.values(), key=len, default={})
     names = [[str(day).replace("-", "") for day in pair] for pair in dates]
     return [known.get(second, np.nan) - known.get(first, np.nan) for first, second in names]
 

@@ -17,9 +17,9 @@ from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.hdf5 import opened
 from qtp_toolkit.load.files.layers import hdf5_layer
 from qtp_toolkit.load.files.tiff import Decode
-from qtp_toolkit.load.insar.mintpy_file import File, look, notes, on_map, text_of, to_mm
+from qtp_toolkit.load.insar.mintpy_file import File, days_of, look, notes, on_map, to_mm
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, look_vector
-from qtp_toolkit.load.insar.radar import TABLE, Geometry, Layer, Onto, Table, numbered, placed, squares
+from qtp_toolkit.load.insar.radar import TABLE, Geometry, Layer, Onto, Table, placed, places, squares
 
 _ZERO, _BYTES = Decode((0.0,)), Decode(dtype="uint8", fill=0.0)
 _MOVED = 3
@@ -84,7 +84,7 @@ def mintpy(
     ------
     QtpDataError
         M05: no HDF5; M27: a file of another kind, or without what is asked for; M11: another unit; I05: radar
-        coordinates where nobody says what to do; I07: no CRS; I18, I19: dates.
+        coordinates where nobody says what to do; I07: no CRS; I18, I19: dates; I12: a series of delays.
 
     Examples
     --------
@@ -179,13 +179,16 @@ def _there(arrays: dict[str, xr.DataArray], file: File, asked: Asked) -> dict[st
     table = _table(file, asked)
     out = {name: placed(array, name, table, asked.onto) for name, array in arrays.items()}
     if asked.onto.geometry == "radar" and table is not None:
-        out |= {name: numbered(describe(part, name)) for name, part in zip(TABLE, table.parts, strict=True)}
+        out |= places(table)
     return out
 
 
 def _stack(file: File, asked: Asked) -> xr.Dataset:
+    if file.path.name.lower().removeprefix("geo_").startswith("ion"):
+        what = "by its name this is the phase of the ionosphere, which MintPy keeps like interferograms (ionStack.h5)"
+        raise QtpDataError(what, path=file.path, expected="ifgramStack.h5", code="I12")
     with opened(file.path) as stored:
-        dates = [tuple(read_time(text_of(day)[:8]) for day in pair) for pair in stored["date"][()]]
+        dates = days_of(file.path, stored["date"][()])
         kept = np.array(stored["dropIfgram"][()], bool) if "dropIfgram" in stored else np.ones(len(dates), bool)
         baselines = np.array(stored["bperp"][()], float) if "bperp" in stored else np.full(len(dates), np.nan)
     chosen = np.flatnonzero(kept | (asked.dropped == "keep"))
@@ -246,11 +249,12 @@ def _geometry(file: File, asked: Asked) -> xr.Dataset:
 def _series(file: File, asked: Asked) -> xr.Dataset:
     scale = to_mm(file, "timeseries", "")
     with opened(file.path) as stored:
-        days = [read_time(text_of(day)[:8]) for day in stored["date"][()]]
+        days = [day for (day,) in days_of(file.path, stored["date"][()][:, None])]
         baselines = np.array(stored["bperp"][()], float) if "bperp" in stored else None
+    _refuse_dates(file, days)
     array = _layer(file, "timeseries", (TIME, Y, X), Decode(scale=scale), asked)
-    # 0 at all dates is no data, but for the reference
-    array = array.where((array != 0).any(TIME) | _at_reference(file, array))
+    if not file.has_nan:  # 0 at all dates is no data, but for the reference
+        array = array.where((array != 0).any(TIME) | _at_reference(file, array))
     out = xr.Dataset(_there({"displacement": array}, file, asked))
     out = out.assign_coords({TIME: np.array(days, "datetime64[ns]")}).sortby(TIME)
     if baselines is not None:
@@ -259,6 +263,20 @@ def _series(file: File, asked: Asked) -> xr.Dataset:
     if "REF_DATE" in file.attrs:
         out = out.assign_attrs(reference_date=str(read_time(file.attrs["REF_DATE"]).astype("M8[D]")))
     return out
+
+
+def _refuse_dates(file: File, days: Sequence[np.datetime64]) -> None:
+    """Refuse a date twice, and delays of the air: they have no date of reference, and another name than a series."""
+    if "REF_DATE" not in file.attrs and "timeseries" not in file.path.name.lower():
+        raise QtpDataError(
+            "neither name nor REF_DATE say that this is displacement: MintPy keeps delays (ERA5.h5, GACOS.h5) so",
+            path=file.path,
+            expected="a name with timeseries in it, or an attribute REF_DATE",
+            code="I12",
+        )
+    twice = sorted({str(day)[:10] for day in days if days.count(day) > 1})
+    if twice:
+        raise QtpDataError("a date stands twice", path=file.path, found=twice, code="I19")
 
 
 def _at_reference(file: File, array: xr.DataArray) -> xr.DataArray:
@@ -274,10 +292,12 @@ def _velocity(file: File, asked: Asked) -> xr.Dataset:
     arrays = {}
     for ours, name in found.items():
         arrays[ours] = _layer(file, name, (Y, X), Decode(scale=to_mm(file, name, "/year")), asked)
-    missing = arrays["linear_rate"] == 0
-    missing &= arrays["linear_rate_std"] == 0 if "linear_rate_std" in arrays else True
-    kept = ~missing | _at_reference(file, missing)
-    return xr.Dataset(_there({ours: array.where(kept) for ours, array in arrays.items()}, file, asked))
+    if not file.has_nan:
+        missing = arrays["linear_rate"] == 0
+        missing &= arrays["linear_rate_std"] == 0 if "linear_rate_std" in arrays else True
+        kept = ~missing | _at_reference(file, missing)
+        arrays = {ours: array.where(kept) for ours, array in arrays.items()}
+    return xr.Dataset(_there(arrays, file, asked))
 
 
 def _share(file: File, asked: Asked) -> xr.Dataset:

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
+from qtp_toolkit.load.files.dates import ymd
 from qtp_toolkit.load.files.grids import descending
 from qtp_toolkit.load.files.hdf5 import opened
 
@@ -35,6 +36,11 @@ class File(NamedTuple):
         """Whether it is geocoded."""
         return all(key in self.attrs for key in _PLACE)
 
+    @property
+    def has_nan(self) -> bool:
+        """Whether it says that NaN, and not 0, is missing."""
+        return self.attrs.get("NO_DATA_VALUE", "").lower() == "nan"
+
 
 def look(path: Path) -> File:
     """Attributes and shapes of a file of MintPy; no number is read."""
@@ -49,6 +55,13 @@ def look(path: Path) -> File:
 def text_of(value: Any) -> str:
     """Return an attribute or a name as text, whether it is stored as bytes or not."""
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def days_of(path: Path, stored: np.ndarray) -> list[tuple[np.datetime64, ...]]:
+    """Dates of a table, row by row; decimals are refused, of which float32 has not enough digits (I28)."""
+    if stored.dtype.kind == "f":
+        raise QtpDataError("dates are stored as decimals", path=path, found=stored.dtype, expected="text", code="I28")
+    return [tuple(ymd(text_of(day)[:8], path) for day in row) for row in stored]
 
 
 def to_mm(file: File, name: str, per: str) -> float:

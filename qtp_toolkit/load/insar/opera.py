@@ -21,6 +21,7 @@ from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 from qtp_toolkit.load.insar.pairs import arrange, dates_of
 
 Correction = Literal["solid_earth_tide", "ionospheric_delay"]
+_ABOUT = "radar_wavelength", "orbit_pass_direction"
 _MM = Decode(scale=1000.0)
 _BYTES = Decode(dtype="uint8", fill=255.0)
 
@@ -60,7 +61,9 @@ def opera_disp(
     xarray.Dataset
         ``displacement`` (time, y, x), mm, positive *toward* the satellite, 0 at the first reference; no phase: it
         enters where series do. A pixel without a value where a reference moves on has none ever after. No reference
-        point or area is applied, no troposphere taken out. attrs: ``reference_date``, ``references``. Lazy.
+        point or area is applied, no troposphere taken out. attrs: ``reference_date``, ``references``, and where
+        the products tell it ``wavelength``, ``orbit_direction`` and ``overpass`` (UTC). ``perpendicular_baseline``
+        (time), m, against the first reference, where all products have it: of the middle row. Lazy.
 
     Raises
     ------
@@ -89,8 +92,14 @@ def opera_disp(
     series = xr.concat([first, *tied], dim=TIME, coords="minimal", compat="override", join="exact")
     series = series.assign_coords({TIME: np.array(days, "datetime64[ns]")})
     moved = sorted({str(p.reference) for p in products})
-    notes = {"reference_date": moved[0], "references": ", ".join(moved), "producer": "OPERA DISP-S1"}
-    return xr.Dataset({"displacement": describe(series, "displacement")}, attrs=notes)
+    notes: dict[str, object] = {"reference_date": moved[0], "references": ", ".join(moved), "producer": "OPERA DISP-S1"}
+    notes |= _said(products[0].path)
+    out = xr.Dataset({"displacement": describe(series, "displacement")}, attrs=notes)
+    baselines = _baselines(products)
+    if baselines is not None:
+        described = describe(xr.DataArray(baselines, dims=TIME), "perpendicular_baseline")
+        out = out.assign_coords(perpendicular_baseline=described)
+    return out
 
 
 def _products(files: Sequence[Path]) -> list[Product]:
@@ -146,8 +155,8 @@ def _of_geotiff(
 def _refuse_absent(absent: Sequence[Path]) -> None:
     if absent:
         listed = "; ".join(map(str, absent[:5]))
-        hint = "Get them, or leave parameters.masked out."
-        raise QtpDataError(f"{len(absent)} files are not there", where=listed, hint=hint, code="I03")
+        hint = "Get them, or leave them out of parameters.masked and parameters.subtract."
+        raise QtpDataError(f"{len(absent)} layers are not there", where=listed, hint=hint, code="I03")
 
 
 def _of_netcdf(
@@ -158,6 +167,8 @@ def _of_netcdf(
         if any(a.shape != b.shape or not np.allclose(a, b) for a, b in zip(place[:2], places[0][:2], strict=True)):
             raise QtpDataError("products of unlike grids", path=product.path, expected="one frame", code="I06")
     y, x, crs = places[0]
+    needed = [f"corrections/{name}" for name in subtract] + ["recommended_mask"] * masked
+    _refuse_absent([product.path / name for product in products for name in needed if not _has(product.path, name)])
     out = []
     for product in products:
         data = hdf5_layer(product.path, "displacement", (Y, X), _MM, chunks=chunks)
@@ -167,6 +178,41 @@ def _of_netcdf(
             data = data.where(hdf5_layer(product.path, "recommended_mask", (Y, X), _BYTES, chunks=chunks) == 1)
         out.append(descending(on_grid(data.data, (Y, X), {Y: y, X: x}, crs)))
     return out
+
+
+def _has(path: Path, name: str) -> bool:
+    with opened(path) as file:
+        return name in file
+
+
+def _said(path: Path) -> dict[str, object]:
+    """Wavelength, direction of the orbit and time of the overpass, where a product tells them."""
+    if path.suffix != ".nc":
+        return {}
+    with opened(path) as file:
+        about = {name: file[f"identification/{name}"][()] for name in _ABOUT if f"identification/{name}" in file}
+    clock = re.search(r"_\d{8}T(\d{2})(\d{2})(\d{2})Z", path.name)
+    notes: dict[str, object] = {"overpass": ":".join(clock.groups())} if clock else {}
+    if "radar_wavelength" in about:
+        notes["wavelength"] = float(about["radar_wavelength"])
+    if "orbit_pass_direction" in about:
+        notes["orbit_direction"] = about["orbit_pass_direction"].decode().lower()
+    return notes
+
+
+def _baselines(products: Sequence[Product]) -> np.ndarray | None:
+    """Perpendicular baseline of each date against the first reference, m; None unless all products tell theirs."""
+    name = "corrections/perpendicular_baseline"
+    if any(product.path.suffix != ".nc" or not _has(product.path, name) for product in products):
+        return None
+    since = {min(product.reference for product in products): 0.0}
+    for product in products:
+        with opened(product.path) as file:
+            stored = file[name]
+            row = np.asarray(stored[stored.shape[0] // 2] if stored.ndim == 2 else stored[()], float)
+        known = row[np.isfinite(row)]
+        since[product.secondary] = since[product.reference] + (float(np.median(known)) if known.size else np.nan)
+    return np.array(list(since.values()))
 
 
 def _place(path: Path) -> tuple[np.ndarray, np.ndarray, str]:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import X, Y, describe
+from qtp_toolkit.conventions import RADAR_AXES, X, Y, describe
 from qtp_toolkit.grid import to_map
 from qtp_toolkit.load.files.blocks import BLOCK_BYTES, ITEM_BYTES, Chunks
 
@@ -77,6 +77,14 @@ def placed(array: xr.DataArray, name: str, table: Table | None, onto: Onto) -> x
     return describe(out, name, datum="ellipsoid") if name == "elevation" else describe(out, name)
 
 
+def places(table: Table) -> dict[str, xr.DataArray]:
+    """Latitude and longitude of each line and sample; NaN where both are 0, which is beyond the image."""
+    known = (table.parts[0] != 0) | (table.parts[1] != 0)
+    return {name: numbered(describe(part.where(known), name)) for name, part in zip(TABLE, table.parts, strict=True)}
+
+
 def numbered(array: xr.DataArray) -> xr.DataArray:
     """Return the array with the numbers of its lines and samples, from 0."""
-    return array.assign_coords({dim: np.arange(array.sizes[dim]) for dim in (Y, X)})
+    return array.assign_coords(
+        {dim: (dim, np.arange(array.sizes[dim]), {"long_name": name}) for dim, name in RADAR_AXES.items()}
+    )

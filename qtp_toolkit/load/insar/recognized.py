@@ -15,19 +15,33 @@ _STEM = r"^S1[A-D]{0,2}_[\w-]*\d{8}(?:T\d{6})?_\d{8}(?:T\d{6})?_\w*INT\d{2}_"
 
 
 class Mark(NamedTuple):
-    """What tells the phase of a producer: its name, and a file two folders up where the name alone says too little."""
+    """What tells the phase of a producer: its name, and where the name alone says too little, where it lies.
+
+    ``folder`` is what its folder is called, ``beside`` a file or folder (one of several) so many folders ``up``;
+    ``single`` is for producers whose one file is the whole stack.
+    """
 
     name: str
-    beside: str | None = None
+    folder: str = ""
+    beside: tuple[str, ...] = ()
+    up: int = 2
+    single: bool = False
 
 
 MARKS: dict[str, Mark] = {
     "hyp3": Mark(_STEM + r"\w*_unw_phase\w*\.tif$"),
     "aria": Mark(rf"^{NAME}.*\.nc$"),
+    "aria_tools": Mark(r"^\d{8}_\d{8}$", folder="unwrappedPhase"),
     "licsar": Mark(r"^\d{8}_\d{8}\.geo\.unw\.tif$"),
-    "licsbas": Mark(r"^\d{8}_\d{8}\.unw$", "EQA.dem_par"),
+    "licsbas": Mark(r"^\d{8}_\d{8}\.unw$", beside=("EQA.dem_par",)),
+    "isce2": Mark(r"^filt_(?:fine|\d{8}_\d{8}(?:_snaphu)?)\.unw$", beside=("geom_reference", "geom_master"), up=3),
+    "mintpy": Mark(r"^(?:geo_)?ifgramStack\.h5$", single=True),
+    "opera_disp": Mark(r"^OPERA_L3_DISP-S1_IW_F\d{5}_(?:VV|HH)_.*\.nc$"),
 }
-"""By driver. Whatever two of them could mean belongs to none."""
+"""By driver. Whatever two of them could mean belongs to none. A series of displacement (OPERA) is recognized, too: what
+opens it says where it belongs."""
+_SERIES = r"^(?:geo_)?timeseries\w*\.h5$"
+"""Series of MintPy, for folders without any interferograms."""
 
 
 class Recognized(NamedTuple):
@@ -53,7 +67,8 @@ def recognize(paths: Sequence[Path]) -> Recognized:
     Raises
     ------
     QtpDataError
-        I35: no file has a name that one producer alone gives, or there are those of several.
+        I35: no file has a name that one producer alone gives, there are those of several, or several files each of
+        which is a whole stack, or several stacks of ISCE2 or frames of OPERA: the candidates are named.
 
     Examples
     --------
@@ -64,6 +79,9 @@ def recognize(paths: Sequence[Path]) -> Recognized:
     paths = as_paths(paths)
     found = {driver: [path for path in paths if _is_of(path, mark)] for driver, mark in MARKS.items()}
     found = {driver: files for driver, files in found.items() if files}
+    series = [path for path in paths if re.search(_SERIES, path.name)]
+    if not found and series:
+        found = {"mintpy": series}
     if len(found) != 1:
         told = {driver: f"{len(files)} files, e.g. {files[0].name}" for driver, files in found.items()}
         raise QtpDataError(
@@ -74,9 +92,29 @@ def recognize(paths: Sequence[Path]) -> Recognized:
             code="I35",
         )
     ((driver, files),) = found.items()
+    stacks = sorted({_stack_of(path, driver) for path in files})
+    if len(stacks) > 1:
+        raise QtpDataError(
+            f"{len(stacks)} stacks of {driver}, and nothing says which one is meant",
+            found=stacks[:6],
+            expected="the files of one",
+            hint="Narrow the uri to one of them.",
+            code="I35",
+        )
     return Recognized(driver, files)
 
 
 def _is_of(path: Path, mark: Mark) -> bool:
-    named = re.search(mark.name, path.name) is not None
-    return named and (mark.beside is None or (path.parent.parent / mark.beside).is_file())
+    if re.search(mark.name, path.name) is None or mark.folder not in ("", path.absolute().parent.name):
+        return False
+    folders = list(path.absolute().parents)[mark.up - 1 : mark.up]
+    return not mark.beside or any((folder / name).exists() for folder in folders for name in mark.beside)
+
+
+def _stack_of(path: Path, driver: str) -> str:
+    """Tell the stacks of a producer apart that are never opened as one."""
+    if MARKS[driver].single:
+        return str(path)
+    if driver == "opera_disp":
+        return path.name[: path.name.index("_F") + 7]  # with the number of the frame
+    return str(path.absolute().parents[1]) if driver == "isce2" else driver

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, QtpDataError, describe
+from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, QtpDataError, check_wavelength, describe
 from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import refuse_bad
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 
@@ -80,7 +81,15 @@ def stack_of(
     -------
     xarray.Dataset
         As :func:`interferograms`.
+
+    Raises
+    ------
+    QtpDataError
+        I15: a wavelength that is not in meters; I18: pairs of one date; I05 to I07, I20: unlike grids.
     """
+    check_wavelength(wavelength)
+    same = [(pair.header.path, f"both dates are {pair.first}") for pair in pairs if pair.first == pair.second]
+    refuse_bad(same, "pair of two dates", total=len(pairs), code="I18")
     found = [pair.header for pair in pairs]
     grid = same_grid([*found, *(header for header in gamma or () if header is not None)], extent=extent)
     turned = np.array([pair.first > pair.second for pair in pairs])

@@ -11,9 +11,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 _MODULES = (
-    "catalog", "cli", "conventions", "correct", "geodetector", "grid", "interactive", "interferogram", "inversion",
-    "kernels", "load", "lst", "network", "pecm", "plot", "products", "prospects", "regions", "report", "reproduce",
-    "seasons", "soil", "store", "synthetic", "validation",
+    "catalog", "cli", "conventions", "correct", "export", "geodetector", "grid", "interactive", "interferogram",
+    "inversion", "kernels", "load", "lst", "network", "pecm", "plot", "products", "prospects", "regions", "report",
+    "reproduce", "seasons", "slc_pairs", "soil", "store", "synthetic", "validation",
 )  # fmt: skip
 _NAMES = {
     "open_catalog": "catalog",

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 _TEX = re.compile(r"(?P<code>```.*?```|`[^`]*`)|\$\$(?P<block>.+?)\$\$|\$(?P<line>[^$\n]+?)\$", re.DOTALL)
+_NOTEBOOK = re.compile(r"\]\((\d\d_\w+)\.ipynb")
+"""Links to other notebooks: beside a page lie their pages."""
 _MARKUP = str.maketrans({"*": "&#x2A;", "_": "&#x5F;", "`": "&#x60;"})
 
 _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
@@ -31,7 +33,7 @@ def write_page(nb: Any, path: Path, *, title: str) -> None:
 
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            cell.source = equations(cell.source)
+            cell.source = _NOTEBOOK.sub(r"](\1.html", equations(cell.source))
         elif "outputs" in cell:  # displays of scripts only, which a page cannot show
             cell.outputs = [output for output in cell.outputs if output.get("data", True)]
     exporter = HTMLExporter(raw_template=_TEMPLATE)

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import yaml
@@ -158,8 +159,8 @@ def test_every_product_has_one_maker_and_every_figure_a_notebook():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    """All notebooks on the tiny scene: what the run says of them, and its folder."""
-    out = tmp_path_factory.mktemp("run")
+    """All notebooks on the tiny scene: what the run says of them, and its folder (``QTP_TEST_RUN`` keeps it)."""
+    out = Path(os.environ.get("QTP_TEST_RUN") or tmp_path_factory.mktemp("run"))
     catalog = notebooks_folder().parent / "data_catalog.yaml"
     return reproduce(scene="tiny", catalog=catalog, out=out, progress=False), out
 

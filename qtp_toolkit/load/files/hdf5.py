@@ -34,9 +34,9 @@ def opened(path: Path | str) -> Iterator[h5py.File]:
             yield file
     except (OSError, KeyError) as error:
         text = str(error).strip("'\"")
-        raise QtpDataError(
-            f"cannot read HDF5: {text}", path=path, hint="Damaged file? Download it again.", code="M05"
-        ) from None
+        # what can be opened is whole: it holds something else
+        hint = "A file of another kind or version?" if isinstance(error, KeyError) else "Damaged? Download it again."
+        raise QtpDataError(f"cannot read HDF5: {text}", path=path, hint=hint, code="M05") from None
 
 
 def lazy_dataset(path: Path, name: str, chunks: tuple[tuple[int, ...], ...]) -> da.Array:

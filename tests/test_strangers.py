@@ -256,3 +256,40 @@ def test_hints_fit_the_driver(tmp_path):
     with h5py.File(tmp_path / "cum.h5", "w") as file:
         file["imdates"], file["cum"] = [20180819, 20180831], np.zeros((2, 2, 3), "f4")
     assert "another kind" in refused(load.licsbas_series, tmp_path / "cum.h5", code="M05")
+
+
+def test_vectors_that_point_down_or_angles_in_degrees_are_refused(tmp_path):
+    """I11: from the satellite to the ground; lv_theta that somebody turned into degrees."""
+    scene = Scene()
+    strangers.licsar(tmp_path, scene)
+    phase = sorted(tmp_path.glob("*/interferograms/*/*.geo.unw.tif"))
+    path = next(tmp_path.glob("*/metadata/*.geo.U.tif"))
+    strangers.tif(path, -scene.up.astype("f4"), scene)
+    for layer in ("incidence", "look"):
+        refused(load.licsar(phase, layers=[layer]).compute, code="I11")
+    refused(load.licsar_look([path]).compute, code="I11")
+    scene = Scene(utm=True)
+    strangers.hyp3(tmp_path, scene, burst=True)
+    phase = sorted(tmp_path.glob("S1*/*_unw_phase.tif"))
+    path = sorted(tmp_path.glob("S1*/*_lv_theta.tif"))[0]
+    strangers.tif(path, 90 - np.rad2deg(scene.incidence).astype("f4"), scene, nodata=0)
+    for layer in ("incidence", "look"):
+        refused(load.hyp3(phase, layers=[layer]).compute, code="I11")
+
+
+def test_numbers_in_the_other_order_of_bytes_are_seen(tmp_path):
+    """M05: a look at the pixels; no header tells of bare numbers."""
+    strangers.licsbas(tmp_path, Scene())
+    paths = sorted(tmp_path.glob("*/*/*.unw"))
+    with pytest.warns(UserWarning, match="-pi..pi"):
+        load.check_stack(load.licsbas(paths), every=1)
+    for path in paths:
+        np.fromfile(path, "<f4").astype(">f4").tofile(path)
+    assert "order of bytes" in refused(load.check_stack, load.licsbas(paths), every=1, code="M05")
+
+
+def test_what_is_no_geotiff_by_its_ending_is_not_to_be_fetched_again(tmp_path):
+    """M05."""
+    path = tmp_path / "20180807_20180819.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert "Narrow the uri" in refused(load.interferograms, [path], code="M05")

@@ -21,6 +21,7 @@ _UNPLACED = (
     "is rotated",
     "runs from east to west",
 )
+_NO_TIFF = "Narrow the uri to the GeoTIFFs (*.tif), or name the driver that reads these files."
 _PLACE = "Warp them to a north-up grid (gdalwarp), or write what is lacking (gdal_edit.py -a_srs, -a_ullr)."
 
 
@@ -96,7 +97,9 @@ def headers(paths: Sequence[Path]) -> list[Header]:
             else:
                 found.append(header)
     unplaced = all(problem in _UNPLACED for _, problem in bad)
-    refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05", hint=_PLACE if unplaced else None)
+    others = all(path.suffix.lower() not in (".tif", ".tiff", *_OTHERS) for path, _ in bad)
+    hint = _PLACE if unplaced else _NO_TIFF if others else None
+    refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05", hint=hint)
     return found
 
 

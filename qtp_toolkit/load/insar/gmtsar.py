@@ -81,7 +81,7 @@ def gmtsar(
         [_day(match[end], path, first_day) for end in ("reference", "secondary")]
         for match, path in zip(matches, paths, strict=True)
     ]
-    pairs = [Pair(*days, header) for days, header in zip(ends, headers(paths), strict=True)]
+    pairs = [Pair(first, second, header) for (first, second), header in zip(ends, headers(paths), strict=True)]
     pairs.sort(key=lambda pair: pair.dates)
     no_duplicates([f"{p.dates[0]} {p.dates[1]}" for p in pairs], [p.header.path for p in pairs], "pair", "I19")
     beside = [pair.header.path.with_name("corr_ll.grd") for pair in pairs]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, QtpDataError, describe, require_option
+from qtp_toolkit.conventions import PAIR, QtpDataError, describe, require_option, xnp
 from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.files.headers import Header, headers
 from qtp_toolkit.load.files.tiff import Decode
@@ -158,8 +158,8 @@ def _incidence(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[s
 
 
 def _look(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[str, xr.DataArray]:
-    # a satellite due east has an azimuth of 0, which is no missing value; theta tells where data are
-    up = _one(stack, grid, files, "lv_theta", decode=_ZERO, variable="look_up")
+    # a satellite due east has an azimuth of 0, which is no missing value; theta tells where data are, and is in rad
+    up = xnp.deg2rad(90.0 - _incidence(stack, grid, files)["incidence"])
     around = _one(stack, grid, files, "lv_phi", decode=Decode(), variable="look_east")
     return angles_to_vector(up, around)
 

@@ -241,7 +241,8 @@ def _frame_header(frame: Sequence[Path], what: str) -> list[Header]:
 
 
 def _up(stack: xr.Dataset, grid: Header, find: Finder) -> xr.DataArray:
-    up = beside(stack, grid, find("U"), _ZERO, variable="look_up").isel({PAIR: 0})
+    # a vector from the satellite to the ground points down, which hold refuses
+    up = beside(stack, grid, find("U"), _ZERO, variable="look_up", held="look_up").isel({PAIR: 0})
     return up.where((up > 0) & (up <= 1))
 
 

@@ -36,7 +36,8 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
     Raises
     ------
     QtpDataError
-        If no file, or more than one, is a U by its name.
+        If no file, or more than one, is a U by its name. When computed: I11, if it points down, as the vector from the
+        satellite to the ground does.
 
     Examples
     --------
@@ -51,7 +52,7 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
             expected="one file *.geo.U.tif",
             found=[Path(path).name for path in paths],
         )
-    up = _map(ups[0], chunks)
+    up = _map(ups[0], chunks, variable="look_up")
     angle = xnp.rad2deg(xnp.arccos(up.where((up > 0) & (up <= 1))))
     return describe(angle.astype(np.float32), "incidence", converted="arccos of the upward component")
 

@@ -11,11 +11,13 @@ import pytest
 import rasterio
 import strangers
 import yaml
+from radar_files import disp_product
 from small_files import refused
 from strangers import Scene
 
 from qtp_toolkit import load
 from qtp_toolkit.catalog import open_catalog
+from qtp_toolkit.conventions import QtpDataError
 
 RECIPES = Path(__file__).resolve().parents[1] / "docs" / "data.md"
 WRITERS = {
@@ -199,6 +201,8 @@ def test_archives_are_to_be_unpacked(tmp_path):
     path.write_bytes(b"PK\x03\x04")
     assert "Unpack" in refused(load.recognize, [path], code="I35")
     assert "Unpack" in refused(load.hyp3, [path], code="I03")
+    with pytest.raises(QtpDataError, match="not unpacked"):
+        opened(tmp_path, "hyp3", "S1*/*_unw_phase.tif")
 
 
 def test_endings_in_capitals_are_recognized(tmp_path):
@@ -292,3 +296,16 @@ def test_what_is_no_geotiff_by_its_ending_is_not_to_be_fetched_again(tmp_path):
     path = tmp_path / "20180807_20180819.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n")
     assert "Narrow the uri" in refused(load.interferograms, [path], code="M05")
+
+
+def test_text_that_netcdf_writes_as_an_array_is_text(tmp_path):
+    """M05: what is not ASCII, as the degrees in a CRS, is an array of one string then."""
+    path = tmp_path / "OPERA_L3_DISP-S1_IW_F11115_VV_20200108T120436Z_20200201T120436Z_v1.0_20250408T163512Z.nc"
+    disp_product(path, np.full((2, 3), 0.01))
+    with h5py.File(path, "r+") as file:
+        attrs = file["spatial_ref"].attrs
+        attrs["crs_wkt"] = np.array([attrs["crs_wkt"]], dtype=h5py.string_dtype())
+        file["identification/orbit_pass_direction"] = np.array(["Descending"], dtype=h5py.string_dtype())
+    series = load.opera_disp([path])
+    assert series.rio.crs.to_epsg() == 32613
+    assert series.attrs["orbit_direction"] == "descending"

@@ -16,7 +16,7 @@ from qtp_toolkit.load.files.blocks import Chunks, block_shape
 from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.grids import geographic, on_grid
-from qtp_toolkit.load.files.hdf5 import lazy_dataset, opened
+from qtp_toolkit.load.files.hdf5 import lazy_dataset, opened, text_of
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.pixels import Rows
 from qtp_toolkit.load.files.tiff import Decode, grid_coords
@@ -148,7 +148,7 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     values = lazy_dataset(path, "cum", block_shape(sizes, chunks, itemsize=4))
     coords = {TIME: np.array([ymd(day, path) for day in days], "datetime64[ns]"), **grid_coords(header)}
     array = on_grid(values, (TIME, Y, X), coords, header.crs)
-    notes = {"producer": "LiCSBAS", "reference_area": area.decode() if isinstance(area, bytes) else str(area)}
+    notes = {"producer": "LiCSBAS", "reference_area": text_of(area)}
     out = xr.Dataset({"displacement": describe(array, "displacement")}, attrs=notes)
     if baselines is not None and not are_stand_ins(list(baselines), path):
         described = describe(xr.DataArray(baselines, dims=TIME), "perpendicular_baseline")

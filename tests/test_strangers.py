@@ -309,3 +309,26 @@ def test_text_that_netcdf_writes_as_an_array_is_text(tmp_path):
     series = load.opera_disp([path])
     assert series.rio.crs.to_epsg() == 32613
     assert series.attrs["orbit_direction"] == "descending"
+
+
+def test_metadata_of_another_frame_are_refused(tmp_path):
+    """I33: the fourth letter of a frame tells the direction, also where nothing else does."""
+    strangers.licsar(tmp_path, Scene())
+    phase = sorted(tmp_path.glob("*/interferograms/*/*.geo.unw.tif"))
+    path = next(tmp_path.glob("*/metadata/metadata.txt"))
+    path.write_text("heading=-169.9\n")
+    assert "descending, in 012A_05021_131313" in refused(load.licsar, phase, code="I33")
+    path.unlink()
+    assert load.licsar(phase).attrs["orbit_direction"] == "ascending"
+
+
+def test_the_angle_of_licsbas_is_a_source(tmp_path):
+    """I11, M05: of bare numbers, placed by the parameter file."""
+    scene = Scene()
+    strangers.licsbas(tmp_path, scene)
+    path = next(tmp_path.glob("*/U.geo"))
+    angle = load.licsar_look([path])
+    np.testing.assert_allclose(angle, scene.holed(np.rad2deg(scene.incidence), np.nan), atol=1e-3)
+    np.testing.assert_allclose(angle["x"], scene.x)
+    path.write_bytes(path.read_bytes()[4:])
+    refused(load.licsar_look, [path], code="M05")

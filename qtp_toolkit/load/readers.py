@@ -293,7 +293,7 @@ READERS: dict[str, Reader] = {
     "slc_stack": Reader(
         _slc_stack, (slc_stack,), "coregistered complex images: GeoTIFF, VRT, HDF5", "`slc` (time, y, x), complex"
     ),
-    "licsar_look": Reader(_licsar_look, (), "LiCSAR `*.geo.U.tif`", _ANGLE),
+    "licsar_look": Reader(_licsar_look, (), "LiCSAR `*.geo.U.tif`, LiCSBAS `U.geo`", _ANGLE),
     "hyp3_look": Reader(_hyp3_look, (), "HyP3 `*_lv_theta.tif`", _ANGLE),
     "isce2": Reader(_isce2, (isce2,), "ISCE2, topsStack and stripmapStack", _IFG + _LAYERS),
     "isce2_layer": Reader(_isce2_layer, (isce2_layer,), "ISCE2 `geom_reference/*.rdr`", "`variable` (y, x)"),

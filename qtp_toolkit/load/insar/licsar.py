@@ -78,6 +78,7 @@ def licsar(
     grid, files = opened_from(stack)
     frames = _frames(files, within)
     out = with_orbit(stack, [_orbit(folders) for folders in frames], producer="LiCSAR", estimated_from=None)
+    out = out.assign_attrs(_direction(files[0], out.attrs.get("orbit_direction")))
     frame = frames[0]
     out = with_baselines(out, first_of(frame, "baselines"))
     for layer in dict.fromkeys(layers):
@@ -177,6 +178,23 @@ def _of_dates(lengths: Sequence[tuple[str, str, float]]) -> dict[str, float]:
         if not more:
             return found
         found |= more
+
+
+def _direction(path: Path, said: str | None) -> dict[str, str]:
+    """Direction of the orbit by the letter of the frame, where its folder has the name; metadata of another: I33."""
+    frame = _FRAME.findall(str(path.absolute().parent.parent))[-1:]
+    if not frame:
+        return {}
+    own = {"A": "ascending", "D": "descending"}[frame[0][3]]
+    if said is not None and said != own:
+        raise QtpDataError(
+            "the heading in metadata.txt is not that of the frame",
+            found=f"{said}, in {frame[0]}",
+            expected=own,
+            hint="Get the metadata of this frame.",
+            code="I33",
+        )
+    return {"orbit_direction": own}
 
 
 def _frames(files: Sequence[Path], within: Path | None) -> list[list[Path]]:

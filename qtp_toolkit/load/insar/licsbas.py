@@ -207,6 +207,16 @@ def _home(paths: Sequence[Path]) -> Path:
     return homes[0]
 
 
+def map_header(path: Path) -> Header:
+    """Header of a map of a GEOCml folder, as ``U.geo``, by the parameter file beside it.
+
+    Parameters
+    ----------
+    path : path
+    """
+    return _raw([path], _grid(path.absolute().parent), "<f4")[0]
+
+
 def _map(home: Path, grid: tuple[np.ndarray, np.ndarray], what: str) -> list[Header]:
     return _raw([home / {"hgt": "hgt"}.get(what, f"{what}.geo")], grid, "<f4")
 

@@ -134,7 +134,7 @@ VARIABLES: dict[str, Variable] = {
     "temporal_baseline": Variable("d", "temporal baseline"),
     "look_east": Variable("1", "eastward part of the unit vector to the satellite", valid=(-1.0, 1.0)),
     "look_north": Variable("1", "northward part of the unit vector to the satellite", valid=(-1.0, 1.0)),
-    "look_up": Variable("1", "upward part of the unit vector to the satellite", valid=(-1.0, 1.0)),
+    "look_up": Variable("1", "upward part of the unit vector to the satellite", valid=(0.0, 1.0), fault="I11"),
     "ionospheric_phase": Variable("rad", "ionospheric delay phase in the line of sight"),
     "incidence_matrix": Variable("1", "incidence matrix of the network"),
     "pair_rank": Variable("1", "rank of the pair, 1 for the worst"),

@@ -373,8 +373,8 @@ def test_what_is_of_several_producers_or_of_none_is_not_guessed(tmp_path):
     producers.licsar(tmp_path, "ascending")
     entry = {"interferograms": {"kind": "ifg_stack", "driver": "auto", "uri": "GEOC*/*/*", "provenance": "observed"}}
     assert "several producers" in refused(through_a_catalog, tmp_path, entry, code="I35")
-    entry["interferograms"] |= {"uri": "GEOCml1/*/*.unw", "parameters": {"layers": ["incidence"]}}
-    assert "has no layers" in refused(through_a_catalog, tmp_path, entry, code="C09")
+    entry["interferograms"] |= {"uri": "GEOCml1/*/*.unw", "parameters": {"extent": "intersection"}}
+    assert "has no extent" in refused(through_a_catalog, tmp_path, entry, code="C09")
 
 
 def test_check_tells_filtered_coherence_and_what_was_recognized(tmp_path):

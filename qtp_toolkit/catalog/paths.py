@@ -117,6 +117,9 @@ def inside(path: Path, root: Path) -> Path:
     return path
 
 
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz")
+
+
 def listing(root: Path, uri: str) -> str:
     """Say what the folder of ``uri`` holds, in words, for the message that nothing matched."""
     fixed = []
@@ -129,4 +132,5 @@ def listing(root: Path, uri: str) -> str:
         folder = folder.parent
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     some = ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")
-    return f"folder {folder} holds {len(names)} entries" + (f" ({some})" if names else "")
+    packed = ", archives that are not unpacked" if any(name.endswith(_ARCHIVES) for name in names) else ""
+    return f"folder {folder} holds {len(names)} entries" + (f" ({some}{packed})" if names else "")

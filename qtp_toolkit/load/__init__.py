@@ -18,6 +18,7 @@ from qtp_toolkit.load.insar.aria_tools import aria_tools
 from qtp_toolkit.load.insar.checks import check_stack, look_at_stack
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.gacos import gacos
+from qtp_toolkit.load.insar.gmtsar import gmtsar
 from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
 from qtp_toolkit.load.insar.licsar import licsar
@@ -45,6 +46,7 @@ __all__ = [
     "dem",
     "era5",
     "gacos",
+    "gmtsar",
     "hyp3",
     "hyp3_look",
     "interferograms",

@@ -24,11 +24,12 @@ from qtp_toolkit.load.insar.aria import aria
 from qtp_toolkit.load.insar.aria_tools import FOLDERS, aria_tools
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.gacos import gacos
+from qtp_toolkit.load.insar.gmtsar import gmtsar
 from qtp_toolkit.load.insar.hyp3 import Hyp3Layer, hyp3
 from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
 from qtp_toolkit.load.insar.isce2_folders import isce2_files
 from qtp_toolkit.load.insar.licsar import LicsarLayer, frame_folders, licsar
-from qtp_toolkit.load.insar.licsbas import licsbas, licsbas_series
+from qtp_toolkit.load.insar.licsbas import LicsbasLayer, licsbas, licsbas_series
 from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
@@ -95,12 +96,18 @@ def _aria_tools(request: Request, **options: Any) -> xr.Dataset:
 def _licsar(
     request: Request, *, coherence: Coherence = "required", layers: Sequence[LicsarLayer] = (), **options: Any
 ) -> xr.Dataset:
-    frame = [folder for folder in frame_folders(request.paths[0]) if folder.is_relative_to(request.root)]
+    beside = (folder for path in request.paths for folder in frame_folders(path))
+    frame = [folder for folder in dict.fromkeys(beside) if folder.is_relative_to(request.root)]
     return licsar(_contained(request, frame), layers=layers, within=request.root, **_stack(request, coherence, options))
 
 
-def _licsbas(request: Request) -> xr.Dataset:
-    return licsbas(_contained(request, [request.paths[0].parent.parent]), chunks=request.chunks)
+def _licsbas(request: Request, *, layers: Sequence[LicsbasLayer] = ()) -> xr.Dataset:
+    paths = _contained(request, [request.paths[0].parent.parent])
+    return licsbas(paths, layers=layers, chunks=request.chunks)
+
+
+def _gmtsar(request: Request, *, coherence: Literal["required", "optional"] = "required", **options: Any) -> xr.Dataset:
+    return gmtsar(_contained(request), **_stack(request, coherence, options))
 
 
 def _auto(
@@ -279,13 +286,14 @@ READERS: dict[str, Reader] = {
     "aria_tools": Reader(_aria_tools, (aria_tools,), "ARIA-tools `unwrappedPhase/*`, ENVI", _IFG + _LAYERS),
     "auto": Reader(_auto, (), "what of these its names and folders tell alone", _IFG + _LAYERS),
     "licsar": Reader(_licsar, (interferograms,), "LiCSAR products", _IFG + _LAYERS),
-    "licsbas": Reader(_licsbas, (), "LiCSBAS `GEOCml*/*/*.unw`", _IFG),
+    "licsbas": Reader(_licsbas, (), "LiCSBAS `GEOCml*/*/*.unw`", _IFG + _LAYERS),
     "licsbas_series": Reader(_licsbas_series, (), "LiCSBAS `cum.h5`", "`displacement` (time, y, x), mm"),
+    "gmtsar": Reader(_gmtsar, (gmtsar,), "GMTSAR `intf_all/*/unwrap_ll.grd`", _IFG),
     "geotiff_stack": Reader(_geotiff_stack, (interferograms,), "GeoTIFFs with two dates in their names", _IFG),
     "slc_stack": Reader(
         _slc_stack, (slc_stack,), "coregistered complex images: GeoTIFF, VRT, HDF5", "`slc` (time, y, x), complex"
     ),
-    "licsar_look": Reader(_licsar_look, (), "LiCSAR `*.geo.U.tif`", _ANGLE),
+    "licsar_look": Reader(_licsar_look, (), "LiCSAR `*.geo.U.tif`, LiCSBAS `U.geo`", _ANGLE),
     "hyp3_look": Reader(_hyp3_look, (), "HyP3 `*_lv_theta.tif`", _ANGLE),
     "isce2": Reader(_isce2, (isce2,), "ISCE2, topsStack and stripmapStack", _IFG + _LAYERS),
     "isce2_layer": Reader(_isce2_layer, (isce2_layer,), "ISCE2 `geom_reference/*.rdr`", "`variable` (y, x)"),

@@ -21,6 +21,10 @@ _HINTS = {
 }
 
 
+AS_DELIVERED = "Narrow the uri to such files, or give them back the names under which they were delivered."
+"""What to do about a name, where no setting says how dates are written."""
+
+
 def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: str, hint: str | None = None) -> None:
     """Raise one error that lists every bad file, if there is one.
 
@@ -70,6 +74,12 @@ def first_bytes_problem(path: Path, magics: Sequence[bytes], kind: str) -> str |
     if head.startswith(b"PK\x03\x04"):
         return f"not {kind} but a zip archive: unpack it ({size} bytes)"
     return f"not {kind}; starts with {head[:4].hex()} ({size} bytes)"
+
+
+def unpacked(paths: Sequence[Path]) -> str | None:
+    """Say what to do with the archives among the files; None if there is none."""
+    packed = [path.name for path in paths if path.suffix.lower() in (".zip", ".gz", ".tgz", ".tar", ".7z", ".rar")]
+    return f"Unpack the archives ({packed[0]} is one): readers open what is in them." if packed else None
 
 
 def names_entities(text: bytes) -> bool:

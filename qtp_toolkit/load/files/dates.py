@@ -81,7 +81,9 @@ def _checked(check: Callable[[str], str], pattern: str) -> str:
         raise QtpDataError(str(error), where="pattern", code="C09") from None
 
 
-def match_names(paths: Sequence[Path], expression: str, lacking: str, what: str) -> list[re.Match[str]]:
+def match_names(
+    paths: Sequence[Path], expression: str, lacking: str, what: str, *, hint: str | None = None
+) -> list[re.Match[str]]:
     """Match the expression in each name, else in the name of its folder; files where neither fits are listed (I27).
 
     Parameters
@@ -92,10 +94,12 @@ def match_names(paths: Sequence[Path], expression: str, lacking: str, what: str)
         What a name has not that does not fit.
     what : str
         What the files should have been.
+    hint : str, optional
+        What to do where the source has no ``pattern`` to set.
     """
     matches = [re.search(expression, path.name) or re.search(expression, path.parent.name) for path in paths]
     unnamed = [(path, lacking) for path, match in zip(paths, matches, strict=True) if match is None]
-    refuse_bad(unnamed, what, total=len(paths), code="I27")
+    refuse_bad(unnamed, what, total=len(paths), code="I27", hint=hint)
     return [match for match in matches if match is not None]
 
 

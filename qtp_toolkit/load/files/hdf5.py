@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
@@ -34,9 +34,21 @@ def opened(path: Path | str) -> Iterator[h5py.File]:
             yield file
     except (OSError, KeyError) as error:
         text = str(error).strip("'\"")
-        raise QtpDataError(
-            f"cannot read HDF5: {text}", path=path, hint="Damaged file? Download it again.", code="M05"
-        ) from None
+        # what can be opened is whole: it holds something else
+        hint = "A file of another kind or version?" if isinstance(error, KeyError) else "Damaged? Download it again."
+        raise QtpDataError(f"cannot read HDF5: {text}", path=path, hint=hint, code="M05") from None
+
+
+def text_of(value: Any) -> str:
+    """Text of an attribute or dataset: bytes, one string, or (as netCDF writes what is not ASCII) an array of one.
+
+    Parameters
+    ----------
+    value : bytes, str or array of one of them
+    """
+    some = np.asarray(value, dtype=object).ravel()
+    one = some[0] if some.size == 1 else value
+    return one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one)
 
 
 def lazy_dataset(path: Path, name: str, chunks: tuple[tuple[int, ...], ...]) -> da.Array:

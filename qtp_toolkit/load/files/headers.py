@@ -13,12 +13,15 @@ from qtp_toolkit.load.files.directory import Directory, read_directory
 from qtp_toolkit.load.files.pixels import Rows, layout, with_side_files
 
 _MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_OTHERS = {".hgt": ((b"",), "a tile of SRTM"), ".grd": ((b"CDF\x01", b"CDF\x02", b"\x89HDF"), "a grid of GMT")}
+"""First bytes of what else is read, by the ending; tiles are bare numbers."""
 _UNPLACED = (
     "has no coordinate reference system",
     "has no transform: nothing says where its pixels lie",
     "is rotated",
     "runs from east to west",
 )
+_NO_TIFF = "Narrow the uri to the GeoTIFFs (*.tif), or name the driver that reads these files."
 _PLACE = "Warp them to a north-up grid (gdalwarp), or write what is lacking (gdal_edit.py -a_srs, -a_ullr)."
 
 
@@ -60,7 +63,7 @@ class Header(NamedTuple):
 
 
 def headers(paths: Sequence[Path]) -> list[Header]:
-    """Headers of GeoTIFFs (or SRTM ``.hgt`` tiles); all unreadable or truncated ones are listed in one error.
+    """Headers of GeoTIFFs (or SRTM's ``.hgt``, or GMT's ``.grd``); all unreadable ones are listed in one error.
 
     Parameters
     ----------
@@ -86,15 +89,17 @@ def headers(paths: Sequence[Path]) -> list[Header]:
     with warnings.catch_warnings(), rasterio.Env(GDAL_DISABLE_READDIR_ON_OPEN="EMPTY_DIR"):
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         for path in paths:
-            magics = (b"",) if path.suffix.lower() == ".hgt" else _MAGICS  # SRTM tiles are bare numbers
-            problem = first_bytes_problem(path, magics, "a GeoTIFF")
+            magics, kind = _OTHERS.get(path.suffix.lower(), (_MAGICS, "a GeoTIFF"))
+            problem = first_bytes_problem(path, magics, kind)
             header = problem or _header(path, seen)
             if isinstance(header, str):
                 bad.append((path, header))
             else:
                 found.append(header)
     unplaced = all(problem in _UNPLACED for _, problem in bad)
-    refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05", hint=_PLACE if unplaced else None)
+    others = all(path.suffix.lower() not in (".tif", ".tiff", *_OTHERS) for path, _ in bad)
+    hint = _PLACE if unplaced else _NO_TIFF if others else None
+    refuse_bad(bad, "readable GeoTIFF", total=len(paths), code="M05", hint=hint)
     return found
 
 
@@ -130,7 +135,8 @@ def _told(dataset: Any, path: Path, own: Directory | None) -> Header | str:
     from rasterio.enums import ColorInterp, MaskFlags  # noqa: PLC0415
 
     t = dataset.transform
-    wrong = (not dataset.crs, t.is_identity, bool(t.b or t.d), t.a < 0)
+    crs = dataset.crs or _geographic(dataset.tags())
+    wrong = (not crs, t.is_identity, bool(t.b or t.d), t.a < 0)
     if any(wrong):
         return _UNPLACED[wrong.index(True)]
     flags, last = dataset.mask_flag_enums[0], dataset.colorinterp[-1]
@@ -144,7 +150,7 @@ def _told(dataset: Any, path: Path, own: Directory | None) -> Header | str:
         dataset.height,
         dataset.width,
         (t.a, t.b, t.c, t.d, t.e, t.f),
-        dataset.crs.to_wkt(),
+        crs.to_wkt(),
         dataset.dtypes[0],
         dataset.nodata,
         dataset.block_shapes[0],
@@ -156,6 +162,14 @@ def _told(dataset: Any, path: Path, own: Directory | None) -> Header | str:
         opacity,
         tuple(unit or "" for unit in dataset.units[:bands]),
     )
+
+
+def _geographic(tags: Mapping[str, str]) -> Any:
+    """Longitude and latitude, where nothing but the axes of a NetCDF tells, which are in degrees; else None."""
+    from rasterio.crs import CRS  # noqa: PLC0415
+
+    units = {value.lower() for key, value in tags.items() if key.endswith("#units")}
+    return CRS.from_epsg(4326) if {"degrees_east", "degrees_north"} <= units else None
 
 
 def _scaling(scale: float, offset: float, tags: Mapping[str, str]) -> tuple[float, float]:

@@ -26,6 +26,9 @@ _GDAL = {"Byte": "u1", "Int16": "i2", "UInt16": "u2", "Int32": "i4", "Float32": 
 _ENVI = {"1": "u1", "2": "i2", "3": "i4", "4": "f4", "5": "f8", "6": "c8", "12": "u2"}
 
 
+_ENDINGS = (".xml", ".vrt", ".hdr", ".rsc")
+
+
 class RawBand(NamedTuple):
     """One band of a file of bare numbers: its type with the order of bytes, and bytes from one to the next."""
 
@@ -68,6 +71,14 @@ def raw_bands(path: Path) -> list[RawBand]:
     """
     if not path.is_file() or not path.stat().st_size:
         raise QtpDataError("a file is not there, or empty", path=path, code="M05")
+    if path.suffix.lower() in _ENDINGS:
+        raise QtpDataError(
+            "a header is named instead of the numbers that it describes",
+            path=path,
+            expected=f"the file beside it, as {path.stem}",
+            hint="Narrow the uri to the files without such an ending.",
+            code="M05",
+        )
     size, told = path.stat().st_size, []
     for name, tell in _headers(path):
         if not name.is_file():
@@ -88,7 +99,7 @@ def raw_bands(path: Path) -> list[RawBand]:
 
 
 def _headers(path: Path) -> list[tuple[Path, Callable[[Path, Path], list[RawBand]]]]:
-    beside = [path.with_name(path.name + ending) for ending in (".xml", ".vrt", ".hdr", ".rsc")]
+    beside = [path.with_name(path.name + ending) for ending in _ENDINGS]
     known = list(zip(beside, (_by_xml, _by_vrt, _by_hdr, _by_rsc), strict=True))
     return [*known[:3], (path.with_suffix(".hdr"), _by_hdr), known[3]]
 
@@ -180,8 +191,8 @@ def _by_rsc(path: Path, header: Path) -> list[RawBand]:
         return []
     each = path.stat().st_size / (height * width)
     known = {1: (1, "<u1"), 4: (1, "<f4"), 8: (2, "<f4")}  # by ROI_PAC two bands of decimals lie line by line
-    bands, dtype = known.get(int(each), (0, "")) if each == int(each) else (0, "")
-    return laid_out(path, (bands, height, width), dtype, "BIL") if bands else []
+    bands, dtype = known.get(int(each), known[4]) if each == int(each) else known[4]  # which then does not fit
+    return laid_out(path, (bands, height, width), dtype, "BIL")
 
 
 def lazy_raw(

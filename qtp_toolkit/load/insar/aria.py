@@ -13,7 +13,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, QtpDataError, describe, require_option, xnp
 from qtp_toolkit.load.files.blocks import Chunks
-from qtp_toolkit.load.files.checks import as_paths, first_bytes_problem, refuse_bad
+from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.grids import geographic
 from qtp_toolkit.load.files.hdf5 import MAGIC, opened
@@ -105,7 +105,9 @@ def aria(
     paths = as_paths(products)
     if not paths:
         raise QtpDataError("no product is given", expected="one file or more", code="C10")
-    matches = match_names(paths, NAME, "is no name of an S1-GUNW product", "S1-GUNW product by its name")
+    matches = match_names(
+        paths, NAME, "is no name of an S1-GUNW product", "S1-GUNW product by its name", hint=AS_DELIVERED
+    )
     _refuse_tracks(matches)
     found = _headers(paths, [f"{_GRIDS}/data/unwrappedPhase", _COHERENCE[coherence_from]])
     rows = sorted(

@@ -21,6 +21,8 @@ _SMALLEST, _SMALL = 0.15, 0.5
 _ROUNDED, _NEAR = 1e-3, 0.1
 _JUMPS = 1e-5
 """Share of neighbors a cycle apart from which on they are fringes, not single errors."""
+_NO_PHASE = 1e-12
+"""rad; single precision does not resolve so little in a phase of any size."""
 _MANY = 300
 """Of fewer numbers, how large the largest is tells nothing."""
 _SLABS, _MOST = 16, 2.5e8
@@ -82,7 +84,8 @@ def check_stack(stack: xr.Dataset, *, every: int = 4) -> pd.DataFrame:
     QtpDataError
         I10: the phase looks wrapped: no pair leaves -pi..pi, or another range of 2 pi, and neighbors lie a cycle apart;
         I11: the same in degrees; I12: all within 0.15 rad, as displacement in m does; I04: coherence outside 0..1; I21:
-        pairs without any valid pixel (those without one in the thinned copy are read whole).
+        pairs without any valid pixel (those without one in the thinned copy are read whole); M05: numbers in the wrong
+        order of bytes.
 
     Warns
     -----
@@ -129,6 +132,7 @@ def _look(stack: xr.Dataset, rows: np.ndarray, every: int) -> pd.DataFrame:
     if _spans_a_cycle(table):  # fringes may run along x: some whole columns tell
         columns = stack["phase"].isel({Y: rows, X: slice(None, None, every)}).transpose(..., X, Y).to_numpy()
         steps = np.concatenate([steps, _steps(columns[..., np.diff(rows, prepend=rows[0] - 1) == 1])])
+    _refuse_other_bytes(phase)
     _judge_range(table, steps)
     _warn_of_fills(phase)
     return table
@@ -144,6 +148,19 @@ def _extent(phase: np.ndarray) -> dict[str, np.ndarray]:
         "smallest": np.where(some, np.where(valid, phase, np.inf).min((1, 2)), np.nan),
         "largest": np.where(some, np.where(valid, phase, -np.inf).max((1, 2)), np.nan),
     }
+
+
+def _refuse_other_bytes(phase: np.ndarray) -> None:
+    """Refuse numbers that are read in the wrong order of bytes: their exponents are then anything (M05)."""
+    size = np.abs(phase[np.isfinite(phase) & (phase != 0)])
+    if size.size >= _MANY and np.mean(size < _NO_PHASE) > _MOST_REPEATED:
+        raise QtpDataError(
+            "the phase looks as if it were read in the wrong order of bytes",
+            variable="phase",
+            found=f"{np.mean(size < _NO_PHASE):.0%} of it below {_NO_PHASE:g} rad",
+            hint="Files of bare numbers begin with the lowest byte here (little endian); GAMMA's own do not.",
+            code="M05",
+        )
 
 
 def _warn_of_fills(phase: np.ndarray) -> None:

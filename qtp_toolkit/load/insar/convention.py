@@ -16,7 +16,7 @@ from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, require_option
 from qtp_toolkit.load.files.blocks import Chunks
-from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad
+from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad, unpacked
 from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expression, ymd
 from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
@@ -30,7 +30,14 @@ PATTERN = rf"(?<!\d)(?P<reference>{_DATE}){_CLOCK}[-_](?P<secondary>{_DATE}){_CL
 ISCE, SNAP and many more."""
 
 _SIGNS = {"positive_away": 1.0, "positive_toward": -1.0}
-_RADIANS = ("", "rad", "radian", "radians")
+_RADIANS = ("", "rad", "radian", "radians", "phase", "abs_phase", "1", "unitless")
+"""Unit tags of phase in rad: SNAP writes the quantity, others that there is no unit."""
+_CYCLES = "Set parameters.scale_factor: 6.2831853, which makes rad of cycles."
+_OTHER = {
+    "I10": ("wrapped phase", re.compile(r"(?<!un)wrapped|diff_pha(?![a-z])|phasefilt", re.IGNORECASE)),
+    "I12": ("displacement", re.compile(r"(?:los|vert)_?disp|displacement", re.IGNORECASE)),
+}
+"""What the names of other products say that they hold, by the fault that it would be."""
 
 
 def interferograms(
@@ -195,6 +202,13 @@ def _pairs(found: Sequence[Header], expression: str) -> list[Pair]:
     if expression == PATTERN:
         several = [(h.path, _other_pairs(m)) for h, m in zip(found, matches, strict=True)]
         refuse_bad([(path, text) for path, text in several if text], "name of one pair", total=len(found), code="I27")
+    grids = [
+        (h.path, "GMTSAR counts the days of a year from 0")
+        for h, m in zip(found, matches, strict=True)
+        if len(m["reference"]) == 7 and h.path.name.startswith("unwrap")
+    ]
+    hint = "Open its unwrap_ll.grd by driver gmtsar, or name the folders by whole dates."
+    refuse_bad(grids, "pair whose days of the year count from 1", total=len(found), code="I27", hint=hint)
     zero = [(p.header.path, f"both dates are {p.first}") for p in pairs if p.first == p.second]
     refuse_bad(zero, "pair of two dates", total=len(pairs), code="I18")
     names = [f"{p.dates[0]} {p.dates[1]}" for p in pairs]
@@ -210,6 +224,9 @@ def _other_pairs(match: re.Match[str]) -> str:
 
 def _refuse_not_phase(pairs: Sequence[Pair], band: int, scale_factor: float | None) -> None:
     """Refuse what type or unit tag of a file rule out: complex numbers; whole ones and other units without a scale."""
+    for code, (what, name) in _OTHER.items() if scale_factor is None else ():
+        named = [(p.header.path, f"is {what} by its name") for p in pairs if name.search(p.header.path.name)]
+        refuse_bad(named, "unwrapped phase", total=len(pairs), code=code, hint="Narrow the uri to the unwrapped phase.")
     bad, packed, odd = [], [], []
     for _, _, header in pairs:
         kind, unit = np.dtype(header.dtype).kind, header.units[band - 1].strip().lower()
@@ -226,7 +243,8 @@ def _refuse_not_phase(pairs: Sequence[Pair], band: int, scale_factor: float | No
         warnings.warn(f"scale_factor: {scale_factor:g} overrules the unit tag: {odd[0][1]} (I12)", stacklevel=3)
         return
     degrees = any("'deg" in text for _, text in odd)
-    refuse_bad(odd, "phase in rad", total=len(pairs), code="I11" if degrees else "I12")
+    cycles = _CYCLES if all("'cycle" in text for _, text in odd) else None
+    refuse_bad(odd, "phase in rad", total=len(pairs), code="I11" if degrees else "I12", hint=cycles)
 
 
 def _is_closer_day_first(first: str, second: str) -> bool:
@@ -282,7 +300,7 @@ def companion(phase: Path, own: str, other: str) -> Path:
             f"no name of unwrapped phase: the coherence beside it cannot be found by {own!r}",
             path=path,
             expected=f"*{own}*",
-            hint="Narrow the uri to the unwrapped phase, or use the driver geotiff_stack.",
+            hint=unpacked([path]) or "Narrow the uri to the unwrapped phase, or use the driver geotiff_stack.",
             code="I03",
         )
     return path.with_name(path.name.replace(own, other))

@@ -12,7 +12,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
 from qtp_toolkit.load.files.blocks import Chunks
-from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad
+from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.grids import descending, on_grid
 from qtp_toolkit.load.files.headers import headers, nodata_values
@@ -62,14 +62,18 @@ def gacos(
     >>> load.gacos([folder / "20180819.ztd"], registration="corner")["x"].values.round(2).tolist()
     [93.05, 93.15]
     """
-    files = as_paths(paths)
+    files = [path for path in as_paths(paths) if path.suffix.lower() != ".rsc"]  # headers, read from beside
     if not files:
         raise QtpDataError("no delay is given", expected="one file or more", code="C10")
-    matches = match_names(files, _DATE, "no date in its name", "delay of one date")
+    matches = match_names(files, _DATE, "no date in its name", "delay of one date", hint=AS_DELIVERED)
     rows = sorted(zip([ymd(m["day"], p) for m, p in zip(matches, files, strict=True)], files, strict=True))
     days, files = [day for day, _ in rows], [path for _, path in rows]
     no_duplicates(days, files, "date", "I19")
-    if all(path.suffix == ".ztd" for path in files):
+    bare = [path.suffix.lower() == ".ztd" for path in files]
+    if any(bare) and not all(bare):
+        odd = [(path, "lies beside GeoTIFFs") for path, is_bare in zip(files, bare, strict=True) if is_bare]
+        refuse_bad(odd, "GeoTIFF", total=len(files), code="M05", hint="Give all dates in one form.")
+    if all(bare):
         array = _bare(files, registration, chunks)
         times = [_time(day, path) for day, path in zip(days, files, strict=True)]
         days = [time for time in times if time is not None] if None not in times else days

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, QtpDataError, describe, require_option
+from qtp_toolkit.conventions import PAIR, QtpDataError, describe, require_option, xnp
 from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.files.headers import Header, headers
 from qtp_toolkit.load.files.tiff import Decode
@@ -61,7 +61,8 @@ def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: 
     Raises
     ------
     QtpDataError
-        As :func:`interferograms`; I03: a layer that the product does not have; I33: ascending and descending pairs.
+        As :func:`interferograms`; I03: a layer that the product does not have; I33: pairs of several tracks; I34: of
+        several processors.
 
     Notes
     -----
@@ -83,7 +84,7 @@ def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: 
     stack = interferograms(phase, coherence=[p for p in beside_phase if p.is_file()], baselines=known, **options)
     grid, files = opened_from(stack)
     orbits = [Orbit(_number(said[path], "heading") % 360, _number(said[path], "utctime")) for path in files]
-    processor = _processor(files[0].name, said[files[0]])
+    processor = _one_processor(files, said)
     filtered = {"GAMMA": "unfiltered", "ISCE": "filtered"}.get(processor)
     out = with_orbit(stack, orbits, producer=f"HyP3 {processor}".rstrip(), estimated_from=filtered)
     for layer in dict.fromkeys(layers):
@@ -115,6 +116,22 @@ def _processor(name: str, parameters: dict[str, str]) -> str:
     return "GAMMA" if parameters.get("unwrappingtype") == "mcf" else ""
 
 
+def _one_processor(files: Sequence[Path], said: dict[Path, dict[str, str]]) -> str:
+    """Processor of all products; two of them estimate the coherence in two ways, and place pixels otherwise."""
+    found = {path: _processor(path.name, said[path]) for path in files}
+    kinds = sorted(set(found.values()) - {""})
+    if len(kinds) > 1:
+        told = [f"{list(found.values()).count(kind)} of {kind}" for kind in kinds]
+        raise QtpDataError(
+            "products of several processors: their coherence is not one thing",
+            found=", ".join(told),
+            expected="GAMMA's alone, or ISCE's alone",
+            hint="Narrow the uri: S1*_G_*/ for GAMMA's; open the others as a source of their own.",
+            code="I34",
+        )
+    return kinds[0] if kinds else ""
+
+
 def _layer_headers(files: Sequence[Path], ending: str) -> list[Header]:
     paths = [companion(path, "_unw_phase", f"_{ending}") for path in files]
     lacking = [path.name for path in paths if not path.is_file()]
@@ -141,8 +158,8 @@ def _incidence(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[s
 
 
 def _look(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[str, xr.DataArray]:
-    # a satellite due east has an azimuth of 0, which is no missing value; theta tells where data are
-    up = _one(stack, grid, files, "lv_theta", decode=_ZERO, variable="look_up")
+    # a satellite due east has an azimuth of 0, which is no missing value; theta tells where data are, and is in rad
+    up = xnp.deg2rad(90.0 - _incidence(stack, grid, files)["incidence"])
     around = _one(stack, grid, files, "lv_phi", decode=Decode(), variable="look_east")
     return angles_to_vector(up, around)
 

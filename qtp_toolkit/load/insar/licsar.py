@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +21,9 @@ from qtp_toolkit.load.insar.stack import Orbit, beside, opened_from, with_orbit
 
 LicsarLayer = Literal["incidence", "look", "elevation", "troposphere"]
 _ZERO = Decode((0.0,))
+_FRAME = re.compile(r"(?<!\d)\d{3}[AD]_\d{5}_\d{6}(?!\d)")
+Finder = Callable[[str], list[Header]]
+"""Finds the file of a frame that holds E, N, U or hgt."""
 
 
 def licsar(
@@ -51,7 +57,12 @@ def licsar(
     Raises
     ------
     QtpDataError
-        As :func:`interferograms`; I03: no file for a layer, or for a date of it.
+        As :func:`interferograms`; I03: no file for a layer, or for a date of it; I33: pairs of several frames.
+
+    Warns
+    -----
+    UserWarning
+        Baselines that LiCSBAS made up for want of real ones, none beyond 1 m, are left out.
 
     Examples
     --------
@@ -65,12 +76,17 @@ def licsar(
     gamma = [companion(path, ".geo.unw", ".geo.cc") for path in phase]
     stack = interferograms(phase, coherence=[p for p in gamma if p.is_file()], **options)
     grid, files = opened_from(stack)
-    frame = [folder for folder in frame_folders(files[0]) if within is None or _is_below(folder, within)]
-    out = with_orbit(stack, [_orbit(frame)], producer="LiCSAR", estimated_from=None)
+    frames = _frames(files, within)
+    out = with_orbit(stack, [_orbit(folders) for folders in frames], producer="LiCSAR", estimated_from=None)
+    out = out.assign_attrs(_direction(files[0], out.attrs.get("orbit_direction")))
+    frame = frames[0]
     out = with_baselines(out, first_of(frame, "baselines"))
     for layer in dict.fromkeys(layers):
-        require_option("layer", layer, _LAYERS)
-        out = out.assign(_LAYERS[layer](stack, grid, frame))
+        require_option("layer", layer, (*GEOMETRY, "troposphere"))
+        if layer == "troposphere":
+            out = out.assign(_troposphere(stack, grid, frame))
+        else:
+            out = out.assign(GEOMETRY[layer](stack, grid, partial(_frame_header, frame)))
     return out
 
 
@@ -113,7 +129,9 @@ def with_baselines(stack: xr.Dataset, path: Path | None) -> xr.Dataset:
     """
     if path is None:
         return stack
-    of_date = dict(_baselines(path.read_text(encoding="utf-8", errors="replace")))
+    of_date = _of_dates(list(_lengths(path.read_text(encoding="utf-8", errors="replace"))))
+    if are_stand_ins(list(of_date.values()), path):
+        return stack
     ends = [stack[end].values.astype("datetime64[D]").astype(str) for end in ("reference", "secondary")]
     first, second = ([of_date.get(day.replace("-", ""), np.nan) for day in days] for days in ends)
     if np.isnan(first).all() or np.isnan(second).all():
@@ -122,15 +140,79 @@ def with_baselines(stack: xr.Dataset, path: Path | None) -> xr.Dataset:
     return stack.assign_coords(perpendicular_baseline=describe(array, "perpendicular_baseline"))
 
 
-def _baselines(text: str) -> Iterator[tuple[str, float]]:
-    """Baseline of each date against the date that all are coregistered to."""
+def are_stand_ins(lengths: Sequence[float], path: Path) -> bool:
+    """Whether baselines, m, were made up by LiCSBAS where it had none (within 1 m of each other); warns of it.
+
+    Parameters
+    ----------
+    lengths : sequence of float
+        Of the dates, against one of them.
+    path : path
+        What the warning names.
+    """
+    far = np.abs(np.asarray(lengths, float))
+    # three satellites' passes within 1 m of a fourth one, of tubes 100 m wide: one chance in a million
+    if np.count_nonzero(far) < 3 or not far.max() <= 1.0:
+        return False
+    warnings.warn(f"no baseline in {path} exceeds 1 m: stand-ins of LiCSBAS, left out", stacklevel=4)
+    return True
+
+
+def _lengths(text: str) -> Iterator[tuple[str, str, float]]:
+    """Date, date, and baseline of the second against the first, m; lines that say no such thing are headings."""
     for words in map(str.split, text.splitlines()):
-        if len(words) == 4:
-            yield words[0], 0.0
-            yield words[1], float(words[2])
-        elif len(words) == 9:  # numbered pairs, whose last columns are those of their two dates
-            yield words[1], float(words[7])
-            yield words[2], float(words[8])
+        # numbered pairs, in nine columns, end with the baselines of both dates against the one of coregistration
+        ends = {4: ((words[0], 1, 2),), 9: (("", 1, 7), ("", 2, 8))}.get(len(words), ()) if words else ()
+        for first, day, length in ends:
+            value = _number(words[length])
+            if re.fullmatch(r"\d{8}", words[day]) and np.isfinite(value):
+                yield first, words[day], value
+
+
+def _of_dates(lengths: Sequence[tuple[str, str, float]]) -> dict[str, float]:
+    """Baseline of each date against the first one named; dates that nothing ties to it are left out."""
+    found = {lengths[0][0]: 0.0} if lengths else {}
+    while True:
+        more = {b: found[a] + value for a, b, value in lengths if a in found and b not in found}
+        more |= {a: found[b] - value for a, b, value in lengths if b in found and a not in found}
+        if not more:
+            return found
+        found |= more
+
+
+def _direction(path: Path, said: str | None) -> dict[str, str]:
+    """Direction of the orbit by the letter of the frame, where its folder has the name; metadata of another: I33."""
+    frame = _FRAME.findall(str(path.absolute().parent.parent))[-1:]
+    if not frame:
+        return {}
+    own = {"A": "ascending", "D": "descending"}[frame[0][3]]
+    if said is not None and said != own:
+        raise QtpDataError(
+            "the heading in metadata.txt is not that of the frame",
+            found=f"{said}, in {frame[0]}",
+            expected=own,
+            hint="Get the metadata of this frame.",
+            code="I33",
+        )
+    return {"orbit_direction": own}
+
+
+def _frames(files: Sequence[Path], within: Path | None) -> list[list[Path]]:
+    """Folders of the frame, for each folder that holds pairs, the first file's first; several frames are refused."""
+    of_folder = {path.absolute().parent.parent: path for path in reversed(files)}
+    frames = sorted({name for folder in of_folder for name in _FRAME.findall(str(folder))[-1:]})
+    if len(frames) > 1:
+        raise QtpDataError(
+            "pairs of several frames: each looks from elsewhere, and has baselines and angles of its own",
+            found=frames,
+            expected="one frame",
+            hint="Open each frame as a source of its own.",
+            code="I33",
+        )
+    return [
+        [folder for folder in frame_folders(path) if within is None or _is_below(folder, within)]
+        for path in reversed(of_folder.values())
+    ]
 
 
 def _orbit(frame: Sequence[Path]) -> Orbit:
@@ -150,14 +232,14 @@ def _number(text: str) -> float:
 
 
 def clock_seconds(text: str) -> float:
-    """Seconds of the day of H:MM:SS.ffffff; NaN if it is none.
+    """Seconds of the day of H:MM:SS.ffffff, whatever follows it; NaN if it is none.
 
     Parameters
     ----------
     text : str
     """
-    parts = [_number(part) for part in text.split(":")]
-    return parts[0] * 3600 + parts[1] * 60 + parts[2] if len(parts) == 3 else float("nan")
+    match = re.match(r"\s*(\d+):(\d+):(\d+(?:\.\d*)?)", text)
+    return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3]) if match else float("nan")
 
 
 Maps = dict[str, xr.DataArray]
@@ -176,28 +258,29 @@ def _frame_header(frame: Sequence[Path], what: str) -> list[Header]:
     return headers([path])
 
 
-def _up(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> xr.DataArray:
-    up = beside(stack, grid, _frame_header(frame, "U"), _ZERO, variable="look_up").isel({PAIR: 0})
+def _up(stack: xr.Dataset, grid: Header, find: Finder) -> xr.DataArray:
+    # a vector from the satellite to the ground points down, which hold refuses
+    up = beside(stack, grid, find("U"), _ZERO, variable="look_up", held="look_up").isel({PAIR: 0})
     return up.where((up > 0) & (up <= 1))
 
 
-def _incidence(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps:
-    angle = xnp.rad2deg(xnp.arccos(_up(stack, grid, frame)))
+def _incidence(stack: xr.Dataset, grid: Header, find: Finder) -> Maps:
+    angle = xnp.rad2deg(xnp.arccos(_up(stack, grid, find)))
     return {"incidence": describe(angle.astype(np.float32), "incidence")}
 
 
-def _look(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps:
-    up = _up(stack, grid, frame)
+def _look(stack: xr.Dataset, grid: Header, find: Finder) -> Maps:
+    up = _up(stack, grid, find)
     parts = {"look_up": describe(up, "look_up")}
     for name, what in (("look_east", "E"), ("look_north", "N")):
         # 0 is missing only where U is: a satellite may look due east
-        part = beside(stack, grid, _frame_header(frame, what), Decode(), variable=name).isel({PAIR: 0})
+        part = beside(stack, grid, find(what), Decode(), variable=name).isel({PAIR: 0})
         parts[name] = describe(part.where(xnp.isfinite(up)), name)
     return parts
 
 
-def _elevation(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps:
-    height = beside(stack, grid, _frame_header(frame, "hgt"), _ZERO, variable="elevation", held="elevation")
+def _elevation(stack: xr.Dataset, grid: Header, find: Finder) -> Maps:
+    height = beside(stack, grid, find("hgt"), _ZERO, variable="elevation", held="elevation")
     return {"elevation": height.isel({PAIR: 0})}
 
 
@@ -221,9 +304,9 @@ def _troposphere(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps
     return {"tropospheric_phase": describe(parts[1] - parts[0], "tropospheric_phase")}
 
 
-_LAYERS: dict[str, Callable[[xr.Dataset, Header, Sequence[Path]], Maps]] = {
+GEOMETRY: dict[str, Callable[[xr.Dataset, Header, Finder], Maps]] = {
     "incidence": _incidence,
     "look": _look,
     "elevation": _elevation,
-    "troposphere": _troposphere,
 }
+"""Layers of a frame, by what finds their files."""

@@ -4,34 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe, require_option
 from qtp_toolkit.load.files.blocks import Chunks, block_shape
-from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad
+from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.grids import geographic, on_grid
-from qtp_toolkit.load.files.hdf5 import lazy_dataset, opened
+from qtp_toolkit.load.files.hdf5 import lazy_dataset, opened, text_of
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.pixels import Rows
 from qtp_toolkit.load.files.tiff import Decode, grid_coords
-from qtp_toolkit.load.insar.licsar import clock_seconds, first_of, with_baselines
-from qtp_toolkit.load.insar.stack import Orbit, Pair, Stored, stack_of, with_orbit
+from qtp_toolkit.load.insar.licsar import GEOMETRY, are_stand_ins, clock_seconds, first_of, with_baselines
+from qtp_toolkit.load.insar.stack import Orbit, Pair, Stored, opened_from, stack_of, with_orbit
 
 _PAIR = r"(?P<reference>\d{8})_(?P<secondary>\d{8})"
 _LIGHT = 299792458.0
+LicsbasLayer = Literal["incidence", "look", "elevation"]
 
 
-def licsbas(phase: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Dataset:
+def licsbas(phase: Sequence[Path], *, layers: Sequence[LicsbasLayer] = (), chunks: Chunks | None = None) -> xr.Dataset:
     r"""Open pairs as LiCSBAS prepares them: ``GEOCml10/<pair>/<pair>.unw`` beside ``.cc``, of any GEOCml folder.
 
     Parameters
     ----------
     phase : sequence of path
         The ``.unw`` files of one folder; ``EQA.dem_par``, ``slc.mli.par`` and ``baselines`` lie in it.
+    layers : sequence of {"incidence", "look", "elevation"}
+        Which maps to open beside phase and coherence: from ``U.geo``, that with ``E.geo`` and ``N.geo``, ``hgt``.
     chunks : dict, optional
         By default all pairs and rows to about 128 MB.
 
@@ -39,13 +44,19 @@ def licsbas(phase: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Datase
     -------
     xarray.Dataset
         ``phase``, ``coherence`` (pair, y, x) as :func:`interferograms`: NaN and 0 are missing, bytes of coherence are
-        255ths. ``perpendicular_baseline`` (pair) where known; attrs ``wavelength`` and ``overpass``. Lazy.
+        255ths, decimals 0..1. ``perpendicular_baseline`` (pair) where known; attrs ``wavelength`` and ``overpass``.
+        Layers asked for, as of :func:`licsar`. Lazy.
 
     Raises
     ------
     QtpDataError
-        Names without two dates (I27); a pair twice (I19); no parameter file, or no coherence (I03); files of another
-        size than it says (M05).
+        Names without two dates (I27); a pair twice (I19); no parameter file, no coherence, no file of a layer (I03);
+        files of another size than it says (M05); files of several folders, whose grids differ (I05).
+
+    Warns
+    -----
+    UserWarning
+        Baselines that LiCSBAS made up for want of real ones, none beyond 1 m, are left out.
 
     Examples
     --------
@@ -61,11 +72,11 @@ def licsbas(phase: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Datase
     paths = as_paths(phase)
     if not paths:
         raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
-    matches = match_names(paths, _PAIR, "no two dates in its name", "interferogram of LiCSBAS")
-    home = paths[0].absolute().parent.parent
+    matches = match_names(paths, _PAIR, "no two dates in its name", "interferogram of LiCSBAS", hint=AS_DELIVERED)
+    home = _home(paths)
     grid = _grid(home)
     found = _raw(paths, grid, "<f4")
-    gamma = _raw([path.with_suffix(".cc") for path in paths], grid, "uint8")
+    gamma, factor = _gray([path.with_suffix(".cc") for path in paths], grid)
     rows = sorted(
         (
             (Pair(ymd(m["reference"], h.path), ymd(m["secondary"], h.path), h), cc)
@@ -82,13 +93,17 @@ def licsbas(phase: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Datase
         pairs,
         Stored(Decode((0.0,))),
         [cc for _, cc in rows],
-        Stored(Decode(), factors=(1 / 255,) * len(rows)),
+        Stored(Decode(), factors=(factor,) * len(rows)),
         wavelength=round(_LIGHT / frequency, 9) if frequency else SENTINEL1_WAVELENGTH,
         chunks=chunks,
     )
     orbit = Orbit(overpass=clock_seconds(radar.get("center_time", "")))
     out = with_orbit(stack, [orbit], producer="LiCSBAS", estimated_from=None)
-    return with_baselines(out, first_of([home], "baselines"))
+    out = with_baselines(out, first_of([home], "baselines"))
+    for layer in dict.fromkeys(layers):
+        require_option("layer", layer, GEOMETRY)
+        out = out.assign(GEOMETRY[layer](stack, opened_from(stack)[0], partial(_map, home, grid)))
+    return out
 
 
 def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
@@ -133,9 +148,9 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     values = lazy_dataset(path, "cum", block_shape(sizes, chunks, itemsize=4))
     coords = {TIME: np.array([ymd(day, path) for day in days], "datetime64[ns]"), **grid_coords(header)}
     array = on_grid(values, (TIME, Y, X), coords, header.crs)
-    notes = {"producer": "LiCSBAS", "reference_area": area.decode() if isinstance(area, bytes) else str(area)}
+    notes = {"producer": "LiCSBAS", "reference_area": text_of(area)}
     out = xr.Dataset({"displacement": describe(array, "displacement")}, attrs=notes)
-    if baselines is not None:
+    if baselines is not None and not are_stand_ins(list(baselines), path):
         described = describe(xr.DataArray(baselines, dims=TIME), "perpendicular_baseline")
         out = out.assign_coords(perpendicular_baseline=described)
     return out
@@ -176,6 +191,41 @@ def _grid(home: Path) -> tuple[np.ndarray, np.ndarray]:
         values["corner_lat"] + values["post_lat"] * np.arange(int(values["nlines"])),
         values["corner_lon"] + values["post_lon"] * np.arange(int(values["width"])),
     )
+
+
+def _home(paths: Sequence[Path]) -> Path:
+    """Folder of all pairs; there is one, since it says where they lie."""
+    homes = list(dict.fromkeys(path.absolute().parent.parent for path in paths))
+    if len(homes) > 1:
+        raise QtpDataError(
+            "pairs of several folders, each with a grid and baselines of its own",
+            found=[str(home) for home in homes],
+            expected="one GEOCml folder",
+            hint="Narrow the uri to one of them.",
+            code="I05",
+        )
+    return homes[0]
+
+
+def map_header(path: Path) -> Header:
+    """Header of a map of a GEOCml folder, as ``U.geo``, by the parameter file beside it.
+
+    Parameters
+    ----------
+    path : path
+    """
+    return _raw([path], _grid(path.absolute().parent), "<f4")[0]
+
+
+def _map(home: Path, grid: tuple[np.ndarray, np.ndarray], what: str) -> list[Header]:
+    return _raw([home / {"hgt": "hgt"}.get(what, f"{what}.geo")], grid, "<f4")
+
+
+def _gray(paths: Sequence[Path], grid: tuple[np.ndarray, np.ndarray]) -> tuple[list[Header], float]:
+    """Coherence and what it is multiplied by: bytes are 255ths; before version 1.4 LiCSBAS wrote decimals."""
+    sizes = {path.stat().st_size for path in paths if path.is_file()}
+    decimals = sizes == {4 * grid[0].size * grid[1].size}
+    return (_raw(paths, grid, "<f4"), 1.0) if decimals else (_raw(paths, grid, "uint8"), 1 / 255)
 
 
 def _raw(paths: Sequence[Path], grid: tuple[np.ndarray, np.ndarray], dtype: str) -> list[Header]:

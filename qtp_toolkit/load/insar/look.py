@@ -14,18 +14,20 @@ from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.headers import headers
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
+from qtp_toolkit.load.insar.licsbas import map_header
 
 _ANY_INCIDENCE = (8.0, 70.0)
 _LICSAR = re.compile(r"\.geo\.([ENU])\.tif$")
 
 
 def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.DataArray:
-    """Incidence angle from LiCSAR's ``*.geo.U.tif``, the upward component of the unit vector to the satellite.
+    """Incidence angle from LiCSAR's ``*.geo.U.tif`` or LiCSBAS' ``U.geo``, the upward part of the look vector.
 
     Parameters
     ----------
     paths : sequence of path
-        ``*.geo.U.tif``; ``*.geo.E.tif`` and ``*.geo.N.tif`` beside it may be among them and are not needed.
+        ``*.geo.U.tif``, or ``U.geo`` with ``EQA.dem_par`` beside it; ``*.geo.E.tif`` and ``*.geo.N.tif`` may be among
+        them and are not needed.
     chunks : dict, optional
 
     Returns
@@ -36,7 +38,8 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
     Raises
     ------
     QtpDataError
-        If no file, or more than one, is a U by its name.
+        If no file, or more than one, is a U by its name. When computed: I11, if it points down, as the vector from the
+        satellite to the ground does.
 
     Examples
     --------
@@ -44,14 +47,14 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
     >>> load.licsar_look([path]).round(2).values.tolist()
     [[39.0, 39.0]]
     """
-    ups = [Path(path) for path in paths if (match := _LICSAR.search(Path(path).name)) and match[1] == "U"]
+    ups = [path for path in map(Path, paths) if path.name == "U.geo" or path.name.endswith(".geo.U.tif")]
     if len(ups) != 1:
         raise QtpDataError(
             "the incidence of LiCSAR comes from one upward component",
-            expected="one file *.geo.U.tif",
+            expected="one file *.geo.U.tif, or U.geo",
             found=[Path(path).name for path in paths],
         )
-    up = _map(ups[0], chunks)
+    up = _map(ups[0], chunks, variable="look_up")
     angle = xnp.rad2deg(xnp.arccos(up.where((up > 0) & (up <= 1))))
     return describe(angle.astype(np.float32), "incidence", converted="arccos of the upward component")
 
@@ -176,7 +179,7 @@ def _map(
     path: Path, chunks: Chunks | None, *, scale: float = 1.0, offset: float = 0.0, variable: str | None = None
 ) -> xr.DataArray:
     """One band, by the tags of whole numbers and then by ``scale`` and ``offset``; 0 is no data."""
-    (header,) = headers([path])
+    (header,) = [map_header(path)] if path.suffix == ".geo" else headers([path])
     own, shift = stored_scale([header], 1, None, "scale_factor")
     fills = (0.0,) if header.nodata is None else (0.0, header.nodata)
     decode = Decode(fills, own * scale, shift * scale + offset)

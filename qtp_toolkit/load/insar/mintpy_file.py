@@ -12,7 +12,7 @@ import xarray as xr
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.load.files.dates import ymd
 from qtp_toolkit.load.files.grids import descending
-from qtp_toolkit.load.files.hdf5 import opened
+from qtp_toolkit.load.files.hdf5 import opened, text_of
 
 _TO_MM = {"m": 1000.0, "cm": 10.0, "mm": 1.0}
 _PLACE = ("X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP")
@@ -50,11 +50,6 @@ def look(path: Path) -> File:
         shapes = {name: tuple(part.shape) for name, part in sets.items()}
         units = {name: text_of(part.attrs.get("UNIT", "")) for name, part in sets.items()}
     return File(path, attrs, shapes, units)
-
-
-def text_of(value: Any) -> str:
-    """Return an attribute or a name as text, whether it is stored as bytes or not."""
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def days_of(path: Path, stored: np.ndarray) -> list[tuple[np.datetime64, ...]]:
@@ -108,8 +103,8 @@ def _crs(file: File) -> str:
     epsg, zone = file.attrs.get("EPSG", ""), re.fullmatch(r"(\d{1,2})([A-Za-z])?", file.attrs.get("UTM_ZONE", ""))
     if epsg.isdigit():
         return f"EPSG:{epsg}"
-    if zone:
-        south = (zone[2] or "N").upper() in "CDEFGHJKLM" or (zone[2] or "").upper() == "S"
+    if zone and zone[2]:  # the number alone is either of two places
+        south = zone[2].upper() in "CDEFGHJKLMS"
         return f"EPSG:{327 if south else 326}{int(zone[1]):02d}"
     if file.attrs.get("X_UNIT", "").lower().startswith("deg"):
         return "EPSG:4326"

@@ -14,7 +14,7 @@ from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.files.grids import descending, on_grid
-from qtp_toolkit.load.files.hdf5 import opened
+from qtp_toolkit.load.files.hdf5 import opened, text_of
 from qtp_toolkit.load.files.headers import headers
 from qtp_toolkit.load.files.layers import hdf5_layer
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
@@ -196,7 +196,7 @@ def _said(path: Path) -> dict[str, object]:
     if "radar_wavelength" in about:
         notes["wavelength"] = float(about["radar_wavelength"])
     if "orbit_pass_direction" in about:
-        notes["orbit_direction"] = about["orbit_pass_direction"].decode().lower()
+        notes["orbit_direction"] = text_of(about["orbit_pass_direction"]).lower()
     return notes
 
 
@@ -220,4 +220,4 @@ def _place(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
     with opened(path) as file:
         attrs = file["spatial_ref"].attrs
         wkt = attrs["crs_wkt"] if "crs_wkt" in attrs else attrs["spatial_ref"]
-        return file["y"][()], file["x"][()], wkt.decode() if isinstance(wkt, bytes) else str(wkt)
+        return file["y"][()], file["x"][()], text_of(wkt)

@@ -10,6 +10,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, check_wavelength, describe, xnp
+from qtp_toolkit.load.files.checks import AS_DELIVERED
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.insar.convention import PATTERN
 
@@ -54,7 +55,7 @@ def arrange(dates: Sequence[tuple[Any, Any]]) -> Arrangement:
 
 def dates_of(paths: Sequence[Path]) -> list[tuple[np.datetime64, np.datetime64]]:
     """First and second date of files, as their names or their folders give them; others are listed (I27)."""
-    matches = match_names(paths, PATTERN, "no two dates in its name", "file of a pair of dates")
+    matches = match_names(paths, PATTERN, "no two dates in its name", "file of a pair of dates", hint=AS_DELIVERED)
     return [(ymd(m["reference"], p), ymd(m["secondary"], p)) for m, p in zip(matches, paths, strict=True)]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.load.files.checks import as_paths
+from qtp_toolkit.load.files.checks import as_paths, unpacked
 from qtp_toolkit.load.insar.aria import NAME
 
 _STEM = r"^S1[A-D]{0,2}_[\w-]*\d{8}(?:T\d{6})?_\d{8}(?:T\d{6})?_\w*INT\d{2}_"
@@ -29,10 +29,11 @@ class Mark(NamedTuple):
 
 
 MARKS: dict[str, Mark] = {
-    "hyp3": Mark(_STEM + r"\w*_unw_phase\w*\.tif$"),
+    "hyp3": Mark(_STEM + r"\w*_unw_phase\w*(?i:\.tif)$"),
     "aria": Mark(rf"^{NAME}.*\.nc$"),
     "aria_tools": Mark(r"^\d{8}_\d{8}$", folder="unwrappedPhase"),
-    "licsar": Mark(r"^\d{8}_\d{8}\.geo\.unw\.tif$"),
+    "licsar": Mark(r"^\d{8}_\d{8}\.geo\.unw(?i:\.tif)$"),
+    "gmtsar": Mark(r"^unwrap\w*_ll\.grd$"),
     "licsbas": Mark(r"^\d{8}_\d{8}\.unw$", beside=("EQA.dem_par",)),
     "isce2": Mark(r"^filt_(?:fine|\d{8}_\d{8}(?:_snaphu)?)\.unw$", beside=("geom_reference", "geom_master"), up=3),
     "mintpy": Mark(r"^(?:geo_)?ifgramStack\.h5$", single=True),
@@ -88,7 +89,8 @@ def recognize(paths: Sequence[Path]) -> Recognized:
             "interferograms of several producers" if told else "whose interferograms these are, their names do not say",
             found=told or [path.name for path in paths[:5]],
             expected=f"names of one of {sorted(MARKS)}",
-            hint="Narrow the uri, or name the driver; geotiff_stack reads any GeoTIFFs with two dates in their names.",
+            hint=unpacked(paths)
+            or "Narrow the uri, or name the driver; geotiff_stack reads any GeoTIFFs with two dates in their names.",
             code="I35",
         )
     ((driver, files),) = found.items()

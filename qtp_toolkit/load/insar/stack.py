@@ -15,6 +15,9 @@ from qtp_toolkit.load.files.checks import refuse_bad
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 
+_ONE_PASS = 150.0
+"""Seconds that overpasses of one track may lie from their mean: frames along it begin half a minute apart."""
+
 
 class Pair(NamedTuple):
     """One interferogram file and its dates as the file names them."""
@@ -151,7 +154,7 @@ def with_orbit(stack: xr.Dataset, orbits: Sequence[Orbit], *, producer: str, est
     Raises
     ------
     QtpDataError
-        I33: pairs of ascending and of descending orbits.
+        I33: pairs of ascending and of descending orbits, or of two tracks, whose overpasses lie minutes apart.
     """
     notes: dict[str, object] = {"producer": producer}
     headings = np.array([orbit.heading for orbit in orbits])
@@ -170,12 +173,31 @@ def with_orbit(stack: xr.Dataset, orbits: Sequence[Orbit], *, producer: str, est
         notes["orbit_direction"] = "ascending" if upward.all() else "descending"
     seconds = np.array([orbit.overpass for orbit in orbits])
     if np.isfinite(seconds).any():
-        total = round(_mean_of_circle(seconds[np.isfinite(seconds)], 86400.0)) % 86400
-        notes["overpass"] = f"{total // 3600:02d}:{total // 60 % 60:02d}:{total % 60:02d}"
+        notes["overpass"] = _clock(_one_pass(seconds[np.isfinite(seconds)]))
     if estimated_from is not None and "coherence" in stack:
         marked = stack["coherence"].assign_attrs({ESTIMATED_FROM: estimated_from})
         stack = stack.assign(coherence=marked)
     return stack.assign_attrs(notes)
+
+
+def _one_pass(seconds: np.ndarray) -> float:
+    """Mean overpass, seconds of the day; a satellite on one track comes at one time, on the next track 8 min later."""
+    mean = _mean_of_circle(seconds, 86400.0)
+    apart = (seconds - mean + 43200.0) % 86400.0 - 43200.0
+    if np.abs(apart).max() > _ONE_PASS:
+        raise QtpDataError(
+            "pairs of several tracks: their overpasses lie minutes apart",
+            found=f"from {_clock(mean + apart.min())} to {_clock(mean + apart.max())} UTC",
+            expected="one track: one line of sight",
+            hint="Open each track as a source of its own.",
+            code="I33",
+        )
+    return mean
+
+
+def _clock(seconds: float) -> str:
+    total = round(seconds) % 86400
+    return f"{total // 3600:02d}:{total // 60 % 60:02d}:{total % 60:02d}"
 
 
 def _mean_of_circle(values: np.ndarray, period: float) -> float:

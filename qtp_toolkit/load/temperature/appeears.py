@@ -12,7 +12,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import ITEM_BYTES, Chunks, block_shape
-from qtp_toolkit.load.files.checks import first_bytes_problem, refuse_bad
+from qtp_toolkit.load.files.checks import AS_DELIVERED, first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.dates import date_of, match_names
 from qtp_toolkit.load.files.grids import descending, spatial_names, with_crs
 from qtp_toolkit.load.files.headers import Header, band_tags, headers
@@ -60,7 +60,7 @@ def scan_tiff(paths: Sequence[Path]) -> list[Composite]:
     """
     found = headers(paths)
     lacking = "no product, layer and date in its name"
-    matches = match_names([header.path for header in found], _LAYER, lacking, "AppEEARS file")
+    matches = match_names([header.path for header in found], _LAYER, lacking, "AppEEARS file", hint=AS_DELIVERED)
     groups: dict[str, list[tuple[Header, re.Match[str]]]] = {}
     for header, match in zip(found, matches, strict=True):
         groups.setdefault(match["product"], []).append((header, match))

@@ -143,8 +143,10 @@ def test_closed_form_delays_over_height_are_those_of_the_terrain():
     heights = np.array([0.0, 3000.0, 6000.0])
     coords = {"time": DATES, "height": heights, "y": [34.0, 35.0, 36.0], "x": [91.0, 92.0, 93.0, 94.0]}
     of_height = xr.DataArray(2.4 - heights / 5000, {"height": heights}, "height")
-    zenith = of_height + 0.01 * xr.DataArray([0.0, 1.0, 2.0], {"time": DATES}, "time") + xr.DataArray(
-        0.001 * np.arange(4), {"x": coords["x"]}, "x"
+    zenith = (
+        of_height
+        + 0.01 * xr.DataArray([0.0, 1.0, 2.0], {"time": DATES}, "time")
+        + xr.DataArray(0.001 * np.arange(4), {"x": coords["x"]}, "x")
     )
     zenith = zenith.expand_dims(y=coords["y"]).transpose(*coords).assign_attrs(units="m")
     given = zenith.to_dataset(name="zenith_delay")

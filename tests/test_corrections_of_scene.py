@@ -129,7 +129,7 @@ def test_motion_that_follows_the_terrain_goes_with_it_and_is_told(stack, terrain
     assert float(lost["median_ratio"].squeeze()) < 0.01
     flat = moved.isel(y=[0], x=[0]) * 0 + season
     index = xr.Dataset({"composite_index": flat})
-    told = exec_cells("alike = 0.0", "if \"elevation\" in taken:", slopes=slopes, index=index)
+    told = exec_cells("alike = 0.0", 'if "elevation" in taken:', slopes=slopes, index=index)
     assert told["alike"] > 0.9
     (row,) = report.checks()
     assert not row["passed"]

@@ -149,7 +149,7 @@ def export(
     catalog: CatalogOption = None,
     every: Annotated[int, typer.Option("--every", min=1, help="Points: every so many rows and columns.")] = 1,
     heading: Annotated[
-        float | None, typer.Option("--heading", help="MintPy: flight direction, degrees clockwise from north.")
+        float | None, typer.Option("--heading", help="MintPy: flight direction, degrees from north; default: as known.")
     ] = None,
 ) -> None:
     """Write the time series and maps of a run for other programs: MintPy, a GIS, QGIS with InSAR Explorer."""

@@ -138,6 +138,30 @@ def test_closed_form_outside_is_nan_and_far_outside_is_refused():
         correct.tropospheric_delay(era5.assign_coords(x=[10.0, 11.5]), terrain(), looking())
 
 
+def test_closed_form_delays_over_height_are_those_of_the_terrain():
+    """What others integrated, linear between their heights; beyond them nothing, and no 360 degrees to go around."""
+    heights = np.array([0.0, 3000.0, 6000.0])
+    coords = {"time": DATES, "height": heights, "y": [34.0, 35.0, 36.0], "x": [91.0, 92.0, 93.0, 94.0]}
+    of_height = xr.DataArray(2.4 - heights / 5000, {"height": heights}, "height")
+    zenith = (
+        of_height
+        + 0.01 * xr.DataArray([0.0, 1.0, 2.0], {"time": DATES}, "time")
+        + xr.DataArray(0.001 * np.arange(4), {"x": coords["x"]}, "x")
+    )
+    zenith = zenith.expand_dims(y=coords["y"]).transpose(*coords).assign_attrs(units="m")
+    given = zenith.to_dataset(name="zenith_delay")
+    for height in (0.0, 1500.0, 4321.0):
+        phase = correct.tropospheric_delay(given, terrain(height), looking(60.0))
+        lon, _ = Transformer.from_crs("EPSG:32646", "EPSG:4326", always_xy=True).transform(450_000.0, 3_900_000.0)
+        expected = 2 * (2.4 - height / 5000 + 0.001 * (lon - 91.0) + 0.01 * np.arange(3))
+        np.testing.assert_allclose(millimetres(phase)[:, 0, 0], 1000 * expected, atol=0.5)
+    assert correct.tropospheric_delay(given, terrain(7000.0), looking()).isnull().all()
+    lazy = correct.tropospheric_delay(given.chunk(time=1), terrain(4321.0).chunk(y=3), looking(60.0))
+    xr.testing.assert_allclose(lazy.compute(), phase)
+    with pytest.raises(QtpDataError, match="wrong unit"):
+        correct.tropospheric_delay(given.assign(zenith_delay=zenith.assign_attrs(units="mm")), terrain(), looking())
+
+
 def test_closed_form_dates_are_matched_by_day():
     times = DATES + np.timedelta64(23, "h")
     era5 = reanalysis([isothermal(p) for p in (1000.0, 1001.0, 1002.0)], times=times)

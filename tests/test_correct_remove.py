@@ -119,6 +119,8 @@ def test_closed_form_gain_names_what_raises_the_variance(rng):
     assert "wrong sign" in gain.attrs["raised"].split(", ")
     assert "half" not in gain.attrs["raised"]
     assert correct.correction_gain(phase, {"half": half}).attrs["raised"] == ""
+    both = correct.correction_gain(phase, {"both": (half, 0.8 * half)})
+    np.testing.assert_allclose(both["median_ratio"], 0.01, atol=1e-5)
 
 
 def test_property_gain_is_told_on_the_pixels_that_all_have(rng):

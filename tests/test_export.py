@@ -305,9 +305,10 @@ class TestPoints:
         assert not base.execute("PRAGMA foreign_key_check").fetchall()
         known = base.execute("SELECT srs_id FROM gpkg_spatial_ref_sys ORDER BY srs_id").fetchall()
         assert known == [(-1,), (0,), (4326,)]
-        ((name, west, south, east, north),) = base.execute(
-            "SELECT table_name, min_x, min_y, max_x, max_y FROM gpkg_contents"
+        ((name, west, south, east, north, about),) = base.execute(
+            "SELECT table_name, min_x, min_y, max_x, max_y, description FROM gpkg_contents"
         )
+        assert about.endswith("positive toward the satellite; 0 on 2018-08-31")
         base.close()
         assert name == 'the "points"'
         table = self.table_of(path)

@@ -143,6 +143,13 @@ def test_closed_form_pairs_by_the_command_line(tmp_path):
     lines = (tmp_path / "order" / "pairs.txt").read_text().split()
     assert lines == ["20180106_20180118", "20180106_20180211", "20180118_20180211"]
     assert len(json.loads((tmp_path / "order" / "hyp3_jobs_001.json").read_text())["jobs"]) == 6
+    rows = [f'"{name}","SLC"' for name in scenes(DAYS)] + ['"S1A_IW_GRDH_1SDV_20180106T234712","GRD_HD"']
+    (tmp_path / "scenes.txt").write_text("\n".join(['"Granule Name","Processing Level"', *rows]), encoding="utf-8-sig")
+    told = CliRunner().invoke(cli.app, [str(word) for word in words])
+    assert "4 dates, 3 pairs, 1 group(s), 6 jobs" in told.stdout
+    assert "left out: 1 row" in told.stdout
+    (tmp_path / "scenes.txt").write_bytes(b"PK\x03\x04\xff\xfe")
+    assert CliRunner().invoke(cli.app, [str(word) for word in words]).exit_code == 1
     (tmp_path / "scenes.txt").write_text("nothing\n")
     assert CliRunner().invoke(cli.app, [str(word) for word in words]).exit_code == 1
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import h5py
 import numpy as np
 import pytest
+import xarray as xr
 from radar_files import delay, disp_product
 from small_files import refused, tif
 
@@ -114,6 +116,67 @@ def test_delays_as_geotiff_tell_their_place(tmp_path):
     data = load.gacos([path])
     assert data["x"].values[0] == pytest.approx(93.05)
     assert data.sizes["time"] == 1
+
+
+def test_corrections_of_opera_leave_the_motion(products):
+    """Tide and ionosphere of each product, against its own reference, as the series is: both are taken out of it."""
+    true, paths = products
+    rows = np.add.outer(np.arange(4.0), np.arange(5.0)) / 100
+    for path in paths:
+        with h5py.File(path, "r+") as file:
+            disturbed = file["displacement"][()] + 0.002 * rows / rows.max() + file["corrections/solid_earth_tide"][()]
+            file["displacement"][...] = disturbed
+            file["corrections/ionospheric_delay"] = (0.002 * rows / rows.max()).astype("f4")
+    both = load.opera_disp(paths, subtract=["solid_earth_tide", "ionospheric_delay"])["displacement"]
+    np.testing.assert_allclose(both, 1000 * true, atol=1e-4)
+    one = load.opera_disp(paths, subtract=["solid_earth_tide"])["displacement"]
+    assert float((one - 1000 * true)[1:].std()) > 0.3
+
+
+def cube(path, values, *, names=("hydrostatic_delay", "wet_delay"), units="meters", first=35.0):
+    """A global product of OPERA, or a cut of it; latitudes fall, the axis of height is the last."""
+    axes = {"latitude": first - 0.5 * np.arange(6), "longitude": 90.0 + 0.5 * np.arange(8), "height": [0.0, 2e3, 6e3]}
+    data = {n: (tuple(axes), (values / len(names)).astype("f4"), {"units": units}) for n in names}
+    path.parent.mkdir(exist_ok=True)
+    xr.Dataset(data, axes).expand_dims(time=[np.datetime64("2018-08-31T00", "ns")]).to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+def tropo(hour, day="20180831"):
+    return f"OPERA_L4_TROPO-ZENITH_{day}T{hour:02d}0000Z_20250901T121212Z_HRES_v1.0.nc"
+
+
+def test_delays_of_opera_over_height_are_joined_and_cut_out(tmp_path, rng, no_compute):
+    values = rng.uniform(1.0, 2.4, (2, 6, 8, 3))
+    paths = [cube(tmp_path / tropo(6 * k), v) for k, v in enumerate(values)]
+    with no_compute():
+        whole = load.opera_tropo(paths[::-1])["zenith_delay"]
+        part = load.opera_tropo(paths, area=(91.0, 33.6, 91.6, 34.0))["zenith_delay"]
+    assert whole.dims == ("time", "height", "y", "x")
+    assert whole["time"].values.astype("M8[h]").astype(str).tolist() == ["2018-08-31T00", "2018-08-31T06"]
+    np.testing.assert_allclose(whole, np.moveaxis(values, -1, 1), rtol=1e-6)
+    assert (whole.attrs["units"], whole.rio.crs.to_epsg()) == ("m", 4326)
+    assert (part["x"].values.tolist(), part["y"].values.tolist()) == ([90.5, 91.0, 91.5, 92.0], [34.5, 34.0, 33.5])
+    cut = cube(tmp_path / "cut" / "tropo_cropped_20180831T000500.nc", values[0], names=("total_delay",))
+    total = load.opera_tropo([cut])["zenith_delay"]
+    np.testing.assert_allclose(total[0], whole[0], rtol=1e-6)
+    assert str(total["time"].values[0])[:16] == "2018-08-31T00:05"
+
+
+def test_delays_over_height_that_cannot_be_are_refused(tmp_path, rng):
+    values = rng.uniform(1.0, 2.4, (6, 8, 3))
+    good = cube(tmp_path / tropo(0), values)
+    refused(load.opera_tropo, [], code="C10")
+    refused(load.opera_tropo, [cube(tmp_path / "august.nc", values)], code="I27")
+    refused(load.opera_tropo, [good, cube(tmp_path / "again" / tropo(0), values)], code="I19")
+    refused(load.opera_tropo, [cube(tmp_path / tropo(6), values, names=("wet_delay",))], code="M27")
+    refused(load.opera_tropo, [cube(tmp_path / tropo(12), values, units="mm")], code="M11")
+    refused(load.opera_tropo, [good, cube(tmp_path / tropo(18), values, first=36.0)], code="M27")
+    refused(load.opera_tropo, [good], area=(10.0, 33.0, 11.0, 34.0), code="I22")
+    (tmp_path / "torn").mkdir()
+    torn = tmp_path / "torn" / tropo(0)
+    torn.write_bytes(good.read_bytes()[:3000])
+    refused(load.opera_tropo, [torn], code="M05")
 
 
 def test_catalogs_open_both(products, tmp_path):

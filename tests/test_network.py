@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given, settings
@@ -501,3 +502,45 @@ def test_closed_form_bursts_have_a_place():
 def test_closed_form_other_granules_are_refused(names, words):
     with pytest.raises(QtpDataError, match=words):
         network.read_granules(names)
+
+
+HEAD = ["Granule Name", "Platform", "Beam Mode", "Orbit", "Path Number", "Acquisition Date", "Processing Level"]
+HEAD += ["Start Time", "Center Lat", "Center Lon", "Ascending or Descending?", "URL", "Size (MB)", "Pointing Angle"]
+"""Some columns of the CSV that ASF's Vertex and asf_search write."""
+
+
+def archive(*rows, mark=","):
+    """Lines of such a table, all cells in quotation marks, of (granule, level, track)."""
+    lines = [HEAD]
+    for granule, level, track in rows:
+        cells = dict.fromkeys(HEAD, "") | {"Granule Name": granule, "Processing Level": level, "Path Number": track}
+        lines.append([*(cells | {"URL": f"https://archive/{granule}.zip"}).values()])
+    return [mark.join(f'"{cell}"' for cell in line) for line in lines]
+
+
+def test_closed_form_a_table_of_the_archive_is_a_list():
+    """With the raw data and metadata that a search finds beside the images; from a spreadsheet with semicolons, too."""
+    plain = network.read_granules(SCENES)
+    kinds = [(name, "SLC", 19) for name in plain.index] + [(plain.index[0], "METADATA_SLC", 19)]
+    kinds.append(("S1A_IW_RAW__0SDV_20180106T235941_20180107T000014_020041_02224B_1A2B", "RAW", 19))
+    for mark in ",;":
+        table = network.read_granules(archive(*kinds, mark=mark))
+        pd.testing.assert_frame_equal(table, plain)
+        assert table.attrs["left_out"] == 2
+    pd.testing.assert_frame_equal(network.read_granules(["Granule Name", *SCENES]), plain)
+
+
+def test_closed_form_a_table_tells_the_tracks_of_bursts():
+    names = [f"S1_{place}_IW2_202006{day:02d}T022312_VV_7C85-BURST" for place, day in (("136231", 4), ("250001", 6))]
+    assert network.read_granules(archive((names[0], "BURST", 64)))["track"].tolist() == [64]
+    with pytest.raises(QtpDataError, match="several tracks"):
+        network.read_granules(archive((names[0], "BURST", 64), (names[1], "BURST", 117)))
+
+
+def test_closed_form_tables_without_granules_are_refused():
+    with pytest.raises(QtpDataError, match="column of granules"):
+        network.read_granules(["date,orbit", "20180106,20041"])
+    with pytest.raises(QtpDataError, match="cut short"):
+        network.read_granules([*archive((SCENES[0], "SLC", 19)), '"S1A_IW_SLC__1SDV_2018'])
+    with pytest.raises(QtpDataError, match="no Sentinel-1 granules"):
+        network.read_granules(archive((SCENES[0], "RAW", 19)))

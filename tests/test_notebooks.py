@@ -40,7 +40,7 @@ VARIANTS = [
     ("12", {"ramp": "plane"}),
 ]
 """Every value that the comments of the parameters cells offer beside the one that is set."""
-FALLBACK_SOURCES = ("gacos", "stable_ground", "water_content")
+FALLBACK_SOURCES = ("gacos", "opera_tropo", "stable_ground", "water_content")
 """What only the catalog of an own region has."""
 KEYS = {"title", "paper", "needs", "uses", "products_in", "products_out", "figures"}
 

@@ -25,14 +25,18 @@ from radar_files import (
 from small_files import tif
 
 from qtp_toolkit.catalog import open_catalog
+from qtp_toolkit.synthetic import formats
 
-SECTION = "## Radar geometry, MintPy, OPERA, GACOS\n"
+SECTIONS = ("## Radar geometry, MintPy, OPERA, GACOS\n", "## Weather: `era5`\n")
 
 
 def recipes():
     text = (Path(__file__).resolve().parents[1] / "docs" / "data.md").read_text(encoding="utf-8")
-    section = text.partition(SECTION)[2].partition("\n## ")[0]
-    return dict(re.findall(r"\*\*([^*]+)\*\*.*?```yaml\n(.*?)```", section, re.DOTALL))
+    found = {}
+    for title in SECTIONS:
+        section = text.partition(title)[2].partition("\n## ")[0]
+        found |= dict(re.findall(r"\*\*([^*]+)\*\*.*?```yaml\n(.*?)```", section, re.DOTALL))
+    return found
 
 
 def series(folder, made):
@@ -50,6 +54,26 @@ def opera(folder, made):
     for first, second in pairwise(days):
         name = f"OPERA_L3_DISP-S1_IW_F08882_VV_{first}T005104Z_{second}T005103Z_v1.0_20250917T184125Z.nc"
         disp_product(folder / name, made.phase[0] / 1000)
+
+
+def opera_tropo(folder, made):
+    """Two passes as opera-utils cuts them out."""
+    axes = {"height": [0.0, 5000.0], "latitude": [35.1, 35.0, 34.9], "longitude": [92.9, 93.0, 93.1]}
+    cube = xr.DataArray(np.full((2, 3, 3), 2.3, "f4"), axes, tuple(axes), attrs={"units": "meters"})
+    (folder / "tropo").mkdir()
+    for day in ("20180819", "20180831"):
+        path = folder / "tropo" / f"tropo_cropped_{day}T000500.nc"
+        cube.to_dataset(name="total_delay").to_netcdf(path, engine="h5netcdf")
+
+
+def era5(folder, made):
+    """Two dates of two hours each, as the store delivers them."""
+    axes = {"level": [500.0, 1000.0], "y": [35.25, 35.0], "x": [93.0, 93.25]}
+    for day in ("2018-08-19", "2018-08-31"):
+        hours = np.array([f"{day}T00", f"{day}T01"], "datetime64[ns]")
+        one = xr.DataArray(np.ones((2, 2, 2, 2)), {"time": hours, **axes}, ("time", *axes))
+        names = ("geopotential", "temperature", "specific_humidity")
+        formats.era5(folder / "era5" / f"{day.replace('-', '')}.nc", xr.Dataset(dict.fromkeys(names, one)))
 
 
 def gacos(folder, made):
@@ -79,7 +103,9 @@ WRITTEN = {
     "MintPy, stack": lambda folder, made: mintpy_stack(folder / "inputs", made),
     "MintPy, time series and velocity": series,
     "OPERA DISP-S1": opera,
+    "OPERA TROPO-ZENITH": opera_tropo,
     "GACOS": gacos,
+    "ERA5 by cdsapi": era5,
     "Anything else as GeoTIFF": geotiffs,
 }
 

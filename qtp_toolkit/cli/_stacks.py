@@ -14,7 +14,9 @@ from qtp_toolkit.cli._shared import CatalogOption, app, connected, one_line
 
 @app.command()
 def pairs(
-    granules: Annotated[Path, typer.Argument(help="Text file of Sentinel-1 scenes or bursts, one name a line.")],
+    granules: Annotated[
+        Path, typer.Argument(help="Sentinel-1 scenes or bursts: one name a line, or the CSV of ASF's Vertex.")
+    ],
     *,
     to: Annotated[Path, typer.Option("--to", help="Folder to write to.")] = Path(),
     drop: Annotated[Path | None, typer.Option("--drop", help="Text file of dates and pairs to leave out.")] = None,
@@ -31,8 +33,8 @@ def pairs(
         from qtp_toolkit import export as room  # noqa: PLC0415
         from qtp_toolkit import network  # noqa: PLC0415
 
-        table = network.read_granules(granules.read_text(encoding="utf-8").splitlines())
-        unwanted = drop.read_text(encoding="utf-8").splitlines() if drop is not None else []
+        table = network.read_granules(granules.read_text(encoding="utf-8-sig", errors="replace").splitlines())
+        unwanted = drop.read_text(encoding="utf-8-sig").splitlines() if drop is not None else []
         chosen = network.select_pairs(table["date"].unique(), most=most, drop=unwanted, connect=connect)
         jobs = room.hyp3_jobs(chosen, table, name=name, looks=looks, water_mask=water_mask)  # type: ignore[arg-type]
         files = [room.pair_list(chosen, to / "pairs.txt"), *room.write_hyp3_jobs(jobs, to)]
@@ -40,6 +42,8 @@ def pairs(
         typer.echo(
             f"{table['date'].nunique()} dates, {chosen.sizes['pair']} pairs, {groups} group(s), {len(jobs)} jobs"
         )
+        if table.attrs["left_out"]:
+            typer.echo(f"left out: {table.attrs['left_out']} row(s) of the table that are neither SLC nor BURST")
         typer.echo(f"stackSentinel.py {room.isce2_options(chosen, table['date'].unique())}")
     for path in files:
         typer.echo(str(path))
@@ -145,7 +149,7 @@ def export(
     catalog: CatalogOption = None,
     every: Annotated[int, typer.Option("--every", min=1, help="Points: every so many rows and columns.")] = 1,
     heading: Annotated[
-        float | None, typer.Option("--heading", help="MintPy: flight direction, degrees clockwise from north.")
+        float | None, typer.Option("--heading", help="MintPy: flight direction, degrees from north; default: as known.")
     ] = None,
 ) -> None:
     """Write the time series and maps of a run for other programs: MintPy, a GIS, QGIS with InSAR Explorer."""

@@ -7,7 +7,7 @@ from qtp_toolkit.correct._elevation import elevation_phase, fit_elevation
 from qtp_toolkit.correct._ramp import deramp, fit_ramp
 from qtp_toolkit.correct._reference import apply_mask, coherent_area, reference_area, reference_level, set_reference
 from qtp_toolkit.correct._remove import correction_gain, delay_phase, remove_delay
-from qtp_toolkit.correct._tides import solid_earth_tide
+from qtp_toolkit.correct._tides import solid_earth_tide, tides_available
 from qtp_toolkit.correct._troposphere import tropospheric_delay
 from qtp_toolkit.correct._weigh import choose_ramp, ramp_std, weigh_ramp
 
@@ -34,6 +34,7 @@ __all__ = [
     "remove_delay",
     "set_reference",
     "solid_earth_tide",
+    "tides_available",
     "tropospheric_delay",
     "weigh_ramp",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import dask
@@ -143,7 +143,10 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
 
 
 def correction_gain(
-    phase: xr.DataArray, corrections: Mapping[str, xr.DataArray], *, mask: xr.DataArray | None = None
+    phase: xr.DataArray,
+    corrections: Mapping[str, xr.DataArray | Sequence[xr.DataArray]],
+    *,
+    mask: xr.DataArray | None = None,
 ) -> xr.Dataset:
     """Tell for each pair what corrections do to the variance of its phase. This one computes.
 
@@ -152,8 +155,8 @@ def correction_gain(
     phase : xarray.DataArray
         rad, dims ``pair, y, x``. A part of the pixels or of the pairs will do, and takes less time: ``phase[::5, ::4,
         ::4]``.
-    corrections : mapping of str to xarray.DataArray
-        By name, what :func:`remove_delay` takes out of the phase; each is tried alone.
+    corrections : mapping of str to xarray.DataArray, or to several of them
+        By name, what :func:`remove_delay` takes out of the phase; each is tried alone, several of a name together.
     mask : xarray.DataArray, optional
         True where pixels are left out: water, or ground that is known to move.
 
@@ -188,7 +191,8 @@ def correction_gain(
     require(phase, dims=(PAIR, Y, X), quantity="phase")
     if not corrections:
         raise QtpDataError("no correction to judge", expected="at least one map, by name")
-    stacks = [phase, *(remove_delay(phase, given) for given in corrections.values())]
+    together = [[given] if isinstance(given, xr.DataArray) else given for given in corrections.values()]
+    stacks = [phase, *(reduce(remove_delay, maps, phase) for maps in together)]
     valid = reduce(operator.and_, (stack.notnull() for stack in stacks))
     if mask is not None:
         valid = valid & ~grid.align(as_mask(mask), phase, resampling="nearest", name="mask")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,17 @@ def solid_earth_tide(
     )
     phase = phase.assign_coords({TIME: days.astype("datetime64[ns]")}).transpose(TIME, Y, X)
     return describe(phase, "tidal_phase", like=dem, wavelength=wavelength)
+
+
+def tides_available() -> bool:
+    """Tell whether :func:`solid_earth_tide` can compute: the package pysolid is installed.
+
+    Examples
+    --------
+    >>> tides_available() in (True, False)
+    True
+    """
+    return find_spec("pysolid") is not None
 
 
 def _import_pysolid() -> Callable[..., Any]:

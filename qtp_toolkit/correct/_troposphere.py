@@ -35,6 +35,7 @@ _FILL = 1e6
 _PLACES = 9
 """Rows and columns whose places are looked up."""
 FIELDS = ("geopotential", "temperature", "specific_humidity")
+DELAY = "zenith_delay"
 
 
 def tropospheric_delay(
@@ -45,7 +46,7 @@ def tropospheric_delay(
     dates: Any = None,
     wavelength: float = SENTINEL1_WAVELENGTH,
 ) -> xr.DataArray:
-    r"""Phase delay in the troposphere on each date, from a weather reanalysis on pressure levels.
+    r"""Phase delay in the troposphere on each date, from a reanalysis on pressure levels, or delays over height.
 
     .. math::
         \phi = \frac{4\pi}{\lambda\cos\theta}\, 10^{-6} \Big[ k_1 \frac{R_d}{g_m} P(z)
@@ -58,7 +59,8 @@ def tropospheric_delay(
     ----------
     era5 : xarray.Dataset
         ``geopotential`` (m2 s-2), ``temperature`` (K) and ``specific_humidity`` (kg/kg), dims ``time, level, y, x``
-        with ``level`` in hPa, ``y`` and ``x`` latitude and longitude in degrees.
+        with ``level`` in hPa, ``y`` and ``x`` latitude and longitude in degrees. Or ``zenith_delay`` (m), dims ``time,
+        height, y, x`` with ``height`` in m, as others made it of a weather model (OPERA): linear in height.
     dem : xarray.DataArray
         m, dims ``y, x``, with a CRS: the grid of the result.
     incidence : xarray.DataArray
@@ -123,19 +125,7 @@ def tropospheric_delay(
     incidence = grid.align(incidence, dem, resampling="bilinear", name="incidence")
     axes = (profiles[Y].values.astype(float), profiles[X].values.astype(float))
     _check_cover(dem, axes)
-    # The grid of the reanalysis gets names of its own: y and x are those of the terrain from here on.
-    renamed = profiles.drop_vars([Y, X, "level", "spatial_ref"], errors="ignore").rename({Y: "row", X: "column"})
-    table = xr.apply_ufunc(
-        _zenith,
-        *(renamed[name] for name in FIELDS),
-        input_core_dims=[["level"]] * 3,
-        output_core_dims=[["height"]],
-        keep_attrs=True,
-        kwargs={"pressure": profiles.level.values * 100.0, "heights": HEIGHTS},
-        dask="parallelized",
-        output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"height": len(HEIGHTS)}},
-    )
+    table = _tabulate(profiles)
     with many_blocks():
         phase = xr.apply_ufunc(
             _slant_phase,
@@ -153,8 +143,31 @@ def tropospheric_delay(
     return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", like=era5, wavelength=wavelength)
 
 
+def _tabulate(profiles: xr.Dataset) -> xr.DataArray:
+    """Zenith delay (..., height) at the heights of the table; y and x are called row and column from here on."""
+    made, vertical = (False, "height") if DELAY in profiles else (True, "level")
+    bare = profiles.drop_vars([Y, X, "level", "height", "spatial_ref"], errors="ignore")
+    bare = bare.rename({Y: "row", X: "column"})
+    given = {"pressure": profiles["level"].values * 100.0} if made else {"given": profiles["height"].values}
+    return xr.apply_ufunc(
+        _zenith if made else _at_heights,
+        *(bare[name] for name in (FIELDS if made else (DELAY,))),
+        input_core_dims=[[vertical]] * (3 if made else 1),
+        output_core_dims=[["height"]],
+        exclude_dims={vertical},
+        keep_attrs=True,
+        kwargs={**given, "heights": HEIGHTS},
+        dask="parallelized",
+        output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {"height": len(HEIGHTS)}},
+    )
+
+
 def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
     """Profiles ordered from the top down, or an error that says what is wrong with them."""
+    if DELAY in era5:
+        require(era5[DELAY], dims=(TIME, "height", Y, X), quantity=DELAY)
+        return _around_the_world(era5[[DELAY]].sortby(["height", Y, X]))
     missing = [name for name in FIELDS if name not in era5]
     if missing:
         raise QtpDataError(f"the reanalysis lacks {missing}", expected=list(FIELDS), found=list(era5.data_vars))
@@ -168,9 +181,13 @@ def _sort_profiles(era5: xr.Dataset) -> xr.Dataset:
             expected="above 0, lowest 300 to 1200 hPa",
             found=f"{levels.min():g} to {levels.max():g}",
         )
-    out = era5[list(FIELDS)].sortby(["level", Y, X])
+    return _around_the_world(era5[list(FIELDS)].sortby(["level", Y, X]))
+
+
+def _around_the_world(out: xr.Dataset) -> xr.Dataset:
+    """Repeat the first column behind the last one, where nothing lies between them."""
     steps = np.diff(out[X].values.astype(float))
-    if steps.size and 360.0 - steps.sum() <= 1.5 * steps.max():  # around the world: the first column is the next one
+    if steps.size and 360.0 - steps.sum() <= 1.5 * steps.max():
         seam = out.isel({X: [0]}).assign_coords({X: out[X].values[:1] + 360.0})
         out = xr.concat([out, seam], X)
         out = out.chunk({X: -1}) if is_lazy(out) else out
@@ -282,6 +299,14 @@ def _zenith(*fields: np.ndarray, pressure: np.ndarray, heights: np.ndarray) -> n
         beyond = (values < low) | (values > high) if name != "geopotential" else np.False_  # fill values, not air
         held.append(np.where(beyond, np.nan, values) if beyond.any() else values)
     return zenith_delay(*held, pressure=pressure, heights=heights)
+
+
+def _at_heights(delay: np.ndarray, *, given: np.ndarray, heights: np.ndarray) -> np.ndarray:
+    """Delays of columns (..., height) at other heights; NaN beyond the given ones."""
+    at = np.interp(heights, given, np.arange(len(given)), left=np.nan, right=np.nan)
+    low = np.clip(np.nan_to_num(at).astype(int), 0, max(len(given) - 2, 0))
+    share = at - low
+    return delay[..., low] * (1 - share) + delay[..., np.minimum(low + 1, len(given) - 1)] * share
 
 
 def _wrap_longitude(longitude: np.ndarray, columns: np.ndarray) -> np.ndarray:

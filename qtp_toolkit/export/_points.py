@@ -15,7 +15,7 @@ from pyproj import CRS
 
 from qtp_toolkit._atomic import replacing
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, on_pixels_of, require, require_option
-from qtp_toolkit.export._blocks import days_of, series_of, windows
+from qtp_toolkit.export._blocks import days_of, reference_of, series_of, windows
 from qtp_toolkit.grid._frame import LONLAT, crs_of, to_crs
 
 NAMES = {"linear_rate": "velocity", "linear_rate_std": "velocity_std", "temporal_coherence": "coherence"}
@@ -48,6 +48,7 @@ def points(ds: xr.Dataset, path: str | Path, *, maps: xr.Dataset | None = None, 
     -------
     pathlib.Path
         Longitude and latitude (EPSG:4326), mm and mm/yr; pixels without any date are left out, missing dates are empty.
+        A GeoPackage says units, sign and reference date in its description.
 
     Raises
     ------
@@ -74,7 +75,9 @@ def points(ds: xr.Dataset, path: str | Path, *, maps: xr.Dataset | None = None, 
     series = series_of(ds).isel({Y: slice(None, None, every), X: slice(None, None, every)})
     fields = _fields(ds, maps, series)
     tables = _tables(series, fields, [f"D{day}" for day in days_of(series)])
-    write = _write_csv if path.suffix == ".csv" else partial(_write_gpkg, name=path.stem)
+    since = reference_of(ds)
+    about = "displacement in mm, rates in mm/yr, positive toward the satellite" + (f"; 0 on {since}" if since else "")
+    write = _write_csv if path.suffix == ".csv" else partial(_write_gpkg, name=path.stem, about=about)
     with replacing(path) as stage:
         write(stage, tables)
     return path
@@ -116,13 +119,13 @@ def _write_csv(path: Path, tables: Iterator[pd.DataFrame]) -> None:
             table.to_csv(stream, index=False, header=number == 0)
 
 
-def _write_gpkg(path: Path, tables: Iterator[pd.DataFrame], *, name: str) -> None:
+def _write_gpkg(path: Path, tables: Iterator[pd.DataFrame], *, name: str, about: str) -> None:
     bounds = np.array([np.inf, np.inf, -np.inf, -np.inf])
     with closing(sqlite3.connect(path)) as base:
         for number, table in enumerate(tables):
             place, values = table[["longitude", "latitude"]].to_numpy(), table.iloc[:, 2:]
             if number == 0:
-                _begin_gpkg(base, name, [*values.columns])
+                _begin_gpkg(base, name, [*values.columns], about)
             if len(table):
                 bounds[:2], bounds[2:] = np.fmin(bounds[:2], place.min(0)), np.fmax(bounds[2:], place.max(0))
             marks = ", ".join("?" * (1 + values.shape[1]))
@@ -133,7 +136,7 @@ def _write_gpkg(path: Path, tables: Iterator[pd.DataFrame], *, name: str) -> Non
         base.commit()
 
 
-def _begin_gpkg(base: sqlite3.Connection, name: str, columns: list[str]) -> None:
+def _begin_gpkg(base: sqlite3.Connection, name: str, columns: list[str], about: str) -> None:
     """Make the tables that the standard asks for, and the empty layer."""
     if len(columns) > MOST_COLUMNS:
         raise QtpDataError("too many columns for a GeoPackage", expected=f"{MOST_COLUMNS} at most", found=len(columns))
@@ -160,8 +163,8 @@ def _begin_gpkg(base: sqlite3.Connection, name: str, columns: list[str]) -> None
     known = [("Undefined Cartesian", -1, "NONE", -1, "undefined"), ("Undefined geographic", 0, "NONE", 0, "undefined")]
     known.append(("WGS 84", _EPSG, "EPSG", _EPSG, CRS.from_epsg(_EPSG).to_wkt("WKT1_GDAL")))
     base.executemany("INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, NULL)", known)
-    row = "INSERT INTO gpkg_contents (table_name, data_type, identifier, srs_id) VALUES (?, 'features', ?, ?)"
-    base.execute(row, (name, name, _EPSG))
+    row = "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, srs_id)"
+    base.execute(f"{row} VALUES (?, 'features', ?, ?, ?)", (name, name, about, _EPSG))
     base.execute("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', 'POINT', ?, 0, 0)", (name, _EPSG))
 
 

@@ -26,6 +26,7 @@ from qtp_toolkit.load.insar.licsbas import licsbas, licsbas_series
 from qtp_toolkit.load.insar.look import check_incidence, hyp3_look, licsar_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
+from qtp_toolkit.load.insar.opera_tropo import opera_tropo
 from qtp_toolkit.load.insar.recognized import recognize
 from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps.features import vectors
@@ -63,6 +64,7 @@ __all__ = [
     "ndvi",
     "netcdf",
     "opera_disp",
+    "opera_tropo",
     "raster",
     "recognize",
     "series",

@@ -33,6 +33,7 @@ from qtp_toolkit.load.insar.licsbas import LicsbasLayer, licsbas, licsbas_series
 from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
+from qtp_toolkit.load.insar.opera_tropo import opera_tropo
 from qtp_toolkit.load.insar.radar import Geometry
 from qtp_toolkit.load.insar.recognized import recognize
 from qtp_toolkit.load.insar.slc import slc_stack
@@ -184,6 +185,10 @@ def _opera_disp(request: Request, **options: Any) -> xr.Dataset:
     return opera_disp(_contained(request), chunks=request.chunks, **options)
 
 
+def _opera_tropo(request: Request) -> xr.Dataset:
+    return opera_tropo(request.paths, area=request.settings.bounds, chunks=request.chunks)
+
+
 def _gacos(request: Request, **options: Any) -> xr.DataArray:
     return gacos(_contained(request), chunks=request.chunks, **options)
 
@@ -299,6 +304,9 @@ READERS: dict[str, Reader] = {
     "isce2_layer": Reader(_isce2_layer, (isce2_layer,), "ISCE2 `geom_reference/*.rdr`", "`variable` (y, x)"),
     "mintpy": Reader(_mintpy, (mintpy,), "MintPy's HDF5 files", _MINTPY),
     "opera_disp": Reader(_opera_disp, (opera_disp,), "OPERA DISP-S1, NetCDF or GeoTIFF", _SERIES),
+    "opera_tropo": Reader(
+        _opera_tropo, (), "OPERA TROPO-ZENITH, NetCDF", "`zenith_delay` (time, height, y, x), m, cut out at the bounds"
+    ),
     "gacos": Reader(_gacos, (gacos,), "GACOS, `.ztd` or GeoTIFF", "`zenith_delay` (time, y, x), m"),
     "geotiff": Reader(_geotiff, (rasters.raster,), "one band of a GeoTIFF", "`variable` (y, x), in the table's unit"),
     "geotiff_series": Reader(

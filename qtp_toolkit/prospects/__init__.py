@@ -1,6 +1,7 @@
 """What will I get? Looks at the sources of a catalog, at its reference, and which notebooks will run with what."""
 
 from qtp_toolkit.prospects._answer import Answer, Prospect, check, foresee
+from qtp_toolkit.prospects._delays import look_at_delays
 from qtp_toolkit.prospects._looks import look_at_area, look_at_pixels
 from qtp_toolkit.prospects._sources import Finding, look, look_at_dates, look_at_reference
 
@@ -13,6 +14,7 @@ __all__ = [
     "look",
     "look_at_area",
     "look_at_dates",
+    "look_at_delays",
     "look_at_pixels",
     "look_at_reference",
 ]

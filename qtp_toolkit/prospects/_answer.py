@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import Catalog
+from qtp_toolkit.prospects._delays import look_at_delays
 from qtp_toolkit.prospects._sources import Finding, look, look_at_dates, look_at_reference
 from qtp_toolkit.reproduce import Notebook, find_notebooks
 
@@ -21,7 +22,7 @@ class Prospect(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What ``qtp check`` found: a row a source, findings on the reference, what each notebook will do."""
+    """What ``qtp check`` found: a row a source, findings on reference and delays, what each notebook will do."""
 
     sources: list[dict[str, Any]]
     reference: list[Finding]
@@ -84,7 +85,8 @@ def check(catalog: Catalog, *, quick: bool = False, progress: bool = False) -> A
         status = {str(row["source"]): str(row["status"]) for row in rows}
         if status.get("interferograms") == "found":
             bar.describe("reference")
-            reference = look_at_dates(catalog) + ([] if quick else look_at_reference(catalog))
+            reference = look_at_dates(catalog)
+            reference += [] if quick else look_at_reference(catalog) + look_at_delays(catalog)
         bar.advance(1)
     return Answer(rows, reference, foresee(catalog, find_notebooks(), status, reference))
 

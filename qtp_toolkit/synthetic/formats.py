@@ -154,6 +154,8 @@ def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, firs
         "Secondary Granule": f"S1A_IW_SLC__1SDV_{second:%Y%m%d}{OVERPASS}",
         "Reference Pass Direction": "DESCENDING",
         "Baseline": f"{float(pair['perpendicular_baseline']):.4f}",
+        "UTC time": f"{300.0:.1f}",  # of OVERPASS
+        "Heading": f"{HEADING:.1f}",
         "Unwrapping type": "mcf",
         "Processor": "synthetic scene",
     }

@@ -22,6 +22,7 @@ from qtp_toolkit.grid import match
 from qtp_toolkit.load import datasets, reanalysis, tables
 from qtp_toolkit.load.insar.aria import aria
 from qtp_toolkit.load.insar.aria_tools import FOLDERS, aria_tools
+from qtp_toolkit.load.insar.components import with_components
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.gacos import gacos
 from qtp_toolkit.load.insar.gmtsar import gmtsar
@@ -194,11 +195,11 @@ def _gacos(request: Request, **options: Any) -> xr.DataArray:
 
 
 def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
-    roles = set(request.files)
+    roles = set(request.files) - {"component"}
     if roles not in ({"phase", "coherence"}, {"phase"}, {"data"}):
         raise QtpDataError(
             "uri of a geotiff_stack has unknown roles",
-            expected="phase and coherence",
+            expected="phase and coherence, perhaps component",
             found=sorted(roles),
             where=f"sources.{request.name}.uri",
         )
@@ -212,7 +213,9 @@ def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **opt
         )
     phase = request.files.get("phase") or request.files["data"]
     paths = None if coherence == "none" else paths
-    return interferograms(phase, coherence=paths, **_stack(request, coherence, options))
+    stack = interferograms(phase, coherence=paths, **_stack(request, coherence, options))
+    labels = request.files.get("component")
+    return stack if labels is None else with_components(stack, labels, pattern=options.get("pattern"))
 
 
 def _slc_stack(request: Request, **options: Any) -> xr.Dataset:

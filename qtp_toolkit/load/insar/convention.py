@@ -14,7 +14,7 @@ from pydantic import Field
 
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
-from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, require_option
+from qtp_toolkit.conventions import ESTIMATED_FROM, SENTINEL1_WAVELENGTH, QtpDataError, require_option
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad, unpacked
 from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expression, ymd
@@ -28,6 +28,9 @@ _CLOCK = r"(?:[Tt]\d{4}(?:\d{2})?[Zz]?)?"
 PATTERN = rf"(?<!\d)(?P<reference>{_DATE}){_CLOCK}[-_](?P<secondary>{_DATE}){_CLOCK}(?!\d)"
 """Two dates, as 20180106, 2018-01-06 or 06Jan2018, each perhaps with a time, joined by - or _: HyP3, LiCSAR, GAMMA,
 ISCE, SNAP and many more."""
+
+COHERENCE_FROM, COHERENCE_OF_NOISE = "COHERENCE_FROM", "coherence_of_noise"
+"""Tags of files of coherence: what it was estimated from, and its mean estimate where images have nothing in common."""
 
 _SIGNS = {"positive_away": 1.0, "positive_toward": -1.0}
 _RADIANS = ("", "rad", "radian", "radians", "phase", "abs_phase", "1", "unitless")
@@ -53,6 +56,7 @@ def interferograms(
     require_coherence: bool = True,
     coherence_scale: Positive | None = None,
     coherence_band: Band | None = None,
+    coherence_from: Literal["filtered", "unfiltered"] | None = None,
     wavelength: Annotated[float, Field(ge=0.01, le=1.0)] | None = None,
     extent: Literal["same", "intersection"] = "same",
     baselines: Sequence[float] | None = None,
@@ -88,6 +92,9 @@ def interferograms(
         Stored to 0..1; by default what the tags of whole numbers say, else 1/255 for uint8 and 1 otherwise.
     coherence_band : int, optional
         As ``band``.
+    coherence_from : {"filtered", "unfiltered"}, optional
+        What the coherence was estimated from; by default what the tag COHERENCE_FROM of the files says. Filters raise
+        it, so weights that take it for that of the noise warn of the former.
     wavelength : float, optional
         m; by default the tag WAVELENGTH_METRES of the files, else that of Sentinel-1.
     extent : {"same", "intersection"}
@@ -146,7 +153,7 @@ def interferograms(
     gamma = None if coherence is None else _match_coherence(coherence, pairs, expression, required=require_coherence)
     scale, offset = stored_scale(found, which, scale_factor, "scale_factor")
     stored = Stored(Decode(_nodata(nodata, found, aloud=nodata is None), scale, offset), which)
-    return stack_of(
+    out = stack_of(
         pairs,
         stored,
         gamma,
@@ -157,6 +164,21 @@ def interferograms(
         wavelength=_wavelength(pairs, wavelength),
         chunks=chunks,
     )
+    if "coherence" in out:
+        out["coherence"].attrs |= _coherence_notes(gamma or (), coherence_from)
+    return out
+
+
+def _coherence_notes(gamma: Sequence[Header | None], given: str | None) -> dict[str, str | float]:
+    """Read what the coherence was estimated from, and its value where there is none, as far as all files say so."""
+    tags = [header.tags for header in gamma if header is not None]
+    said = {tag.get(COHERENCE_FROM, "") for tag in tags}
+    floors = {tag.get(COHERENCE_OF_NOISE, "") for tag in tags}
+    kind = given or ("filtered" if "filtered" in said else "unfiltered" if said == {"unfiltered"} else "")
+    notes: dict[str, str | float] = {ESTIMATED_FROM: kind} if kind else {}
+    if len(floors) == 1 and re.fullmatch(r"[01]\.\d+", floor := floors.pop()):
+        notes[COHERENCE_OF_NOISE] = float(floor)
+    return notes
 
 
 def _stored_coherence(

@@ -176,7 +176,7 @@ def watched() -> Iterator[dict[str, float]]:
     found, stop = {"memory": 0.0}, threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.2):
+        while not stop.wait(0.5):
             total = 0
             for process in (here := psutil.Process(), *here.children(recursive=True)):
                 try:

@@ -34,16 +34,17 @@ METHODS = {
 }
 HEAD = f"""# Unwrapping methods beside each other
 
-Made by `benchmarks/unwrappers.py`; not edited by hand. Scenes of {SIDE} x {SIDE} pixels of complex speckle, multilooked,
-with the coherence that its looks estimate, filtered with alpha 0.5. *clear*: 57 looks, coherence 0.65 to 0.95. *noisy*: 4
-looks, coherence 0.12 to 0.52, five sixths of it below {CLEAR}. *steep*: 4 looks, coherence 0.30 to 0.66, fringes of up to
-2.8 rad a pixel, more than pi/2 in a sixth of it. *split*: as clear, but a river of noise cuts it in two, a lake takes a
-part of it, and beneath the river the phase steps by four cycles: on which cycle the other shore lies no method can know.
+Made by `benchmarks/unwrappers.py`; not edited by hand. Scenes of {SIDE} x {SIDE} pixels of complex speckle,
+multilooked, with the coherence that its looks estimate, filtered with alpha 0.5. *clear*: 57 looks, coherence 0.65 to
+0.95. *noisy*: 4 looks, coherence 0.12 to 0.52, five sixths of it below {CLEAR}. *steep*: 4 looks, coherence 0.30 to
+0.66, fringes of up to 2.8 rad a pixel, more than pi/2 in a sixth of it. *split*: as clear, but a river of noise cuts it
+in two, a lake takes a part of it, and beneath the river the phase steps by four cycles: on which cycle the other shore
+lies no method can know.
 
-Wrong: share of pixels that are off by half a cycle or more, relative to the median of the scene, of those whose true
-coherence is above {CLEAR} and of all that are not water; inside: of the former, relative to the median of their component
-(0 is left out). CPU: seconds of a fresh process for the unwrapping alone, that of SNAPHU's own process included, after
-one small warming call.
+Wrong: share of pixels that are off by half a cycle or more, relative to the most frequent cycle of the scene, of those
+whose true coherence is above {CLEAR}, and of all that are not water; inside: of the former, relative to the most
+frequent cycle of their component (0 is left out). CPU: seconds of a fresh process for the unwrapping alone, that of
+SNAPHU's own process included, after one small warming call.
 """
 
 
@@ -137,7 +138,7 @@ def page(found: pd.DataFrame) -> list[str]:
         scene_name, method, *shares, spent = row
         cells = [f"{100 * share:.3f}" for share in shares[:3]] + [f"{100 * shares[3]:.1f}", f"{spent:.2f}"]
         lines.append("| " + " | ".join([scene_name, method, *cells]) + " |")
-    by = found.set_index(["method", "scene"]).unstack("scene")
+    by = found.pivot_table(["wrong", "cpu"], "method", "scene")
     for other in [name for name in METHODS if name in by.index and not name.startswith("whirlwind")]:
         ratio = by.loc[other, "cpu"] / by.loc["whirlwind", "cpu"]
         more = [

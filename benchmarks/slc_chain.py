@@ -1,160 +1,38 @@
 """From complex images to maps at full size: the real command, killed once and resumed; writes docs/slc_chain.md.
 
-``python benchmarks/slc_chain.py FOLDER`` makes 27 images of 4000 lines and 3000 samples in radar geometry
-(2.6 GB; what is there already is not made again), has ``qtp interferograms`` form and unwrap their pairs on a cluster of two workers,
-date after date, ends the command once without warning, makes some pairs anew without cluster and kill, inverts the
-pairs and fits the deformation, and holds all of it against the truth.
+``python benchmarks/slc_chain.py FOLDER`` makes 27 images of 4000 lines and 3000 samples in radar geometry (2.6 GB), has
+``qtp interferograms`` form and unwrap their pairs on a cluster of two workers, date after date, ends the command once
+without warning, makes some pairs anew without cluster and kill, inverts the pairs and fits the deformation, and holds
+all of it against the truth. What is in FOLDER already is not made again.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 import psutil
 import xarray as xr
 import yaml
 from common import in_child
-from scipy.ndimage import gaussian_filter
+from slc_scene import DATES, GROUPS, LINES, LOOKS_X, LOOKS_Y, SAMPLES, indices, make_images, truth
 
-from qtp_toolkit import conventions, correct, grid, inversion, open_catalog, pecm, prospects, seasons
+from qtp_toolkit import conventions, correct, inversion, open_catalog, pecm, prospects
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "slc_chain.md"
-LINES, SAMPLES, LOOKS_Y, LOOKS_X = 4000, 3000, 6, 20
-DATES = pd.date_range("2018-03-06", periods=27, freq="24D")
-GROUPS = (6, 5, 9, 7)
-"""So many dates are there when the command runs for the first time, so many more the second time, and so on."""
 KILLED, AFTER = 2, 6
 """Run in which the command is killed, and how many of its pairs are then there."""
 WINDOWS = ((0, 50), (350, 380))
-ROWS = 250
-"""Lines that are made at a time, of all dates."""
-AIR = 1.0
-"""Standard deviation of the phase that air adds to a date, rad."""
 CLEAR = 0.4
-ORIGIN, STEP_LINE, STEP_SAMPLE = (34.4, 92.9), (1.26e-4, -1.5e-5), (1.0e-5, 5.0e-5)
-"""Latitude and longitude of the first pixel, and what a line and a sample add to them: an ascending pass."""
-
-
-def indices(like: xr.DataArray) -> xr.Dataset:
-    """Curves of the deformation model for one temperature everywhere."""
-    days = pd.date_range("2017-01-01", "2020-12-31")
-    warm = -4.0 + 14.0 * np.sin(2 * np.pi * (days.dayofyear.values - 110) / 365.25)
-    axes = {"time": days, "y": [35.5, 34.0], "x": [92.0, 94.0]}
-    values = np.broadcast_to(warm[:, None, None], (days.size, 2, 2)).astype("float32")
-    lst = xr.DataArray(values, axes, ("time", "y", "x"), attrs={"units": "degC"}).rio.write_crs(4326)
-    onsets = seasons.onsets(lst)
-    found = seasons.degree_days(lst, onsets["thaw_onset_mean"], onsets["freeze_onset_mean"])
-    return pecm.indices(xr.merge([found, onsets], compat="override"), 1.2, like=like, dates=DATES.values)
-
-
-def curves() -> tuple[np.ndarray, np.ndarray, float]:
-    """Linear and composite index at the dates, and the composite index at its peak."""
-    axes = {"y": [34.9, 34.8], "x": [92.9, 93.0]}
-    found = indices(xr.DataArray(np.zeros((2, 2), "float32"), axes, ("y", "x")).rio.write_crs(4326)).isel(y=0, x=0)
-    return found["linear_index"].values, found["composite_index"].values, float(found["peak_index"])
-
-
-def ground(line: np.ndarray, sample: np.ndarray) -> dict[str, np.ndarray]:
-    """Rate (mm/yr), amplitude (mm), quality (0..1) and lake of pixels; what does not move is in the first corner."""
-    v, u = line / LINES, sample / SAMPLES
-
-    def hill(at: float, across: float, wide: float) -> np.ndarray:
-        return np.exp(-((v - at) ** 2 + (0.5 * (u - across)) ** 2) / wide)
-
-    bowls = hill(0.35, 0.6, 0.01) + 0.6 * hill(0.75, 0.3, 0.02)
-    away = 1 - np.exp(-(v**2 + u**2) / 0.03)
-    lake = ((v - 0.55) / 0.08) ** 2 + ((u - 0.55) / 0.3) ** 2 < 1
-    quality = 0.35 + 0.65 * (0.5 + 0.5 * np.sin(9 * v + 2) * np.cos(5 * u)) ** 0.7
-    return {
-        "rate": -22.0 * bowls * away,
-        "amplitude": 25.0 * away * (0.5 + 0.5 * np.sin(4 * v + 3 * u)),
-        "quality": np.where(lake, 0.0, quality),
-        "lake": lake,
-    }
-
-
-def air() -> np.ndarray:
-    """Phase that the air adds to each date, on a grid of 101 x 76, rad."""
-    noise = np.random.default_rng(1).normal(size=(DATES.size, 101, 76))
-    smooth = sum(gaussian_filter(noise, (0, width, width), mode="nearest") * width**1.5 for width in (4, 8, 16))
-    return (AIR * smooth / smooth.std(axis=(1, 2), keepdims=True)).astype("float32")
-
-
-def phases(line: np.ndarray, sample: np.ndarray, delay: np.ndarray, curve: tuple) -> Iterator[np.ndarray]:
-    """Phase of each date, rad."""
-    here, (linear, composite, peak) = ground(line, sample), curve
-    for k in range(DATES.size):
-        moved = here["rate"] * linear[k] - here["amplitude"] / peak * composite[k]
-        yield -4e-3 * np.pi / conventions.SENTINEL1_WAVELENGTH * moved + delay[k]
-
-
-def raw_raster(path: Path, dtype: str, kind: str) -> np.memmap:
-    """Make room for raw pixels, with a VRT beside them, as ISCE writes them."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    size = np.dtype(dtype).itemsize
-    path.with_name(path.name + ".vrt").write_text(
-        f'<VRTDataset rasterXSize="{SAMPLES}" rasterYSize="{LINES}"><VRTRasterBand dataType="{kind}" band="1" '
-        f'subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="1">{path.name}</SourceFilename>'
-        f"<ByteOrder>LSB</ByteOrder><ImageOffset>0</ImageOffset><PixelOffset>{size}</PixelOffset>"
-        f"<LineOffset>{size * SAMPLES}</LineOffset></VRTRasterBand></VRTDataset>"
-    )
-    return np.memmap(path, dtype, "w+", shape=(LINES, SAMPLES))
-
-
-def image_paths(folder: Path) -> list[Path]:
-    group = np.repeat(np.arange(len(GROUPS)), GROUPS)
-    names = DATES.strftime("%Y%m%d")
-    return [folder / f"SLC/{g}/{name}/{name}.slc.full" for g, name in zip(group, names, strict=True)]
-
-
-def make_images(folder: Path) -> None:
-    """Speckle that a date shares with the one before it and with all others, turned by its phase; and the geometry."""
-    if (folder / "made").exists():
-        return
-    rng, curve, delay = np.random.default_rng(7), curves(), air()
-    images = [raw_raster(path, "complex64", "CFloat32") for path in image_paths(folder)]
-    maps = {"lat": "float64", "lon": "float64", "land": "uint8"}
-    kinds = {"float64": "Float64", "uint8": "Byte"}
-    geometry = {name: raw_raster(folder / f"geom/{name}.rdr", kind, kinds[kind]) for name, kind in maps.items()}
-    held = np.exp(-24 / 60)
-
-    def draw(*shape: int) -> np.ndarray:
-        return (rng.standard_normal((*shape, 2), "float32") * np.float32(np.sqrt(0.5))).view("complex64")[..., 0]
-
-    for top in range(0, LINES, ROWS):
-        line, sample = np.ogrid[top : top + ROWS, :SAMPLES]
-        here = ground(line, sample)
-        still, fading = (np.sqrt(share * here["quality"]).astype("float32") for share in (0.35, 0.6))
-        own = np.sqrt(1 - 0.95 * here["quality"]).astype("float32")
-        wide = np.stack([_at(field, line, sample) for field in delay])
-        common, changing = draw(ROWS, SAMPLES), draw(ROWS, SAMPLES)
-        for image, phase in zip(images, phases(line, sample, wide, curve), strict=True):
-            changing = np.float32(held) * changing + np.float32(np.sqrt(1 - held**2)) * draw(ROWS, SAMPLES)
-            speckle = still * common + fading * changing + own * draw(ROWS, SAMPLES)
-            image[top : top + ROWS] = speckle * np.exp(-1j * phase.astype("float32"))
-        for name, k in (("lat", 0), ("lon", 1)):
-            geometry[name][top : top + ROWS] = ORIGIN[k] + line * STEP_LINE[k] + sample * STEP_SAMPLE[k]
-        geometry["land"][top : top + ROWS] = ~here["lake"]
-    for array in (*images, *geometry.values()):
-        array.flush()
-    (folder / "made").touch()
-
-
-def _at(field: np.ndarray, line: np.ndarray, sample: np.ndarray) -> np.ndarray:
-    """Coarse field at pixels, linear in between; by rows and columns, for it is a grid in both."""
-    y, x = line.ravel() * (field.shape[0] - 1) / LINES, sample.ravel() * (field.shape[1] - 1) / SAMPLES
-    i, j = y.astype(int), x.astype(int)
-    rows = field[i] * (1 - y + i)[:, None] + field[i + 1] * (y - i)[:, None]
-    return (rows[:, j] * (1 - x + j) + rows[:, j + 1] * (x - j)).astype("float32")
 
 
 def command(folder: Path, groups: str, out: str, *more: str) -> list[str]:
@@ -199,7 +77,7 @@ def made(folder: Path) -> set[str]:
 
 
 def run(words: list[str], out: Path, *, kill_after: int | None = None) -> bool:
-    """Run the command; killed when so many pairs are there, without any chance to tidy up. Whether it came to its end."""
+    """Run the command, and whether it came to its end; killed, without a chance to tidy up, at so many pairs."""
     process = subprocess.Popen(words)
     while process.poll() is None and (kill_after is None or len(made(out)) < kill_after):
         time.sleep(0.1)
@@ -230,6 +108,7 @@ def pairs(folder: Path) -> tuple[list[dict], dict[str, object]]:
             spent = sum(sum(process.cpu_times()[:2]) for process in workers) - spent
             wall = time.perf_counter() - start
             rows.append({"pairs": before + new, "new": new, "wall": wall, "cpu": spent, "memory": seen["memory"]})
+            print(rows[-1], flush=True)
     return rows, note
 
 
@@ -243,41 +122,21 @@ def unkilled(folder: Path) -> tuple[int, int]:
     return len(made(folder / "anew")), len(other)
 
 
-def truth(like: xr.Dataset) -> xr.Dataset:
-    """Rate, amplitude and the phase of each date on the pixels of the maps."""
-    size = LINES // LOOKS_Y, SAMPLES // LOOKS_X
-    line, sample = (
-        (np.arange(n) * looks + (looks - 1) / 2).reshape(shape)
-        for n, looks, shape in ((size[0], LOOKS_Y, (-1, 1)), (size[1], LOOKS_X, (1, -1)))
-    )
-    place = [ORIGIN[k] + line * STEP_LINE[k] + sample * STEP_SAMPLE[k] for k in (0, 1)]
-    lookup = grid.geocoding(*(xr.DataArray(degrees, dims=("y", "x")) for degrees in place))
-    wide = np.stack([_at(field, line, sample) for field in air()])
-    here = ground(line, sample)
-
-    def placed(values: np.ndarray) -> xr.DataArray:
-        return grid.geocode(xr.DataArray(values.astype("float32"), dims=("y", "x")), lookup)
-
-    out = xr.Dataset({name: placed(here[name]) for name in ("rate", "amplitude")})
-    out["phase"] = xr.concat([placed(values) for values in phases(line, sample, wide, curves())], "time")
-    xr.testing.assert_allclose(out["y"], like["y"])
-    return out.assign_coords(time=DATES.values)
-
-
 def maps(folder: str) -> dict[str, object]:
     """Wrong cycles of the pairs; their inversion and fit, and what they are off by."""
     stack, told = prospects.level_components(
         open_catalog(Path(folder) / "pairs" / "data_catalog.yaml")["interferograms"]
     )
     stack, known = stack.load(), truth(stack)
-    phase = known["phase"]
+    phase = known["phase"].assign_coords(y=stack["y"], x=stack["x"])
     true = phase.sel(time=stack["secondary"].values).values - phase.sel(time=stack["reference"].values).values
     cycles = (stack["phase"].values - true) / (2 * np.pi)
     cycles = np.rint(cycles - np.rint(np.nanmedian(cycles, axis=(1, 2), keepdims=True)))
     clear = (stack["coherence"].values > CLEAR) & np.isfinite(cycles)
     wrong = [(cycles[k][clear[k]] != 0).mean() for k in range(stack.sizes["pair"]) if clear[k].any()]
-    area = abs(known["amplitude"]) + abs(known["rate"]) < 0.5
-    area &= (stack["coherence"] > CLEAR).all("pair") & stack["phase"].notnull().all("pair")
+    known = known.assign_coords(y=stack["y"], x=stack["x"])  # alike but for their last bits
+    seen = stack["phase"].notnull().all("pair") & (stack["coherence"].mean("pair") > CLEAR)
+    area = seen & (abs(known["amplitude"]) + abs(known["rate"]) < 0.5)
     level = correct.set_reference(stack["phase"], area)
     series = inversion.invert(level, stack["coherence"])
     moved = conventions.phase_to_displacement(series["phase"])
@@ -310,40 +169,48 @@ def _fit(displacement: xr.DataArray, curve: xr.Dataset) -> xr.Dataset:
 UNITS = {"linear_rate": ("rate", "mm/yr"), "seasonal_amplitude": ("amplitude", "mm")}
 
 
-def measure(folder: Path) -> dict[str, object]:
+def kept(folder: Path, name: str, work: Callable[[], object]) -> Any:
+    """What a step has measured, now or in an earlier run."""
+    note = folder / f"{name}.json"
+    if not note.exists():
+        note.write_text(json.dumps(work()), encoding="utf-8")
+    return json.loads(note.read_text(encoding="utf-8"))
+
+
+def measure(folder: Path) -> dict[str, Any]:
     """All of it, step by step."""
     folder.mkdir(parents=True, exist_ok=True)
     in_child(make_images, folder)
-    rows, note = pairs(folder)
-    anew = unkilled(folder)
-    found, _, seconds, peak = in_child(maps, str(folder))
+    rows, note = kept(folder, "pairs_made", lambda: pairs(folder))
+    anew = kept(folder, "made_anew", lambda: unkilled(folder))
+    found, _, seconds, peak = kept(folder, "maps_made", lambda: in_child(maps, str(folder)))
     return {"rows": rows, "note": note, "anew": anew, "seconds": seconds, "peak": peak, **found}
 
 
 def page(found: dict) -> list[str]:
     """The measurements as Markdown."""
     height, width = found["pixels"]
+    rows, note, anew = found["rows"], found["note"], found["anew"]
     lines = [
         f"""# From complex images to maps
 
 Made by `benchmarks/slc_chain.py`; not edited by hand. {DATES.size} coregistered images of {LINES} x {SAMPLES} pixels in
-radar geometry, {LOOKS_Y} x {LOOKS_X} looks, geocoded to {height} x {width} pixels of 90 m. `qtp interferograms --scheduler`
-on two workers of one thread; with every run there are more dates. Memory is that of scheduler, workers and command
-together; what they share counts for each. CPU is that of the workers. The machine had other work beside: the wall clock
-is an upper bound.
+radar geometry, {LOOKS_Y} x {LOOKS_X} looks, geocoded to {height} x {width} pixels of 90 m. `qtp interferograms
+--scheduler` on two workers of one thread; with every run there are more dates. Memory is that of scheduler, workers and
+command together; what they share counts for each. CPU is that of the workers. The machine had other work beside: the
+wall clock is an upper bound.
 
 | pairs | new | wall (s) | CPU a new pair (s) | peak memory (GB) |
 | ---: | ---: | ---: | ---: | ---: |"""
     ]
-    lines += [
-        f"| {row['pairs']} | {row['new']} | {row['wall']:.0f} | {row['cpu'] / row['new']:.2f} | {row['memory'] / 1e3:.2f} |"
-        for row in found["rows"]
-    ]
+    for row in rows:
+        cells = row["pairs"], row["new"], f"{row['wall']:.0f}", f"{row['cpu'] / row['new']:.2f}"
+        lines.append("| " + " | ".join(map(str, cells)) + f" | {row['memory'] / 1e3:.2f} |")
     lines += [
         f"""
-In the run to {found["rows"][KILLED]["pairs"]} pairs the command was killed (SIGKILL) when {found["note"]["killed after"]} of its pairs were there, and
-started again: its row holds both. {found["anew"][0]} of its pairs were made anew, by threads, without cluster and kill: of
-their files {found["anew"][1]} differ.
+In the run to {rows[KILLED]["pairs"]} pairs the command was killed (SIGKILL) when {note["killed after"]} of its pairs
+were there, and started again: its row holds both. {anew[0]} of its pairs were made anew, by threads, without cluster
+and kill: {anew[1]} of their files differ.
 
 | against the truth | |
 | --- | ---: |
@@ -354,18 +221,14 @@ their files {found["anew"][1]} differ.
 | pixels with a rate and an amplitude | {found["valid"]:.1%} |"""
     ]
     for name, (words, unit) in UNITS.items():
-        whole, air_alone = found["off"][name]
+        whole, air = found["off"][name]
         lines += [
-            f"| median error of the {words} | {whole:.2f} {unit} |",
-            f"| the same, were the phase of each date known but for its air | {air_alone:.2f} {unit} |",
-            f"| median difference of these two: what images, unwrapping and inversion add | {found['own'][name]:.2f} {unit} |",
+            f"| {words}: median error | {whole:.2f} {unit} |",
+            f"| {words}: the same, were the phase of each date known but for its air | {air:.2f} {unit} |",
+            f"| {words}: median difference of the two, from speckle to inversion | {found['own'][name]:.2f} {unit} |",
         ]
-    lines += [
-        f"| levels, inversion and fit | {found['seconds']:.0f} CPU-s, {found['peak'] / 1e3:.2f} GB |",
-        "",
-        *found["told"],
-    ]
-    return lines
+    spent = f"{found['seconds']:.0f} CPU-s, {found['peak'] / 1e3:.2f} GB"
+    return [*lines, f"| levels, inversion and fit | {spent} |", "", *found["told"]]
 
 
 if __name__ == "__main__":

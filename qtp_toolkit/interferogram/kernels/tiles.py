@@ -46,12 +46,16 @@ def unwrap_tiles(wrapped: np.ndarray, weight: np.ndarray, *, solve: Kernel, tile
     known = np.zeros(0, bool)
     votes: list[np.ndarray] = []
     for at, inner in _tiles(wrapped.shape, tile):
+        if not np.isfinite(wrapped[at]).any():
+            continue  # programs of others do not like to be asked for nothing
         own, label = solve(wrapped[at], weight[at])
         name = np.where(np.isfinite(own), known.size + label.astype(np.int32), -1)
         votes += [_compare(phase[at], piece[at], own, name), _tie(label, known.size)]
         known = np.concatenate([known, np.arange(int(label.max()) + 1) > 0])
         within = tuple(slice(new.start - old.start, None) for new, old in zip(inner, at, strict=True))
         phase[inner], piece[inner] = own[within], name[within]
+    if not votes:
+        return phase, np.zeros(wrapped.shape, np.uint16)
     link = np.concatenate(votes)
     cycles = _level(link, known.size)
     phase += 2 * np.pi * cycles.astype(np.float32)[piece]

@@ -124,8 +124,8 @@ def ingest(
         stack = open_catalog(catalog)[source]
         if "phase" in stack:  # what is no stack is refused below, by name
             typer.echo("\n".join(prospects.look_at_pixels(stack)))
-            stack, told = prospects.level_components(stack)
-            for line in told:
+            stack, lines = prospects.level_components(stack)
+            for line in lines:
                 typer.echo(line)
         typer.echo(store.slab_memory(stack, block=block, memory_budget=memory * 1e9))
         with warnings.catch_warnings(record=True) as told:

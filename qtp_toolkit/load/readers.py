@@ -195,12 +195,11 @@ def _gacos(request: Request, **options: Any) -> xr.DataArray:
 
 
 def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
-    roles = set(request.files) - {"component"}
-    if roles not in ({"phase", "coherence"}, {"phase"}, {"data"}):
+    if set(request.files) - {"component"} not in ({"phase", "coherence"}, {"phase"}, {"data"}):
         raise QtpDataError(
             "uri of a geotiff_stack has unknown roles",
             expected="phase and coherence, perhaps component",
-            found=sorted(roles),
+            found=sorted(request.files),
             where=f"sources.{request.name}.uri",
         )
     paths = request.files.get("coherence")
@@ -211,11 +210,9 @@ def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **opt
             code="I03",
             hint="Give uri: {phase: ..., coherence: ...}, or set parameters.coherence: none.",
         )
-    phase = request.files.get("phase") or request.files["data"]
-    paths = None if coherence == "none" else paths
+    phase, paths = request.files.get("phase") or request.files["data"], None if coherence == "none" else paths
     stack = interferograms(phase, coherence=paths, **_stack(request, coherence, options))
-    labels = request.files.get("component")
-    return stack if labels is None else with_components(stack, labels, pattern=options.get("pattern"))
+    return with_components(stack, request.files.get("component"), pattern=options.get("pattern"))
 
 
 def _slc_stack(request: Request, **options: Any) -> xr.Dataset:

@@ -14,8 +14,8 @@ import xarray as xr
 from qtp_toolkit import grid, interferogram
 from qtp_toolkit._atomic import flush, flush_tree, replacing
 from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe, xnp
-from qtp_toolkit.load.insar.convention import COHERENCE_FROM, COHERENCE_OF_NOISE
 from qtp_toolkit.load.insar.slc import open_image
+from qtp_toolkit.load.insar.stack import COHERENCE_FROM, COHERENCE_OF_NOISE
 
 MADE = "made.json"
 LAYERS = {"phase": "unw_phase", "coherence": "corr", "wrapped_phase": "wrapped_phase", "component": "conncomp"}

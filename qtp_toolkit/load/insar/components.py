@@ -19,15 +19,15 @@ OUTSIDE = Decode(dtype="int16", fill=-1)
 """Whole numbers: 0 is no component, -1 outside of the file."""
 
 
-def with_components(stack: xr.Dataset, paths: Sequence[Path], *, pattern: str | None = None) -> xr.Dataset:
+def with_components(stack: xr.Dataset, paths: Sequence[Path] | None, *, pattern: str | None = None) -> xr.Dataset:
     """Open the components of all pairs of a stack, matched by the dates in their names.
 
     Parameters
     ----------
     stack : xarray.Dataset
         From :func:`interferograms`, before anything else is done with it.
-    paths : sequence of path
-        One a pair; files of other pairs are passed over.
+    paths : sequence of path, optional
+        One a pair, or none, and the stack stays as it is; files of other pairs are passed over.
     pattern : str, optional
         As for :func:`interferograms`.
 
@@ -41,6 +41,8 @@ def with_components(stack: xr.Dataset, paths: Sequence[Path], *, pattern: str | 
     QtpDataError
         I03: pairs without a file; I19: two files of a pair; I27: names without dates; another grid.
     """
+    if paths is None:
+        return stack
     grid, _ = opened_from(stack)
     paths = as_paths(paths)
     dates = dates_of(paths, pair_expression(pattern)) if pattern else dates_of(paths)

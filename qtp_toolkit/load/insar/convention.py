@@ -14,23 +14,20 @@ from pydantic import Field
 
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
-from qtp_toolkit.conventions import ESTIMATED_FROM, SENTINEL1_WAVELENGTH, QtpDataError, require_option
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, require_option
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad, unpacked
 from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expression, ymd
 from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode
-from qtp_toolkit.load.insar.stack import Pair, Stored, stack_of
+from qtp_toolkit.load.insar.stack import Pair, Stored, coherence_notes, stack_of
 
 _DATE = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{2}[A-Za-z]{3}\d{4}"
 _CLOCK = r"(?:[Tt]\d{4}(?:\d{2})?[Zz]?)?"
 PATTERN = rf"(?<!\d)(?P<reference>{_DATE}){_CLOCK}[-_](?P<secondary>{_DATE}){_CLOCK}(?!\d)"
 """Two dates, as 20180106, 2018-01-06 or 06Jan2018, each perhaps with a time, joined by - or _: HyP3, LiCSAR, GAMMA,
 ISCE, SNAP and many more."""
-
-COHERENCE_FROM, COHERENCE_OF_NOISE = "COHERENCE_FROM", "coherence_of_noise"
-"""Tags of files of coherence: what it was estimated from, and its mean estimate where images have nothing in common."""
 
 _SIGNS = {"positive_away": 1.0, "positive_toward": -1.0}
 _RADIANS = ("", "rad", "radian", "radians", "phase", "abs_phase", "1", "unitless")
@@ -165,20 +162,8 @@ def interferograms(
         chunks=chunks,
     )
     if "coherence" in out:
-        out["coherence"].attrs |= _coherence_notes(gamma or (), coherence_from)
+        out["coherence"].attrs |= coherence_notes(gamma or (), coherence_from)
     return out
-
-
-def _coherence_notes(gamma: Sequence[Header | None], given: str | None) -> dict[str, str | float]:
-    """Read what the coherence was estimated from, and its value where there is none, as far as all files say so."""
-    tags = [header.tags for header in gamma if header is not None]
-    said = {tag.get(COHERENCE_FROM, "") for tag in tags}
-    floors = {tag.get(COHERENCE_OF_NOISE, "") for tag in tags}
-    kind = given or ("filtered" if "filtered" in said else "unfiltered" if said == {"unfiltered"} else "")
-    notes: dict[str, str | float] = {ESTIMATED_FROM: kind} if kind else {}
-    if len(floors) == 1 and re.fullmatch(r"[01]\.\d+", floor := floors.pop()):
-        notes[COHERENCE_OF_NOISE] = float(floor)
-    return notes
 
 
 def _stored_coherence(

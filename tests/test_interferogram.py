@@ -10,6 +10,7 @@ import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from qtp_toolkit import interferogram
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, phase_to_displacement
@@ -219,6 +220,34 @@ def test_closed_form_the_filter_spares_what_is_coherent(rng):
     np.testing.assert_allclose(between, interferogram.goldstein(noisy, alpha=0.4), atol=1e-9)
     with pytest.raises(QtpDataError):
         interferogram.goldstein(noisy, image(np.full((64, 64), 90.0)))
+
+
+@pytest.mark.parametrize("shape", [(61, 90), (20, 70), (64, 33)])
+def test_oracle_the_filter_patch_by_patch(rng, shape):
+    """Straight from the definition: patches one by one on the mirrored image, blended by triangles."""
+    values = speckle(rng, shape)
+    values[3:7, 5:9], values[10, 10] = 0, np.nan
+    gamma = rng.uniform(0, 1, shape)
+    size, step, hole = 32, 8, ~np.isfinite(values) | (values == 0)
+    margin = [(size, size + (-n) % step) for n in shape]
+    mode = "symmetric" if min(shape) >= size else "constant"
+    padded = np.pad(np.where(hole, 0, values), margin, mode=mode)
+    low, known = np.pad(np.where(hole, 0, 1 - gamma), margin), np.pad(~hole, margin)
+    total, share = np.zeros_like(padded), np.zeros(padded.shape)
+    ramp = 1 - abs((np.arange(size) - 15.5) / 16)
+    for i in range(0, padded.shape[0] - size + 1, step):
+        for j in range(0, padded.shape[1] - size + 1, step):
+            at = np.s_[i : i + size, j : j + size]
+            line = np.fft.fft2(padded[at])
+            strength = ndimage.uniform_filter(abs(line), 3, mode="wrap")
+            alpha = 0.7 * low[at].sum() / max(known[at].sum(), 1)
+            total[at] += np.outer(ramp, ramp) * np.fft.ifft2(line * (strength / max(strength.max(), 1e-30)) ** alpha)
+            share[at] += np.outer(ramp, ramp)
+    expected = np.where(hole, values, (total / share)[size : size + shape[0], size : size + shape[1]])
+    for kind, accuracy in (("complex128", 1e-6), ("complex64", 1e-5)):
+        found = interferogram.goldstein(image(values.astype(kind)), image(gamma), alpha=0.7)
+        assert found.dtype == kind
+        np.testing.assert_allclose(found, expected, atol=accuracy)
 
 
 @pytest.mark.parametrize("method", ["whirlwind", "least_squares"])

@@ -86,6 +86,9 @@ def test_closed_form_images_of_any_format_are_the_same(tmp_path, files, images):
     same = ["spatial_ref", "file"]
     xr.testing.assert_equal(cslc["slc"].drop_vars(same), images["slc"].drop_vars(same))
     assert cslc.rio.crs == images.rio.crs == "EPSG:32646"
+    told = refused(load.slc_stack, {"slc": sorted(tmp_path.glob("t064*.h5"))}, layer="data/HH", code="M05")
+    assert "'data/HH'; complex ones are ['data/VV']" in told
+    assert "parameters.layer" in told
     lines = load.slc_stack({"data": vrt[::-1]})
     np.testing.assert_array_equal(lines["slc"], images["slc"])
     assert lines["slc"].rio.crs is None

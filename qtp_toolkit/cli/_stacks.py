@@ -60,6 +60,7 @@ def interferograms(
     alpha: Annotated[float, typer.Option("--alpha", min=0, max=1, help="Strength of the filter; 0 for none.")] = 0.5,
     by_coherence: Annotated[bool, typer.Option("--by-coherence", help="Alpha times one minus the coherence.")] = False,
     method: Annotated[str, typer.Option("--unwrap", help="whirlwind, snaphu or least_squares.")] = "whirlwind",
+    tile: Annotated[int, typer.Option("--tile", min=0, help="Unwrap in tiles of so many pixels; 0: whole.")] = 2000,
     pixel: Annotated[float, typer.Option("--pixel", help="Side of a geocoded pixel, m.")] = 90.0,
     window: Annotated[list[str] | None, typer.Option("--window", help="Temporal baselines, days, as in 0-40.")] = None,
     mask: Annotated[list[str] | None, typer.Option("--mask", help="Outlines; default: lakes and glaciers.")] = None,
@@ -88,6 +89,7 @@ def interferograms(
             alpha=alpha,
             by_coherence=by_coherence,
             method=method,
+            tile=tile,
             pixel_m=pixel,
             wavelength=found.settings.wavelength,
         )
@@ -122,6 +124,9 @@ def ingest(
         stack = open_catalog(catalog)[source]
         if "phase" in stack:  # what is no stack is refused below, by name
             typer.echo("\n".join(prospects.look_at_pixels(stack)))
+            stack, lines = prospects.level_components(stack)
+            for line in lines:
+                typer.echo(line)
         typer.echo(store.slab_memory(stack, block=block, memory_budget=memory * 1e9))
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", UserWarning)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from typing import Literal
@@ -14,11 +13,11 @@ from scipy import ndimage
 from qtp_toolkit._variables import FRACTION
 from qtp_toolkit.conventions import QtpDataError, X, Y, describe, on_pixels_of, require, xnp
 from qtp_toolkit.interferogram.kernels import spectral
+from qtp_toolkit.interferogram.kernels.tiles import Kernel, unwrap_tiles
 
 METHODS = ("whirlwind", "snaphu", "least_squares")
-
-Kernel = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Wrapped phase (NaN is no data) and weight to unwrapped phase and components."""
+_SMALLEST = 64
+"""Pixels along the side of a tile, at least: a tile must see more than its noise."""
 
 
 def unwrap(
@@ -27,6 +26,7 @@ def unwrap(
     *,
     method: Literal["whirlwind", "snaphu", "least_squares"] = "whirlwind",
     looks: float = 57.0,
+    tile: int | None = None,
 ) -> xr.DataArray:
     """Unwrap an interferogram.
 
@@ -42,6 +42,9 @@ def unwrap(
         wrapped gradients, made congruent, are here to teach: good where fringes are clear and the area is in one piece.
     looks : float
         Effective number of looks that the coherence was estimated with; not of least squares.
+    tile : int, optional
+        Side in pixels of overlapping tiles that are unwrapped one after another, which bounds the memory; whole cycles
+        bring them to one level. By default all is one piece.
 
     Returns
     -------
@@ -53,7 +56,7 @@ def unwrap(
     Raises
     ------
     QtpDataError
-        For an unknown method, a package that is not installed, or SNAPHU without coherence.
+        For an unknown method, a package that is not installed, SNAPHU without coherence, or tiles too small.
 
     Examples
     --------
@@ -62,7 +65,7 @@ def unwrap(
     >>> (phase - phase[0, 0]).values[0].round(3).tolist()
     [0.0, 1.5, 3.0, 4.5, 6.0, 7.5, 9.0, 10.5]
     """
-    return unwrap_components(interferogram, coherence, method=method, looks=looks)["phase"]
+    return unwrap_components(interferogram, coherence, method=method, looks=looks, tile=tile)["phase"]
 
 
 def unwrap_components(
@@ -71,12 +74,13 @@ def unwrap_components(
     *,
     method: Literal["whirlwind", "snaphu", "least_squares"] = "whirlwind",
     looks: float = 57.0,
+    tile: int | None = None,
 ) -> xr.Dataset:
     """Unwrap an interferogram, and say which pixels hang together.
 
     Parameters
     ----------
-    interferogram, coherence, method, looks
+    interferogram, coherence, method, looks, tile
         As for :func:`unwrap`.
 
     Returns
@@ -113,6 +117,10 @@ def unwrap_components(
         coherence = on_pixels_of(coherence, interferogram, name="coherence")
         wrapped = wrapped.where(coherence > 0)  # without any weight its cycles would be anybody's guess
     kernel = _kernel(method, looks)
+    if tile is not None:
+        if tile < _SMALLEST:
+            raise QtpDataError("tiles are too small", expected=f"{_SMALLEST} pixels or more", found=f"tile={tile}")
+        kernel = partial(unwrap_tiles, solve=kernel, tile=tile)
     if coherence is None and method == "snaphu":
         raise QtpDataError("SNAPHU needs the coherence", hint="Pass it as the second array.")
     weight = coherence if coherence is not None else xr.ones_like(wrapped, dtype=np.float32)

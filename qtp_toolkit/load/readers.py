@@ -22,6 +22,7 @@ from qtp_toolkit.grid import match
 from qtp_toolkit.load import datasets, reanalysis, tables
 from qtp_toolkit.load.insar.aria import aria
 from qtp_toolkit.load.insar.aria_tools import FOLDERS, aria_tools
+from qtp_toolkit.load.insar.components import with_components
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.gacos import gacos
 from qtp_toolkit.load.insar.gmtsar import gmtsar
@@ -194,12 +195,11 @@ def _gacos(request: Request, **options: Any) -> xr.DataArray:
 
 
 def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
-    roles = set(request.files)
-    if roles not in ({"phase", "coherence"}, {"phase"}, {"data"}):
+    if set(request.files) - {"component"} not in ({"phase", "coherence"}, {"phase"}, {"data"}):
         raise QtpDataError(
             "uri of a geotiff_stack has unknown roles",
-            expected="phase and coherence",
-            found=sorted(roles),
+            expected="phase and coherence, perhaps component",
+            found=sorted(request.files),
             where=f"sources.{request.name}.uri",
         )
     paths = request.files.get("coherence")
@@ -210,9 +210,9 @@ def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **opt
             code="I03",
             hint="Give uri: {phase: ..., coherence: ...}, or set parameters.coherence: none.",
         )
-    phase = request.files.get("phase") or request.files["data"]
-    paths = None if coherence == "none" else paths
-    return interferograms(phase, coherence=paths, **_stack(request, coherence, options))
+    phase, paths = request.files.get("phase") or request.files["data"], None if coherence == "none" else paths
+    stack = interferograms(phase, coherence=paths, **_stack(request, coherence, options))
+    return with_components(stack, request.files.get("component"), pattern=options.get("pattern"))
 
 
 def _slc_stack(request: Request, **options: Any) -> xr.Dataset:

@@ -24,7 +24,7 @@ def component_cycles(phase: xr.DataArray, component: xr.DataArray, *, least_pixe
     phase : xarray.DataArray
         rad, dims ``pair, y, x``, in memory; thinned is enough. A constant of its own in each pair does no harm.
     component : xarray.DataArray
-        Whole numbers, same dims; 0 is none: as of ``interferogram.unwrap_components``.
+        Whole numbers, same dims; 0 or less is none: as of ``interferogram.unwrap_components``.
     least_pixels : int
         Pixels that a component must share with settled ones of a triangle.
 
@@ -57,7 +57,8 @@ def component_cycles(phase: xr.DataArray, component: xr.DataArray, *, least_pixe
     component = require_same_grid(component, phase, name="component")
     _, first, second = index_pairs(phase)
     flat = [da.transpose(PAIR, ...).values.reshape(first.size, -1) for da in (phase, component)]
-    found = levels.level(flat[0], flat[1].astype(np.int64), graph.find_triplets(first, second), least=least_pixels)
+    label = np.maximum(flat[1], 0).astype(np.int64)  # -1 is outside of a file
+    found = levels.level(flat[0], label, graph.find_triplets(first, second), least=least_pixels)
     coords = {name: phase.coords[name] for name in (REFERENCE, SECONDARY)}
     out = xr.DataArray(found, coords | {_COMPONENT: np.arange(found.shape[1])}, (PAIR, _COMPONENT))
     return describe(out, "component_cycles", like=phase)
@@ -75,8 +76,8 @@ def add_cycles(
     cycles : xarray.DataArray
         From :func:`component_cycles`.
     drop : bool
-        Whether components without a level are NaN afterwards, pixels of component 0 among them; else they stay as they
-        are.
+        Whether components without a level are NaN afterwards, pixels of component 0 and what the thinned stack did not
+        hold among them; else they stay as they are.
 
     Returns
     -------
@@ -100,6 +101,7 @@ def add_cycles(
         component,
         table if drop else table.fillna(0.0),
         input_core_dims=[[], [], [_COMPONENT]],
+        kwargs={"other": np.nan if drop else 0.0},
         dask="parallelized",
         output_dtypes=[phase.dtype],
         keep_attrs=True,

@@ -2,6 +2,7 @@
 
 from qtp_toolkit.prospects._answer import Answer, Prospect, check, foresee
 from qtp_toolkit.prospects._delays import look_at_delays
+from qtp_toolkit.prospects._level import level_components
 from qtp_toolkit.prospects._looks import look_at_area, look_at_pixels
 from qtp_toolkit.prospects._sources import Finding, look, look_at_dates, look_at_reference
 
@@ -11,6 +12,7 @@ __all__ = [
     "Prospect",
     "check",
     "foresee",
+    "level_components",
     "look",
     "look_at_area",
     "look_at_dates",

@@ -13,8 +13,9 @@ import xarray as xr
 
 from qtp_toolkit import grid, interferogram
 from qtp_toolkit._atomic import flush, flush_tree, replacing
-from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe, xnp
+from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe, xnp
 from qtp_toolkit.load.insar.slc import open_image
+from qtp_toolkit.load.insar.stack import COHERENCE_FROM, COHERENCE_OF_NOISE
 
 MADE = "made.json"
 LAYERS = {"phase": "unw_phase", "coherence": "corr", "wrapped_phase": "wrapped_phase", "component": "conncomp"}
@@ -22,6 +23,8 @@ LAYERS = {"phase": "unw_phase", "coherence": "corr", "wrapped_phase": "wrapped_p
 ROW_BYTES = 32_000_000
 """Images are read in blocks of so many bytes."""
 
+_TAGS = {name: name for name in ("provenance_note", COHERENCE_OF_NOISE)} | {COHERENCE_FROM: ESTIMATED_FROM}
+"""Tags of a file, and the attributes that they hold."""
 _MOST_CYCLES = 20.0
 """Fringes of a plane across an image that neither ground nor air make: orbit and topography are still in it."""
 _MOST_TURN = 1.0
@@ -38,6 +41,7 @@ class Recipe(NamedTuple):
     alpha: float = 0.5
     by_coherence: bool = False
     method: str = "whirlwind"
+    tile: int = 2000
     pixel_m: float = 90.0
     wavelength: float = SENTINEL1_WAVELENGTH
 
@@ -66,7 +70,9 @@ def make_pair(target: Path, part: xr.Dataset, recipe: Recipe, place: Place, iden
         gamma,
         method=recipe.method,  # type: ignore[arg-type]  # its words are checked there
         looks=interferogram.effective_looks(recipe.looks_y, recipe.looks_x),
+        tile=recipe.tile or None,
     )
+    gamma = gamma.assign_attrs({ESTIMATED_FROM: "unfiltered"})
     wrapped = describe(xnp.arctan2(filtered.imag, filtered.real), "wrapped_phase", like=raw).where(filtered != 0)
     made = {"phase": unwrapped["phase"], "coherence": gamma.where(np.isfinite(raw)), "wrapped_phase": wrapped}
     made["component"] = unwrapped["component"]
@@ -147,7 +153,7 @@ def _write(da: xr.DataArray, path: Path, recipe: Recipe) -> None:
         profile |= {"crs": da.rio.crs, "transform": da.rio.transform(recalc=True)}
     options = {"tiled": True, "compress": "deflate", "predictor": 3 if real else 2, "nodata": np.nan if real else 0}
     tags = {"WAVELENGTH_METRES": repr(recipe.wavelength)}
-    tags |= {name: str(da.attrs[name]) for name in ("provenance_note", "coherence_of_noise") if name in da.attrs}
+    tags |= {tag: str(da.attrs[name]) for tag, name in _TAGS.items() if name in da.attrs}
     with open_image(path, "w", driver="GTiff", **profile, **options) as dataset:
         dataset.write(da.values, 1)
         dataset.update_tags(**tags)

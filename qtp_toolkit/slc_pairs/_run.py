@@ -70,7 +70,8 @@ def write_interferograms(
     **recipe
         ``looks_y``, ``looks_x``: pixels that are averaged (6 and 20). ``alpha``: strength of the filter, 0 for none
         (0.5); ``by_coherence``: times one minus the coherence of a patch. ``method`` of
-        ``interferogram.unwrap``. ``pixel_m``: side of a geocoded pixel (90). ``wavelength``: m, written to the files.
+        ``interferogram.unwrap``; ``tile``: pixels along the side of what is unwrapped in one piece (2000), 0 for all.
+        ``pixel_m``: side of a geocoded pixel (90). ``wavelength``: m, written to the files.
 
     Returns
     -------
@@ -208,7 +209,7 @@ def _catalog(folder: Path, images: xr.Dataset, recipe: Recipe, *, mapped: bool) 
         "description": f"Interferograms of {recipe.looks_y} x {recipe.looks_x} looks, unwrapped by {recipe.method}",
         "kind": "ifg_stack",
         "driver": "geotiff_stack",
-        "uri": {name: f"*_*/*_{LAYERS[name]}.tif" for name in ("phase", "coherence")},
+        "uri": {name: f"*_*/*_{LAYERS[name]}.tif" for name in ("phase", "coherence", "component")},
         "parameters": {"nodata": None},
         "provenance": "synthetic" if "provenance_note" in images["slc"].attrs else "derived",
     }

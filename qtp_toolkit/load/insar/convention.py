@@ -21,7 +21,7 @@ from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expressi
 from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode
-from qtp_toolkit.load.insar.stack import Pair, Stored, stack_of
+from qtp_toolkit.load.insar.stack import Pair, Stored, coherence_notes, stack_of
 
 _DATE = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{2}[A-Za-z]{3}\d{4}"
 _CLOCK = r"(?:[Tt]\d{4}(?:\d{2})?[Zz]?)?"
@@ -53,6 +53,7 @@ def interferograms(
     require_coherence: bool = True,
     coherence_scale: Positive | None = None,
     coherence_band: Band | None = None,
+    coherence_from: Literal["filtered", "unfiltered"] | None = None,
     wavelength: Annotated[float, Field(ge=0.01, le=1.0)] | None = None,
     extent: Literal["same", "intersection"] = "same",
     baselines: Sequence[float] | None = None,
@@ -88,6 +89,9 @@ def interferograms(
         Stored to 0..1; by default what the tags of whole numbers say, else 1/255 for uint8 and 1 otherwise.
     coherence_band : int, optional
         As ``band``.
+    coherence_from : {"filtered", "unfiltered"}, optional
+        What the coherence was estimated from; by default what the tag COHERENCE_FROM of the files says. Filters raise
+        it, so weights that take it for that of the noise warn of the former.
     wavelength : float, optional
         m; by default the tag WAVELENGTH_METRES of the files, else that of Sentinel-1.
     extent : {"same", "intersection"}
@@ -146,7 +150,7 @@ def interferograms(
     gamma = None if coherence is None else _match_coherence(coherence, pairs, expression, required=require_coherence)
     scale, offset = stored_scale(found, which, scale_factor, "scale_factor")
     stored = Stored(Decode(_nodata(nodata, found, aloud=nodata is None), scale, offset), which)
-    return stack_of(
+    out = stack_of(
         pairs,
         stored,
         gamma,
@@ -157,6 +161,9 @@ def interferograms(
         wavelength=_wavelength(pairs, wavelength),
         chunks=chunks,
     )
+    if "coherence" in out:
+        out["coherence"].attrs |= coherence_notes(gamma or (), coherence_from)
+    return out
 
 
 def _stored_coherence(

@@ -53,9 +53,10 @@ def arrange(dates: Sequence[tuple[Any, Any]]) -> Arrangement:
     return Arrangement(order, earlier[order], later[order], (days[:, 0] > days[:, 1])[order])
 
 
-def dates_of(paths: Sequence[Path]) -> list[tuple[np.datetime64, np.datetime64]]:
+def dates_of(paths: Sequence[Path], expression: str = PATTERN) -> list[tuple[np.datetime64, np.datetime64]]:
     """First and second date of files, as their names or their folders give them; others are listed (I27)."""
-    matches = match_names(paths, PATTERN, "no two dates in its name", "file of a pair of dates", hint=AS_DELIVERED)
+    hint = AS_DELIVERED if expression == PATTERN else None
+    matches = match_names(paths, expression, "no two dates in its name", "file of a pair of dates", hint=hint)
     return [(ymd(m["reference"], p), ymd(m["secondary"], p)) for m, p in zip(matches, paths, strict=True)]
 
 

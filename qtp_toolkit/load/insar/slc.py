@@ -25,6 +25,7 @@ _MAPS = {"latitude": "float64", "longitude": "float64", "land": "uint8"}
 """Layers of one file, and the type that they are read as."""
 _PLACE = {"latitude", "longitude"}
 _HDF5 = (".h5", ".hdf5", ".nc")
+_NO_LAYER = "has no dataset"
 _OPENING = Lock()
 _BLOCK_BYTES = 32_000_000
 """An image is read in rows of so many bytes: two of them, and what is made of them, are in memory at a time."""
@@ -160,7 +161,9 @@ def _looked(paths: Sequence[Path], layer: str) -> list[Image]:
             found.append(_look_hdf5(path, layer) if path.suffix in _HDF5 else _look_raster(path))
         except (RasterioError, OSError, KeyError) as error:
             bad.append((path, str(error)))
-    refuse_bad(bad, "readable image", total=len(paths), code="M05")
+    other = bool(bad) and all(_NO_LAYER in text for _, text in bad)
+    hint = "Set parameters.layer to the dataset that holds the images." if other else None
+    refuse_bad(bad, "readable image", total=len(paths), code="M05", hint=hint)
     return found
 
 
@@ -179,6 +182,8 @@ def _look_hdf5(path: Path, layer: str) -> Image:
     import h5py  # noqa: PLC0415
 
     with h5py.File(path) as file:
+        if layer not in file:
+            raise OSError(f"{_NO_LAYER} {layer!r}; complex ones are {_complex_layers(file) or 'none'}")
         data, beside = file[layer], file[layer].parent
         height, width = data.shape[-2:]
         radar = Image(path, height, width, str(data.dtype))
@@ -187,6 +192,14 @@ def _look_hdf5(path: Path, layer: str) -> Image:
         x, y = (beside[name][:2].tolist() for name in ("x_coordinates", "y_coordinates"))
         crs = f"EPSG:{int(beside['projection'][()])}"
     return radar._replace(corner=(x[0], y[0]), step=(x[1] - x[0], y[1] - y[0]), crs=crs)
+
+
+def _complex_layers(file: Any) -> list[str]:
+    found: list[str] = []
+    file.visititems(
+        lambda name, item: found.append(name) if getattr(item, "dtype", np.dtype(int)).kind == "c" else None
+    )
+    return found
 
 
 def _refuse_other_pixels(found: Sequence[Image]) -> None:

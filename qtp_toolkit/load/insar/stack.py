@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,10 @@ from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 
 _ONE_PASS = 150.0
 """Seconds that overpasses of one track may lie from their mean: frames along it begin half a minute apart."""
+
+
+COHERENCE_FROM, COHERENCE_OF_NOISE = "COHERENCE_FROM", "coherence_of_noise"
+"""Tags of files of coherence: what it was estimated from, and its mean estimate where images have nothing in common."""
 
 
 class Pair(NamedTuple):
@@ -131,6 +136,18 @@ def stack_of(
     data = data.assign_attrs(notes, wavelength=wavelength)
     data.encoding |= {"grid": grid, "files": [pair.header.path for pair in pairs]}
     return data
+
+
+def coherence_notes(gamma: Sequence[Header | None], given: str | None) -> dict[str, str | float]:
+    """Read what the coherence was estimated from, and its value where there is none, as far as all files say so."""
+    tags = [header.tags for header in gamma if header is not None]
+    said = {tag.get(COHERENCE_FROM, "") for tag in tags}
+    floors = {tag.get(COHERENCE_OF_NOISE, "") for tag in tags}
+    kind = given or ("filtered" if "filtered" in said else "unfiltered" if said == {"unfiltered"} else "")
+    notes: dict[str, str | float] = {ESTIMATED_FROM: kind} if kind else {}
+    if len(floors) == 1 and re.fullmatch(r"[01]\.\d+", floor := floors.pop()):
+        notes[COHERENCE_OF_NOISE] = float(floor)
+    return notes
 
 
 def with_orbit(stack: xr.Dataset, orbits: Sequence[Orbit], *, producer: str, estimated_from: str | None) -> xr.Dataset:

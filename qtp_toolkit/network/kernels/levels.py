@@ -41,8 +41,10 @@ def level(phase: np.ndarray, label: np.ndarray, triangles: np.ndarray, *, least:
         size = np.bincount(own[own > 0], minlength=known.size)
         if size.max(initial=0) > 0:
             known[size.argmax()] = 0.0
+    torn = np.array([(np.bincount(own[own > 0]) > 0).sum() > 1 for own in label])
+    torn_triangles = [rows for rows in triangles if torn[rows].any()]  # nothing is to be decided in the others
     based = [
-        (rows, turned) for rows in triangles if (turned := _closure(phase, label, cycles, rows, least)) is not None
+        (rows, turned) for rows in torn_triangles if (turned := _closure(phase, label, cycles, rows, least)) is not None
     ]
     while found := _decide(label, cycles, based, least):
         for (row, number), value in found.items():
@@ -80,8 +82,9 @@ def _decide(
     return {key: value for key, (value, size) in best.items() if size >= _AGREED * votes[key].total()}
 
 
-def add(phase: np.ndarray, label: np.ndarray, cycles: np.ndarray) -> np.ndarray:
-    """Phase with the cycles of its component added: (...), (...), (..., component) -> (...)."""
+def add(phase: np.ndarray, label: np.ndarray, cycles: np.ndarray, *, other: float) -> np.ndarray:
+    """Phase with the cycles of its component added: (...), (...), (..., component) -> (...); ``other`` beyond them."""
     table = np.broadcast_to(cycles, (*label.shape, cycles.shape[-1]))
-    number = np.take_along_axis(table, label[..., None].astype(np.intp), axis=-1)[..., 0]
-    return (phase + 2 * np.pi * number).astype(phase.dtype)
+    known = (label >= 0) & (label < cycles.shape[-1])
+    number = np.take_along_axis(table, np.where(known, label, 0)[..., None].astype(np.intp), axis=-1)[..., 0]
+    return (phase + 2 * np.pi * np.where(known, number, other)).astype(phase.dtype)

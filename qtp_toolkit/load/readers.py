@@ -7,9 +7,8 @@ follow from the rows.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import pandas as pd
@@ -17,31 +16,41 @@ import xarray as xr
 
 from qtp_toolkit.catalog import Request, inside
 from qtp_toolkit.catalog.options import Variable, options_of
-from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, VARIABLES, QtpDataError
-from qtp_toolkit.grid import match
+from qtp_toolkit.conventions import VARIABLES, QtpDataError
 from qtp_toolkit.load import datasets, reanalysis, tables
 from qtp_toolkit.load.insar.aria import aria
-from qtp_toolkit.load.insar.aria_tools import FOLDERS, aria_tools
-from qtp_toolkit.load.insar.components import with_components
+from qtp_toolkit.load.insar.aria_tools import aria_tools
 from qtp_toolkit.load.insar.convention import interferograms
 from qtp_toolkit.load.insar.gacos import gacos
 from qtp_toolkit.load.insar.gmtsar import gmtsar
-from qtp_toolkit.load.insar.hyp3 import Hyp3Layer, hyp3
 from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
-from qtp_toolkit.load.insar.isce2_folders import isce2_files
-from qtp_toolkit.load.insar.licsar import LicsarLayer, frame_folders, licsar
-from qtp_toolkit.load.insar.licsbas import LicsbasLayer, licsbas, licsbas_series
-from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
-from qtp_toolkit.load.insar.opera_tropo import opera_tropo
 from qtp_toolkit.load.insar.radar import Geometry
 from qtp_toolkit.load.insar.recognized import recognize
+from qtp_toolkit.load.insar.requests import (
+    one_file,
+    open_aria,
+    open_aria_tools,
+    open_gacos,
+    open_geotiff_stack,
+    open_gmtsar,
+    open_hyp3,
+    open_hyp3_look,
+    open_isce2,
+    open_isce2_layer,
+    open_licsar,
+    open_licsar_look,
+    open_licsbas,
+    open_licsbas_series,
+    open_mintpy,
+    open_opera_disp,
+    open_opera_tropo,
+    open_slc_stack,
+)
 from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps import features, rasters, soil
 from qtp_toolkit.load.temperature import cells, modis
-
-Coherence = Literal["required", "optional", "none"]
 
 
 class Reader(NamedTuple):
@@ -63,53 +72,7 @@ def _modis(request: Request, **options: Any) -> xr.Dataset | xr.DataArray:
 
 
 def _lst_table(request: Request, **options: Any) -> xr.Dataset:
-    return cells.lst_table(_one(request), **options).chunk(request.chunks or {})
-
-
-def _hyp3(
-    request: Request, *, coherence: Coherence = "required", layers: Sequence[Hyp3Layer] = (), **options: Any
-) -> xr.Dataset:
-    return hyp3(_contained(request), layers=layers, **_stack(request, coherence, options))
-
-
-def _aria(request: Request, *, elevation: float | None = None, **options: Any) -> xr.Dataset:
-    """Products alone, or ``uri: {data: ..., dem: ...}``: heights are then those of the map, on the pixels."""
-    if set(request.files) not in ({"data"}, {"data", "dem"}) or ("dem" in request.files and elevation is not None):
-        raise QtpDataError(
-            "uri of ARIA's products has unknown roles, or two elevations",
-            expected="data, and dem or parameters.elevation",
-            found=sorted(request.files),
-            where=f"sources.{request.name}.uri",
-        )
-    products = request.files["data"]
-    height: xr.DataArray | float | None = elevation
-    if "dem" in request.files:
-        pixels = aria(products, chunks=request.chunks, extent=options.get("extent", "same"))["phase"]
-        height = match(rasters.dem(request.files["dem"][0]), pixels.isel(pair=0, drop=True))
-    return aria(products, elevation=height, chunks=request.chunks, **options)
-
-
-def _aria_tools(request: Request, **options: Any) -> xr.Dataset:
-    top = request.paths[0].absolute().parent.parent
-    beside = [inside(top / name, request.root) for name in FOLDERS if (top / name).is_dir()]
-    return aria_tools(_contained(request, beside), chunks=request.chunks, **options)
-
-
-def _licsar(
-    request: Request, *, coherence: Coherence = "required", layers: Sequence[LicsarLayer] = (), **options: Any
-) -> xr.Dataset:
-    beside = (folder for path in request.paths for folder in frame_folders(path))
-    frame = [folder for folder in dict.fromkeys(beside) if folder.is_relative_to(request.root)]
-    return licsar(_contained(request, frame), layers=layers, within=request.root, **_stack(request, coherence, options))
-
-
-def _licsbas(request: Request, *, layers: Sequence[LicsbasLayer] = ()) -> xr.Dataset:
-    paths = _contained(request, [request.paths[0].parent.parent])
-    return licsbas(paths, layers=layers, chunks=request.chunks)
-
-
-def _gmtsar(request: Request, *, coherence: Literal["required", "optional"] = "required", **options: Any) -> xr.Dataset:
-    return gmtsar(_contained(request), **_stack(request, coherence, options))
+    return cells.lst_table(one_file(request), **options).chunk(request.chunks or {})
 
 
 def _auto(
@@ -138,89 +101,8 @@ def _auto(
     return data.assign_attrs(recognized=f"{text}, {beside} beside them" if beside else text)
 
 
-def _licsbas_series(request: Request) -> xr.Dataset:
-    return licsbas_series(_one(request), chunks=request.chunks)
-
-
-def _licsar_look(request: Request) -> xr.DataArray:
-    return licsar_look(request.paths, chunks=request.chunks)
-
-
-def _hyp3_look(request: Request) -> xr.DataArray:
-    return hyp3_look(_one(request), chunks=request.chunks)
-
-
-def _isce2(request: Request, *, coherence: Literal["required", "optional"] = "required", **options: Any) -> xr.Dataset:
-    for path in isce2_files(request.paths[0]):
-        inside(path, request.root)
-    return isce2(_contained(request), **_stack(request, coherence, options))
-
-
-def _isce2_layer(request: Request, **options: Any) -> xr.DataArray:
-    path = _one(request)
-    for beside in path.parent.iterdir():
-        inside(beside, request.root)
-    return isce2_layer(path, chunks=request.chunks, **options)
-
-
-def _mintpy(request: Request, *, variable: Variable | None = None, **options: Any) -> xr.Dataset | xr.DataArray:
-    own, beside = request.files.get("data", []), request.files.get("geometry", [])
-    if set(request.files) - {"data", "geometry"} or len(own) != 1 or len(beside) > 1:
-        raise QtpDataError(
-            "uri of mintpy names one file, and perhaps its geometry",
-            expected="uri: ..., or {data: ..., geometry: ...}",
-            found={role: len(paths) for role, paths in request.files.items()},
-            where=f"sources.{request.name}.uri",
-        )
-    folder = own[0].parent
-    for path in [*folder.glob("*.h5"), *(folder / "inputs").glob("*.h5")]:
-        inside(path, request.root)
-    data = mintpy(own[0], geometry_file=beside[0] if beside else None, chunks=request.chunks, **options)
-    if variable is not None and variable not in data:
-        found = sorted(map(str, data))
-        raise QtpDataError("the file makes no such variable", path=own[0], expected=variable, found=found, code="M27")
-    return data if variable is None else data[variable]
-
-
-def _opera_disp(request: Request, **options: Any) -> xr.Dataset:
-    return opera_disp(_contained(request), chunks=request.chunks, **options)
-
-
-def _opera_tropo(request: Request) -> xr.Dataset:
-    return opera_tropo(request.paths, area=request.settings.bounds, chunks=request.chunks)
-
-
-def _gacos(request: Request, **options: Any) -> xr.DataArray:
-    return gacos(_contained(request), chunks=request.chunks, **options)
-
-
-def _geotiff_stack(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
-    if set(request.files) - {"component"} not in ({"phase", "coherence"}, {"phase"}, {"data"}):
-        raise QtpDataError(
-            "uri of a geotiff_stack has unknown roles",
-            expected="phase and coherence, perhaps component",
-            found=sorted(request.files),
-            where=f"sources.{request.name}.uri",
-        )
-    paths = request.files.get("coherence")
-    if paths is None and coherence == "required":
-        raise QtpDataError(
-            "uri of a geotiff_stack names no coherence",
-            where=f"sources.{request.name}.uri",
-            code="I03",
-            hint="Give uri: {phase: ..., coherence: ...}, or set parameters.coherence: none.",
-        )
-    phase, paths = request.files.get("phase") or request.files["data"], None if coherence == "none" else paths
-    stack = interferograms(phase, coherence=paths, **_stack(request, coherence, options))
-    return with_components(stack, request.files.get("component"), pattern=options.get("pattern"))
-
-
-def _slc_stack(request: Request, **options: Any) -> xr.Dataset:
-    return slc_stack(request.files, chunks=request.chunks, **options)
-
-
 def _geotiff(request: Request, **options: Any) -> xr.DataArray:
-    path = _one(request)
+    path = one_file(request)
     inside(path.with_name(path.name + ".aux.xml"), request.root)  # the class table is read from beside the map
     return rasters.raster(path, classes=request.source.classes, chunks=request.chunks, **options)
 
@@ -248,11 +130,11 @@ def _soilgrids(
 
 
 def _netcdf(request: Request, *, complex: dict[str, list[str]] | None = None, **options: Any) -> xr.Dataset:  # noqa: A002
-    return datasets.netcdf(_one(request), complex_pairs=complex, chunks=request.chunks, **options)
+    return datasets.netcdf(one_file(request), complex_pairs=complex, chunks=request.chunks, **options)
 
 
 def _zarr(request: Request, *, complex: dict[str, list[str]] | None = None, **options: Any) -> xr.Dataset:  # noqa: A002
-    return datasets.zarr(_one(request), complex_pairs=complex, chunks=request.chunks, **options)
+    return datasets.zarr(one_file(request), complex_pairs=complex, chunks=request.chunks, **options)
 
 
 def _era5(request: Request, **options: Any) -> xr.Dataset:
@@ -264,11 +146,13 @@ def _csv(
 ) -> pd.DataFrame | xr.Dataset:
     loader = tables.stations if table == "stations" else tables.station_series
     own = inspect.signature(loader).parameters
-    return loader(_one(request), **{key: value for key, value in (options | {"index": index}).items() if key in own})
+    return loader(
+        one_file(request), **{key: value for key, value in (options | {"index": index}).items() if key in own}
+    )
 
 
 def _vectors(request: Request) -> pd.DataFrame:
-    return features.vectors(_one(request))
+    return features.vectors(one_file(request))
 
 
 _LST = "`terra_day` ... (time, y, x), degC, and `qc_terra_day` ...; or `ndvi` (time, y, x), 1: the product decides"
@@ -286,28 +170,31 @@ READERS: dict[str, Reader] = {
     "appeears_netcdf": Reader(_modis, (modis.ndvi,), "MODIS from AppEEARS, NetCDF", _LST),
     "appeears_geotiff": Reader(_modis, (modis.ndvi,), "MODIS from AppEEARS, GeoTIFF", _LST),
     "lst_table": Reader(_lst_table, (cells.lst_table,), "a table, one row a cell", "`lst` (time, y, x), degC"),
-    "hyp3": Reader(_hyp3, (interferograms,), "HyP3 products of GAMMA and of ISCE bursts", _IFG + _LAYERS),
-    "aria": Reader(_aria, (aria,), "ARIA S1-GUNW products, NetCDF", _IFG + _LAYERS),
-    "aria_tools": Reader(_aria_tools, (aria_tools,), "ARIA-tools `unwrappedPhase/*`, ENVI", _IFG + _LAYERS),
+    "hyp3": Reader(open_hyp3, (interferograms,), "HyP3 products of GAMMA and of ISCE bursts", _IFG + _LAYERS),
+    "aria": Reader(open_aria, (aria,), "ARIA S1-GUNW products, NetCDF", _IFG + _LAYERS),
+    "aria_tools": Reader(open_aria_tools, (aria_tools,), "ARIA-tools `unwrappedPhase/*`, ENVI", _IFG + _LAYERS),
     "auto": Reader(_auto, (), "what of these its names and folders tell alone", _IFG + _LAYERS),
-    "licsar": Reader(_licsar, (interferograms,), "LiCSAR products", _IFG + _LAYERS),
-    "licsbas": Reader(_licsbas, (), "LiCSBAS `GEOCml*/*/*.unw`", _IFG + _LAYERS),
-    "licsbas_series": Reader(_licsbas_series, (), "LiCSBAS `cum.h5`", "`displacement` (time, y, x), mm"),
-    "gmtsar": Reader(_gmtsar, (gmtsar,), "GMTSAR `intf_all/*/unwrap_ll.grd`", _IFG),
-    "geotiff_stack": Reader(_geotiff_stack, (interferograms,), "GeoTIFFs with two dates in their names", _IFG),
+    "licsar": Reader(open_licsar, (interferograms,), "LiCSAR products", _IFG + _LAYERS),
+    "licsbas": Reader(open_licsbas, (), "LiCSBAS `GEOCml*/*/*.unw`", _IFG + _LAYERS),
+    "licsbas_series": Reader(open_licsbas_series, (), "LiCSBAS `cum.h5`", "`displacement` (time, y, x), mm"),
+    "gmtsar": Reader(open_gmtsar, (gmtsar,), "GMTSAR `intf_all/*/unwrap_ll.grd`", _IFG),
+    "geotiff_stack": Reader(open_geotiff_stack, (interferograms,), "GeoTIFFs with two dates in their names", _IFG),
     "slc_stack": Reader(
-        _slc_stack, (slc_stack,), "coregistered complex images: GeoTIFF, VRT, HDF5", "`slc` (time, y, x), complex"
+        open_slc_stack, (slc_stack,), "coregistered complex images: GeoTIFF, VRT, HDF5", "`slc` (time, y, x), complex"
     ),
-    "licsar_look": Reader(_licsar_look, (), "LiCSAR `*.geo.U.tif`, LiCSBAS `U.geo`", _ANGLE),
-    "hyp3_look": Reader(_hyp3_look, (), "HyP3 `*_lv_theta.tif`", _ANGLE),
-    "isce2": Reader(_isce2, (isce2,), "ISCE2, topsStack and stripmapStack", _IFG + _LAYERS),
-    "isce2_layer": Reader(_isce2_layer, (isce2_layer,), "ISCE2 `geom_reference/*.rdr`", "`variable` (y, x)"),
-    "mintpy": Reader(_mintpy, (mintpy,), "MintPy's HDF5 files", _MINTPY),
-    "opera_disp": Reader(_opera_disp, (opera_disp,), "OPERA DISP-S1, NetCDF or GeoTIFF", _SERIES),
+    "licsar_look": Reader(open_licsar_look, (), "LiCSAR `*.geo.U.tif`, LiCSBAS `U.geo`", _ANGLE),
+    "hyp3_look": Reader(open_hyp3_look, (), "HyP3 `*_lv_theta.tif`", _ANGLE),
+    "isce2": Reader(open_isce2, (isce2,), "ISCE2, topsStack and stripmapStack", _IFG + _LAYERS),
+    "isce2_layer": Reader(open_isce2_layer, (isce2_layer,), "ISCE2 `geom_reference/*.rdr`", "`variable` (y, x)"),
+    "mintpy": Reader(open_mintpy, (mintpy,), "MintPy's HDF5 files", _MINTPY),
+    "opera_disp": Reader(open_opera_disp, (opera_disp,), "OPERA DISP-S1, NetCDF or GeoTIFF", _SERIES),
     "opera_tropo": Reader(
-        _opera_tropo, (), "OPERA TROPO-ZENITH, NetCDF", "`zenith_delay` (time, height, y, x), m, cut out at the bounds"
+        open_opera_tropo,
+        (),
+        "OPERA TROPO-ZENITH, NetCDF",
+        "`zenith_delay` (time, height, y, x), m, cut out at the bounds",
     ),
-    "gacos": Reader(_gacos, (gacos,), "GACOS, `.ztd` or GeoTIFF", "`zenith_delay` (time, y, x), m"),
+    "gacos": Reader(open_gacos, (gacos,), "GACOS, `.ztd` or GeoTIFF", "`zenith_delay` (time, y, x), m"),
     "geotiff": Reader(_geotiff, (rasters.raster,), "one band of a GeoTIFF", "`variable` (y, x), in the table's unit"),
     "geotiff_series": Reader(
         _geotiff_series, (rasters.series,), "GeoTIFFs, one a date", "`variable` (time, y, x), in the table's unit"
@@ -327,32 +214,3 @@ READERS: dict[str, Reader] = {
     "kml": Reader(_vectors, (), "KML", _LINES),
 }
 """The drivers that a catalog may name."""
-
-
-def _one(request: Request) -> Path:
-    if len(request.paths) != 1:
-        raise QtpDataError(
-            f"source {request.name!r} must be one file",
-            found=f"{len(request.paths)} files",
-            path=request.root,
-            expected=request.source.uri,
-            hint="Narrow the uri.",
-        )
-    return request.paths[0]
-
-
-def _contained(request: Request, beside: Iterable[Path] = ()) -> list[Path]:
-    """Phase files, after a look that no layer beside them, or in the folders ``beside``, leaves the root."""
-    for folder in {path.parent for path in request.paths} | set(beside):
-        for path in folder.iterdir():
-            if path.is_symlink():
-                inside(path, request.root)
-    return request.paths
-
-
-def _stack(request: Request, coherence: Coherence, options: dict[str, Any]) -> dict[str, Any]:
-    """Keywords of a stack: a wavelength of the settings holds where the source has none and it is not the usual one."""
-    given = options | {"require_coherence": coherence == "required", "chunks": request.chunks}
-    if given.get("wavelength") is None and request.settings.wavelength != SENTINEL1_WAVELENGTH:
-        given["wavelength"] = request.settings.wavelength
-    return given

@@ -99,7 +99,7 @@ class TestStyle:
         how = plot.style_of(describe(xr.DataArray(values), "elevation"))
         assert how["vmax"] > how["vmin"]
 
-    @pytest.mark.parametrize(("width", "mm"), [("single", 90), ("double", 190), (120.0, 120)])
+    @pytest.mark.parametrize(("width", "mm"), [("single", 84), ("double", 174), (120.0, 120)])
     def test_widths_are_those_of_the_journal(self, width, mm):
         fig, _ = plot.new(width=width)
         assert fig.get_figwidth() == pytest.approx(mm / 25.4)

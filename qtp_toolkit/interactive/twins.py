@@ -12,10 +12,11 @@ import xarray as xr
 
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, TIME, X, Y, require
 from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, holoviews, safe
+from qtp_toolkit.plot.detector import factor_series
 from qtp_toolkit.plot.figure import map_aspect
 from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band, number_of
 from qtp_toolkit.plot.maps import classes_of, date_ticks
-from qtp_toolkit.plot.statistics import SECOND, factor_label, factor_series, places_of, stratum_names, value_label
+from qtp_toolkit.plot.statistics import SECOND, factor_label, places_of, stratum_names, value_label
 from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, FAULT, GROUP_COLORS, LINE, NEUTRAL
 
 HEIGHT = 480

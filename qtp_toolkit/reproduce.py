@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -121,6 +122,7 @@ def reproduce(
     cell_timeout: float = CELL_TIMEOUT,
     folder: Path | None = None,
     resume: bool = False,
+    gallery: Path | str | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Run the notebooks and write the report.
@@ -145,6 +147,8 @@ def reproduce(
         Notebooks to run instead of the workflow's own.
     resume : bool
         Do not run again what an earlier run of the same inputs finished in this folder.
+    gallery : path, optional
+        Folder for the gallery, which is made anew; by default ``<out>/gallery``.
     progress : bool
         Show a progress bar; without a terminal, a line when a notebook begins and when it ends.
 
@@ -152,8 +156,9 @@ def reproduce(
     -------
     dict
         ``ok``, ``out``, ``notebooks`` (name, status done | skipped | failed, seconds, reason, cell), ``red`` (checks
-        that did not pass; ``ok`` does not count them), ``report`` (path).
+        that did not pass; ``ok`` does not count them), ``seconds``, ``report`` and ``gallery`` (paths).
     """
+    start = time.monotonic()
     jobs = jobs or min(2, os.cpu_count() or 1)
     check_scene(scene or os.environ.get("QTP_SCENE"))
     notebooks = find_notebooks(folder)
@@ -177,9 +182,14 @@ def reproduce(
         outcomes = _run_all(chosen, found, kept=kept, earlier=earlier, **options)
         done = {"ok": all(o.status != "failed" for o in outcomes), "out": str(target), **inputs}
         done |= {"title": found.title, "provenance": sorted({found.source(name).provenance for name in found})}
-        done["notebooks"] = [{**asdict(o), "title": nb.title} for nb, o in zip(chosen, outcomes, strict=True)]
+        done["notebooks"] = [
+            {**asdict(o), "title": nb.title, "figures": nb.figures} for nb, o in zip(chosen, outcomes, strict=True)
+        ]
         done["red"] = [row for row in report.checks(target) if not row["passed"]]
+        done["seconds"] = time.monotonic() - start
         done["report"] = str(report.write(done, target))
+        synthetic = done["provenance"] == ["synthetic"]
+        done["gallery"] = str(report.gallery(target, Path(gallery) if gallery else None, synthetic=synthetic))
     return done
 
 

@@ -124,13 +124,18 @@ def q_matrix(pairs: xr.Dataset, *, ax: Axes = OWN, **style: Any) -> Axes:
     lower = np.tril(np.ones((count, count), dtype=bool), -1)
     shown = np.where(lower, np.asarray(q.values, dtype="float64"), np.nan)
     top = float(np.nanmax(shown, initial=0.0)) or 1.0
-    how = {"cmap": "cmc.lipari_r", "vmin": 0.0, "vmax": top, **style}
+    how: dict[str, Any] = {"cmap": "cmc.lipari_r", "vmin": 0.0, "vmax": top, **style}
     image = ax.imshow(shown, **how)
     few, more = _marks(pairs, lower)
     for row, column in zip(*np.nonzero(np.isfinite(shown)), strict=True):
         text = number(shown[row, column])
-        dark = image.norm(shown[row, column]) > 0.5
-        look = {"fontsize": TEXT["note"], "color": "white" if dark else "black", "ha": "center", "va": "center"}
+        dark = shown[row, column] > (how["vmin"] + how["vmax"]) / 2
+        look: dict[str, Any] = {
+            "fontsize": TEXT["note"],
+            "color": "white" if dark else "black",
+            "ha": "center",
+            "va": "center",
+        }
         weight = "bold" if more[row, column] else "normal"
         ax.text(column, row, f"({text})" if few[row, column] else text, fontweight=weight, **look)
     names = [short_name(str(name)) for name in pairs["factor"].values]
@@ -142,7 +147,7 @@ def q_matrix(pairs: xr.Dataset, *, ax: Axes = OWN, **style: Any) -> Axes:
     bar.set_label("q of the pair")
     words = ["bold: more than the sum of both"] * bool(more.any())
     words += ["( ): on less than half of the pixels"] * bool(few.any())
-    where = {"ha": "right", "va": "top", "transform": ax.transAxes}
+    where: dict[str, Any] = {"ha": "right", "va": "top", "transform": ax.transAxes}
     ax.text(0.98, 0.76, "\n".join(words), fontsize=TEXT["tick"], **where) if words else None
     return ax
 

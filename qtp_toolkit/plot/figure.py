@@ -67,9 +67,12 @@ def _tidy(ax: Axes) -> None:
     if below and spec is not None and not spec.is_last_row():
         ax.set_xlabel("")
     left = [other for other in ax.get_shared_y_axes().get_siblings(ax) if other.get_subplotspec() != spec]
-    if spec is not None and not spec.is_first_col() and any(o.get_ylabel() == ax.get_ylabel() for o in left):
+    said = [" ".join(other.get_ylabel().split()) for other in left]
+    if spec is not None and not spec.is_first_col() and " ".join(ax.get_ylabel().split()) in said:
         ax.set_ylabel("")
     ax.set_xlabel(wrap(ax.get_xlabel(), room(ax, TEXT["label"])))
+    tall = room(ax, TEXT["label"], across=False)
+    ax.set_ylabel("\n".join(wrap(line, tall) for line in ax.get_ylabel().splitlines()))
 
 
 def wrap(text: str, width: int) -> str:
@@ -80,7 +83,7 @@ def wrap(text: str, width: int) -> str:
     """
     raised = re.findall(r"\$\^\{.*?\}\$", text)  # is narrower than it is written
     plain = re.sub(r"\$\^\{.*?\}\$", "\u2070\u2070", text)
-    plain = re.sub(r"\([^)]*\)$", lambda unit: unit[0].replace(" ", "\xa0"), plain)
+    plain = re.sub(r"\([^)]*\)$|\d \w\b", lambda unit: unit[0].replace(" ", "\xa0"), plain)
     broken = "\n".join(textwrap.wrap(plain, width)).replace("\xa0", " ")
     return re.sub("\u2070\u2070", lambda _: raised.pop(0), broken)
 
@@ -93,9 +96,10 @@ def span_y(ax: Axes, low: float, high: float) -> None:
     ax.set_ylim(min(span[0] for span in shared), max(span[1] for span in shared))
 
 
-def room(ax: Axes, points: float) -> int:
-    """Estimate how many characters of a font size fit across the panel."""
-    inches = ax.get_position(original=True).width * ax.figure.canvas.figure.get_figwidth()
+def room(ax: Axes, points: float, *, across: bool = True) -> int:
+    """Estimate how many characters of a font size fit across the panel, or along its height."""
+    box, (wide, tall) = ax.get_position(original=True), ax.figure.canvas.figure.get_size_inches()
+    inches = box.width * wide if across else box.height * tall
     return max(int(0.92 * inches * 72 / (0.56 * points)), 8)
 
 
@@ -198,7 +202,7 @@ def _foot(ax: Axes, words: str, gid: str, *, right: bool) -> None:
             there.set_text(f"{said}; {words}")
         return
     margin = 1.0 * MM / figure.get_figwidth()
-    look = {"fontsize": TEXT["note"], "color": "0.35", "style": "italic", "va": "bottom", "gid": gid}
+    look: dict[str, Any] = {"fontsize": TEXT["note"], "color": "0.35", "style": "italic", "va": "bottom", "gid": gid}
     figure.text(1 - margin if right else margin, 0.0, words, ha="right" if right else "left", **look)
     _keep_strip(figure)
 

@@ -147,7 +147,8 @@ def time_series(
     concise_dates(ax)
     if fit is not None or thaw_onset is not None:
         headroom(ax, 0.15)
-        ax.legend(loc="upper center", ncols=3, handlelength=1.4, columnspacing=1.0, frameon=False)
+        tight = {"handlelength": 1.1, "handletextpad": 0.4, "columnspacing": 0.7, "borderpad": 0.1}
+        ax.legend(loc="upper center", ncols=3, frameon=False, **tight)
     return ax
 
 
@@ -217,8 +218,8 @@ def profile(
     if elevation is not None:
         _draw_elevation(ax, along, middle_and_band(elevation)[0])
     for at, text in zip((0.0, 1.0), ends_of(ends) or (), strict=False):
-        bold = {"xycoords": "axes fraction", "ha": "center", "va": "bottom", "fontweight": "bold"}
-        annotate(ax, text, (at, 1.0), (0, 2), **bold)
+        bold = {"xycoords": "axes fraction", "ha": "right" if at else "left", "va": "top", "fontweight": "bold"}
+        annotate(ax, text, (at, 1.0), (-3.0 if at else 3.0, -3.0), **bold)
     if key:
         _add_key(ax, gray=elevation is not None)
     return ax
@@ -229,7 +230,7 @@ def _add_key(ax: Axes, *, gray: bool) -> None:
     if gray:
         handles, words = [*handles, Patch(facecolor="0.85", edgecolor="0.55", lw=0.6)], [*words, "elevation"]
     headroom(ax, 0.12)
-    ax.legend(handles, words, loc="upper center", ncols=3, frameon=False, handlelength=1.4, columnspacing=1.0)
+    ax.legend(handles, words, loc="best", ncols=3, frameon=False, handlelength=1.4, columnspacing=1.0)
 
 
 def _coordinate(pairs: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:

@@ -90,7 +90,7 @@ def _seen(globe: pyproj.Proj, lon: np.ndarray, lat: np.ndarray) -> tuple[np.ndar
 
 
 def _meridians(inset: Axes, globe: pyproj.Proj) -> None:
-    faint = {"color": "0.6", "lw": 0.3, "zorder": 0}
+    faint: dict[str, Any] = {"color": "0.6", "lw": 0.3, "zorder": 0}
     for lon in range(-180, 180, 20):
         inset.plot(*_seen(globe, np.full(91, float(lon)), np.linspace(-90, 90, 91)), **faint)
     for lat in range(-80, 81, 20):
@@ -115,7 +115,7 @@ def key(ax: Axes, names: dict[str, str] | None = None, *, beside: Axes | None = 
     -------
     matplotlib.legend.Legend
     """
-    handles = []
+    handles: list[Any] = []
     for name, how in getattr(ax, "qtp_overlays", {}).items():
         words = (names or {}).get(name, name.replace("_", " "))
         color = how.get("edgecolor", how.get("color"))
@@ -156,5 +156,7 @@ def point_beyond(ax: Axes, x: float, y: float, text: str, color: Any) -> bool:
     words = f"{text}, {meters / 1000:.0f} km"
     how: dict[str, Any] = {"color": color, "fontsize": TEXT["tick"], "path_effects": HALO, "zorder": 6}
     how |= {"ha": "left" if inward[0] > 0.3 else "right" if inward[0] < -0.3 else "center", "va": "center"}
-    ax.annotate(words, edge, xytext=16 * inward - (0, 9), textcoords="offset points", arrowprops=arrow, **how)
+    ax.annotate(
+        words, (edge[0], edge[1]), xytext=16 * inward - (0, 9), textcoords="offset points", arrowprops=arrow, **how
+    )
     return True

@@ -19,6 +19,7 @@ from matplotlib.patches import Patch
 from qtp_toolkit._classes import class_names
 from qtp_toolkit.conventions import REASONS, X, Y, require
 from qtp_toolkit.plot.figure import OWN, mark_limits, panel, wrap
+from qtp_toolkit.plot.names import FLAT
 from qtp_toolkit.plot.overlay import frame, graticule, scale_bar, vectors
 from qtp_toolkit.plot.style import (
     CLASS_COLORS,
@@ -34,8 +35,6 @@ from qtp_toolkit.plot.style import (
 
 SHADE_FLOOR = 0.6
 COLORBAR = "colorbar"
-FLAT = 0.45
-"""Height over width of a map below which its color bar lies beneath it."""
 
 
 @panel
@@ -99,6 +98,8 @@ def deformation_map(
     rgba = rgba if hillshade is None else _shade(rgba, thin, hillshade)
     ax.imshow(rgba, extent=extent_of(da), origin=_origin(da), interpolation="nearest", zorder=1)
     frame(ax, da)
+    if scale:
+        scale_bar(ax, north=north_arrow)
     for name, table in (overlays or {}).items():
         vectors(ax, table, name=name)
     if coordinates == "graticule":
@@ -107,8 +108,6 @@ def deformation_map(
         _label_kilometers(ax)
     else:
         ax.set(xticks=[], yticks=[])
-    if scale:
-        scale_bar(ax, north=north_arrow)
     text = style.get("label") or label(da)
     if colorbar and classes:
         _add_legend(ax, classes, set(np.unique(decimate(da).values).tolist()), text)

@@ -14,8 +14,10 @@ from qtp_toolkit.plot.figure import annotate
 from qtp_toolkit.plot.style import TEXT
 
 HALO = (patheffects.withStroke(linewidth=1.8, foreground="white"),)
-SMALL = 0.001
-"""Filled polygons that cover less than this share of a map are drawn without their name."""
+FLAT = 0.45
+"""Height over width of a map below which its color bar lies beneath it."""
+SMALL = 0.15
+"""Filled polygons narrower than this share of their name are drawn without it."""
 _WIDE, _TALL = 0.58, 1.25
 """Width of a letter and height of a line over the size of the font."""
 
@@ -50,11 +52,17 @@ def beside(ring: np.ndarray, *, filled: bool) -> list[Place]:
     return [Place(x, high, 0, 1), Place(x, low, 0, -1), Place(right, y, 1, 0), Place(left, y, -1, 0)]
 
 
-def covers(ax: Axes, ring: np.ndarray) -> bool:
-    """Whether a filled polygon is large enough on this map to bear a name."""
-    (left, right), (bottom, top) = np.sort(ax.get_xlim()), np.sort(ax.get_ylim())
-    spans = np.ptp(np.clip(ring, (left, bottom), (right, top)), axis=0)
-    return bool(spans.prod() >= SMALL * (right - left) * (top - bottom))
+def bears(ax: Axes, ring: np.ndarray, text: str) -> bool:
+    """Whether a filled polygon is wide enough on this map for its name."""
+    left, right = np.sort(ax.get_xlim())
+    share = np.ptp(np.clip(ring[:, 0], left, right)) / (right - left)
+    return bool(share * size_in_points(ax)[0] >= SMALL * len(text) * _WIDE * TEXT["tick"])
+
+
+def reserve(ax: Axes, wide: float, tall: float) -> None:
+    """Keep names out of the lower left corner, points wide and tall."""
+    across, up = size_in_points(ax)
+    ax.__dict__.setdefault("qtp_names", []).append((0.0, 0.0, wide / across, tall / up))
 
 
 def ends_of(name: str) -> tuple[str, str] | None:
@@ -95,7 +103,7 @@ def write_name(ax: Axes, text: str, places: Iterable[Place], *, color: Any, must
 def _frames(ax: Axes, text: str, places: Iterable[Place]) -> Iterator[tuple[Place, tuple[float, ...]]]:
     """Places that keep the name on the map, with the room it takes in shares of the panel."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    wide, tall = _points(ax)
+    wide, tall = size_in_points(ax)
     width, height = len(text) * _WIDE * TEXT["tick"] / wide, _TALL * TEXT["tick"] / tall
     for place in places:
         x = (place.x - left) / (right - left) + place.across * 2.0 / wide - width * (1 - place.across) / 2
@@ -104,13 +112,14 @@ def _frames(ax: Axes, text: str, places: Iterable[Place]) -> Iterator[tuple[Plac
             yield place, (x, y, x + width, y + height)
 
 
-def _points(ax: Axes) -> tuple[float, float]:
+def size_in_points(ax: Axes) -> tuple[float, float]:
     """Size of a panel in points as far as it is known before the layout, true to the shape of the map."""
     size = ax.figure.canvas.figure.get_size_inches() * 72.0
     box = ax.get_position(original=True)
-    wide, tall = 0.85 * box.width * size[0], 0.85 * box.height * size[1]
-    if isinstance(aspect := ax.get_aspect(), float):
-        (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-        shape = abs(aspect * (top - bottom) / (right - left))
-        wide, tall = min(wide, tall / shape), min(tall, wide * shape)
-    return wide, tall
+    wide, tall = box.width * size[0], 0.85 * box.height * size[1]
+    if not isinstance(aspect := ax.get_aspect(), float):
+        return 0.85 * wide, tall
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    shape = abs(aspect * (top - bottom) / (right - left))
+    wide *= 1.1 if shape < FLAT else 0.85  # a color bar stands beneath a flat map, else beside it
+    return min(wide, tall / shape), min(tall, wide * shape)

@@ -18,7 +18,18 @@ from matplotlib.path import Path as OutlinePath
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.plot.figure import annotate, mark_provenance
 from qtp_toolkit.plot.locator import point_beyond
-from qtp_toolkit.plot.names import HALO, Place, along, around, beside, covers, ends_of, write_name
+from qtp_toolkit.plot.names import (
+    HALO,
+    Place,
+    along,
+    around,
+    bears,
+    beside,
+    ends_of,
+    reserve,
+    size_in_points,
+    write_name,
+)
 from qtp_toolkit.plot.style import FAULT, TEXT, house
 
 LONLAT = "EPSG:4326"
@@ -93,7 +104,8 @@ def vectors(
         for row, geometry in _rows(table):
             drawn = []
             for kind, parts in _parts(geometry):
-                drawn.append(_draw(ax, kind, [_project(part, project) for part in parts], how))
+                shapes = [_project(part, project) for part in parts]
+                drawn.append(_draw(ax, kind, shapes, how, str(row.get("name", ""))))
                 known[name] = {**how, "kind": kind}
             if named and drawn and row.get("name"):
                 _name(ax, str(row["name"]), noun, drawn, how)
@@ -174,6 +186,7 @@ def scale_bar(ax: Axes, *, north: bool = True) -> None:
     words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     how = {"ha": "center", "va": "bottom", "fontsize": TEXT["tick"], "path_effects": HALO, "zorder": 6}
     annotate(ax, words, ((x0 + x1) / 2, y0), (0, 2), **how)
+    reserve(ax, 0.29 * size_in_points(ax)[0] + 16.0, 20.0)
     if north:
         _north(ax, x1, y0)
 
@@ -234,11 +247,13 @@ def _project(part: Any, project: pyproj.Transformer) -> np.ndarray:
     return np.column_stack(project.transform(lonlat[:, 0], lonlat[:, 1]))
 
 
-def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any]) -> list[Place]:
+def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any], name: str) -> list[Place]:
     """Draw one simple geometry; return where its name may be written, the best first."""
     line = {"lw": how["lw"], "ls": how.get("ls", "-")} if "lw" in how else {}
     color = how.get("color", how.get("edgecolor"))
-    casing = [patheffects.withStroke(linewidth=how.get("lw", 1.0) + 1.2, foreground="white", alpha=0.7)]
+    casing: list[patheffects.AbstractPathEffect] = [
+        patheffects.withStroke(linewidth=how.get("lw", 1.0) + 1.2, foreground="white", alpha=0.7)
+    ]
     if kind == "Point":
         dot = {key: how[key] for key in ("marker", "ms", "color", "mfc") if key in how}
         ax.plot(*parts[0].T, ls="none", mec=how.get("mec", "white"), mew=0.5, zorder=5, **dot)
@@ -250,9 +265,10 @@ def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any]) 
     path = OutlinePath.make_compound_path(*(OutlinePath(ring, closed=True) for ring in parts if len(ring) > 2))
     patch = PathPatch(path, facecolor=how["facecolor"], edgecolor=how.get("edgecolor", color), zorder=3, **line)
     filled = how["facecolor"] != "none"
-    patch.set_path_effects([] if filled else casing)
+    if not filled:
+        patch.set_path_effects(casing)
     ax.add_patch(patch)
-    return beside(parts[0], filled=filled) if not filled or covers(ax, parts[0]) else []
+    return beside(parts[0], filled=filled) if not filled or bears(ax, parts[0], name) else []
 
 
 def _degrees(low: float, high: float, length: float, other: float) -> np.ndarray:

@@ -19,7 +19,7 @@ from qtp_toolkit.plot.style import GROUP_COLORS, LINE, TEXT, label
 PERCENTILES = (2, 25, 50, 75, 98)
 SECOND = "stratum2"
 LONE = 1.5
-"""A whisker this many times as high as all others is cut, and its end written: it would crush the other boxes."""
+"""A box that reaches this many times as high as all others is cut, and its ends written: it would crush the others."""
 
 
 @panel
@@ -188,17 +188,18 @@ def _draw_boxes(ax: Axes, stats: list[dict[str, Any]], places: np.ndarray, width
 
 
 def _fit_y(ax: Axes, stats: list[dict[str, Any]], places: np.ndarray, *, room_above: float) -> None:
-    """Set the vertical range, that of all panels that share the axis; cut whiskers that would crush the boxes."""
+    """Set the vertical range, that of all panels that share the axis; cut one box that would crush the others."""
     if not stats:
         return
     low = min(row["whislo"] for row in stats)
     high = sorted(row["whishi"] for row in stats)
-    body, top = max(row["q3"] for row in stats), high[-1]
-    if len(high) > 2 and top - low > LONE * (max(high[-2], body) - low):
-        at = places[int(np.argmax([row["whishi"] for row in stats]))]
+    top, tallest = high[-1], int(np.argmax([row["whishi"] for row in stats]))
+    cut = low + 1.15 * (high[-2] - low) if len(high) > 2 else top
+    if top - low > LONE * (cut - low) and stats[tallest]["med"] < cut:
         look: dict[str, Any] = {"va": "top", "fontsize": TEXT["note"], "xycoords": ("data", "axes fraction")}
-        annotate(ax, f"\N{UPWARDS ARROW} {top:.0f}", (at, 1.0), (2, -2), **look)
-        top = low + 1.1 * (max(high[-2], body) - low)
+        words = f"\N{UPWARDS ARROW} 75 %: {stats[tallest]['q3']:.0f}\n   98 %: {top:.0f}"
+        annotate(ax, words, (places[tallest], 1.0), (7, -2), **look)
+        top = cut
     span_y(ax, low - 0.04 * (top - low), top + room_above * (top - low))
 
 
@@ -244,7 +245,7 @@ def _fold(ticks: list[tuple[float, str]], fits: int) -> tuple[list[tuple[float, 
     folded = [(at, re.sub(r"( to| [<>=]+|[a-z]) ", r"\1\n", text, count=1)) for at, text in ticks]
     for named in (ticks, folded):
         widest = max((len(line) for _, text in named for line in text.splitlines()), default=0)
-        if len(named) * (widest + 1) <= fits:
+        if len(named) * (widest + 1) <= 1.2 * fits:
             return named, {}
     return ticks, {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
 

@@ -10,6 +10,7 @@ import cmcrameri  # noqa: F401  (registers the color maps as "cmc.<name>")
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
+from cycler import cycler
 from matplotlib.colors import ListedColormap
 
 from qtp_toolkit import conventions
@@ -20,7 +21,7 @@ DPI, PRINT_DPI = 200, 300
 ENDS = (2.0, 98.0)
 """Percentiles of the data at which color bars end, where the table names no limits: outliers must not bleach a map."""
 
-ONE_SIDED = 0.25
+ONE_SIDED = 0.2
 """A map of signed values whose smaller side is less than this share of the larger shows the colors it uses only."""
 
 LIMITS = "limits"
@@ -73,7 +74,7 @@ HOUSE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.labelsize": TEXT["label"],
     "axes.linewidth": 0.6,
-    "axes.prop_cycle": mpl.cycler(color=[LINE, "#e08a3c", "#1b6e6a", "#6a4c93", NEUTRAL, ACCENT]),
+    "axes.prop_cycle": cycler(color=[LINE, "#e08a3c", "#1b6e6a", "#6a4c93", NEUTRAL, ACCENT]),
     "axes.titlesize": TEXT["title"],
     "figure.dpi": 120,
     "figure.titlesize": 9,

@@ -11,16 +11,15 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from qtp_toolkit import __version__, products, report
-from qtp_toolkit._execute import Kernels, Outcome, execute
+from qtp_toolkit._execute import Kernels, Outcome, environment, execute
 from qtp_toolkit._finished import Finished
 from qtp_toolkit._inputs import is_stamped, state
 from qtp_toolkit._progress import progress_bar
@@ -168,7 +167,7 @@ def reproduce(
     settings = {"QTP_OUTPUT": str(target), "QTP_SCENE": scene, "QTP_SCHEDULER": scheduler, "MPLBACKEND": ""}
     if os.environ.get("QTP_DATA"):
         settings["QTP_DATA"] = str(Path(os.environ["QTP_DATA"]).expanduser().resolve())
-    with _environment(settings):
+    with environment(settings):
         found = open_catalog(catalog)
         os.environ["QTP_CATALOG"] = str(found.path)
         inputs = _inputs(found)
@@ -188,7 +187,7 @@ def reproduce(
         done["red"] = [row for row in report.checks(target) if not row["passed"]]
         done["seconds"] = time.monotonic() - start
         done["report"] = str(report.write(done, target))
-        synthetic = done["provenance"] == ["synthetic"]
+        synthetic = found.available("truth")
         done["gallery"] = str(report.gallery(target, Path(gallery) if gallery else None, synthetic=synthetic))
     return done
 
@@ -219,22 +218,6 @@ def _find(word: str, notebooks: list[Notebook]) -> Notebook:
         if word in (nb.name, nb.name.split("_")[0]) or (word.isdigit() and nb.name.startswith(word.zfill(2) + "_")):
             return nb
     raise QtpDataError("No such notebook", found=repr(word), expected=", ".join(nb.name for nb in notebooks))
-
-
-@contextmanager
-def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
-    """Set environment variables for the notebooks ("" removes, None leaves), and put everything back."""
-    before = dict(os.environ)
-    try:
-        for key, value in values.items():
-            if value == "":
-                os.environ.pop(key, None)
-            elif value is not None:
-                os.environ[key] = value
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _inputs(catalog: Any) -> dict[str, str]:

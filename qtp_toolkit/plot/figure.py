@@ -84,7 +84,7 @@ def wrap(text: str, width: int) -> str:
     raised = re.findall(r"\$\^\{.*?\}\$", text)  # is narrower than it is written
     plain = re.sub(r"\$\^\{.*?\}\$", "\u2070\u2070", text)
     plain = re.sub(r"\([^)]*\)$|\d \w\b", lambda unit: unit[0].replace(" ", "\xa0"), plain)
-    broken = "\n".join(textwrap.wrap(plain, width)).replace("\xa0", " ")
+    broken = "\n".join(textwrap.wrap(plain, width, break_long_words=False)).replace("\xa0", " ")
     return re.sub("\u2070\u2070", lambda _: raised.pop(0), broken)
 
 

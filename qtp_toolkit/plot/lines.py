@@ -230,7 +230,8 @@ def _add_key(ax: Axes, *, gray: bool) -> None:
     if gray:
         handles, words = [*handles, Patch(facecolor="0.85", edgecolor="0.55", lw=0.6)], [*words, "elevation"]
     headroom(ax, 0.12)
-    ax.legend(handles, words, loc="best", ncols=3, frameon=False, handlelength=1.4, columnspacing=1.0)
+    beside: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (0.97, 1.0)}  # of the letter of the line's end
+    ax.legend(handles, words, ncols=3, frameon=False, handlelength=1.4, columnspacing=1.0, **beside)
 
 
 def _coordinate(pairs: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:

@@ -16,8 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch, Polygon
 
-from qtp_toolkit.plot.names import HALO
-from qtp_toolkit.plot.style import FAULT, TEXT, house
+from qtp_toolkit.plot.names import HALO, Place, size_in_points, write_name
+from qtp_toolkit.plot.style import FAULT, house
 
 LONLAT = "EPSG:4326"
 
@@ -152,11 +152,12 @@ def point_beyond(ax: Axes, x: float, y: float, text: str, color: Any) -> bool:
     crs = getattr(ax, "qtp_crs", None)
     meters = np.hypot(*away) * (111_195.0 if crs is not None and crs.is_geographic else 1.0)
     inward = -away / np.hypot(*away)
-    arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.0, "shrinkA": 0, "shrinkB": 0}
-    words = f"{text}, {meters / 1000:.0f} km"
-    how: dict[str, Any] = {"color": color, "fontsize": TEXT["tick"], "path_effects": HALO, "zorder": 6}
-    how |= {"ha": "left" if inward[0] > 0.3 else "right" if inward[0] < -0.3 else "center", "va": "center"}
-    ax.annotate(
-        words, (edge[0], edge[1]), xytext=16 * inward - (0, 9), textcoords="offset points", arrowprops=arrow, **how
-    )
+    wide, tall = size_in_points(ax)
+    point = np.array([(right - left) / wide, (top - bottom) / tall])
+    tail = edge + 14 * inward * point
+    arrow = {"arrowstyle": "-|>", "color": color, "lw": 1.0, "shrinkA": 0, "shrinkB": 0, "path_effects": HALO}
+    ax.annotate("", (edge[0], edge[1]), xytext=(tail[0], tail[1]), arrowprops=arrow, zorder=6)
+    side = int(np.sign(np.round(inward[0])))
+    places = [Place(tail[0], tail[1] + step * point[1], side, 0) for step in (0, 10, -10, 20, -20, 30, -30)]
+    write_name(ax, f"{text}, {meters / 1000:.0f} km", places, color=color, must=True)
     return True

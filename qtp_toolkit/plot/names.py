@@ -59,6 +59,13 @@ def bears(ax: Axes, ring: np.ndarray, text: str) -> bool:
     return bool(share * size_in_points(ax)[0] >= SMALL * len(text) * _WIDE * TEXT["tick"])
 
 
+def occupy(ax: Axes, ring: np.ndarray) -> None:
+    """Keep names off a filled polygon."""
+    corner, span = np.array([ax.get_xlim()[0], ax.get_ylim()[0]]), np.ptp([ax.get_xlim(), ax.get_ylim()], axis=1)
+    low, high = (ring.min(axis=0) - corner) / span, (ring.max(axis=0) - corner) / span
+    ax.__dict__.setdefault("qtp_names", []).append((*low, *high))
+
+
 def reserve(ax: Axes, wide: float, tall: float) -> None:
     """Keep names out of the lower left corner, points wide and tall."""
     across, up = size_in_points(ax)

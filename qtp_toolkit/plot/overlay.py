@@ -26,6 +26,7 @@ from qtp_toolkit.plot.names import (
     bears,
     beside,
     ends_of,
+    occupy,
     reserve,
     size_in_points,
     write_name,
@@ -98,7 +99,7 @@ def vectors(
     named = usual if text is None else text
     target = crs or getattr(ax, "qtp_crs", None) or LONLAT
     project = pyproj.Transformer.from_crs(LONLAT, target, always_xy=True)
-    limits = ax.get_xlim(), ax.get_ylim()
+    ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())  # which fixes them
     known = ax.__dict__.setdefault("qtp_overlays", {})  # for the key
     with house():
         for row, geometry in _rows(table):
@@ -109,7 +110,6 @@ def vectors(
                 known[name] = {**how, "kind": kind}
             if named and drawn and row.get("name"):
                 _name(ax, str(row["name"]), noun, drawn, how)
-        ax.set(xlim=limits[0], ylim=limits[1])
         mark_provenance(ax, table)
     return ax
 
@@ -268,7 +268,12 @@ def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any], 
     if not filled:
         patch.set_path_effects(casing)
     ax.add_patch(patch)
-    return beside(parts[0], filled=filled) if not filled or bears(ax, parts[0], name) else []
+    if not filled:
+        return beside(parts[0], filled=False)
+    if not bears(ax, parts[0], name):
+        return []
+    occupy(ax, parts[0])
+    return beside(parts[0], filled=True)
 
 
 def _degrees(low: float, high: float, length: float, other: float) -> np.ndarray:

@@ -76,7 +76,7 @@ def alt_scatter(
         _draw_stations(ax, calibrated, y, groups, colors, marker="s", error=error, style=style)
         keys.append(_draw_line(ax, calibrated, calibrated_scores, color=ACCENT, marker="s", name="Calibrated"))
     ax.set(xlabel="Active layer thickness (m)", ylabel=label(amplitude))
-    under: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (-0.1, -0.17), "borderaxespad": 0.0}
+    under: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.17), "borderaxespad": 0.0}
     ax.legend(handles=keys, frameon=False, handletextpad=0.5, labelspacing=0.3, **under)
     return ax
 

@@ -66,7 +66,7 @@ FACTORS = {
 """Factors by the short names of axes with many of them; others lose their underscores."""
 
 NEUTRAL, ACCENT, LINE, FAULT = "#8c96a0", "#c1440e", "#1f4e79", "#d7191c"
-GROUP_COLORS = (LINE, "#e08a3c", "#1b6e6a", "#6a4c93", "#b8b8b8")
+GROUP_COLORS = (LINE, "#e08a3c", "#1b6e6a", "#a58ac9", "#b8b8b8")
 CLASS_COLORS = ("#1b6e6a", "#8fb339", "#e3c567", "#c98b5b", "#b8b8b8", "#5b9bd5", "#dfefff", "#6a4c93", "#33415c")
 """Colors of classes and of compared groups, told apart with every common form of color blindness and in gray."""
 
@@ -74,7 +74,7 @@ HOUSE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.labelsize": TEXT["label"],
     "axes.linewidth": 0.6,
-    "axes.prop_cycle": cycler(color=[LINE, "#e08a3c", "#1b6e6a", "#6a4c93", NEUTRAL, ACCENT]),
+    "axes.prop_cycle": cycler(color=[LINE, "#e08a3c", "#1b6e6a", "#a58ac9", NEUTRAL, ACCENT]),
     "axes.titlesize": TEXT["title"],
     "figure.dpi": 120,
     "figure.titlesize": 9,

@@ -22,7 +22,8 @@ td,th{border-bottom:1px solid #ddd;padding:.3rem .6rem .3rem 0;text-align:left;v
 figure{margin:1rem 0 1.6rem}img{max-width:100%;height:auto;display:block}
 figcaption{font-size:.92rem;color:#333;margin-top:.4rem}
 details{margin:.4rem 0;border:1px solid #ddd;border-radius:4px;padding:.4rem .8rem}summary{cursor:pointer}
-ul{padding-left:1.2rem}li{overflow-wrap:anywhere}td{overflow-wrap:anywhere}
+ul{padding-left:1.2rem}li,td{overflow-wrap:break-word}
+.wide table:has(th){min-width:34rem}
 """
 
 

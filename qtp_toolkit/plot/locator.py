@@ -16,8 +16,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Patch, Polygon
 
+from qtp_toolkit.plot.figure import annotate
 from qtp_toolkit.plot.names import HALO, Place, size_in_points, write_name
-from qtp_toolkit.plot.style import FAULT, house
+from qtp_toolkit.plot.style import FAULT, TEXT, house
 
 LONLAT = "EPSG:4326"
 
@@ -159,5 +160,7 @@ def point_beyond(ax: Axes, x: float, y: float, text: str, color: Any) -> bool:
     ax.annotate("", (edge[0], edge[1]), xytext=(tail[0], tail[1]), arrowprops=arrow, zorder=6)
     side = int(np.sign(np.round(inward[0])))
     places = [Place(tail[0], tail[1] + step * point[1], side, 0) for step in (0, 10, -10, 20, -20, 30, -30)]
-    write_name(ax, f"{text}, {meters / 1000:.0f} km", places, color=color, must=True)
+    words = f"{text}, {meters / 1000:.0f} km"
+    if not write_name(ax, words, places, color=color, must=True):  # too long for the map: over its edge
+        annotate(ax, words, (tail[0], tail[1]), (0, 4), color=color, fontsize=TEXT["tick"], path_effects=HALO)
     return True

@@ -38,9 +38,11 @@ def around(x: float, y: float) -> list[Place]:
 
 def along(points: np.ndarray) -> list[Place]:
     """Places along a line, those about its first and its last point at the end."""
-    steps = np.linspace(0, len(points) - 1, 201)[[*range(2, 199), 0, 200]]
-    x, y = (np.interp(steps, np.arange(len(points)), axis) for axis in points.T)
-    return [place for at in zip(x, y, strict=True) for place in around(*map(float, at))]
+    steps = np.linspace(0, len(points) - 1, 201)
+    spots = list(zip(*(np.interp(steps, np.arange(len(points)), axis).tolist() for axis in points.T), strict=True))
+    beside_it = [place for spot in spots[2:-2] for place in around(*spot)]
+    across_it = [Place(spot[0], spot[1], 0, up) for spot in spots[2:-2] for up in (1, -1)]
+    return beside_it + across_it + around(*spots[0]) + around(*spots[-1])
 
 
 def beside(ring: np.ndarray, *, filled: bool) -> list[Place]:
@@ -84,8 +86,11 @@ def ends_of(name: str) -> tuple[str, str] | None:
     return (found[1], found[2]) if found[1] else (found[3], found[4])
 
 
-def write_name(ax: Axes, text: str, places: Iterable[Place], *, color: Any, must: bool) -> None:
-    """Write a name at the first place that is on the map and free; without one at the first on the map if it must."""
+def write_name(ax: Axes, text: str, places: Iterable[Place], *, color: Any, must: bool) -> bool:
+    """Write a name at the first place that is on the map and free; without one at the first on the map if it must.
+
+    False if it is not written: there is no place, or none is free and it need not be.
+    """
     taken = ax.__dict__.setdefault("qtp_names", [])
     best: tuple[Place, tuple[float, ...]] | None = None
     for place, frame in _frames(ax, text, places):
@@ -98,13 +103,14 @@ def write_name(ax: Axes, text: str, places: Iterable[Place], *, color: Any, must
             break
     else:
         if best is None or not must:
-            return
+            return False
     place, frame = best
     taken.append(frame)
     how = {-1: ("right", "top"), 0: ("center", "center"), 1: ("left", "bottom")}
     look = {"ha": how[place.across][0], "va": how[place.up][1], "color": color, "path_effects": HALO, "zorder": 6}
     offset = 2.0 * place.across, 2.0 * place.up
     annotate(ax, text, (place.x, place.y), offset, fontsize=TEXT["tick"], annotation_clip=True, **look)
+    return True
 
 
 def _frames(ax: Axes, text: str, places: Iterable[Place]) -> Iterator[tuple[Place, tuple[float, ...]]]:

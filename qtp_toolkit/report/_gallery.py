@@ -45,9 +45,8 @@ def gallery(folder: Path, target: Path | None = None, *, synthetic: bool = True)
             path = folder / "figures" / f"{name}.png"
             parts.append(f"## {figure.title}\n")
             if path.is_file():
-                image, wide, tall = shrink(path)
-                (stage / f"{name}.webp").write_bytes(image)
-                parts.append(f'<img src="{name}.webp" width="{wide}" height="{tall}" alt="{figure.title}">\n')
+                (stage / f"{name}.webp").write_bytes(shrink(path))
+                parts.append(f"![{figure.title}]({name}.webp)\n")
             else:
                 parts.append("This run did not make it.\n")
             lines = [figure.caption, "", f"- **Paper:** {figure.paper}"]

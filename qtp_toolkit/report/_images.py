@@ -12,8 +12,8 @@ _FULL = 1370
 """Pixels of a figure of 174 mm as it is saved; narrower ones shrink alike, so that text has one size."""
 
 
-def shrink(path: Path) -> tuple[bytes, int, int]:
-    """Return a figure as WebP, its width and its height."""
+def shrink(path: Path) -> bytes:
+    """Return a figure as WebP with fewer pixels."""
     from PIL import Image  # noqa: PLC0415  (comes with matplotlib; only reports and galleries need it)
 
     with Image.open(path) as opened:
@@ -22,12 +22,12 @@ def shrink(path: Path) -> tuple[bytes, int, int]:
         small = opened.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
     small.save(buffer, "WEBP", quality=80, method=4)
-    return buffer.getvalue(), *size
+    return buffer.getvalue()
 
 
 def inline(path: Path) -> str:
     """Return a figure as an address that holds it whole."""
-    return "data:image/webp;base64," + base64.b64encode(shrink(path)[0]).decode()
+    return "data:image/webp;base64," + base64.b64encode(shrink(path)).decode()
 
 
 def words_of(path: Path) -> str:

@@ -145,7 +145,7 @@ STYLE: dict[str, Style] = {
     "closure_phase": _SIGNED,
     "wrapped_phase": Style("cmc.romaO", -float(np.pi), float(np.pi)),
     "coherence": _UNIT,
-    "temporal_coherence": _UNIT,
+    "temporal_coherence": Style("cmc.navia"),  # near 1 nearly everywhere: a bar from 0 would be blank
     "lst": _THERMAL,
     "terra_day": _THERMAL,
     "terra_night": _THERMAL,

@@ -10,16 +10,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 from qtp_toolkit import __version__, products, report
-from qtp_toolkit._execute import Kernels, Outcome, execute
+from qtp_toolkit._execute import Kernels, Outcome, environment, execute
 from qtp_toolkit._finished import Finished
 from qtp_toolkit._inputs import is_stamped, state
 from qtp_toolkit._progress import progress_bar
@@ -121,6 +121,7 @@ def reproduce(
     cell_timeout: float = CELL_TIMEOUT,
     folder: Path | None = None,
     resume: bool = False,
+    gallery: Path | str | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """Run the notebooks and write the report.
@@ -145,6 +146,8 @@ def reproduce(
         Notebooks to run instead of the workflow's own.
     resume : bool
         Do not run again what an earlier run of the same inputs finished in this folder.
+    gallery : path, optional
+        Folder for the gallery, which is made anew; by default ``<out>/gallery``.
     progress : bool
         Show a progress bar; without a terminal, a line when a notebook begins and when it ends.
 
@@ -152,8 +155,9 @@ def reproduce(
     -------
     dict
         ``ok``, ``out``, ``notebooks`` (name, status done | skipped | failed, seconds, reason, cell), ``red`` (checks
-        that did not pass; ``ok`` does not count them), ``report`` (path).
+        that did not pass; ``ok`` does not count them), ``seconds``, ``report`` and ``gallery`` (paths).
     """
+    start = time.monotonic()
     jobs = jobs or min(2, os.cpu_count() or 1)
     check_scene(scene or os.environ.get("QTP_SCENE"))
     notebooks = find_notebooks(folder)
@@ -163,7 +167,7 @@ def reproduce(
     settings = {"QTP_OUTPUT": str(target), "QTP_SCENE": scene, "QTP_SCHEDULER": scheduler, "MPLBACKEND": ""}
     if os.environ.get("QTP_DATA"):
         settings["QTP_DATA"] = str(Path(os.environ["QTP_DATA"]).expanduser().resolve())
-    with _environment(settings):
+    with environment(settings):
         found = open_catalog(catalog)
         os.environ["QTP_CATALOG"] = str(found.path)
         inputs = _inputs(found)
@@ -177,9 +181,14 @@ def reproduce(
         outcomes = _run_all(chosen, found, kept=kept, earlier=earlier, **options)
         done = {"ok": all(o.status != "failed" for o in outcomes), "out": str(target), **inputs}
         done |= {"title": found.title, "provenance": sorted({found.source(name).provenance for name in found})}
-        done["notebooks"] = [{**asdict(o), "title": nb.title} for nb, o in zip(chosen, outcomes, strict=True)]
+        done["notebooks"] = [
+            {**asdict(o), "title": nb.title, "figures": nb.figures} for nb, o in zip(chosen, outcomes, strict=True)
+        ]
         done["red"] = [row for row in report.checks(target) if not row["passed"]]
+        done["seconds"] = time.monotonic() - start
         done["report"] = str(report.write(done, target))
+        synthetic = found.available("truth")
+        done["gallery"] = str(report.gallery(target, Path(gallery) if gallery else None, synthetic=synthetic))
     return done
 
 
@@ -209,22 +218,6 @@ def _find(word: str, notebooks: list[Notebook]) -> Notebook:
         if word in (nb.name, nb.name.split("_")[0]) or (word.isdigit() and nb.name.startswith(word.zfill(2) + "_")):
             return nb
     raise QtpDataError("No such notebook", found=repr(word), expected=", ".join(nb.name for nb in notebooks))
-
-
-@contextmanager
-def _environment(values: Mapping[str, str | None]) -> Iterator[None]:
-    """Set environment variables for the notebooks ("" removes, None leaves), and put everything back."""
-    before = dict(os.environ)
-    try:
-        for key, value in values.items():
-            if value == "":
-                os.environ.pop(key, None)
-            elif value is not None:
-                os.environ[key] = value
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 def _inputs(catalog: Any) -> dict[str, str]:

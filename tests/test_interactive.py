@@ -140,6 +140,34 @@ class TestTwins:
         figure = rendered(interactive.deformation_map(grid(provenance_note=SYNTHETIC), title="Rate"))
         assert figure.title.text == f"Rate · {SYNTHETIC}"
 
+    def test_a_long_title_is_broken_to_the_width_of_the_map(self):
+        title = "Amplitude of the seasonal deformation in the line of sight"
+        figure = rendered(interactive.deformation_map(grid(provenance_note=SYNTHETIC), title=title))
+        lines = figure.title.text.splitlines()
+        assert " ".join(lines) == f"{title} · {SYNTHETIC}"
+        assert max(map(len, lines)) * 8 < figure.frame_width
+
+    def test_meters_of_a_map_projection_are_read_in_kilometers_at_few_places(self):
+        figure = rendered(interactive.deformation_map(grid()))
+        assert figure.xaxis[0].axis_label == "Easting (km)"
+        assert "/ 1000" in figure.xaxis[0].formatter.code
+        assert figure.xaxis[0].ticker.desired_num_ticks * 60 < figure.frame_width
+
+    def test_text_has_the_proportions_of_the_printed_figure(self):
+        figure = rendered(interactive.q_bars({"slope": 0.4}))
+        title, tick = figure.title.text_font_size, figure.xaxis[0].major_label_text_font_size
+        share = float(title.removesuffix("pt")) / float(tick.removesuffix("pt"))
+        assert share == pytest.approx(plot.style.TEXT["title"] / plot.style.TEXT["tick"], rel=0.1)
+
+    def test_factors_have_their_short_names_and_chance_its_mark(self):
+        overlay = interactive.q_bars({"magt": 0.4, "sand": 0.1}, chance={"magt": 0.05, "sand": 0.2})
+        assert list(overlay.get(1).dimension_values("factor")) == ["MAGT", "sand fraction"]
+        assert list(overlay.get(1).dimension_values("chance")) == [0.05, 0.2]
+
+    def test_bars_of_a_series_are_as_long_as_the_error(self):
+        overlay = interactive.time_series(cube().isel(x=3, y=3), error=2.0)
+        assert set(overlay.get(0).dimension_values("error")) == {2.0}
+
     def test_input_is_not_changed(self):
         da = grid().chunk({"y": 5})
         interactive.deformation_map(da)

@@ -54,7 +54,7 @@ def test_figures_are_seen_once_and_finished(shown, cell, count):
 def test_a_saved_figure_has_words_and_a_width(shown):
     (output,) = shown["finished"]
     assert output["data"]["text/plain"] == output["metadata"]["image/png"]["alt"] == "two: left, right"
-    assert output["metadata"]["image/png"]["width"] == 898
+    assert output["metadata"]["image/png"]["width"] == 822
 
 
 def test_a_check_is_one_line_wherever_it_stands(shown):

@@ -12,6 +12,7 @@ import xarray as xr
 from qtp_toolkit import plot
 from qtp_toolkit.conventions import SYNTHETIC, VARIABLES, QtpDataError, describe
 from qtp_toolkit.plot import maps, overlay, style, vectors
+from qtp_toolkit.plot.figure import LIMITS_GID, NOTE_GID
 
 mpl.use("Agg")
 PERCENTILES = [2, 25, 50, 75, 98]
@@ -63,7 +64,11 @@ def boxes(strata=6, groups=None):
 
 
 def notes(fig):
-    return [text.get_text() for text in fig.texts]
+    return [text.get_text() for text in fig.texts if text.get_gid() == NOTE_GID]
+
+
+def limits_said(fig):
+    return [text.get_text() for text in fig.texts if text.get_gid() == LIMITS_GID]
 
 
 def bar_label(ax):
@@ -99,7 +104,7 @@ class TestStyle:
         how = plot.style_of(describe(xr.DataArray(values), "elevation"))
         assert how["vmax"] > how["vmin"]
 
-    @pytest.mark.parametrize(("width", "mm"), [("single", 90), ("double", 190), (120.0, 120)])
+    @pytest.mark.parametrize(("width", "mm"), [("single", 84), ("double", 174), (120.0, 120)])
     def test_widths_are_those_of_the_journal(self, width, mm):
         fig, _ = plot.new(width=width)
         assert fig.get_figwidth() == pytest.approx(mm / 25.4)
@@ -374,7 +379,7 @@ class TestStatistics:
             "frame": q.to_frame("q"),
         }[kind]
         ax = plot.q_bars(table, highlight=["slope"])
-        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["latitude", "slope", "sand"]
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == ["latitude", "slope", "sand fraction"]
         assert ax.patches[1].get_facecolor() != ax.patches[0].get_facecolor() == ax.patches[2].get_facecolor()
 
     def test_q_bars_refuses_nothing(self):
@@ -388,7 +393,7 @@ class TestSave:
         path = plot.save(ax.figure, "fig03")
         assert path == tmp_path / "output" / "figures" / "fig03.png"
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-        assert sorted(file.name for file in path.parent.iterdir()) == ["fig03.png"]
+        assert sorted(file.name for file in path.parent.iterdir()) == ["fig03.pdf", "fig03.png"]
         assert plt.fignum_exists(ax.figure.number)
 
     @pytest.mark.parametrize("name", ["", "../fig", "a/b"])
@@ -447,7 +452,7 @@ def test_house_style_ends_with_its_block():
 def test_rows_of_many_panels_stay_readable():
     """A page is 240 mm high; a figure grows beyond rather than have rows below 50 mm."""
     heights = [plot.new(2, rows, aspect=0.6)[0].get_figheight() * 25.4 for rows in (2, 4, 20)]
-    assert heights == pytest.approx([2 * 57 + 6, 4 * 57 + 6, 20 * 50])
+    assert heights == pytest.approx([2 * 52.2 + 6, 4 * 52.2 + 6, 20 * 50])
 
 
 def test_a_series_without_any_value_says_so_on_its_own_dates():

@@ -60,9 +60,10 @@ def test_the_workflow_runs_in_order_of_products_and_reports(folder):
     assert told(done) == {"01_late": "done", "02_early": "done"}
     out = products.output_folder()
     page = (out / "report.html").read_text()
-    assert "<td>region</td><td>three files</td>" in page
-    assert "<td>data</td><td>observed</td>" in page
-    assert "<td>scene</td>" not in page
+    assert "<h1>Report: three files</h1>" in page
+    assert "<td>Data</td><td>observed</td>" in page
+    assert "<td>Scene</td>" not in page
+    assert "**Agrees:**" not in (out / "gallery" / "index.md").read_text()  # nothing is known of observed data
     assert (out / "notebooks" / "01_late.html").exists()
     assert [row["notebook"] for row in json.loads((out / "report.json").read_text())["checks"]] == ["01_late"]
 

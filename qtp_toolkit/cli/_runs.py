@@ -29,8 +29,11 @@ def reproduce(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep what an earlier run of the same inputs finished in this folder.")
     ] = False,
+    gallery: Annotated[
+        Path | None, typer.Option("--gallery", help="Folder for the gallery; default: gallery in the output folder.")
+    ] = None,
 ) -> None:
-    """Run the notebooks in order: figures, maps, executed pages and one report of all checks.
+    """Run the notebooks in order: figures, maps, executed pages, a gallery, and one report of all checks.
 
     Checks that are red are listed at the end; only a notebook that fails makes the exit code 1.
     """
@@ -49,6 +52,7 @@ def reproduce(
             jobs=jobs,
             cell_timeout=cell_timeout,
             resume=resume,
+            gallery=gallery,
         )
     typer.echo(f"report: {done['report']}")
     for row in done["red"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from typing import Any
@@ -12,14 +13,24 @@ import xarray as xr
 
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, TIME, X, Y, require
 from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, holoviews, safe
+from qtp_toolkit.plot.detector import factor_series, short_name
 from qtp_toolkit.plot.figure import map_aspect
 from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band, number_of
 from qtp_toolkit.plot.maps import classes_of, date_ticks
-from qtp_toolkit.plot.statistics import SECOND, factor_label, factor_series, places_of, stratum_names, value_label
-from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, FAULT, GROUP_COLORS, LINE, NEUTRAL
+from qtp_toolkit.plot.statistics import SECOND, factor_label, places_of, stratum_names, value_label
+from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, FAULT, GROUP_COLORS, LINE, NEUTRAL, TEXT
 
 HEIGHT = 480
-SIZE = {"responsive": False, "width": 720, "height": 380}
+_SCREEN = 1.3
+"""Text of a view on a screen over that of the printed figure."""
+FONTS = {
+    part: f"{round(_SCREEN * TEXT[size])}pt"
+    for part, size in {"title": "title", "labels": "label", "ticks": "tick", "legend": "legend"}.items()
+}
+SIZE = {"responsive": False, "width": 720, "height": 380, "fontsize": FONTS}
+_LETTER = 0.62 * _SCREEN * TEXT["title"] * 4 / 3
+"""Width of a letter of a title in pixels."""
+_KILOMETERS = "return (tick / 1000).toFixed(0)"
 
 
 def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None = None, **style: Any) -> Any:
@@ -60,7 +71,7 @@ def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None
         x=X,
         y=Y,
         rasterize=rasterize,
-        title=heading(title, da) or " ",
+        title=_title(title, wide, da) or " ",
         clabel=text,
         frame_height=tall,
         frame_width=wide,
@@ -72,9 +83,11 @@ def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None
         **({"aggregator": "mean"} if rasterize else {}),
     )
     options = {"colorbar_opts": how["ticks"]} if "ticks" in how else {}
-    if max(abs(float(da[X][0])), abs(float(da[Y][0]))) > 1e4:
-        options |= {"xformatter": "%d", "yformatter": "%d", "xticks": 4}
-    return image.opts(_image_options(**options))
+    if _in_meters(da):
+        from bokeh.models import CustomJSTickFormatter  # noqa: PLC0415
+
+        options |= {f"{axis}formatter": CustomJSTickFormatter(code=_KILOMETERS) for axis in "xy"}
+    return image.opts(_image_options(xticks=max(wide // 90, 2), fontsize=FONTS, **options))
 
 
 def onset_map(da: xr.DataArray, *, title: str = "", **style: Any) -> Any:
@@ -118,8 +131,15 @@ def histogram(da: xr.DataArray, *, title: str = "", bins: int = 60, **style: Any
     return hv.Histogram((edges, counts), kdims="value", vdims="count").opts(**{**how, **style})
 
 
-def time_series(displacement: xr.DataArray, *, fit: xr.DataArray | None = None, title: str = "", **style: Any) -> Any:
-    """Points, and the model as a line; see :func:`qtp_toolkit.plot.time_series`."""
+def time_series(
+    displacement: xr.DataArray,
+    *,
+    fit: xr.DataArray | None = None,
+    error: xr.DataArray | float | None = None,
+    title: str = "",
+    **style: Any,
+) -> Any:
+    """Points with their bars, and the model as a line; see :func:`qtp_toolkit.plot.time_series`."""
     require(displacement, dims=(TIME,))
     hv = holoviews()
     data = {"time": displacement[TIME].values, "value": np.asarray(displacement.values, dtype="float64")}
@@ -131,7 +151,11 @@ def time_series(displacement: xr.DataArray, *, fit: xr.DataArray | None = None, 
     model = hv.Curve(line, "time", "value", label="Model").opts(color=ACCENT)
     how = {"xlabel": "Date", "ylabel": caption(displacement), "title": heading(title, displacement, fit)}
     legend = {"show_legend": fit is not None, "legend_position": "top_right"}
-    return (points * model).opts(**legend, **{**how, **SIZE, **style})
+    if error is None:
+        return (points * model).opts(**legend, **{**how, **SIZE, **style})
+    bars = {**data, "error": np.broadcast_to(np.asarray(error, dtype="float64"), data["value"].shape)}
+    bars = hv.ErrorBars(bars, "time", ["value", "error"]).opts(line_color="#999999")
+    return (bars * points * model).opts(**legend, **{**how, **SIZE, **style})
 
 
 def network(
@@ -190,15 +214,21 @@ def _describe_boxes(table: xr.Dataset, ticks: list[tuple[float, str]], title: st
     }
 
 
-def q_bars(q: Any, *, highlight: Sequence[str] | None = None, title: str = "", **style: Any) -> Any:
-    """Bars of q, the greatest first; see :func:`qtp_toolkit.plot.q_bars`."""
+def q_bars(q: Any, *, highlight: Sequence[str] | None = None, chance: Any = None, title: str = "", **style: Any) -> Any:
+    """Bars of q, the greatest first, with what chance reaches; see :func:`qtp_toolkit.plot.q_bars`."""
     hv = holoviews()
     series = factor_series(q).sort_values(ascending=False, kind="stable")
     chosen = set(highlight) if highlight is not None else {series.idxmax()}
     color = [ACCENT if name in chosen else NEUTRAL for name in series.index]
-    data = pd.DataFrame({"factor": [safe(name) for name in series.index], "q": series.to_numpy(), "color": color})
+    names = [safe(short_name(name)) for name in series.index]
+    data = pd.DataFrame({"factor": names, "q": series.to_numpy(), "color": color})
     how = {"xlabel": "", "ylabel": "q statistic", "title": heading(title, q), "xrotation": 55, "tools": ["hover"]}
-    return hv.Bars(data, "factor", ["q", "color"]).opts(color="color", **{**how, **SIZE, **style})
+    bars = hv.Bars(data, "factor", ["q", "color"]).opts(color="color", **{**how, **SIZE, **style})
+    if chance is None:
+        return bars
+    level = pd.DataFrame({"factor": names, "chance": factor_series(chance).reindex(series.index).to_numpy()})
+    marks = hv.Scatter(level, "factor", "chance", label="95 % of maps without a cause")
+    return bars * marks.opts(marker="dash", size=24, line_width=3, color="black", tools=["hover"])
 
 
 def profile(
@@ -288,5 +318,15 @@ def _image_options(**options: Any) -> Any:
 
 def _axis_label(da: xr.DataArray, dim: str) -> str:
     geographic = "spatial_ref" in da.coords and "GEOGCS" in str(da["spatial_ref"].attrs.get("crs_wkt", ""))[:8]
-    names = {X: ("Longitude (°)", "Easting (m)"), Y: ("Latitude (°)", "Northing (m)")}
+    unit = "km" if _in_meters(da) else "m"
+    names = {X: ("Longitude (°)", f"Easting ({unit})"), Y: ("Latitude (°)", f"Northing ({unit})")}
     return names[dim][0 if geographic else 1]
+
+
+def _in_meters(da: xr.DataArray) -> bool:
+    return max(abs(float(da[X][0])), abs(float(da[Y][0]))) > 1e4
+
+
+def _title(title: str, wide: float, *objects: Any) -> str:
+    """Heading on as many lines as its width needs."""
+    return "\n".join(textwrap.wrap(heading(title, *objects), max(int(wide / _LETTER), 12)))

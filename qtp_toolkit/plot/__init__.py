@@ -9,13 +9,15 @@ widths. Nothing here reads files, and nothing writes but :func:`save`.
 'two_panels.png'
 """
 
+from qtp_toolkit.plot.detector import q_bars, q_matrix
 from qtp_toolkit.plot.figure import new, panel_letters, save
 from qtp_toolkit.plot.lines import network, profile, time_series
+from qtp_toolkit.plot.locator import key, locator
 from qtp_toolkit.plot.maps import deformation_map, onset_map, quicklook
 from qtp_toolkit.plot.overlay import vectors
 from qtp_toolkit.plot.scatter import alt_scatter
-from qtp_toolkit.plot.statistics import box, box2, q_bars
-from qtp_toolkit.plot.style import STYLE, house, label, style_of
+from qtp_toolkit.plot.statistics import box, box2
+from qtp_toolkit.plot.style import STYLE, house, label, limits, style_of
 
 __all__ = [
     "STYLE",
@@ -24,13 +26,17 @@ __all__ = [
     "box2",
     "deformation_map",
     "house",
+    "key",
     "label",
+    "limits",
+    "locator",
     "network",
     "new",
     "onset_map",
     "panel_letters",
     "profile",
     "q_bars",
+    "q_matrix",
     "quicklook",
     "save",
     "style_of",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import functools
+import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,16 +21,16 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine, TightLayoutEngine
 
 from qtp_toolkit._notebook import QuietPath, in_kernel, show
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.plot.style import DPI, HOUSE, house, provenance
+from qtp_toolkit.plot.style import DPI, HOUSE, PRINT_DPI, TEXT, house, provenance
 
 MM = 1 / 25.4
-WIDTHS = {"single": 90.0, "double": 190.0}
-"""Column widths of the journal in mm."""
+WIDTHS = {"single": 84.0, "double": 174.0}
+"""Column widths in mm, those of the narrower journals: wider ones enlarge, and no text becomes too small."""
 
 _PAGE, _ROW = 240.0, 50.0
 """mm: a figure is no higher than a page, unless its rows would be less than readable."""
 
-NOTE_GID = "provenance-note"
+NOTE_GID, LIMITS_GID = "provenance-note", "limits-note"
 
 OWN: Any = None
 """Default of ``ax``: :func:`panel` makes axes of its own."""
@@ -64,12 +66,40 @@ def _tidy(ax: Axes) -> None:
     below = [other for other in ax.get_shared_x_axes().get_siblings(ax) if other.get_subplotspec() != spec]
     if below and spec is not None and not spec.is_last_row():
         ax.set_xlabel("")
-    ax.set_xlabel("\n".join(textwrap.wrap(ax.get_xlabel(), room(ax, 8.0))))
+    left = [other for other in ax.get_shared_y_axes().get_siblings(ax) if other.get_subplotspec() != spec]
+    said = [" ".join(other.get_ylabel().split()) for other in left]
+    if spec is not None and not spec.is_first_col() and " ".join(ax.get_ylabel().split()) in said:
+        ax.set_ylabel("")
+    ax.set_xlabel(wrap(ax.get_xlabel(), room(ax, TEXT["label"])))
+    tall = room(ax, TEXT["label"], across=False)
+    ax.set_ylabel("\n".join(wrap(line, tall) for line in ax.get_ylabel().splitlines()))
 
 
-def room(ax: Axes, points: float) -> int:
-    """Estimate how many characters of a font size fit across the panel."""
-    inches = ax.get_position(original=True).width * ax.figure.canvas.figure.get_figwidth()
+def wrap(text: str, width: int) -> str:
+    """Break a label between words, never within its unit.
+
+    >>> wrap("Soil bulk density (kg m$^{-3}$)", 20).splitlines()
+    ['Soil bulk density', '(kg m$^{-3}$)']
+    """
+    raised = re.findall(r"\$\^\{.*?\}\$", text)  # is narrower than it is written
+    plain = re.sub(r"\$\^\{.*?\}\$", "\u2070\u2070", text)
+    plain = re.sub(r"\([^)]*\)$|\d \w\b", lambda unit: unit[0].replace(" ", "\xa0"), plain)
+    broken = "\n".join(textwrap.wrap(plain, width, break_long_words=False)).replace("\xa0", " ")
+    return re.sub("\u2070\u2070", lambda _: raised.pop(0), broken)
+
+
+def span_y(ax: Axes, low: float, high: float) -> None:
+    """Set the vertical limits of a panel and of those it shares the axis with: what all of them need."""
+    spans = ax.figure.canvas.figure.__dict__.setdefault("qtp_spans", {})
+    spans[ax] = low, high
+    shared = [spans[other] for other in ax.get_shared_y_axes().get_siblings(ax) if other in spans]
+    ax.set_ylim(min(span[0] for span in shared), max(span[1] for span in shared))
+
+
+def room(ax: Axes, points: float, *, across: bool = True) -> int:
+    """Estimate how many characters of a font size fit across the panel, or along its height."""
+    box, (wide, tall) = ax.get_position(original=True), ax.figure.canvas.figure.get_size_inches()
+    inches = box.width * wide if across else box.height * tall
     return max(int(0.92 * inches * 72 / (0.56 * points)), 8)
 
 
@@ -109,7 +139,7 @@ def new(
     --------
     >>> fig, axes = new(2, 1)
     >>> round(float(fig.get_figwidth()) * 25.4), axes.shape
-    (190, (2,))
+    (174, (2,))
     """
     figure = Figure(**_page(ncols, nrows, width=width, aspect=aspect, like=like))
     with house():
@@ -140,7 +170,8 @@ def panel_letters(axes: Any, *, start: str = "a") -> None:
     '(b)'
     """
     for offset, ax in enumerate(np.atleast_1d(np.asarray(axes, dtype=object)).ravel()):
-        ax.set_title(f"({chr(ord(start) + offset)})", loc="left", fontsize=8, fontweight="bold")
+        letter = f"({chr(ord(start) + offset)})"
+        ax.set_title(letter, loc="left", fontsize=TEXT["title"], fontweight="bold")
 
 
 def mark_provenance(ax: Axes, *objects: Any) -> None:
@@ -152,19 +183,46 @@ def mark_provenance(ax: Axes, *objects: Any) -> None:
     'synthetic scene'
     """
     note = provenance(*objects)
+    if note is not None:
+        _foot(ax, note, NOTE_GID, right=True)
+
+
+def mark_limits(ax: Axes, words: str) -> None:
+    """Say at the foot of the figure where its color bars end; what differs between panels is said in a row."""
+    _foot(ax, words, LIMITS_GID, right=False)
+
+
+def _foot(ax: Axes, words: str, gid: str, *, right: bool) -> None:
+    """Write at the foot of the figure, in a strip kept free, what is not written there yet."""
     figure = ax.figure.canvas.figure
-    if note is None or any(text.get_gid() == NOTE_GID for text in figure.texts):
+    there = next((text for text in figure.texts if text.get_gid() == gid), None)
+    if there is not None:
+        said = there.get_text()
+        if not right and words not in said:
+            there.set_text(f"{said}; {words}")
         return
+    margin = 1.0 * MM / figure.get_figwidth()
+    look: dict[str, Any] = {"fontsize": TEXT["note"], "color": "0.35", "style": "italic", "va": "bottom", "gid": gid}
+    figure.text(1 - margin if right else margin, 0.0, words, ha="right" if right else "left", **look)
+    _keep_strip(figure)
+
+
+def _keep_strip(figure: Figure) -> None:
+    """Keep a strip of 3 mm at the foot of the figure free, and its notes in it."""
     strip = 3.0 * MM / figure.get_figheight()
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine | TightLayoutEngine):
         engine.set(rect=(0, strip, 1, 1 - strip))
-    x, y = 1 - 1.0 * MM / figure.get_figwidth(), 0.6 * MM / figure.get_figheight()
-    figure.text(x, y, note, ha="right", va="bottom", fontsize=6, color="0.4", style="italic", gid=NOTE_GID)
+    for text in figure.texts:
+        if text.get_gid() in (NOTE_GID, LIMITS_GID):
+            text.set_y(0.6 * MM / figure.get_figheight())
 
 
 def save(fig: Figure, name: str) -> Path:
-    """Write a figure as PNG into the output folder, ``<output>/figures/<name>.png`` at 200 dpi, and show it.
+    """Write a figure into the output folder, ``<output>/figures``, as PNG and as PDF, and show it.
+
+    The PNG (200 dpi) is what pages show, the PDF what a journal takes: text and lines are vectors in it, fonts are
+    embedded, maps are images of 300 dpi.
 
     Parameters
     ----------
@@ -177,13 +235,14 @@ def save(fig: Figure, name: str) -> Path:
     Returns
     -------
     pathlib.Path
-        The file, written whole or not at all. Shows nothing as the last line of a cell.
+        The PNG, written whole or not at all; the PDF stands beside it. Shows nothing as the last line of a cell.
 
     Examples
     --------
     >>> fig, axes = new(1, 1)
-    >>> save(fig, "fig03").name
-    'fig03.png'
+    >>> path = save(fig, "fig03")
+    >>> path.name, path.with_suffix(".pdf").exists()
+    ('fig03.png', True)
     """
     from qtp_toolkit import products  # noqa: PLC0415  (only saving needs the output folder, and what names a file)
     from qtp_toolkit._atomic import replacing  # noqa: PLC0415
@@ -191,16 +250,31 @@ def save(fig: Figure, name: str) -> Path:
     if not name or Path(name).name != name:
         raise QtpDataError("not a plain figure name", expected="letters, digits, - and _", found=name)
     target = products.output_folder() / "figures" / f"{name}.png"
-    with house(), replacing(target) as stage:
-        settle(fig)
-        fig.savefig(stage, dpi=DPI, format="png")
+    words = alternative(fig, name)
+    with house(), _settled(fig):
+        with replacing(target) as stage:
+            fig.savefig(stage, dpi=DPI, format="png", metadata={"Title": name, "Description": words})
+        with replacing(target.with_suffix(".pdf")) as stage:  # without a date: the same figure is the same file
+            fig.savefig(stage, dpi=PRINT_DPI, format="pdf", metadata={"Title": name, "CreationDate": None})
     if in_kernel():
-        words, width = alternative(fig, name), round(fig.get_figwidth() * HOUSE["figure.dpi"])
+        width = round(fig.get_figwidth() * HOUSE["figure.dpi"])
         image = base64.b64encode(target.read_bytes()).decode()
         show({"image/png": image, "text/plain": words}, **{"image/png": {"width": width, "alt": words}})
         if "inline" in mpl.get_backend():  # which would show a figure of pyplot once more when the cell ends
             plt.close(fig)
     return QuietPath(target)
+
+
+@contextmanager
+def _settled(fig: Figure) -> Iterator[None]:
+    """Lay the figure out once for all that is written of it."""
+    settle(fig)
+    engine = fig.get_layout_engine()
+    fig.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        fig.set_layout_engine(engine)
 
 
 def alternative(fig: Figure, name: str) -> str:
@@ -212,9 +286,17 @@ def alternative(fig: Figure, name: str) -> str:
 
 
 def settle(fig: Figure) -> None:
-    """Repeat the layout until maps of fixed shape and their color bars have found their room."""
-    for _ in range(3):
+    """Repeat the layout until maps of fixed shape and their color bars have found their room; cut what stays blank."""
+    for _ in range(2):
         fig.draw_without_rendering()
+    boxes = [ax.get_tightbbox() for ax in fig.axes]
+    tall = max((box.y1 for box in boxes if box), default=0.0) - min((box.y0 for box in boxes if box), default=0.0)
+    needed = tall / fig.dpi + (4.0 + 3.0 * bool(fig.texts)) * MM
+    if fig.get_layout_engine() is not None and 0 < needed < 0.95 * fig.get_figheight():
+        fig.set_figheight(needed)
+        _keep_strip(fig) if fig.texts else None
+        fig.draw_without_rendering()
+    fig.draw_without_rendering()
 
 
 def annotate(ax: Axes, text: str, at: Any, offset: tuple[float, float], **style: Any) -> None:

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 
 from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import PAIR, PERCENTILE, REFERENCE, SECONDARY, TIME, QtpDataError, require
 from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel
 from qtp_toolkit.plot.maps import concise_dates
-from qtp_toolkit.plot.style import ACCENT, FAULT, LINE, NEUTRAL, label
+from qtp_toolkit.plot.names import ends_of
+from qtp_toolkit.plot.style import ACCENT, FAULT, LINE, NEUTRAL, TEXT, label
 
 
 @panel
@@ -68,9 +70,11 @@ def network(
         at = number_of(dates, reference_date)
         ax.plot(times[at], height[at], ls="none", marker="^", ms=7, mfc=ACCENT, mec="k", mew=0.6, zorder=3)
         halo = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
-        annotate(ax, f"{dates[at]:%Y-%m-%d}", (times[at], height[at]), (0, 7), ha="center", fontsize=7, bbox=halo)
+        annotate(
+            ax, f"{dates[at]:%Y-%m-%d}", (times[at], height[at]), (0, 7), ha="center", fontsize=TEXT["tick"], bbox=halo
+        )
     ax.set(xlabel="Acquisition date", ylabel=words)
-    ax.set_title(f"{len(dates)} acquisitions, {len(i)} pairs", loc="right", fontsize=7)
+    ax.set_title(f"{len(dates)} acquisitions, {len(i)} pairs", loc="right", fontsize=TEXT["tick"])
     concise_dates(ax)
     return ax
 
@@ -86,6 +90,7 @@ def time_series(
     error: xr.DataArray | float | None = None,
     name: str = "InSAR",
     fit_name: str = "Model",
+    error_name: str = "",
     **style: Any,
 ) -> Axes:
     """Displacement of one place against time: points, the fitted model as a line, thaw seasons shaded.
@@ -101,8 +106,8 @@ def time_series(
         Mean onsets in day of year; the season between them is shaded in each year.
     error : xarray.DataArray or float, optional
         One standard deviation, drawn as bars.
-    name, fit_name : str
-        Entries of the points and of the line in the legend.
+    name, fit_name, error_name : str
+        Entries of the points, of the line and of what the bars are in the legend.
     **style
         Keywords of the points.
 
@@ -128,6 +133,7 @@ def time_series(
     if error is None:
         ax.plot(times, displacement.values, zorder=3, **points)
     else:
+        points["label"] = f"{name} \N{PLUS-MINUS SIGN} {error_name}" if error_name else name
         ax.errorbar(times, displacement.values, np.asarray(error), elinewidth=0.5, ecolor="0.6", zorder=3, **points)
     if fit is not None:
         ax.plot(fit[TIME].values, fit.values, color=ACCENT, zorder=4, label=fit_name)
@@ -141,7 +147,8 @@ def time_series(
     concise_dates(ax)
     if fit is not None or thaw_onset is not None:
         headroom(ax, 0.15)
-        ax.legend(loc="upper center", ncols=3, handlelength=1.4, columnspacing=1.0, frameon=False)
+        tight = {"handlelength": 1.1, "handletextpad": 0.4, "columnspacing": 0.7, "borderpad": 0.1}
+        ax.legend(loc="upper center", ncols=3, frameon=False, **tight)
     return ax
 
 
@@ -155,6 +162,8 @@ def profile(
     elevation: xr.DataArray | xr.Dataset | None = None,
     faults: Mapping[str, float] | Iterable[float] = (),
     color: str = LINE,
+    ends: str = "",
+    key: bool = False,
     **style: Any,
 ) -> Axes:
     """Median along a profile, the spread across it as a band, elevation on a second axis, faults as vertical lines.
@@ -173,6 +182,10 @@ def profile(
         Positions on the horizontal axis as it is drawn (km), with names if a mapping.
     color : str
         Of line and band.
+    ends : str
+        Name of the line, ``PP'`` or ``A-B``: its ends are written at those of the axis.
+    key : bool
+        Say what line, band and gray area are.
     **style
         Keywords of the line.
 
@@ -192,18 +205,33 @@ def profile(
     'Distance along the profile (km)'
     """
     values, lower, upper = middle_and_band(values, lower, upper)
-    along, words = distances(values)
+    along, axis_words = distances(values)
     if lower is not None and upper is not None:
-        ax.fill_between(along, lower.values, upper.values, color=color, alpha=0.22, lw=0, zorder=2)
-    ax.plot(along, values.values, **{"color": color, "zorder": 3, **style})
-    ax.set(xlabel=words, ylabel=label(values), xlim=(np.nanmin(along), np.nanmax(along)))
+        words = "25 to 75 % of the pixels across"
+        ax.fill_between(along, lower.values, upper.values, color=color, alpha=0.22, lw=0, zorder=2, label=words)
+    ax.plot(along, values.values, **{"color": color, "zorder": 3, "label": "median", **style})
+    ax.set(xlabel=axis_words, ylabel=label(values), xlim=(np.nanmin(along), np.nanmax(along)))
     for name, at in faults.items() if isinstance(faults, Mapping) else [("", at) for at in faults]:
         ax.axvline(at, color=FAULT, lw=0.9, zorder=4)
         place = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top"}
-        annotate(ax, str(name), (at, 1.0), (2, -2), **place, fontsize=6.5, color=FAULT)
+        annotate(ax, str(name), (at, 1.0), (2, -2), **place, fontsize=TEXT["tick"], color=FAULT)
     if elevation is not None:
         _draw_elevation(ax, along, middle_and_band(elevation)[0])
+    for at, text in zip((0.0, 1.0), ends_of(ends) or (), strict=False):
+        bold = {"xycoords": "axes fraction", "ha": "right" if at else "left", "va": "top", "fontweight": "bold"}
+        annotate(ax, text, (at, 1.0), (-3.0 if at else 3.0, -3.0), **bold)
+    if key:
+        _add_key(ax, gray=elevation is not None)
     return ax
+
+
+def _add_key(ax: Axes, *, gray: bool) -> None:
+    handles, words = ax.get_legend_handles_labels()
+    if gray:
+        handles, words = [*handles, Patch(facecolor="0.85", edgecolor="0.55", lw=0.6)], [*words, "elevation"]
+    headroom(ax, 0.12)
+    beside: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (0.97, 1.0)}  # of the letter of the line's end
+    ax.legend(handles, words, ncols=3, frameon=False, handlelength=1.4, columnspacing=1.0, **beside)
 
 
 def _coordinate(pairs: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:

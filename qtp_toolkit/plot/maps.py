@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import calendar
-import textwrap
 from collections.abc import Mapping
 from itertools import cycle
 from typing import Any, Literal
@@ -19,14 +18,23 @@ from matplotlib.patches import Patch
 
 from qtp_toolkit._classes import class_names
 from qtp_toolkit.conventions import REASONS, X, Y, require
-from qtp_toolkit.plot.figure import OWN, panel
-from qtp_toolkit.plot.overlay import frame, graticule, north, scale_bar, vectors
-from qtp_toolkit.plot.style import CLASS_COLORS, DPI, LINE, label, style_of
+from qtp_toolkit.plot.figure import OWN, mark_limits, panel, wrap
+from qtp_toolkit.plot.names import FLAT
+from qtp_toolkit.plot.overlay import frame, graticule, scale_bar, vectors
+from qtp_toolkit.plot.style import (
+    CLASS_COLORS,
+    LIMITS,
+    LINE,
+    PRINT_DPI,
+    STYLE,
+    Style,
+    label,
+    said_of,
+    style_of,
+)
 
 SHADE_FLOOR = 0.6
 COLORBAR = "colorbar"
-FLAT = 0.45
-"""Height over width of a map below which its color bar lies beneath it."""
 
 
 @panel
@@ -39,7 +47,7 @@ def deformation_map(
     coordinates: str = "graticule",
     colorbar: bool = True,
     scale: bool = True,
-    north_arrow: bool = False,
+    north_arrow: bool = True,
     **style: Any,
 ) -> Axes:
     """Map of a deformation rate, an amplitude, or any other (y, x) variable, classes included.
@@ -60,10 +68,11 @@ def deformation_map(
     coordinates : {"graticule", "km", "none"}
         Ticks in degrees of longitude and latitude, in kilometers from the lower left corner, or none.
     colorbar, scale, north_arrow : bool
-        Furniture to draw.
+        Furniture to draw; the arrow stands beside the scale bar.
     **style
-        ``cmap``, ``vmin``, ``vmax`` in place of those of :data:`STYLE`; ``label`` in place of the one from attributes;
-        ``title`` as in every panel.
+        ``cmap``, ``vmin``, ``vmax`` in place of those of :data:`STYLE`, for maps that are compared from
+        :func:`limits`; ``ends``, the percentiles of the data at which the colors end, which the foot of the figure
+        says; ``label`` in place of the one from attributes; ``title`` as in every panel.
 
     Returns
     -------
@@ -89,6 +98,8 @@ def deformation_map(
     rgba = rgba if hillshade is None else _shade(rgba, thin, hillshade)
     ax.imshow(rgba, extent=extent_of(da), origin=_origin(da), interpolation="nearest", zorder=1)
     frame(ax, da)
+    if scale:
+        scale_bar(ax, north=north_arrow)
     for name, table in (overlays or {}).items():
         vectors(ax, table, name=name)
     if coordinates == "graticule":
@@ -97,15 +108,12 @@ def deformation_map(
         _label_kilometers(ax)
     else:
         ax.set(xticks=[], yticks=[])
-    if scale:
-        scale_bar(ax)
-    if north_arrow:
-        north(ax)
     text = style.get("label") or label(da)
     if colorbar and classes:
         _add_legend(ax, classes, set(np.unique(decimate(da).values).tolist()), text)
     elif colorbar:
         _add_color_bar(ax, mappable, extent_of(da), text)
+        _tell_limits(ax, da, style)
     return ax
 
 
@@ -186,7 +194,7 @@ def quicklook(da: xr.DataArray, *, ax: Axes = OWN, **style: Any) -> Axes:
     return ax
 
 
-def decimate(da: xr.DataArray, ax: Axes | None = None, *, dpi: int = DPI) -> xr.DataArray:
+def decimate(da: xr.DataArray, ax: Axes | None = None, *, dpi: int = PRINT_DPI) -> xr.DataArray:
     """Take every n-th row and column, n as large as the pixels of ``ax`` at ``dpi`` allow; lazy if the input is lazy.
 
     Without ``ax`` a map of at most 1500 rows and columns is kept.
@@ -269,6 +277,14 @@ def _shade(rgba: np.ndarray, da: xr.DataArray, elevation: xr.DataArray) -> np.nd
     return out
 
 
+def _tell_limits(ax: Axes, da: xr.DataArray, style: Mapping[str, Any]) -> None:
+    """Say at the foot of the figure at which percentiles the colors end, unless they were given as numbers."""
+    row = STYLE.get(str(da.name), Style(""))
+    given = [style.get(key) is not None or getattr(row, key) is not None for key in ("vmin", "vmax")]
+    if LIMITS in style or not (all(given) or (row.symmetric and any(given))):
+        mark_limits(ax, style.get(LIMITS) or said_of(style.get("ends") or row.ends))
+
+
 def _add_legend(ax: Axes, classes: dict[int, str], present: set[int], title: str) -> None:
     handles = [
         Patch(facecolor=color, edgecolor="0.4", lw=0.4, label=classes[code])
@@ -277,7 +293,7 @@ def _add_legend(ax: Axes, classes: dict[int, str], present: set[int], title: str
     ]
     if handles:
         beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.02, 1.0), "borderaxespad": 0}
-        ax.legend(handles=handles, title=title, title_fontsize=7, alignment="left", frameon=False, **beside)
+        ax.legend(handles=handles, title=title, alignment="left", frameon=False, **beside)
 
 
 def _add_color_bar(ax: Axes, mappable: Any, extent: tuple[float, float, float, float], text: str) -> None:
@@ -293,7 +309,7 @@ def _add_color_bar(ax: Axes, mappable: Any, extent: tuple[float, float, float, f
     across = "horizontal" if flat else "vertical"
     bar = ax.figure.colorbar(mappable, cax=inset, orientation=across, extend=extend, extendfrac=0.03)
     bar.outline.set_linewidth(0.5)
-    bar.set_label("\n".join(textwrap.wrap(text, 38)))
+    bar.set_label(wrap(text, 38))
 
 
 def _label_kilometers(ax: Axes) -> None:

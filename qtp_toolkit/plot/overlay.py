@@ -1,4 +1,4 @@
-"""What lies over a map: vectors in lon/lat, graticule, scale bar, north arrow."""
+"""What lies over a map: vectors in lon/lat, graticule, scale bar, north."""
 
 from __future__ import annotations
 
@@ -17,23 +17,41 @@ from matplotlib.path import Path as OutlinePath
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.plot.figure import annotate, mark_provenance
-from qtp_toolkit.plot.style import FAULT, house
+from qtp_toolkit.plot.locator import point_beyond
+from qtp_toolkit.plot.names import (
+    HALO,
+    Place,
+    along,
+    around,
+    bears,
+    beside,
+    ends_of,
+    occupy,
+    reserve,
+    size_in_points,
+    write_name,
+)
+from qtp_toolkit.plot.style import FAULT, TEXT, house
 
 LONLAT = "EPSG:4326"
 
+INK = "#101010"
+"""Lines on maps are told apart by their dashes rather than by a color, which any map may have."""
+
 OVERLAYS: dict[str, dict[str, Any]] = {
-    "lakes": {"facecolor": "#a6c8e8", "edgecolor": "#3b7bbf", "lw": 0.4},
-    "glaciers": {"facecolor": "#ffffff", "edgecolor": "#7fb7c9", "lw": 0.4},
-    "faults": {"color": "#b01030", "lw": 1.0, "facecolor": "none"},
-    "highway": {"color": "#202020", "lw": 0.9, "facecolor": "none"},
-    "regions": {"color": FAULT, "lw": 1.0, "facecolor": "none", "text": True},
-    "profiles": {"color": "#000000", "lw": 1.0, "ls": "--", "facecolor": "none", "text": True},
-    "study_area": {"color": FAULT, "lw": 1.0, "facecolor": "none"},
+    "lakes": {"facecolor": "#a6c8e8", "edgecolor": "#2b6699", "lw": 0.4, "text": True, "noun": "Lake"},
+    "glaciers": {"facecolor": "#ffffff", "edgecolor": "#2b6699", "lw": 0.4, "text": False},
+    "faults": {"color": "#5e2a84", "lw": 1.0, "facecolor": "none", "text": True, "noun": "fault"},
+    "highway": {"color": INK, "lw": 1.1, "facecolor": "none", "text": True},
+    "regions": {"color": INK, "lw": 0.9, "facecolor": "none", "text": True},
+    "profiles": {"color": INK, "lw": 1.0, "ls": (0, (3, 1.5)), "facecolor": "none", "text": True},
+    "study_area": {"color": INK, "lw": 0.9, "facecolor": "none"},
     "stations": {"color": FAULT, "marker": "^", "ms": 4},
-    "reference": {"color": FAULT, "marker": "^", "ms": 7},
+    "points": {"color": INK, "marker": "o", "ms": 4, "mfc": "#ffd400", "mec": INK, "text": True},
+    "reference": {"color": FAULT, "marker": "^", "ms": 6, "mec": INK},
+    "epicenter": {"color": "#8b0000", "marker": "*", "ms": 9, "text": True, "beyond": True},
 }
 PLAIN = {"color": "#333333", "lw": 0.8, "facecolor": "none", "marker": "o", "ms": 3}
-HALO = (patheffects.withStroke(linewidth=1.8, foreground="white"),)
 
 
 def vectors(
@@ -55,11 +73,12 @@ def vectors(
         With a ``geometry`` column of GeoJSON mappings, or with ``longitude`` and ``latitude`` columns (degrees).
     name : str
         Picks the style: ``lakes``, ``glaciers``, ``faults``, ``highway``, ``regions``, ``profiles``, ``stations``,
-        ``study_area``, ``reference``; others are drawn in dark gray.
+        ``points``, ``study_area``, ``reference``, ``epicenter``; others are drawn in dark gray.
     crs : optional
         CRS of the map, anything that pyproj reads; by default that of the map which this package drew into ``ax``.
     text : bool, optional
-        Write each row's ``name`` beside it.
+        Write each row's ``name`` beside it, where it hides no other and is not larger than what it names; a line
+        that is called as its ends are (``PP'``) has them at its ends.
     **style
         ``color``, ``facecolor``, ``edgecolor``, ``lw``, ``ls``, ``marker``, ``ms``.
 
@@ -76,28 +95,44 @@ def vectors(
     ['QT01']
     """
     how = {"text": False, **PLAIN, **OVERLAYS.get(name, {}), **style}
-    usual = how.pop("text")
+    usual, noun = how.pop("text"), how.pop("noun", "")
     named = usual if text is None else text
     target = crs or getattr(ax, "qtp_crs", None) or LONLAT
     project = pyproj.Transformer.from_crs(LONLAT, target, always_xy=True)
-    limits = ax.get_xlim(), ax.get_ylim()
+    ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())  # which fixes them
+    known = ax.__dict__.setdefault("qtp_overlays", {})  # for the key
     with house():
         for row, geometry in _rows(table):
-            anchor = None
+            drawn = []
             for kind, parts in _parts(geometry):
-                anchor = _first_within(_draw(ax, kind, [_project(part, project) for part in parts], how), *limits)
-            if named and anchor is not None and row.get("name"):
-                look = {"fontsize": 7, "color": how.get("color", "black"), "path_effects": HALO, "zorder": 6}
-                annotate(ax, str(row["name"]), anchor, (2, 2), **look, annotation_clip=True)
-        ax.set(xlim=limits[0], ylim=limits[1])
+                shapes = [_project(part, project) for part in parts]
+                drawn.append(_draw(ax, kind, shapes, how, str(row.get("name", ""))))
+                known[name] = {**how, "kind": kind}
+            if named and drawn and row.get("name"):
+                _name(ax, str(row["name"]), noun, drawn, how)
         mark_provenance(ax, table)
     return ax
+
+
+def _name(ax: Axes, name: str, noun: str, drawn: list[list[Place]], how: Mapping[str, Any]) -> None:
+    """Write the name of a row once, or that of both ends of a profile."""
+    color, places = how.get("edgecolor", how.get("color", INK)), [place for one in drawn for place in one]
+    if (ends := ends_of(name)) is not None and "ls" in how:
+        for text, at in zip(ends, (places[-8:-4], places[-4:]), strict=True):
+            write_name(ax, text, at, color=color, must=True)
+        return
+    called = name if not noun or noun.lower() in name.lower() else f"{name} {noun}"
+    if how.get("beyond") and point_beyond(ax, places[0].x, places[0].y, called, color):
+        return
+    filled = how["facecolor"] != "none" and "edgecolor" in how
+    write_name(ax, called, places, color=color, must=not filled)
 
 
 def frame(ax: Axes, da: xr.DataArray) -> None:
     """Remember the CRS of the map on its axes and give degrees their true shape."""
     crs = None if da.rio.crs is None else pyproj.CRS.from_user_input(da.rio.crs.to_wkt())
     ax.qtp_crs = crs  # type: ignore[attr-defined]  # axes have no place for what a map is drawn in
+    ax.qtp_units = {dim: da[dim].attrs["units"] for dim in (X, Y) if da[dim].attrs.get("units")}  # type: ignore[attr-defined]
     geographic = crs is not None and crs.is_geographic
     ax.set_aspect(1 / np.cos(np.deg2rad(float(np.mean(da[Y].values)))) if geographic else "equal")
 
@@ -106,7 +141,8 @@ def graticule(ax: Axes) -> None:
     """Ticks and faint lines of longitude and latitude, curved as the projection of the map has them."""
     crs = getattr(ax, "qtp_crs", None)
     if crs is None:
-        ax.set(xlabel=X, ylabel=Y)
+        units = [getattr(ax, "qtp_units", {}).get(dim, "pixel") for dim in (X, Y)]
+        ax.set(xlabel=f"x ({units[0]})", ylabel=f"y ({units[1]})")
         return
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     to_degrees = pyproj.Transformer.from_crs(crs, LONLAT, always_xy=True)
@@ -130,8 +166,8 @@ def graticule(ax: Axes) -> None:
     ax.tick_params(length=2.5, pad=2)
 
 
-def scale_bar(ax: Axes) -> None:
-    """Bar of a round number of kilometers, about a quarter of the width, in the lower left corner."""
+def scale_bar(ax: Axes, *, north: bool = True) -> None:
+    """Bar of a round number of kilometers, about a quarter of the width, in the lower left corner; north beside it."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     crs = getattr(ax, "qtp_crs", None)
     meters = 1.0
@@ -148,25 +184,24 @@ def scale_bar(ax: Axes) -> None:
     bar: dict[str, Any] = {"color": "black", "lw": 2.4, "solid_capstyle": "butt", "path_effects": effects, "zorder": 6}
     ax.plot([x0, x1], [y0, y0], scalex=False, scaley=False, **bar)
     words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    how = {"ha": "center", "va": "bottom", "fontsize": 7, "path_effects": HALO, "zorder": 6}
+    how = {"ha": "center", "va": "bottom", "fontsize": TEXT["tick"], "path_effects": HALO, "zorder": 6}
     annotate(ax, words, ((x0 + x1) / 2, y0), (0, 2), **how)
+    reserve(ax, 0.29 * size_in_points(ax)[0] + 16.0, 20.0)
+    if north:
+        _north(ax, x1, y0)
 
 
-def north(ax: Axes) -> None:
-    """North arrow in the upper left corner, turned by the convergence of the meridian there."""
+def _north(ax: Axes, x: float, y: float) -> None:
+    """North arrow to the right of the scale bar, turned by the convergence of the meridian there."""
     crs = getattr(ax, "qtp_crs", None)
-    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    x, y = left + 0.07 * (right - left), top - 0.16 * (top - bottom)
     angle = 0.0
     if crs is not None and not crs.is_geographic:
         lon, lat = pyproj.Transformer.from_crs(crs, LONLAT, always_xy=True).transform(x, y)
         x1, y1 = pyproj.Transformer.from_crs(LONLAT, crs, always_xy=True).transform(lon, lat + 0.05)
         angle = float(np.arctan2(x1 - x, y1 - y))
-    length = 0.07 * (top - bottom)
-    tip = (x + length * np.sin(angle), y + length * np.cos(angle))
-    arrow = {"arrowstyle": "-|>", "color": "black", "lw": 1.0, "shrinkA": 0, "shrinkB": 0, "path_effects": HALO}
-    ax.annotate("", xy=tip, xytext=(x, y), arrowprops=arrow, zorder=6)
-    annotate(ax, "N", tip, (0, 1), ha="center", path_effects=HALO, zorder=6)
+    look = {"ha": "center", "path_effects": HALO, "zorder": 6}
+    annotate(ax, "\N{UPWARDS ARROW}", (x, y), (10, -2), fontsize=11, rotation=-np.rad2deg(angle), va="bottom", **look)
+    annotate(ax, "N", (x, y), (10, 9), fontsize=TEXT["tick"], va="bottom", **look)
 
 
 def _rows(table: pd.DataFrame) -> Iterator[tuple[Mapping[str, Any], Mapping[str, Any]]]:
@@ -212,30 +247,33 @@ def _project(part: Any, project: pyproj.Transformer) -> np.ndarray:
     return np.column_stack(project.transform(lonlat[:, 0], lonlat[:, 1]))
 
 
-def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any]) -> np.ndarray:
-    """Draw one simple geometry; return the points (N, 2) where its name may be written, the best first."""
+def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any], name: str) -> list[Place]:
+    """Draw one simple geometry; return where its name may be written, the best first."""
     line = {"lw": how["lw"], "ls": how.get("ls", "-")} if "lw" in how else {}
     color = how.get("color", how.get("edgecolor"))
+    casing: list[patheffects.AbstractPathEffect] = [
+        patheffects.withStroke(linewidth=how.get("lw", 1.0) + 1.2, foreground="white", alpha=0.7)
+    ]
     if kind == "Point":
-        dot = {"marker": how.get("marker", "o"), "ms": how.get("ms", 3), "color": how.get("color", "black")}
-        ax.plot(*parts[0].T, ls="none", mec="white", mew=0.4, zorder=5, **dot)
-        return parts[0][:1]
+        dot = {key: how[key] for key in ("marker", "ms", "color", "mfc") if key in how}
+        ax.plot(*parts[0].T, ls="none", mec=how.get("mec", "white"), mew=0.5, zorder=5, **dot)
+        return around(*map(float, parts[0][0]))
     if kind == "LineString":
         for points in parts:
-            ax.plot(*points.T, color=color, zorder=4, **line)
-        steps = np.linspace(0, len(parts[0]) - 1, 201)
-        return np.column_stack([np.interp(steps, np.arange(len(parts[0])), axis) for axis in parts[0].T])
+            ax.plot(*points.T, color=color, zorder=4, path_effects=casing, **line)
+        return along(parts[0])
     path = OutlinePath.make_compound_path(*(OutlinePath(ring, closed=True) for ring in parts if len(ring) > 2))
-    ax.add_patch(PathPatch(path, facecolor=how["facecolor"], edgecolor=how.get("edgecolor", color), zorder=3, **line))
-    ring = parts[0]
-    return np.array([[ring[:, 0].min(), ring[:, 1].max()]])
-
-
-def _first_within(points: np.ndarray, across: tuple[float, float], up: tuple[float, float]) -> np.ndarray:
-    """First of the points that lies on the map; the first of all if none does."""
-    low, high = np.sort([across, up], axis=1).T
-    inside = ((points >= low) & (points <= high)).all(axis=1)
-    return points[inside.argmax()]
+    patch = PathPatch(path, facecolor=how["facecolor"], edgecolor=how.get("edgecolor", color), zorder=3, **line)
+    filled = how["facecolor"] != "none"
+    if not filled:
+        patch.set_path_effects(casing)
+    ax.add_patch(patch)
+    if not filled:
+        return beside(parts[0], filled=False)
+    if not bears(ax, parts[0], name):
+        return []
+    occupy(ax, parts[0])
+    return beside(parts[0], filled=True)
 
 
 def _degrees(low: float, high: float, length: float, other: float) -> np.ndarray:

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from qtp_toolkit.conventions import require_same_grid
-from qtp_toolkit.plot.figure import OWN, headroom, panel
+from qtp_toolkit.plot.figure import OWN, panel
 from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, label
 
 
@@ -76,8 +76,8 @@ def alt_scatter(
         _draw_stations(ax, calibrated, y, groups, colors, marker="s", error=error, style=style)
         keys.append(_draw_line(ax, calibrated, calibrated_scores, color=ACCENT, marker="s", name="Calibrated"))
     ax.set(xlabel="Active layer thickness (m)", ylabel=label(amplitude))
-    headroom(ax, 0.15 * len(keys))
-    ax.legend(handles=keys, loc="upper left", frameon=False, handletextpad=0.5, labelspacing=0.3)
+    under: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.17), "borderaxespad": 0.0}
+    ax.legend(handles=keys, frameon=False, handletextpad=0.5, labelspacing=0.3, **under)
     return ax
 
 

@@ -1,23 +1,25 @@
-"""Distributions and scores: box plots of one and two factors, bars of q."""
+"""Distributions: box plots of one and two factors."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from itertools import cycle
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, require
-from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel, room
-from qtp_toolkit.plot.style import ACCENT, GROUP_COLORS, LINE, NEUTRAL, label
+from qtp_toolkit.plot.figure import OWN, annotate, panel, room, span_y
+from qtp_toolkit.plot.style import GROUP_COLORS, LINE, TEXT, label
 
 PERCENTILES = (2, 25, 50, 75, 98)
 SECOND = "stratum2"
+LONE = 1.5
+"""A box that reaches this many times as high as all others is cut, and its ends written: it would crush the others."""
 
 
 @panel
@@ -29,6 +31,7 @@ def box(
     ylabel: str | None = None,
     counts: bool = False,
     min_count: int = 1,
+    span: bool = False,
     **style: Any,
 ) -> Axes:
     """Box plot from a table of percentiles: whiskers at 2 and 98 %, box from 25 to 75 %, line at the median.
@@ -45,6 +48,8 @@ def box(
         Write the number of pixels above each box.
     min_count : int
         Strata with fewer pixels are left out.
+    span : bool
+        Show the whole range of the strata, and say where there are too few pixels; else only where there are boxes.
     **style
         ``color`` of the boxes.
 
@@ -72,10 +77,14 @@ def box(
     _draw_boxes(ax, stats, places[keep], width * 0.7, style.get("color", LINE))
     if counts:
         for place, row, count in zip(places[keep], stats, number[keep], strict=True):
-            how = {"ha": "center", "va": "bottom", "fontsize": 5, "rotation": 90}
+            how = {"ha": "center", "va": "bottom", "fontsize": TEXT["note"], "rotation": 90}
             annotate(ax, f"{int(count):,}", (place, row["whishi"]), (0, 2), **how)
-        headroom(ax, 0.12)
-    _set_ticks(ax, places[keep], width, ticks)
+    _set_ticks(ax, places if span else places[keep], width, ticks)
+    if span and keep.any() and not keep[-1]:
+        empty = (places[keep][-1] + places[-1] + width) / 2
+        words = f"fewer than\n{min_count:,} pixels"
+        annotate(ax, words, (empty, 0.5), (0, 0), xycoords=("data", "axes fraction"), ha="center", color="0.4")
+    _fit_y(ax, stats, places[keep], room_above=0.22 if counts else 0.04)
     ax.set(xlabel=xlabel or factor_label(table), ylabel=ylabel or value_label(table))
     ax.grid(axis="y")
     return ax
@@ -130,88 +139,24 @@ def box2(
     names = stratum_names(table, SECOND)
     slot = width * 0.8 / groups
     fills = [color for color, _ in zip(cycle(colors), names, strict=False)]
+    drawn: list[tuple[dict[str, Any], float]] = []
     for group, fill in enumerate(fills):
         one = table.isel({SECOND: group})
         keep = np.asarray(one["count"].values) >= max(min_count, 1)
         at = places + (group - (groups - 1) / 2) * slot
-        _draw_boxes(ax, _box_stats(one["quantile"].isel({STRATUM: keep})), at[keep], slot * 0.85, fill)
+        stats = _box_stats(one["quantile"].isel({STRATUM: keep}))
+        _draw_boxes(ax, stats, at[keep], slot * 0.85, fill)
+        drawn += zip(stats, at[keep], strict=True)
     some = (np.asarray(table["count"].transpose(STRATUM, SECOND).values) >= max(min_count, 1)).any(axis=1)
     _set_ticks(ax, places[some], width, ticks)
     handles = [Patch(facecolor=fill, alpha=0.6, label=name) for fill, name in zip(fills, names, strict=True)]
-    headroom(ax, 0.25)
+    _fit_y(ax, [row for row, _ in drawn], np.array([at for _, at in drawn]), room_above=0.3)
     title = legend_title or factor_label(table, "2") or None
     tight = {"columnspacing": 0.8, "handlelength": 1.0, "handletextpad": 0.4, "frameon": False}
-    ax.legend(handles=handles, title=title, title_fontsize=7, ncols=min(groups, 4), loc="upper center", **tight)
+    ax.legend(handles=handles, title=title, ncols=min(groups, 4), loc="upper center", **tight)
     ax.set(xlabel=xlabel or factor_label(table), ylabel=ylabel or value_label(table))
     ax.grid(axis="y")
     return ax
-
-
-@panel
-def q_bars(
-    q: xr.DataArray | xr.Dataset | pd.Series | pd.DataFrame | Mapping[str, float],
-    *,
-    ax: Axes = OWN,
-    highlight: Sequence[str] | None = None,
-    sort: bool = True,
-    values: bool = True,
-    **style: Any,
-) -> Axes:
-    """Bars of the q statistic of each factor, the greatest first.
-
-    Parameters
-    ----------
-    q : xarray.DataArray, xarray.Dataset, pandas object or mapping
-        q by factor name: dim ``factor``, the index, a ``q`` column, or the keys. Factors with NaN are left out.
-    ax : matplotlib.axes.Axes, optional
-    highlight : sequence of str, optional
-        Factors to color; by default the leading one.
-    sort : bool
-        Largest first, else as given.
-    values : bool
-        Write q above each bar.
-    **style
-        Keywords of the bars.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Notes
-    -----
-    Figure 4 of the paper.
-
-    Examples
-    --------
-    >>> [text.get_text() for text in q_bars({"slope": 0.12, "ground_ice": 0.31}).get_xticklabels()]
-    ['ground ice', 'slope']
-    """
-    series = factor_series(q)
-    if series.empty:
-        raise QtpDataError("no factor has a q value", hint="Look at n and dropped of each factor.")
-    series = series.sort_values(ascending=False, kind="stable") if sort else series
-    chosen = set(highlight) if highlight is not None else {series.idxmax()}
-    colors = [ACCENT if name in chosen else NEUTRAL for name in series.index]
-    places = np.arange(len(series))
-    ax.bar(places, series.to_numpy(), **{"color": colors, "width": 0.75, **style})
-    if values:
-        for place, value in zip(places, series, strict=True):
-            text = f"{value:.2f}".lstrip("0") if value < 1 else "1"
-            annotate(ax, text, (place, value), (0, 1), ha="center", va="bottom", fontsize=6)
-    names = [str(name).replace("_", " ") for name in series.index]
-    ax.set_xticks(places, names, rotation=55, ha="right", rotation_mode="anchor")
-    ax.set(ylabel="q statistic", ylim=(0, max(float(series.max()) * 1.15, 1e-3)), xlim=(-0.6, len(series) - 0.4))
-    ax.grid(axis="y")
-    return ax
-
-
-def factor_series(q: Any) -> pd.Series:
-    """Q by factor name from any of the tables that :func:`q_bars` takes; NaN left out."""
-    if isinstance(q, xr.Dataset | pd.DataFrame):
-        q = q["q"]
-    if isinstance(q, xr.DataArray):
-        q = pd.Series(np.asarray(q.values), index=[str(name) for name in q[q.dims[0]].values])
-    return pd.Series(q, dtype="float64").dropna()
 
 
 def _box_stats(quantile: xr.DataArray) -> list[dict[str, Any]]:
@@ -242,6 +187,22 @@ def _draw_boxes(ax: Axes, stats: list[dict[str, Any]], places: np.ndarray, width
     )
 
 
+def _fit_y(ax: Axes, stats: list[dict[str, Any]], places: np.ndarray, *, room_above: float) -> None:
+    """Set the vertical range, that of all panels that share the axis; cut one box that would crush the others."""
+    if not stats:
+        return
+    low = min(row["whislo"] for row in stats)
+    high = sorted(row["whishi"] for row in stats)
+    top, tallest = high[-1], int(np.argmax([row["whishi"] for row in stats]))
+    cut = low + 1.15 * (high[-2] - low) if len(high) > 2 else top
+    if top - low > LONE * (cut - low) and stats[tallest]["med"] < cut:
+        look: dict[str, Any] = {"va": "top", "fontsize": TEXT["note"], "xycoords": ("data", "axes fraction")}
+        words = f"\N{UPWARDS ARROW} 75 %: {stats[tallest]['q3']:.0f}\n   98 %: {top:.0f}"
+        annotate(ax, words, (places[tallest], 1.0), (7, -2), **look)
+        top = cut
+    span_y(ax, low - 0.04 * (top - low), top + room_above * (top - low))
+
+
 def places_of(table: xr.Dataset) -> tuple[np.ndarray, float, list[tuple[float, str]]]:
     """Centers and width of the boxes on the axis, and ticks: bin edges if the bins are even, else names."""
     number = table.sizes[STRATUM]
@@ -269,13 +230,24 @@ def _set_ticks(ax: Axes, shown: np.ndarray, width: float, ticks: list[tuple[floa
         ax.set_xlim(shown[0] - width * 0.75, shown[-1] + width * 0.75)
     low, high = ax.get_xlim()
     ticks = [(at, text) for at, text in ticks if low <= at <= high]
-    fits, needed = room(ax, 7.0), sum(len(text) + 2 for _, text in ticks)
+    fits = room(ax, TEXT["tick"])
     slant: dict[str, Any] = {}
     if ticks and all(_is_number(text) for _, text in ticks):
-        ticks = ticks[:: int(np.ceil(needed / fits))]
-    elif needed > fits:
-        slant = {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
+        ticks = ticks[:: int(np.ceil(sum(len(text) + 2 for _, text in ticks) / fits))]
+    else:
+        ticks, slant = _fold(ticks, fits)
     ax.set_xticks([at for at, _ in ticks], [text for _, text in ticks], **slant)
+
+
+def _fold(ticks: list[tuple[float, str]], fits: int) -> tuple[list[tuple[float, str]], dict[str, Any]]:
+    """Names of classes as they are, on two lines, or slanted: the first that leaves them room."""
+    ticks = [(at, re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", text)) for at, text in ticks]
+    folded = [(at, re.sub(r"( to| [<>=]+|[a-z]) ", r"\1\n", text, count=1)) for at, text in ticks]
+    for named in (ticks, folded):
+        widest = max((len(line) for _, text in named for line in text.splitlines()), default=0)
+        if len(named) * (widest + 1) <= 1.2 * fits:
+            return named, {}
+    return ticks, {"rotation": 35, "ha": "right", "rotation_mode": "anchor"}
 
 
 def _is_number(text: str) -> bool:

@@ -1,18 +1,12 @@
-"""Numeric checks of the notebooks, and the one report of a run.
-
-:func:`check` asserts a number and writes it down; ``qtp reproduce`` gathers what all notebooks wrote into one report.
-"""
+"""Numeric checks of the notebooks: a number is held against its limits, shown, and written down."""
 
 from __future__ import annotations
 
-import contextlib
 import html
 import json
 import math
 import numbers
 import os
-import platform
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -155,105 +149,3 @@ def _line(label: str, found: Any, limits: dict[str, Any], tolerance: float, unit
 
 def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def write(run: dict[str, Any], folder: Path) -> Path:
-    """Write the report of a run as ``report.html``, ``report.md`` and ``report.json`` into ``folder``.
-
-    Parameters
-    ----------
-    run : dict
-        What :func:`qtp_toolkit.reproduce.reproduce` returns: ``ok``, ``title``, ``provenance``, ``catalog``, ``scene``,
-        ``notebooks``.
-    folder : pathlib.Path
-        Output folder of the run; its checks, figures and maps are listed.
-
-    Returns
-    -------
-    pathlib.Path
-        The HTML report.
-    """
-    listed = {kind: sorted((folder / kind).glob(pattern)) for kind, pattern in _LISTED.items()}
-    files = {kind: [path.relative_to(folder).as_posix() for path in paths] for kind, paths in listed.items()}
-    full = {**run, "versions": versions(), "checks": checks(folder), **files}
-    (folder / "report.json").write_text(json.dumps(full, indent=1, default=str), encoding="utf-8")
-    sections = _sections(full)
-    (folder / "report.md").write_text(_markdown(sections, full["figures"]), encoding="utf-8")
-    target = folder / "report.html"
-    target.write_text(_html(sections, full["figures"]), encoding="utf-8")
-    return target
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the libraries that the numbers depend on."""
-    names = ("qtp-toolkit", "xarray", "dask", "numpy", "scipy", "numba", "rasterio", "zarr")
-    found = {}
-    for name in names:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            found[name] = metadata.version(name)
-    return {"python": platform.python_version(), **found}
-
-
-_LISTED = {"figures": "*.png", "maps": "*.*", "tables": "*.csv", "products": "[!.]*.zarr"}
-
-
-def _sections(run: dict[str, Any]) -> list[tuple[str, list[list[str]]]]:
-    """Headed tables of the report; the first row of each is its header."""
-    failed = [check for check in run["checks"] if not check["passed"]]
-    status = [nb["status"] for nb in run["notebooks"]]
-    overview = [
-        ["what", "value"],
-        ["region", run.get("title") or "without a title"],
-        ["data", ", ".join(run.get("provenance", ()))],
-        ["result", "passed" if run["ok"] else "FAILED"],
-        ["notebooks", ", ".join(f"{status.count(word)} {word}" for word in ("done", "skipped", "failed"))],
-        ["checks", f"{len(run['checks']) - len(failed)} passed, {len(failed)} red"],
-        ["catalog", str(run.get("catalog", ""))],
-        *([["scene", run["scene"]]] if run.get("scene") else []),
-        ["versions", ", ".join(f"{name} {version}" for name, version in run["versions"].items())],
-    ]
-    notebooks = [["notebook", "status", "seconds", "cell", "reason"]]
-    notebooks += [
-        [nb["name"], nb["status"], f"{nb['seconds']:.1f}", nb["cell"], nb["reason"]] for nb in run["notebooks"]
-    ]
-    rows = [["notebook", "check", "result"]]
-    for row in sorted(run["checks"], key=lambda row: row["passed"]):
-        meaning = "" if row["passed"] or not row.get("means") else f": {row['means']}"
-        rows.append([row["notebook"], row["line"] + meaning, "passed" if row["passed"] else "RED"])
-    files = [["kind", "files"]] + [[kind, ", ".join(run[kind])] for kind in _LISTED]
-    return [("Run", overview), ("Notebooks", notebooks), ("Checks", rows), ("Files", files)]
-
-
-def _markdown(sections: list[tuple[str, list[list[str]]]], figures: list[str]) -> str:
-    parts = ["# qtp_toolkit: report of a run"]
-    for title, (header, *rows) in sections:
-        table = [header, ["---"] * len(header), *rows]
-        lines = ["| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in row) + " |" for row in table]
-        parts.append(f"## {title}\n\n" + "\n".join(lines))
-    parts.append("## Figures\n\n" + "\n".join(f"![{path}]({path})" for path in figures))
-    return "\n\n".join(parts) + "\n"
-
-
-_STYLE = (
-    "body{font:15px/1.5 sans-serif;max-width:70em;margin:2em auto;padding:0 1em}table{border-collapse:collapse}"
-    "td,th{border:1px solid #ccc;padding:.2em .6em;text-align:left;vertical-align:top}"
-    "figure{display:inline-block;width:31%;margin:1%}img{width:100%}"
-    ".red{color:#c1121f;font-weight:bold}"
-)
-
-
-def _html(sections: list[tuple[str, list[list[str]]]], figures: list[str]) -> str:
-    parts = ["<h1>qtp_toolkit: report of a run</h1>"]
-    for title, (header, *rows) in sections:
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in header)
-        marks = [' class="red"' if row[-1] == "RED" else "" for row in rows]
-        cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
-        body = "".join(f"<tr{mark}>{row}</tr>" for mark, row in zip(marks, cells, strict=True))
-        parts.append(f"<h2>{title}</h2><table><tr>{head}</tr>{body}</table>")
-    images = "".join(
-        f'<figure><a href="{name}"><img src="{name}" alt="{name}"></a><figcaption>{name}</figcaption></figure>'
-        for name in (html.escape(path, quote=True) for path in figures)
-    )
-    parts.append(f"<h2>Figures</h2>{images}")
-    head = f'<meta charset="utf-8"><title>qtp_toolkit report</title><style>{_STYLE}</style>'
-    return f'<!doctype html><html lang="en"><head>{head}</head><body>{"".join(parts)}</body></html>\n'

@@ -17,6 +17,29 @@ def quantile_edges(values: np.ndarray, k: int) -> np.ndarray:
     return _closed_by_range(values, inner)
 
 
+def quantile_gd_edges(values: np.ndarray, k: int) -> np.ndarray:
+    """Quantiles as the R package GD merges them: of more classes, until ``k`` (or a few more) differ.
+
+    Where fewer values than that differ, each of them ends a class.
+    """
+    different = np.unique(values)
+    if different.size <= k + 1:
+        return different
+    found = np.unique(np.quantile(values, np.linspace(0.0, 1.0, k + 1)))
+    asked = found.size  # GD begins with as many classes as edges differ, which may be fewer than asked for
+    while found.size < k + 1:
+        found = np.unique(np.quantile(values, np.linspace(0.0, 1.0, asked + 1)))
+        asked += 1
+    return found
+
+
+def quantile_gdverse_edges(values: np.ndarray, k: int) -> np.ndarray:
+    """Quantiles as the R package gdverse takes them: values of the sorted sample, nothing between two of them."""
+    ordered = np.sort(values)
+    at = (np.arange(1, k) * (ordered.size - 1) / k).astype(np.int64)
+    return _closed_by_range(values, np.unique(ordered[at]))
+
+
 def equal_edges(values: np.ndarray, k: int) -> np.ndarray:
     """Edges of ``k`` equally wide classes."""
     return np.linspace(values.min(), values.max(), k + 1)
@@ -39,8 +62,22 @@ def natural_edges(values: np.ndarray, k: int, bins: int = 2048) -> np.ndarray:
     Exact where there are at most ``bins`` different values; else the breaks lie on the borders of ``bins`` equal
     bins, whose own counts, sums and squares are exact. Deterministic; cost is one histogram plus ``k * bins**2``.
     """
-    upper, count, total, square = _histogram(values, bins)
-    k = min(k, upper.size)
+    upper, *sums = _histogram(values, values, bins)
+    return _closed_by_range(values, upper[_last_of_classes(*sums, k)])
+
+
+def change_edges(values: np.ndarray, response: np.ndarray, k: int, bins: int = 2048) -> np.ndarray:
+    """Change points of ``response`` along the sorted ``values``: least sum of squares of the response in ``k`` classes.
+
+    As :func:`natural_edges`, whose response are the values themselves; equal values are never parted.
+    """
+    upper, *sums = _histogram(values, response, bins)
+    return _closed_by_range(values, upper[_last_of_classes(*sums, k)])
+
+
+def _last_of_classes(count: np.ndarray, total: np.ndarray, square: np.ndarray, k: int) -> list[int]:
+    """Last bin of each class but the highest, of the ``k`` runs of bins with the least sum of squares within."""
+    k = min(k, count.size)
     n, s, q = (np.concatenate([[0.0], np.cumsum(part)]) for part in (count, total, square))
     # Cost of every class from bin i to bin j at once, from differences of running sums.
     size = n[None, 1:] - n[:-1, None]
@@ -55,25 +92,27 @@ def natural_edges(values: np.ndarray, k: int, bins: int = 2048) -> np.ndarray:
         best = np.minimum.reduce(candidates, axis=0)
         starts.append(start + 1)
     # Where the last class begins tells where the one before it ends, and so on backwards.
-    breaks, end = [], upper.size - 1
+    last, end = [], count.size - 1
     for start in reversed(starts):
-        end = start[end] - 1
-        breaks.append(upper[end])
-    return _closed_by_range(values, np.array(breaks[::-1]))
+        end = int(start[end]) - 1
+        last.append(end)
+    return last[::-1]
 
 
-def _histogram(values: np.ndarray, bins: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Upper bound, count, centered sum and centered sum of squares of every non-empty bin."""
+def _histogram(
+    values: np.ndarray, response: np.ndarray, bins: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Upper bound of every non-empty bin of the values; count, centered sum and sum of squares of the response."""
     values = np.asarray(values, dtype=np.float64)
     low, high = values.min(), values.max()
-    center = 0.5 * (low + high)  # raw squares (elevations) would cancel in the differences of their sums
     different = np.unique(values) if values.size <= 100 * bins else None  # a sort: dear where there are many
     if different is not None and different.size <= bins:
         upper, index = different, np.searchsorted(different, values)
     else:
         upper = low + (high - low) / bins * np.arange(1, bins + 1)
         index = np.minimum(((values - low) * (bins / (high - low))).astype(np.int64), bins - 1)
-    deviation = values - center
+    # Raw squares (of elevations) would cancel in the differences of their sums.
+    deviation = response - 0.5 * (response.min() + response.max())
     count = np.bincount(index, minlength=upper.size)
     total = np.bincount(index, weights=deviation, minlength=upper.size)
     square = np.bincount(index, weights=deviation**2, minlength=upper.size)
@@ -88,6 +127,8 @@ def _closed_by_range(values: np.ndarray, inner: np.ndarray) -> np.ndarray:
 
 EDGES = {
     "quantile": quantile_edges,
+    "quantile_gd": quantile_gd_edges,
+    "quantile_gdverse": quantile_gdverse_edges,
     "equal": equal_edges,
     "natural": natural_edges,
     "geometric": geometric_edges,

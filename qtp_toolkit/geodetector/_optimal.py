@@ -17,6 +17,8 @@ from qtp_toolkit.kernels import strata as kernels
 
 METHODS = ("quantile", "equal", "natural", "geometric", "deviation")
 ROBUST = "robust"
+BINS = 512
+"""Values of the factor between which the search cuts each surrogate; :func:`robust_edges` has four times as many."""
 
 
 def robust_edges(y: xr.DataArray, factor: xr.DataArray, *, k: int = 8) -> np.ndarray:
@@ -65,7 +67,7 @@ def robust_edges(y: xr.DataArray, factor: xr.DataArray, *, k: int = 8) -> np.nda
     """
     check_k(k)
     values, known = _in_memory(y, factor)
-    return kernels.change_edges(known[values], y.values[values].astype(np.float64), k)
+    return kernels.change_edges(known[values], y.values[values].astype(np.float64), [k])[0]
 
 
 def optimal(
@@ -91,8 +93,8 @@ def optimal(
     factor : xarray.DataArray
         A numeric factor on the same grid, in memory.
     methods : sequence of str
-        As for :func:`edges`, and ``"robust"`` (:func:`robust_edges`, cut anew for each surrogate). Methods that the
-        factor does not allow (``"geometric"`` with values that are not positive) give NaN.
+        As for :func:`edges`, and ``"robust"`` (:func:`robust_edges` on 512 bins, anew for each surrogate). Methods that
+        the factor does not allow (``"geometric"`` with values that are not positive) give NaN.
     k : sequence of int
         Numbers of classes.
     n, seed : int
@@ -146,7 +148,10 @@ def optimal(
     best, chance = null[0], np.array(null[1:])
     i, j = np.unravel_index(np.nanargmax(q), q.shape)
     method, one = names[0][i], names[1][j]
-    found = robust_edges(y, factor, k=one) if method == ROBUST else limits[method, one]
+    if method == ROBUST:
+        found = kernels.change_edges(known[values], drawn[values], [one], BINS)[0]
+    else:
+        found = limits[method, one]
     parts = {
         "q": xr.DataArray(q, dims=("discretization", "k"), coords={"discretization": names[0], "k": names[1]}),
         "q_best": xr.DataArray(best),
@@ -201,8 +206,8 @@ def _searcher(
     def search(drawn: np.ndarray) -> np.ndarray:
         values, codes, sizes = drawn.ravel(), dict(fixed), {key: limits[key].size - 1 for key in fixed}
         use = np.isfinite(values) & np.isfinite(flat)
-        for one in numbers if ROBUST in methods else ():
-            found = kernels.change_edges(flat[use], values[use], one)
+        cut = kernels.change_edges(flat[use], values[use], numbers, BINS) if ROBUST in methods else []
+        for one, found in zip(numbers, cut, strict=False):
             codes[ROBUST, one], sizes[ROBUST, one] = kernels.codes_by_edges(flat, found), found.size - 1
         out = np.full((len(methods), len(numbers)), np.nan)
         tables = factor_tables(values, np.stack(list(codes.values())), tuple(sizes.values()))

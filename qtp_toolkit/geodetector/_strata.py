@@ -69,8 +69,11 @@ def edges(da: xr.DataArray, *, method: str = "quantile", k: int = 8) -> np.ndarr
             variable=str(da.name),
             hint="Use stratify(da, method='aspect'), or give edges of your own.",
         )
-    values = np.asarray(da.values, dtype=np.float64).ravel()
-    values = values[np.isfinite(values)]
+    values = da.values.ravel()
+    single = method == "quantile" and values.dtype == np.float32  # sorted as they are: half the memory
+    values = values if single else values.astype(np.float64)
+    known = np.isfinite(values)
+    values = values if known.all() else values[known]
     if values.size == 0:
         raise QtpDataError("no finite value to find class edges from", variable=str(da.name))
     if method == "geometric" and values.min() <= 0:

@@ -12,9 +12,12 @@ import numpy as np
 
 def quantile_edges(values: np.ndarray, k: int) -> np.ndarray:
     """Edges of ``k`` equally filled classes; a value that fills more than one class makes one class of its own."""
+    ordered = np.sort(values)  # of float32 in a tenth of the time that numpy.quantile takes
+    at = np.linspace(0.0, 1.0, k + 1)[1:-1] * (ordered.size - 1)
+    low = np.floor(at).astype(np.int64)
+    below, above = (ordered[place].astype(np.float64) for place in (low, np.minimum(low + 1, ordered.size - 1)))
     # Ties make quantiles equal: without unique two classes would share the value.
-    inner = np.unique(np.quantile(values, np.linspace(0.0, 1.0, k + 1)[1:-1]))
-    return _closed_by_range(values, inner)
+    return _closed_by_range(values, np.unique(below + (at - low) * (above - below)))
 
 
 def quantile_gd_edges(values: np.ndarray, k: int) -> np.ndarray:
@@ -63,21 +66,22 @@ def natural_edges(values: np.ndarray, k: int, bins: int = 2048) -> np.ndarray:
     bins, whose own counts, sums and squares are exact. Deterministic; cost is one histogram plus ``k * bins**2``.
     """
     upper, *sums = _histogram(values, values, bins)
-    return _closed_by_range(values, upper[_last_of_classes(*sums, k)])
+    (last,) = _last_of_classes(*sums, [k])
+    return _closed_by_range(values, upper[last])
 
 
-def change_edges(values: np.ndarray, response: np.ndarray, k: int, bins: int = 2048) -> np.ndarray:
-    """Change points of ``response`` along the sorted ``values``: least sum of squares of the response in ``k`` classes.
+def change_edges(values: np.ndarray, response: np.ndarray, numbers: list[int], bins: int = 2048) -> list[np.ndarray]:
+    """Change points of ``response`` along the sorted ``values``: least sum of squares of the response within classes.
 
-    As :func:`natural_edges`, whose response are the values themselves; equal values are never parted.
+    Edges for each number of classes in ``numbers``, all from one search. As :func:`natural_edges`, whose response are
+    the values themselves; equal values are never parted.
     """
     upper, *sums = _histogram(values, response, bins)
-    return _closed_by_range(values, upper[_last_of_classes(*sums, k)])
+    return [_closed_by_range(values, upper[last]) for last in _last_of_classes(*sums, numbers)]
 
 
-def _last_of_classes(count: np.ndarray, total: np.ndarray, square: np.ndarray, k: int) -> list[int]:
-    """Last bin of each class but the highest, of the ``k`` runs of bins with the least sum of squares within."""
-    k = min(k, count.size)
+def _last_of_classes(count: np.ndarray, total: np.ndarray, square: np.ndarray, numbers: list[int]) -> list[list[int]]:
+    """Last bin of each class but the highest, of the runs of bins with the least sum of squares, for each number."""
     n, s, q = (np.concatenate([[0.0], np.cumsum(part)]) for part in (count, total, square))
     # Cost of every class from bin i to bin j at once, from differences of running sums.
     size = n[None, 1:] - n[:-1, None]
@@ -86,17 +90,20 @@ def _last_of_classes(count: np.ndarray, total: np.ndarray, square: np.ndarray, k
     cost[size <= 0] = np.inf
     best = cost[0].copy()
     starts = []
-    for _ in range(k - 1):
+    for _ in range(min(max(numbers), count.size) - 1):
         candidates = best[:-1, None] + cost[1:, :]
         start = np.argmin(candidates, axis=0)
         best = np.minimum.reduce(candidates, axis=0)
         starts.append(start + 1)
     # Where the last class begins tells where the one before it ends, and so on backwards.
-    last, end = [], count.size - 1
-    for start in reversed(starts):
-        end = int(start[end]) - 1
-        last.append(end)
-    return last[::-1]
+    found = []
+    for k in numbers:
+        last, end = [], count.size - 1
+        for start in reversed(starts[: k - 1]):
+            end = int(start[end]) - 1
+            last.append(end)
+        found.append(last[::-1])
+    return found
 
 
 def _histogram(
@@ -136,15 +143,39 @@ EDGES = {
 }
 
 
+MOST_COMPARED = 24
+"""Inner edges up to which comparing with each is faster than looking up by halving."""
+
+
 def codes_by_edges(values: np.ndarray, edges: np.ndarray, closed: str = "right") -> np.ndarray:
     """Class number 0..k-1 (int16) of every value; NaN, infinity and what lies outside the outer edges get -1.
 
     Classes are ``(e[i], e[i+1]]`` for ``closed="right"`` and ``[e[i], e[i+1])`` for ``"left"``; both outer edges
     belong to the outer classes.
     """
-    codes = np.searchsorted(edges[1:-1], values, side="left" if closed == "right" else "right").astype(np.int16)
-    inside = (values >= edges[0]) & (values <= edges[-1]) & np.isfinite(values)
-    return np.where(inside, codes, np.int16(-1))
+    up = closed == "right"
+    inner, (low, high) = edges[1:-1], edges[[0, -1]]
+    if values.dtype == np.float32:  # the float32 next to an edge parts the values as the edge does, without a copy
+        inner = _nearest_float32(inner, up=not up)
+        (low,), (high,) = (_nearest_float32(one, up=side) for one, side in ((edges[:1], True), (edges[-1:], False)))
+    if inner.size <= MOST_COMPARED:
+        codes = np.zeros(values.shape, dtype=np.int8)
+        for edge in inner:
+            codes += (values > edge if up else values >= edge).view(np.int8)
+    else:
+        codes = np.searchsorted(edges[1:-1], values, side="left" if up else "right").astype(np.int16)
+    inside = (values >= low) & (values <= high)
+    if not np.isfinite(edges[[0, -1]]).all():
+        inside &= np.isfinite(values)
+    return np.where(inside, codes, np.int8(-1)).astype(np.int16, copy=False)
+
+
+def _nearest_float32(edges: np.ndarray, *, up: bool) -> np.ndarray:
+    """Smallest float32 not below each edge, or largest one not above it."""
+    with np.errstate(over="ignore"):
+        near = np.asarray(edges, dtype=np.float64).astype(np.float32)
+    beyond = near < edges if up else near > edges
+    return np.where(beyond, np.nextafter(near, np.float32(np.inf if up else -np.inf)), near)
 
 
 def codes_by_class(values: np.ndarray, classes: np.ndarray) -> np.ndarray:

@@ -66,3 +66,63 @@ def test_degree_days_by_soil_class(real_data, no_compute):
     xr.testing.assert_identical(lazy[1].compute(), table)
     surrogates = gd.significance(ddt, strata, n=19)
     assert float(surrogates.q_null_95.item()) > 0.01  # smooth maps share variance by chance
+
+
+@pytest.fixture(scope="module")
+def vegetation_change(real_data):
+    path = real_data / "geodetector_ndvi" / "ndvi_40.csv"
+    if not path.is_file():
+        pytest.skip("the data of R GD and gdverse are not among the real data sets (geodetector_ndvi)")
+    frame = pd.read_csv(path)
+    codes = {name: pd.factorize(frame[name])[0] for name in ("Climatezone", "Mining")}
+    return xr.Dataset({name: ("sample", codes.get(name, frame[name].to_numpy())) for name in frame})
+
+
+BREAKS = [88.69, 136.79, 180.47, 221.81, 270.75, 319.34, 358.32, 397.98, 431.93, 468.4, 515.13, 565.96, 608.36]
+"""Natural breaks as gdverse finds them: the largest value is left out, and a break belongs to the class above it."""
+
+
+@pytest.fixture(scope="module")
+def published_strata(vegetation_change):
+    ds = vegetation_change
+    rain = ds.Precipitation
+    return xr.Dataset(
+        {
+            "Climatezone": ds.Climatezone,
+            "Mining": ds.Mining,
+            "GDP": gd.stratify(ds.GDP, method="quantile_gdverse", k=15),
+            "Popdensity": gd.stratify(ds.Popdensity, method="quantile_gdverse", k=15),
+            "Precipitation": gd.stratify(rain, edges=[rain.min(), *BREAKS, rain.max()], closed="left"),
+            "Tempchange": gd.stratify(ds.Tempchange, method="equal", k=14),
+        }
+    )
+
+
+def test_optimal_classes_of_gdverse_to_all_printed_digits(vegetation_change, published_strata):
+    out = gd.factors(vegetation_change.NDVIchange, published_strata, singletons="drop")
+    expected = [0.8218335, 0.1411154, 0.1096213, 0.2100134, 0.8809405, 0.3478433]
+    np.testing.assert_allclose(out.q, expected, atol=5e-8)
+    exact = gd.stratify(vegetation_change.Precipitation, method="natural", k=14)
+    assert gd.factor(vegetation_change.NDVIchange, exact, singletons="drop").q.item() == pytest.approx(
+        0.8811989, abs=1e-7
+    )
+
+
+def test_interactions_of_gdverse(vegetation_change, published_strata):
+    out = gd.interaction(vegetation_change.NDVIchange, published_strata, singletons="drop").interaction
+    beyond = {("Mining", "GDP"), ("Mining", "Popdensity"), ("GDP", "Tempchange")}
+    for i, first in enumerate(published_strata):
+        for other in list(published_strata)[i + 1 :]:
+            kind = "Enhance, nonlinear" if {(first, other), (other, first)} & beyond else "Enhance, bi-"
+            assert str(out.sel(factor=first, other=other).item()) == kind, (first, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "k", "expected"),
+    [("Precipitation", 8, 0.8883955), ("Tempchange", 8, 0.3722571), ("Popdensity", 5, 0.2193538)],
+)
+def test_robust_classes_of_gdverse(vegetation_change, name, k, expected):
+    """Where few values tie; GDP, with its many zeros, is cut in the middle of them there and not here."""
+    y, factor = vegetation_change.NDVIchange, vegetation_change[name]
+    strata = gd.stratify(factor, edges=gd.robust_edges(y, factor, k=k))
+    assert gd.factor(y, strata, singletons="drop").q.item() == pytest.approx(expected, abs=5e-8)

@@ -193,6 +193,28 @@ def test_too_few_blocks_and_constant_maps_have_no_interval(maps):
     assert np.isnan(gd.spatial_association(y * 0 + 7.1, strata).q_spatial)
 
 
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "float32", "bool"])
+def test_targets_of_any_kind(dtype):
+    """Whole numbers are numbers; infinite ones are dropped, by all in the same way."""
+    rng = np.random.default_rng(2)
+    y, zone = grid(rng.integers(0, 2, (20, 20)).astype(dtype)), grid(rng.integers(0, 3, (20, 20)), "zone")
+    calls = (
+        gd.factor,
+        lambda y, s: gd.intervals(y, s, block=5, n=20),
+        lambda y, s: gd.factors_by_window(y, s, window=10),
+        gd.spatial_association,
+        lambda y, s: gd.significance(y, s, n=3),
+        lambda y, s: gd.significance(y, s, method="block", block=5, n=3),
+        lambda y, s: gd.optimal(y, s.astype(float), k=(2, 3), methods=("equal", "robust"), n=3),
+    )
+    for call in calls:
+        xr.testing.assert_allclose(call(y, zone), call(y.astype("float64"), zone))
+    if dtype == "float32":
+        for call in calls:
+            gap, infinite = (call(y.where(y.x > 3000, value), zone) for value in (np.nan, np.inf))
+            xr.testing.assert_allclose(gap, infinite)
+
+
 @pytest.mark.parametrize(
     ("call", "match"),
     [

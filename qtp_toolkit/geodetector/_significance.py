@@ -291,11 +291,11 @@ def null_distribution(
     """
     from qtp_toolkit.geodetector.kernels.moments import factor_tables  # noqa: PLC0415  imports Numba
 
-    known = np.isfinite(y)
-    if not known.any() or np.ptp(y[known]) == 0:
+    values = np.asarray(y, dtype=np.float64)
+    known = np.isfinite(values)
+    if not known.any() or np.ptp(values[known]) == 0:
         raise QtpDataError(f"{label!r} does not vary, so that nothing can explain it", variable=label)
     rng = np.random.default_rng(seed)
-    values = np.asarray(y, dtype=np.float64)
     flat = np.stack([code.ravel() for code in codes])
     whole = fill_gaps(values)
     out = np.empty((n + 1, len(sizes)))

@@ -197,7 +197,8 @@ def _sums_of_pairs(arrays: list[Any], sizes: tuple[int, ...], ndim: int) -> Any:
 
 
 def _block_sums(first: np.ndarray, second: np.ndarray, *codes: np.ndarray, sizes: tuple[int, ...]) -> np.ndarray:
-    half = 0.5 * (np.asarray(second, dtype=np.float64) - first) ** 2
+    with np.errstate(invalid="ignore"):  # infinite values, which are dropped
+        half = 0.5 * (np.asarray(second, dtype=np.float64) - first) ** 2
     parts = []
     for one, other, size in zip(codes[::2], codes[1::2], sizes, strict=True):
         known = np.isfinite(half) & (one >= 0) & (other >= 0)

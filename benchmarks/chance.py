@@ -135,9 +135,9 @@ def main() -> None:
         f"`geodetector.significance` with {DRAWS} surrogates, and the F test beside it.",
         "\n".join(rejection()),
         "## Intervals of q at nominal 95 percent",
-        "`geodetector.intervals`, fields of 132 x 132 pixels in the 36 blocks of the default. The map is a multiple of\n"
-        "the factor and unrelated noise; the true q is that of the process. In the last lines the map holds few patches\n"
-        "of the factor, hardly wider than the blocks.",
+        "`geodetector.intervals`, fields of 132 x 132 pixels in the 36 blocks of the default. The map is a multiple\n"
+        "of the factor and unrelated noise; the true q is that of the process. In the last lines the map holds few\n"
+        "patches of the factor, hardly narrower than the blocks.",
         "\n".join(coverage()),
         "## The search for the best classes, where there is no cause",
         f"`geodetector.optimal` with {DRAWS} surrogates, {TRIALS // 2} trials a line.",

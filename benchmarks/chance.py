@@ -25,6 +25,16 @@ TRIALS, DRAWS = 100, 39
 SEARCHES, SEARCH_DRAWS = 20, 19
 """A search in one map is as dear as thirty tests."""
 
+OF_AREA = (
+    "Between 31.5 and 36.5 degrees north the area of pixels changes by six percent. All detectors let them count\n"
+    "alike, since that changes little:"
+)
+OF_COVERAGE = (
+    "`geodetector.intervals`, fields of 132 x 132 pixels in the 36 blocks of the default. The map is a multiple\n"
+    "of the factor and unrelated noise; the true q is that of the process. In the last lines the map holds few\n"
+    "patches of the factor, hardly narrower than the blocks."
+)
+
 
 def smooth(rng: np.random.Generator, n: int, sigma: float | tuple[float, float]) -> xr.DataArray:
     """Field of unit variance, smoothed over ``sigma`` pixels, whose edges do not meet."""
@@ -136,8 +146,7 @@ def main() -> None:
     sections: dict[str, tuple[Callable[[], list[str]], str]] = {
         "Pixels of a grid in degrees": (
             area,
-            "Between 31.5 and 36.5 degrees north the area of pixels changes by six percent. All detectors let them count\n"
-            "alike, since that changes little:",
+            OF_AREA,
         ),
         "Unrelated fields called related at 5 percent": (
             rejection,
@@ -145,9 +154,7 @@ def main() -> None:
         ),
         "Intervals of q at nominal 95 percent": (
             coverage,
-            "`geodetector.intervals`, fields of 132 x 132 pixels in the 36 blocks of the default. The map is a multiple\n"
-            "of the factor and unrelated noise; the true q is that of the process. In the last lines the map holds few\n"
-            "patches of the factor, hardly narrower than the blocks.",
+            OF_COVERAGE,
         ),
         "The search for the best classes, where there is no cause": (
             search,

@@ -146,6 +146,8 @@ def test_a_cause_stays_when_the_search_is_taken_off():
         (lambda y, x: gd.optimal(y, x, methods=("jenks",)), "unknown way"),
         (lambda y, x: gd.optimal(y, x, k=(1,)), "out of range"),
         (lambda y, x: gd.optimal(y, x, n=0), "needs surrogates"),
+        (lambda y, x: gd.optimal(y, x, methods=("geometric",)), "no way is left"),
+        (lambda y, x: gd.optimal(y, x, k=()), "no way is left"),
         (lambda y, x: gd.optimal(y, x * np.nan), "share no sample"),
         (lambda y, x: gd.optimal(y, x.rename(y.name)), "explained variable itself"),
         (lambda y, x: gd.optimal(y * 0, x), "does not vary"),

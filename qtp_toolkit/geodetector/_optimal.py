@@ -137,6 +137,13 @@ def optimal(
         raise QtpDataError(f"{str(y.name)!r} does not vary, so that nothing can explain it", variable=str(y.name))
     joint = factor.copy(data=np.where(values, known, np.nan))
     limits = {(method, one): _edges(joint, method, one) for method in names[0] for one in names[1] if method != ROBUST}
+    if not names[1] or (ROBUST not in methods and not any(found.size for found in limits.values())):
+        raise QtpDataError(
+            f"no way is left to divide {factor.name!r}",
+            expected="a method that its values allow, and a number of classes",
+            found=f"methods {names[0]}, k {names[1]}",
+            hint="Classes of equal ratio need positive values: use 'quantile'.",
+        )
     search = _searcher(known, limits, *names, keep=keep)
     rng, whole = np.random.default_rng(seed), fill_gaps(drawn)
     null = []

@@ -88,7 +88,7 @@ def significance(
     known one (zeros would make the surrogates rougher than the map). A Fourier series is periodic, so that the spectrum
     is that of the map and its mirror images, twice as wide: a trend becomes a long wave of random phase, and no edge
     meets the opposite one. Of unrelated fields, up to a sixth of the
-    map in correlation length, the test calls 4 to 9 percent significant at 5 percent (docs/detector.md).
+    map in correlation length, the test calls 3 to 9 percent significant at 5 percent (docs/detector.md).
 
     Examples
     --------

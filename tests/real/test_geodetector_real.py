@@ -32,7 +32,7 @@ def test_q_and_p_of_the_neural_tube_defects(ntds):
 
 
 def test_p_by_the_names_of_packages(ntds):
-    """Single samples there are none, so that GD and gdverse print the same."""
+    """Single samples there are none, so that GD and gdverse print the same; R's upper tail is good to 1e-9."""
     by_name = {
         "gdverse": [0.372145486, 0.000128803, 0.043382244],
         "GD": [0.372145486, 0.000128803, 0.043382244],
@@ -41,7 +41,7 @@ def test_p_by_the_names_of_packages(ntds):
     for name, expected in by_name.items():
         with pytest.warns(UserWarning, match="depends on a constant"):
             p = gd.significance(ntds.incidence, ntds[["soiltype", "watershed", "elevation"]], method=name).p
-        np.testing.assert_allclose(p, expected, rtol=2e-6, err_msg=name)
+        np.testing.assert_allclose(p, expected, rtol=2e-7, atol=2e-9, err_msg=name)
 
 
 def test_interactions_of_the_neural_tube_defects(ntds):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
+from scipy.ndimage import gaussian_filter
 
 F_TEST = "takes samples as independent"
 """Words of the warning that comes with every F test."""
@@ -27,3 +28,10 @@ def dependent_maps(rng):
     y = grid(2.0 * first.values + 0.5 * second.values + rng.normal(size=(30, 40)) + 1000.0, units="mm")
     y = y.where(rng.random(y.shape) > 0.1)
     return y, xr.Dataset({da.name: da for da in (first, second, third)})
+
+
+def smooth(rng, n, sigma):
+    """Field of n x n pixels of unit variance, smoothed over ``sigma`` pixels, whose edges do not meet."""
+    rim = 4 * sigma
+    field = gaussian_filter(rng.normal(size=(n + 2 * rim, n + 2 * rim)), sigma)[rim : rim + n, rim : rim + n]
+    return field * 2.0 * sigma * np.sqrt(np.pi)

@@ -301,7 +301,10 @@ def test_g10_aspect_by_any_convention():
         gd.stratify(aspect.assign_attrs(units="radian"), method="aspect")
 
 
-@pytest.mark.parametrize("method", ["quantile", "equal", "natural", "geometric", "deviation"])
+WAYS = ["quantile", "quantile_gd", "quantile_gdverse", "equal", "natural", "geometric", "deviation"]
+
+
+@pytest.mark.parametrize("method", WAYS)
 @pytest.mark.parametrize("values", [[3.0, 3.0, 3.0], [3.0]])
 def test_edges_of_a_constant_factor_are_one_class(method, values):
     x = xr.DataArray(values, dims="s", name="slope")
@@ -479,7 +482,11 @@ def test_closed_form_defaults_are_the_promised_ones():
         "edges": {"method": "quantile", "k": 8},
         "factor": {"singletons": "keep"},
         "factors": {"singletons": "keep"},
+        "factors_by_window": {"window": 64, "min_count": 100, "singletons": "keep"},
         "interaction": {"tolerance": 1e-09, "singletons": "keep"},
+        "intervals": {"n": 999, "level": 0.95, "seed": 0, "singletons": "keep"},
+        "optimal": {"n": 99, "seed": 0, "singletons": "keep"},
+        "robust_edges": {"k": 8},
         "significance": {
             "method": "surrogate",
             "n": 99,
@@ -489,6 +496,9 @@ def test_closed_form_defaults_are_the_promised_ones():
             "ddof": 0,
             "singletons": "keep",
         },
+        "spade": {"method": "quantile", "neighbors": "rook"},
+        "spatial_association": {"neighbors": "rook"},
+        "surrogate": {"seed": 0},
         "stratify": {"method": "quantile", "k": 8, "closed": "right", "flat_below": 5.0},
         "stratify_factors": {"method": "quantile", "k": 8, "flat_below": 5.0},
     }

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from detector_maps import F_TEST, dependent_maps, grid, toy_samples
+from detector_maps import F_TEST, dependent_maps, grid, smooth, toy_samples
 from scipy import stats
 from scipy.ndimage import gaussian_filter
 
@@ -120,6 +120,23 @@ def test_surrogates_keep_the_false_positive_rate_that_the_f_test_loses():
     assert found["central"] == 40
     assert found["surrogate"] <= 6
     assert np.mean(mean_q) == pytest.approx(0.08, abs=0.03)
+
+
+@pytest.mark.parametrize(("sigma", "gaps"), [(8, None), (5, 0.0)], ids=["long waves", "gaps"])
+def test_surrogates_hold_their_level_on_maps_whose_edges_do_not_meet(sigma, gaps):
+    """Unrelated fields at 5 %: 1 to 10 % of 100, where the F test calls nearly all related."""
+    rng = np.random.default_rng(8)
+    found = {"surrogate": 0, "central": 0}
+    for trial in range(100):
+        y, x = (grid(smooth(rng, 64, sigma), name) for name in ("y", "x"))
+        y = y if gaps is None else y.where(smooth(rng, 64, 6) < gaps)
+        strata = gd.stratify(x.where(np.isfinite(y)), k=8)
+        found["surrogate"] += gd.significance(y, strata, n=19, seed=trial).p.item() <= 0.05
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found["central"] += gd.significance(y, strata, method="central").p.item() <= 0.05
+    assert 1 <= found["surrogate"] <= 10
+    assert found["central"] >= 98
 
 
 def test_a_real_cause_is_found_by_surrogates_and_by_blocks():

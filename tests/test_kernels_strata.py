@@ -46,6 +46,34 @@ def test_closed_form_codes_by_edges():
     assert strata.codes_by_edges(values, edges, "left").tolist() == [-1, -1, 0, 1, 1, 1, -1, -1]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16", "uint8"])
+@pytest.mark.parametrize("count", [2, 4, 40])
+def test_oracle_codes_are_those_of_a_search_whatever_the_type(dtype, count):
+    """Edges between two float32, on one, infinite, beyond all of them; values on an edge belong where they should."""
+    rng = np.random.default_rng(count)
+    for _ in range(20):
+        values = (rng.integers(0, 60, 80) / (1 if "int" in dtype else 7)).astype(dtype)
+        if "float" in dtype:
+            values[:3] = np.nan, np.inf, -np.inf
+        known = values[np.isfinite(values)].astype(np.float64)
+        near = np.nextafter(known.astype(np.float32), np.float32(99)).astype(np.float64)
+        edges = np.unique(rng.choice(np.concatenate([known, 0.5 * (known + near), np.nextafter(known, 99)]), count))
+        edges = np.concatenate([[-np.inf], edges, [rng.choice([1e300, np.inf])]])
+        for closed, side in (("right", "left"), ("left", "right")):
+            inside = np.isfinite(values) & (values >= edges[0]) & (values <= edges[-1])
+            expected = np.where(inside, np.searchsorted(edges[1:-1], values.astype(np.float64), side=side), -1)
+            found = strata.codes_by_edges(values, edges, closed)
+            np.testing.assert_array_equal(found, expected)
+            assert found.dtype == np.int16
+
+
+def test_oracle_quantiles_of_either_precision_are_those_of_numpy(rng):
+    values = np.round(rng.gamma(1.0, 3.0, 501), 1)
+    for part in (values, values.astype(np.float32)):
+        inner = np.unique(np.quantile(part.astype(np.float64), np.linspace(0, 1, 9)[1:-1]))
+        np.testing.assert_allclose(strata.quantile_edges(part, 8)[1:-1], inner, rtol=1e-12)
+
+
 def test_closed_form_sectors_are_centered_on_north():
     aspect = np.array([359.0, 1, 22.4, 22.6, 180, 337.6, 360, np.nan])
     assert strata.codes_by_sector(aspect, 8).tolist() == [0, 0, 0, 1, 4, 0, 0, -1]

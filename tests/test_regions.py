@@ -156,6 +156,26 @@ def test_closed_form_crossing():
     assert np.isnan(regions.crossing([(92.0, 36.0), (92.0, 35.0)], trace))
 
 
+def test_closed_form_crossings_of_traces_that_run_any_way():
+    """North-south, back and forth, along the line, short of it, through a corner."""
+    line = [(92.0, 34.0), (93.0, 34.0)]
+    length = 111_195 * np.cos(np.deg2rad(34))
+    traces = {
+        "corner": [(92.2, 33.5), (92.5, 34.0), (92.8, 33.5)],
+        "north-south": [(92.1, 33.0), (92.1, 35.0)],
+        "zigzag": [(92.2, 33.9), (92.4, 34.1), (92.6, 33.9), (452.8, 34.1)],
+        "along": [(92.0, 34.0), (93.0, 34.0)],
+        "short": [(92.3, 34.1), (92.3, 34.01)],
+        "point": [(92.3, 34.0)],
+    }
+    found = regions.crossings(line, traces)
+    assert list(found) == ["north-south", "zigzag", "corner"]
+    for name, shares in (("north-south", [0.1]), ("zigzag", [0.3, 0.5, 0.7]), ("corner", [0.5])):
+        np.testing.assert_allclose(found[name], np.array(shares) * length, rtol=1e-4)
+    folded = regions.crossing([(92.5, 34.5), (92.5, 33.5)], [(92.0, 34.2), (93.0, 34.2)])
+    assert folded == pytest.approx(0.3 * 111_195, rel=1e-4)
+
+
 @pytest.mark.parametrize(("crs", "spacing"), [("EPSG:32646", 1000.0), ("EPSG:4326", 0.01)])
 def test_closed_form_window(crs, spacing):
     da = grid(np.zeros((50, 60)), crs=crs, spacing=spacing)
@@ -256,6 +276,54 @@ def test_radius_of_a_reference_is_in_meters_whatever_the_unit(rng):
     np.testing.assert_allclose(theirs, ours)
 
 
+# from counts
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_oracle_percentiles_of_counts_are_those_of_rounded_values(rng, dtype):
+    """13 significant bits: at most one part in 8192 off, and exact where values have no more."""
+    values = grid((rng.normal(size=(40, 50)) * np.exp(rng.normal(size=(40, 50)) * 4)).astype(dtype))
+    values[3, 4], values[5, 6] = np.inf, np.nan
+    ice = grid(rng.uniform(0, 1, (40, 50)), "ice", units="1")
+    options = {"edges": [0, 0.2, 0.21, 0.9, 1.0, 2.0], "percentiles": (0, 2, 25, 50, 98, 100)}
+    exact, counted = (regions.box_table(values, ice, **options, method=method) for method in ("exact", "histogram"))
+    np.testing.assert_array_equal(counted["count"], exact["count"])
+    np.testing.assert_allclose(counted["quantile"], exact["quantile"], rtol=1 / 8192, atol=1e-30)
+    assert counted.attrs["percentiles"] == "histogram"
+    kept = 2.0 ** np.ceil(np.log2(np.abs(values.where(np.isfinite(values)))) - 13)
+    rounded = (values / kept).round() * kept
+    of_rounded = regions.box_table(rounded, ice, **options, method="exact")["quantile"]
+    np.testing.assert_allclose(counted["quantile"], of_rounded, rtol=1e-6)
+    whole = grid(rng.integers(-8192, 8193, (40, 50)).astype(dtype))
+    same = [regions.box_table(whole, ice, **options, method=method)["quantile"] for method in ("exact", "histogram")]
+    xr.testing.assert_identical(*same)
+
+
+@pytest.mark.parametrize("chunks", [{"y": 7, "x": 11}, {"y": 40, "x": 1}])
+def test_counts_of_blocks_add_up_exactly(maps, no_compute, chunks, monkeypatch):
+    rate, ice, magt = maps
+    options = {"edges": [0, 0.5, 1], "edges2": [-5, -2, 0, 9], "method": "histogram"}
+    whole = regions.box_table2(rate, ice, magt, **options)
+    with no_compute():
+        lazy = regions.box_table2(rate.chunk(chunks), ice, magt.chunk(y=9), **options)
+    assert lazy["quantile"].chunks is not None
+    xr.testing.assert_identical(lazy.compute(scheduler="sync"), whole)
+    monkeypatch.setattr("qtp_toolkit.regions.kernels.counts.SLICE", 77)
+    xr.testing.assert_identical(regions.box_table2(rate, ice, magt, **options), whole)
+
+
+def test_large_maps_are_counted_whether_lazy_or_not(maps, monkeypatch):
+    rate, ice, _ = maps
+    monkeypatch.setattr("qtp_toolkit.regions._tables.EXACT_UP_TO", rate.size)
+    assert regions.box_table(rate, ice, edges=[0, 1]).attrs["percentiles"] == "exact"
+    monkeypatch.setattr("qtp_toolkit.regions._tables.EXACT_UP_TO", rate.size - 1)
+    tables = [regions.box_table(da, ice, edges=[0, 1]) for da in (rate, rate.chunk(y=10))]
+    assert tables[0].attrs["percentiles"] == "histogram"
+    xr.testing.assert_identical(tables[1].compute(), tables[0])
+    profile = regions.profile(rate, ice.assign_attrs(units="m"), edges=[0, 0.5, 1])
+    assert profile.attrs["percentiles"] == "histogram"
+
+
 # refusals
 
 
@@ -266,6 +334,7 @@ def test_radius_of_a_reference_is_in_meters_whatever_the_unit(rng):
         (lambda r, i: regions.box_table(r, i, edges=[1, 0]), "must ascend"),
         (lambda r, i: regions.box_table(r, i, edges=[0, 1], sign="up"), "unknown sign"),
         (lambda r, i: regions.box_table(r, i, edges=[0, 1], percentiles=(101,)), "out of range"),
+        (lambda r, i: regions.box_table(r, i, edges=[0, 1], method="sketch"), "unknown way"),
         (lambda r, i: regions.box_table(r, i[:-1], edges=[0, 1]), "grid.match"),
         (lambda r, i: regions.box_table(r, i.assign_coords(x=i.x + 1), edges=[0, 1]), "grid.match"),
         (lambda r, i: regions.window(r, (93, 33, 92, 34)), "out of order"),

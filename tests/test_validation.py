@@ -346,8 +346,11 @@ def test_validation_stays_lazy(rng, no_compute):
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(validation) == {
         "alt_from_temperature": {"years": "max"},
-        "block_average": {"size_m": 200.0, "min_pixels": 2},
+        "block_average": {"size_m": 200.0, "min_pixels": 2, "min_covered": 0.0},
         "calibrate_alt": {"reference": 0.3},
+        "compare_maps": {"resampling": "auto"},
+        "compare_points": {"reference": "median"},
+        "score_intervals": {"n": 1999, "level": 0.95, "seed": 0},
         "stefan_alt": {"surface_factor": 1.0},
     }
 

@@ -137,17 +137,22 @@ def _each_factor(
 
 def _check_varies(table: np.ndarray, label: str, name: str) -> None:
     """Refuse a map without samples or without variance."""
-    _, sst, n, *_ = variance_split(table)
-    scale = np.abs(table[1]).max(initial=0.0)
+    n = table[0].sum()
     if n == 0:
         raise QtpDataError(f"{label!r} and factor {name!r} share no sample", hint="Check masks and class edges.")
-    # Of a constant map this sum is not exactly zero: the mean of its samples is rounded.
-    if sst <= n * (4.0 * np.finfo(np.float64).eps * scale) ** 2:
+    if not varies(table):
         raise QtpDataError(
             f"{label!r} does not vary, so that nothing can explain it",
             variable=label,
             found=f"constant in {n:.0f} samples",
         )
+
+
+def varies(table: np.ndarray) -> bool:
+    """Whether the samples of a moment table differ. Of a constant map the sum of squares is not zero but rounding."""
+    _, sst, n, *_ = variance_split(table)
+    scale = np.abs(table[1]).max(initial=0.0)
+    return bool(sst > n * (4.0 * np.finfo(np.float64).eps * scale) ** 2)
 
 
 def name_statistics(out: xr.DataArray, names: tuple[str, ...], y: xr.DataArray) -> xr.Dataset:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from scipy import stats
 
-from qtp_toolkit.conventions import QtpDataError, describe, provenance, require_option
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, provenance, require_option
 from qtp_toolkit.geodetector._detectors import check_singletons
 from qtp_toolkit.geodetector._moments import FACTOR, prepare, read_factors
 from qtp_toolkit.kernels.strata import q_statistic, variance_split
 
-METHODS = ("surrogate", "block", "noncentral", "central")
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "gdverse": {"center": False, "ddof": 0, "keep_singletons": False},
+    "GD": {"center": False, "ddof": 0, "keep_singletons": False, "count_all": True},
+    "geodetector": {"center": False, "ddof": 1, "keep_singletons": True},
+}
+"""How published packages find p of their noncentral F: R gdverse, R GD, and geodetector (R and py-geodetector)."""
+METHODS = ("surrogate", "block", "noncentral", "central", *PUBLISHED)
 ROUNDING = 1e-12
 """A surrogate whose q equals that of the map but for rounding counts as reaching it (a permutation of equal blocks)."""
 
@@ -43,11 +50,12 @@ def significance(
         The explained map; for ``"surrogate"`` a regular grid (all dims are space).
     strata : xarray.Dataset or xarray.DataArray
         One or several factors on the grid of ``y``.
-    method : {"surrogate", "block", "noncentral", "central"}
+    method : {"surrogate", "block", "noncentral", "central", "gdverse", "GD", "geodetector"}
         ``"surrogate"``: random-phase surrogates. ``"block"``: whole blocks of ``block`` pixels change places
         (``block=1`` is the plain permutation test, for samples without spatial order). ``"noncentral"``: the
         noncentral F of Wang et al. (2016), ``"central"``: the F of the analysis of variance; both assume independent
-        samples and warn.
+        samples and warn. Names of packages give the p that these print (:data:`PUBLISHED`): noncentral, uncentered, so
+        that it changes with a constant added to the map.
     n : int
         Number of surrogates; the smallest p is ``1 / (n + 1)``.
     seed : int
@@ -55,18 +63,19 @@ def significance(
     block : int
         Side of a block in pixels; take more than the range of the spatial correlation.
     center : bool
-        Subtract the mean first (``"noncentral"``). Without it p depends on a constant added to the map, and a map of
-        deformation has an arbitrary one; False is the published letter.
+        Of ``"noncentral"``, as the next two; packages have their own. Subtract the mean first. Without it p depends on
+        a constant added to the map, and a map of deformation has an arbitrary one; False is the published letter.
     ddof : {0, 1}
         Variance in the noncentrality: 0 as in gdverse and GD, 1 as in R geodetector and py-geodetector.
     singletons : {"keep", "drop"}
-        For the F methods, see :func:`factor`; gdverse drops them.
+        For both F methods, see :func:`factor`.
 
     Returns
     -------
     xarray.Dataset
         Along ``factor``: ``q``, ``p``; for surrogates and blocks also ``q_null`` (mean of the surrogates) and
-        ``q_null_95`` (their 95th percentile). Lazy if an input is lazy; surrogates then need each map in one chunk.
+        ``q_null_95`` (their 95th percentile, the chance level). Lazy if an input is lazy; each map is then brought into
+        one chunk, as surrogates need it whole.
 
     Raises
     ------
@@ -75,8 +84,11 @@ def significance(
 
     Notes
     -----
-    Deviation from the paper, which gives q without p. Missing pixels count as the mean when the spectrum is taken. A
-    Fourier series is periodic: in a map with a strong trend the surrogates carry it as a long wave of random phase.
+    Deviation from the paper, which gives q without p. For the spectrum missing pixels take the value of the nearest
+    known one (zeros would make the surrogates rougher than the map). A Fourier series is periodic, so that the spectrum
+    is that of the map and its mirror images, twice as wide: a trend becomes a long wave of random phase, and no edge
+    meets the opposite one. Of unrelated fields, up to a sixth of the
+    map in correlation length, the test calls 3 to 9 percent significant at 5 percent (docs/detector.md).
 
     Examples
     --------
@@ -90,24 +102,23 @@ def significance(
     require_option("test of significance", method, METHODS)
     if method in ("surrogate", "block"):
         return _by_surrogates(y, strata, method=method, n=n, seed=seed, block=block)
+    own = {"center": center, "ddof": ddof, "keep_singletons": check_singletons(singletons)}
+    options = PUBLISHED.get(method, own)
     text = "the F test takes samples as independent; neighboring pixels are not, and p comes out far too small."
-    if method == "noncentral" and not center:
+    if method != "central" and not options["center"]:
         text += " Without centering p also depends on a constant added to the map."
     warnings.warn(f"{text} Use method='surrogate' or 'block'.", UserWarning, stacklevel=2)
-    options = {"central": method == "central", "center": center, "ddof": ddof}
-    return read_factors(_f_test, y, strata, ("q", "p"), **options, keep_singletons=check_singletons(singletons))
+    return read_factors(_f_test, y, strata, ("q", "p"), central=method == "central", **options)
 
 
 def _by_surrogates(
     y: xr.DataArray, strata: xr.Dataset | xr.DataArray, *, method: str, n: int, seed: int, block: int
 ) -> xr.Dataset:
-    if n < 1 or block < 1:
-        raise QtpDataError("a permutation test needs surrogates and blocks", expected="n, block >= 1", found=(n, block))
+    check_surrogates(n, block)
     codes, sizes, names, _ = prepare(y, strata)
     out = xr.apply_ufunc(
         null_distribution,
-        y,
-        *codes,
+        *(da.chunk(dict.fromkeys(da.dims, -1)) if is_lazy(da) else da for da in (y, *codes)),
         input_core_dims=[list(y.dims)] * (1 + len(codes)),
         output_core_dims=[["draw", FACTOR]],
         kwargs={"sizes": sizes, "method": method, "n": n, "seed": seed, "block": block, "label": str(y.name)},
@@ -131,27 +142,106 @@ def _by_surrogates(
         "q": describe(q, "q", like=y),
         "p": describe(p, "p", like=y, method=method, surrogates=n, seed=seed),
         "q_null": describe(null.mean("draw"), "q_null", like=y),
-        "q_null_95": describe(high, "q_null", like=y).rename("q_null_95"),
+        "q_null_95": describe(high, "q_null_95", like=y),
     }
     return xr.Dataset(parts, attrs=provenance(y))
 
 
+def surrogate(y: xr.DataArray, *, seed: int = 0) -> xr.DataArray:
+    """Map with the spatial correlation of another and without its causes: random phases of its waves.
+
+    What :func:`significance` compares with; here one of them, to look at, or to see what any other statistic makes of
+    it (:func:`factors_by_window`, a fit of one's own).
+
+    Parameters
+    ----------
+    y : xarray.DataArray
+        A map on a regular grid.
+    seed : int
+        Another seed is another map.
+
+    Returns
+    -------
+    xarray.DataArray
+        Same dims, unit and missing pixels; about the same variance, mean near 0. Lazy if the input is lazy, in one
+        chunk.
+
+    Examples
+    --------
+    >>> y = xr.DataArray(np.arange(12.0).reshape(3, 4), dims=("y", "x"), name="rate")
+    >>> drawn = surrogate(y)
+    >>> drawn.shape, bool(np.corrcoef(drawn.values.ravel(), y.values.ravel())[0, 1] < 0.99)
+    ((3, 4), True)
+    """
+    return xr.apply_ufunc(
+        _draw,
+        y.chunk(dict.fromkeys(y.dims, -1)) if is_lazy(y) else y,
+        kwargs={"seed": seed},
+        dask="parallelized",
+        output_dtypes=[np.float64],
+        keep_attrs=True,
+    ).rename(y.name)
+
+
+def _draw(values: np.ndarray, *, seed: int) -> np.ndarray:
+    if not np.isfinite(values).any():
+        return np.full(values.shape, np.nan)
+    values = np.asarray(values, dtype=np.float64)
+    return draw_surrogate(values, fill_gaps(values), np.random.default_rng(seed))
+
+
+def check_surrogates(n: int, block: int = 1) -> None:
+    """Refuse a test without surrogates or blocks."""
+    if n < 1 or block < 1:
+        raise QtpDataError("a permutation test needs surrogates and blocks", expected="n, block >= 1", found=(n, block))
+
+
 def _f_test(
-    table: np.ndarray, _name: str, *, central: bool, center: bool, ddof: int, keep_singletons: bool
+    table: np.ndarray,
+    _name: str,
+    *,
+    central: bool,
+    center: bool,
+    ddof: int,
+    keep_singletons: bool,
+    count_all: bool = False,
 ) -> tuple[float, float]:
+    counted = variance_split(table)[2:4]
     table = table[:, table[0] > (0 if keep_singletons else 1)]
     within, sst, n, strata, _ = variance_split(table)
     q = 1.0 - within / sst if sst > 0 else np.nan
     if not 1 < strata < n or within == 0:
         return q, np.nan
+    variance = sst / (n - ddof)
+    if count_all:  # GD counts before it drops single samples, and takes the variance after
+        variance *= n / (n - 1.0) * (counted[0] - 1.0) / counted[0]
+        n, strata = counted
     f = (n - strata) / (strata - 1.0) * q / (1.0 - q)
     if central:
         return q, float(stats.f.sf(f, strata - 1, n - strata))
     count, mean = table[0], table[1]
     mean = mean - (count * mean).sum() / n if center else mean
     # To the letter of Wang et al. (2016): means unweighted in the first sum, by roots of the counts in the second.
-    noncentrality = ((mean**2).sum() - (np.sqrt(count) * mean).sum() ** 2 / n) / (sst / (n - ddof))
+    noncentrality = ((mean**2).sum() - (np.sqrt(count) * mean).sum() ** 2 / n) / variance
     return q, float(stats.ncf.sf(f, strata - 1, n - strata, max(noncentrality, 0.0)))
+
+
+def draw_surrogate(values: np.ndarray, whole: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Map without a cause, known where ``values`` are; ``whole`` are these as :func:`fill_gaps` leaves them."""
+    # A Fourier series repeats itself: opposite edges of a map, which nothing joins, would be neighbors. With its mirror
+    # images beside it the map meets itself at every edge.
+    drawn = random_phase(np.pad(whole, [(0, size) for size in values.shape], mode="symmetric"), rng)
+    return np.where(np.isfinite(values), drawn[tuple(slice(size) for size in values.shape)], np.nan)
+
+
+def fill_gaps(values: np.ndarray) -> np.ndarray:
+    """Map whose missing pixels have the value of the nearest known one; as it is if none is known."""
+    from scipy.ndimage import distance_transform_edt  # noqa: PLC0415  (maps with gaps need it)
+
+    missing = ~np.isfinite(values)
+    if missing.all() or not missing.any():
+        return values
+    return values[tuple(distance_transform_edt(missing, return_distances=False, return_indices=True))]
 
 
 def random_phase(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -201,18 +291,19 @@ def null_distribution(
     """
     from qtp_toolkit.geodetector.kernels.moments import factor_tables  # noqa: PLC0415  imports Numba
 
-    known = np.isfinite(y)
-    if not known.any() or np.ptp(y[known]) == 0:
+    values = np.asarray(y, dtype=np.float64)
+    known = np.isfinite(values)
+    if not known.any() or np.ptp(values[known]) == 0:
         raise QtpDataError(f"{label!r} does not vary, so that nothing can explain it", variable=label)
     rng = np.random.default_rng(seed)
-    values = np.asarray(y, dtype=np.float64)
     flat = np.stack([code.ravel() for code in codes])
+    whole = fill_gaps(values)
     out = np.empty((n + 1, len(sizes)))
     for row in range(n + 1):
         if row == 0:
             drawn = values
         elif method == "surrogate":
-            drawn = random_phase(values, rng)
+            drawn = draw_surrogate(values, whole, rng)
         else:
             drawn = block_permutation(values, rng, block)
         tables = np.split(factor_tables(drawn.ravel(), flat, sizes), np.cumsum(sizes)[:-1], axis=1)

@@ -35,9 +35,11 @@ def edges(da: xr.DataArray, *, method: str = "quantile", k: int = 8) -> np.ndarr
     ----------
     da : xarray.DataArray
         Any dims and unit; values that are not finite are ignored.
-    method : {"quantile", "equal", "natural", "geometric", "deviation"}
-        Equal counts; equal widths; natural breaks (Fisher-Jenks by dynamic programming, exact up to 2048 different
-        values, else on 2048 equal bins); equal ratios (positive values only); one standard deviation apart.
+    method : {"quantile", "quantile_gd", "quantile_gdverse", "equal", "natural", "geometric", "deviation"}
+        Equal counts (also as the R packages GD and gdverse find them, to repeat their numbers: GD asks for more
+        quantiles until enough of them differ, gdverse takes sorted values without a mean between two); equal widths;
+        natural breaks (Fisher-Jenks by dynamic programming, exact up to 2048 different values, else on 2048 equal
+        bins); equal ratios (positive values only); one standard deviation apart.
     k : int
         Number of classes, 2 to 100. Ties can leave fewer for ``quantile`` and ``natural``: a value that would fill more
         than one quantile class gets one class of its own, never two classes that share it.
@@ -45,7 +47,8 @@ def edges(da: xr.DataArray, *, method: str = "quantile", k: int = 8) -> np.ndarr
     Returns
     -------
     numpy.ndarray
-        Ascending edges, at most ``k + 1``, in the unit of ``da``; the first two may be equal (a class of one value).
+        Ascending edges, at most ``k + 1`` (``"quantile_gd"`` may find a few more), in the unit of ``da``; the first two
+        may be equal (a class of one value).
 
     Raises
     ------
@@ -59,15 +62,18 @@ def edges(da: xr.DataArray, *, method: str = "quantile", k: int = 8) -> np.ndarr
     invariant to monotonic transformations and keeps every stratum large; report method and k with every q.
     """
     require_option("way to find class edges", method, kernels.EDGES)
-    _check_k(k)
+    check_k(k)
     if period_of(da) is not None:
         raise QtpDataError(
             f"{da.name!r} is circular: 359 and 1 would fall into classes far apart",
             variable=str(da.name),
             hint="Use stratify(da, method='aspect'), or give edges of your own.",
         )
-    values = np.asarray(da.values, dtype=np.float64).ravel()
-    values = values[np.isfinite(values)]
+    values = da.values.ravel()
+    single = method == "quantile" and values.dtype == np.float32  # sorted as they are: half the memory
+    values = values if single else values.astype(np.float64)
+    known = np.isfinite(values)
+    values = values if known.all() else values[known]
     if values.size == 0:
         raise QtpDataError("no finite value to find class edges from", variable=str(da.name))
     if method == "geometric" and values.min() <= 0:
@@ -100,10 +106,9 @@ def stratify(
     da : xarray.DataArray
         The factor, any dims.
     method : str
-        ``"quantile"``, ``"equal"``, ``"natural"``, ``"geometric"``, ``"deviation"`` find ``k`` classes from the
-        values (see :func:`edges`); ``"edges"`` takes yours; ``"aspect"`` makes ``k`` sectors centered on north, so
-        that 359 and 1 degree fall together (-1 is level ground, fill values have no stratum); ``"classes"`` takes each
-        class code as a stratum.
+        ``"quantile"`` and the other ways of :func:`edges` find ``k`` classes from the values; ``"edges"`` takes yours;
+        ``"aspect"`` makes ``k`` sectors centered on north, so that 359 and 1 degree fall together (-1 is level ground,
+        fill values have no stratum); ``"classes"`` takes each class code as a stratum.
     k : int
         Number of strata.
     edges : sequence of float, optional
@@ -226,7 +231,7 @@ def _by_edges(da: xr.DataArray, edges: Sequence[float] | np.ndarray | None, clos
 
 
 def _by_sector(da: xr.DataArray, k: int, slope: xr.DataArray | None, flat_below: float) -> xr.DataArray:
-    _check_k(k)
+    check_k(k)
     if da.attrs.get("units", "degree") not in ("degree", "degrees"):
         raise QtpDataError(
             "aspect has the wrong unit", variable=str(da.name), expected="degree", found=da.attrs["units"]
@@ -292,7 +297,8 @@ def _refuse_doubtful(codes: np.ndarray, da: xr.DataArray) -> None:
         warnings.warn(f"{text}.", UserWarning, stacklevel=2)
 
 
-def _check_k(k: int) -> None:
+def check_k(k: int) -> None:
+    """Refuse a number of strata that no factor can have."""
     if not 2 <= k <= MAX_STRATA:
         raise QtpDataError("number of strata out of range", expected=f"2 to {MAX_STRATA}", found=k)
 

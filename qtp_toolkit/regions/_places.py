@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import xarray as xr
@@ -123,7 +123,8 @@ def crossing(line: Sequence[tuple[float, float]], trace: Sequence[tuple[float, f
     Returns
     -------
     float
-        m from the start; NaN where they do not cross.
+        m from the start; the first where they cross more than once, NaN where they do not. A trace that runs any other
+        way, or ends where it ends, is for :func:`crossings`.
 
     Examples
     --------
@@ -132,14 +133,60 @@ def crossing(line: Sequence[tuple[float, float]], trace: Sequence[tuple[float, f
     >>> round(crossing([(92.0, 34.0), (92.0, 35.0)], [(91.0, 34.5), (93.0, 34.5)]), -2)
     55600.0
     """
-    share = np.linspace(0.0, 1.0, 20001)  # 10 m on a profile of 200 km
+    corners = _corners(trace, _ends(line)[0][0])
+    reach = 360.0 * np.array([[-1.0, 0.0], [1.0, 0.0]])
+    found = _cuts(line, np.concatenate([corners[:1] + reach[:1], corners, corners[-1:] + reach[1:]]))
+    return found[0] if found else float("nan")
+
+
+def crossings(
+    line: Sequence[tuple[float, float]], traces: Mapping[str, Sequence[tuple[float, float]]]
+) -> dict[str, list[float]]:
+    """Distances along a straight line at which it crosses traces that run any way, such as mapped faults.
+
+    Parameters
+    ----------
+    line : sequence of two (longitude, latitude)
+        Start and end, as for :func:`swath`.
+    traces : mapping of str to sequence of (longitude, latitude)
+        Corners by name, in their order along the trace, as :func:`lines` gives them.
+
+    Returns
+    -------
+    dict of str to list of float
+        m from the start, ascending, of the traces that the line crosses, those that it meets first in front.
+
+    Examples
+    --------
+    The second trace ends before the line:
+
+    >>> faults = {"Kunlun": [(91.0, 34.9), (93.0, 34.9)], "short": [(91.0, 34.5), (91.9, 34.5)]}
+    >>> crossings([(92.0, 34.0), (92.0, 35.0)], faults)
+    {'Kunlun': [100075.572]}
+    """
+    west = _ends(line)[0][0]
+    found = {}
+    for name, trace in traces.items():
+        corners = np.array([(float(nearest_turn(lon, west)), float(lat)) for lon, lat, *_ in trace]).reshape(-1, 2)
+        if cuts := _cuts(line, corners):
+            found[str(name)] = cuts
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def _cuts(line: Sequence[tuple[float, float]], corners: np.ndarray) -> list[float]:
+    """Distances (m) at which a straight line crosses the segments between corners (n, 2), degrees; ascending."""
     (lon0, lat0), (lon1, lat1) = _ends(line)
-    corners = _corners(trace, lon0)
-    above = lat0 + share * (lat1 - lat0) - np.interp(lon0 + share * (lon1 - lon0), corners[:, 0], corners[:, 1])
-    change = np.flatnonzero(np.diff(np.sign(above)) != 0)
+    way, step = np.array([lon1 - lon0, lat1 - lat0]), np.diff(corners, axis=0)
+    to = corners[:-1] - [lon0, lat0]
+    across = way[0] * step[:, 1] - way[1] * step[:, 0]
+    with np.errstate(divide="ignore", invalid="ignore"):  # segments that run along the line have no crossing
+        share = (to[:, 0] * step[:, 1] - to[:, 1] * step[:, 0]) / across
+        part = (to[:, 0] * way[1] - to[:, 1] * way[0]) / across
+    inside = (share >= 0) & (share <= 1) & (part >= 0) & (part <= 1)
     scale = np.deg2rad(EARTH_RADIUS)
-    length = scale * np.hypot((lon1 - lon0) * np.cos(np.deg2rad(0.5 * (lat0 + lat1))), lat1 - lat0)
-    return float(share[change[0]] * length) if change.size else float("nan")
+    length = scale * np.hypot(way[0] * np.cos(np.deg2rad(0.5 * (lat0 + lat1))), way[1])
+    # A corner on the line ends one segment and begins the next: one crossing.
+    return [float(at) for at in np.unique(np.round(share[inside] * length, 3))]
 
 
 def _ends(line: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -1,7 +1,7 @@
 """Percentiles by class and along lines.
 
-Percentiles need all values of a class at once. On lazy input the tables here are one lazy reduction: its single task
-receives the whole maps when it is computed (about 40 bytes per pixel for two maps); nothing is computed before.
+Exact percentiles need all values of a class at once (about 40 bytes per pixel for two maps, in a single task if they
+are lazy). Larger maps are counted instead, rounded value by rounded value, block by block.
 """
 
 from __future__ import annotations
@@ -26,11 +26,15 @@ from qtp_toolkit.conventions import (
     require_same_grid,
 )
 from qtp_toolkit.kernels import strata as kernels
+from qtp_toolkit.regions.kernels import counts
 
 BOX = (2.0, 25.0, 50.0, 75.0, 98.0)
 """Percentiles of a box of the paper: whiskers, quartiles and median (Fig. 5)."""
 
 SIGNS = ("as_is", "subsidence_positive")
+METHODS = ("auto", "exact", "histogram")
+EXACT_UP_TO = 1 << 22
+"""Pixels of a map up to which ``"auto"`` is exact: 170 MB of memory."""
 
 
 def box_table(
@@ -41,6 +45,7 @@ def box_table(
     sign: str = "as_is",
     percentiles: Sequence[float] = BOX,
     min_count: int = 1,
+    method: str = "auto",
 ) -> xr.Dataset:
     """Percentiles of a map in classes of a factor: the numbers of a box plot (paper Fig. 5, 6, 8, 9).
 
@@ -62,13 +67,18 @@ def box_table(
         0 to 100.
     min_count : int
         Classes with fewer values give NaN.
+    method : {"auto", "exact", "histogram"}
+        ``"exact"`` sorts all values, in memory at once. ``"histogram"`` counts values that are rounded to 13
+        significant bits (by at most one part in 8192), block by block: percentiles are exactly those of the rounded
+        values, whatever the chunks, in memory that does not grow with the map. ``"auto"`` is exact up to 4 million
+        pixels, lazy or not.
 
     Returns
     -------
     xarray.Dataset
         ``quantile`` (stratum, percentile) in the unit of ``values``, ``count`` (stratum); coordinates ``left`` and
-        ``right`` (NaN for classes without edges), ``label``, ``percentile``. Lazy if an input is lazy: one task takes
-        both maps whole.
+        ``right`` (NaN for classes without edges), ``label``, ``percentile``; the attribute ``percentiles`` says which
+        method it was. Lazy if an input is lazy; exact percentiles of lazy maps are one task that takes both whole.
 
     Raises
     ------
@@ -84,7 +94,7 @@ def box_table(
     (array([2., 9.]), array([3, 1]))
     """
     factors = {STRATUM: (by, edges)}
-    return _tabulate(values, factors, sign=sign, percentiles=percentiles, min_count=min_count)
+    return _tabulate(values, factors, sign=sign, percentiles=percentiles, min_count=min_count, method=method)
 
 
 def box_table2(
@@ -97,12 +107,13 @@ def box_table2(
     sign: str = "as_is",
     percentiles: Sequence[float] = BOX,
     min_count: int = 1,
+    method: str = "auto",
 ) -> xr.Dataset:
     """Percentiles of a map in classes of two factors (paper Fig. 6c, 8c).
 
     Parameters
     ----------
-    values, by, edges, sign, percentiles, min_count
+    values, by, edges, sign, percentiles, min_count, method
         See :func:`box_table`.
     by2 : xarray.DataArray
         The second factor on the same grid.
@@ -124,7 +135,7 @@ def box_table2(
            [0, 2]])
     """
     factors = {STRATUM: (by, edges), f"{STRATUM}2": (by2, edges2)}
-    return _tabulate(values, factors, sign=sign, percentiles=percentiles, min_count=min_count)
+    return _tabulate(values, factors, sign=sign, percentiles=percentiles, min_count=min_count, method=method)
 
 
 def profile(
@@ -134,6 +145,7 @@ def profile(
     edges: Sequence[float] | np.ndarray,
     percentiles: Sequence[float] = BOX,
     min_count: int = 1,
+    method: str = "auto",
 ) -> xr.Dataset:
     """Percentiles of a map along a line, in bins of distance (paper Fig. 5c, 7).
 
@@ -146,7 +158,7 @@ def profile(
         sampled line.
     edges : sequence of float
         Ends of the bins, m.
-    percentiles, min_count
+    percentiles, min_count, method
         See :func:`box_table`.
 
     Returns
@@ -161,7 +173,7 @@ def profile(
     >>> profile(rate, along, edges=[0, 1000, 2000])["quantile"].sel(percentile=50).values
     array([2., 8.])
     """
-    table = box_table(values, distance, edges=edges, percentiles=percentiles, min_count=min_count)
+    table = box_table(values, distance, edges=edges, percentiles=percentiles, min_count=min_count, method=method)
     middle = 0.5 * (table["left"].values + table["right"].values)
     out = table.drop_vars(["left", "right", "label", STRATUM]).rename({STRATUM: "distance"})
     return out.assign_coords(distance=describe(xr.DataArray(middle, dims="distance"), "along"))
@@ -174,16 +186,21 @@ def _tabulate(
     sign: str,
     percentiles: Sequence[float],
     min_count: int,
+    method: str,
 ) -> xr.Dataset:
     """Box table along one dim a factor; ``factors`` holds the factor and its class edges by dim."""
     classes = {dim: _classes(values, by, edges, dim) for dim, (by, edges) in factors.items()}
     require_option("sign", sign, SIGNS)
+    require_option("way to find percentiles", method, METHODS)
+    if method == "auto":
+        method = "exact" if values.size <= EXACT_UP_TO else "histogram"
     wanted = tuple(float(p) for p in percentiles)
     if not wanted or min(wanted) < 0 or max(wanted) > 100:
         raise QtpDataError("percentiles out of range", expected="0 to 100", found=wanted)
     sizes = tuple(axis.sizes[dim] for dim, (_, axis) in classes.items())
     signed = -values if sign == "subsidence_positive" else values
-    table = _percentiles(signed, [code for code, _ in classes.values()], sizes, wanted)
+    found = _exact if method == "exact" else _counted
+    table = found(signed, [code for code, _ in classes.values()], sizes, wanted)
     full = xr.DataArray(table.reshape(*sizes, table.shape[1]), dims=(*classes, "column"))
     count = full.isel(column=-1)
     quantile = full.isel(column=slice(None, -1)).rename(column=PERCENTILE).where(count >= max(min_count, 1))
@@ -195,7 +212,7 @@ def _tabulate(
         out = out.assign_coords(axis.coords)
         by = factors[dim][0]
         out[dim].attrs.update({**_unit_and_name(by), "variable": str(by.name)})
-    return out.assign_attrs(variable=str(values.name), sign=sign, **note)
+    return out.assign_attrs(variable=str(values.name), sign=sign, percentiles=method, **note)
 
 
 def _unit_and_name(da: xr.DataArray) -> dict[str, str]:
@@ -227,7 +244,7 @@ def _classes(
     return code.transpose(*values.dims), axis.assign_coords({dim: np.arange(len(labels))})
 
 
-def _percentiles(
+def _exact(
     values: xr.DataArray, codes: list[xr.DataArray], sizes: tuple[int, ...], percentiles: tuple[float, ...]
 ) -> Any:
     """Percentiles, then the count, of each class: (class, percentile + 1), lazy if an input is lazy."""
@@ -247,3 +264,56 @@ def _percentiles(
         meta=np.empty((0, 0)),
         new_axes={values.ndim: int(np.prod(sizes)), values.ndim + 1: len(percentiles) + 1},
     )
+
+
+def _counted(
+    values: xr.DataArray, codes: list[xr.DataArray], sizes: tuple[int, ...], percentiles: tuple[float, ...]
+) -> Any:
+    """As :func:`_exact`, of values that are rounded: from counts of the blocks, which add up."""
+    size = int(np.prod(sizes))
+    task = partial(counts.count_values, sizes=sizes)
+    if not any(is_lazy(da) for da in (values, *codes)):
+        found = task(values.values, *(code.values for code in codes))
+        return counts.percentiles_of_counts(found, size, percentiles)
+    import dask.array as dsk  # noqa: PLC0415  (only lazy input needs it)
+
+    axes = tuple(range(values.ndim))
+    operands = [part for da in (values, *codes) for part in (da.data, axes)]
+    meta = np.empty((0,) * values.ndim, dtype=object)
+    blocks = dsk.blockwise(
+        partial(_boxed, task), axes, *operands, adjust_chunks=dict.fromkeys(axes, 1), dtype=object, meta=meta
+    )
+    merged = dsk.reduction(
+        blocks,
+        chunk=_keep,
+        combine=_merge_boxed,
+        aggregate=_merge_boxed,
+        axis=axes,
+        dtype=object,
+        split_every=4,
+        meta=np.empty((), dtype=object),
+    )
+    shape = (size, len(percentiles) + 1)
+    final = partial(_percentiles_of, size=size, percentiles=percentiles)
+    return merged[None, None].map_blocks(final, dtype=np.float64, chunks=shape, meta=np.empty((0, 0)))
+
+
+def _boxed(task: partial, *arrays: np.ndarray) -> np.ndarray:
+    """Wrap counts of a block as the one element of an array, as a reduction by dask needs them."""
+    out = np.empty((1,) * arrays[0].ndim, dtype=object)
+    out.flat[0] = task(*arrays)
+    return out
+
+
+def _keep(blocks: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:  # noqa: ARG001
+    return blocks
+
+
+def _merge_boxed(blocks: np.ndarray, axis: tuple[int, ...], keepdims: bool) -> np.ndarray:
+    out = np.empty((1,) * len(axis) if keepdims else (), dtype=object)
+    out.flat[0] = counts.merge_counts(list(blocks.flat))
+    return out
+
+
+def _percentiles_of(merged: np.ndarray, *, size: int, percentiles: tuple[float, ...]) -> np.ndarray:
+    return counts.percentiles_of_counts(merged.flat[0], size, percentiles)

@@ -21,6 +21,7 @@ def block_average(
     size_m: float = 200.0,
     sigma: xr.DataArray | None = None,
     min_pixels: int = 2,
+    min_covered: float = 0.0,
 ) -> xr.Dataset:
     r"""Weighted mean of the pixels in a square around each station.
 
@@ -41,13 +42,17 @@ def block_average(
         pixels weigh by area alone.
     min_pixels : int
         Fewest valid pixels that touch the square.
+    min_covered : float
+        Least fraction of the square that valid pixels cover, 0 to 1.
 
     Returns
     -------
     xarray.Dataset
         (station): ``value`` and ``se_internal`` (from ``sigma``, independent pixels: ``1 / sqrt(sum w)`` for whole
         ones; NaN without it), ``se_external`` (from the scatter: ``sqrt(sum w (D - mean)^2 / ((n - 1) sum w))``) in
-        the unit of ``da``, and ``n`` valid pixels. NaN with fewer than ``min_pixels``. Lazy if ``da`` is lazy.
+        the unit of ``da``, ``n`` valid pixels and ``covered``, the fraction of the square that they cover: small where
+        pixels are missing or the square leaves the map. NaN with fewer than ``min_pixels`` or less than
+        ``min_covered``. Lazy if ``da`` is lazy.
 
     Raises
     ------
@@ -99,16 +104,20 @@ def block_average(
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"layer": 4}},
+        dask_gufunc_kwargs={"output_sizes": {"layer": 5}},
     )
     text = {
         "value": f"block average of {da.attrs.get('long_name', da.name)}",
         "se_internal": "standard error from the pixels' own uncertainties",
         "se_external": "standard error from the scatter of the pixels",
         "n": "valid pixels in the block",
+        "covered": "fraction of the block that valid pixels cover",
     }
     out = {key: stacked.isel(layer=i).assign_attrs(long_name=text[key]) for i, key in enumerate(text)}
-    out["n"].attrs["units"] = "1"
+    enough = out["covered"] >= min_covered - 1e-9  # a whole square is 1 but for rounding
+    out |= {key: out[key].where(enough) for key in ("value", "se_internal", "se_external")}
+    for key in ("n", "covered"):
+        out[key].attrs["units"] = "1"
     return xr.Dataset(out).drop_vars("spatial_ref", errors="ignore").assign_coords(east.coords)
 
 

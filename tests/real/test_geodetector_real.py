@@ -31,6 +31,19 @@ def test_q_and_p_of_the_neural_tube_defects(ntds):
         np.testing.assert_allclose(p, expected, rtol=1e-5)
 
 
+def test_p_by_the_names_of_packages(ntds):
+    """Single samples there are none, so that GD and gdverse print the same; R's upper tail is good to 1e-9."""
+    by_name = {
+        "gdverse": [0.372145486, 0.000128803, 0.043382244],
+        "GD": [0.372145486, 0.000128803, 0.043382244],
+        "geodetector": [0.3632363, 0.0001169914, 0.04080407],
+    }
+    for name, expected in by_name.items():
+        with pytest.warns(UserWarning, match="depends on a constant"):
+            p = gd.significance(ntds.incidence, ntds[["soiltype", "watershed", "elevation"]], method=name).p
+        np.testing.assert_allclose(p, expected, rtol=2e-7, atol=2e-9, err_msg=name)
+
+
 def test_interactions_of_the_neural_tube_defects(ntds):
     out = gd.interaction(ntds.incidence, ntds[["soiltype", "watershed", "elevation"]])
     expected = [0.735680548139531, 0.663523698335635, 0.71359677853471]
@@ -66,3 +79,60 @@ def test_degree_days_by_soil_class(real_data, no_compute):
     xr.testing.assert_identical(lazy[1].compute(), table)
     surrogates = gd.significance(ddt, strata, n=19)
     assert float(surrogates.q_null_95.item()) > 0.01  # smooth maps share variance by chance
+
+
+@pytest.fixture(scope="module")
+def vegetation_change(real_data):
+    path = real_data / "geodetector_ndvi" / "ndvi_40.csv"
+    if not path.is_file():
+        pytest.skip("the data of R GD and gdverse are not among the real data sets (geodetector_ndvi)")
+    frame = pd.read_csv(path)
+    codes = {name: pd.factorize(frame[name])[0] for name in ("Climatezone", "Mining")}
+    return xr.Dataset({name: ("sample", codes.get(name, frame[name].to_numpy())) for name in frame})
+
+
+BREAKS = [88.69, 136.79, 180.47, 221.81, 270.75, 319.34, 358.32, 397.98, 431.93, 468.4, 515.13, 565.96, 608.36]
+"""Natural breaks as gdverse finds them: the largest value is left out, and a break belongs to the class above it."""
+
+
+@pytest.fixture(scope="module")
+def published_strata(vegetation_change):
+    ds = vegetation_change
+    rain = ds.Precipitation
+    return xr.Dataset(
+        {
+            "Climatezone": ds.Climatezone,
+            "Mining": ds.Mining,
+            "GDP": gd.stratify(ds.GDP, method="quantile_gdverse", k=15),
+            "Popdensity": gd.stratify(ds.Popdensity, method="quantile_gdverse", k=15),
+            "Precipitation": gd.stratify(rain, edges=[rain.min(), *BREAKS, rain.max()], closed="left"),
+            "Tempchange": gd.stratify(ds.Tempchange, method="equal", k=14),
+        }
+    )
+
+
+def test_optimal_classes_of_gdverse_to_all_printed_digits(vegetation_change, published_strata):
+    out = gd.factors(vegetation_change.NDVIchange, published_strata, singletons="drop")
+    expected = [0.8218335, 0.1411154, 0.1096213, 0.2100134, 0.8809405, 0.3478433]
+    np.testing.assert_allclose(out.q, expected, atol=5e-8)
+    exact = gd.stratify(vegetation_change.Precipitation, method="natural", k=14)
+    assert gd.factor(vegetation_change.NDVIchange, exact, singletons="drop").q.item() == pytest.approx(
+        0.8811989, abs=1e-7
+    )
+
+
+def test_interactions_of_gdverse(vegetation_change, published_strata):
+    out = gd.interaction(vegetation_change.NDVIchange, published_strata, singletons="drop").interaction
+    beyond = {("Mining", "GDP"), ("Mining", "Popdensity"), ("GDP", "Tempchange")}
+    for i, first in enumerate(published_strata):
+        for other in list(published_strata)[i + 1 :]:
+            kind = "Enhance, nonlinear" if {(first, other), (other, first)} & beyond else "Enhance, bi-"
+            assert str(out.sel(factor=first, other=other).item()) == kind, (first, other)
+
+
+@pytest.mark.parametrize(("name", "k", "expected"), [("Precipitation", 8, 0.8883955), ("Tempchange", 8, 0.3722571)])
+def test_robust_classes_of_gdverse(vegetation_change, name, k, expected):
+    """Where few values tie. GDP and Popdensity, with many, are cut in the middle of ties there and not here."""
+    y, factor = vegetation_change.NDVIchange, vegetation_change[name]
+    strata = gd.stratify(factor, edges=gd.robust_edges(y, factor, k=k))
+    assert gd.factor(y, strata, singletons="drop").q.item() == pytest.approx(expected, abs=5e-8)

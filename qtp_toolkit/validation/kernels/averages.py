@@ -24,13 +24,15 @@ def average(values: np.ndarray, *arrays: np.ndarray, size: float, min_pixels: in
 
     Returns
     -------
-    ndarray (4, stations)
-        Mean, internal and external standard error, number of valid pixels.
+    ndarray (5, stations)
+        Mean, internal and external standard error, number of valid pixels, and the fraction of the square that they
+        cover.
     """
     sigma = arrays[0] if weighted else np.ones_like(values, dtype=float)
     x, y, east, north = arrays[-4:]
-    out = np.full((4, len(east)), np.nan)
-    out[3] = 0.0
+    out = np.full((5, len(east)), np.nan)
+    out[3:] = 0.0
+    whole = size**2 / (_step(x) * _step(y))
     for s, (x0, y0) in enumerate(zip(east, north, strict=True)):
         across, down = _overlap(x, x0, size), _overlap(y, y0, size)
         i, j = np.flatnonzero(down), np.flatnonzero(across)  # a square needs few pixels of the map
@@ -39,7 +41,8 @@ def average(values: np.ndarray, *arrays: np.ndarray, size: float, min_pixels: in
         area = np.outer(down[i], across[j])
         value, spread = values[np.ix_(i, j)].astype(float), sigma[np.ix_(i, j)].astype(float)
         use = np.isfinite(value) & (np.nan_to_num(spread) > 0)
-        out[:, s] = weighted_mean(value[use], spread[use], area[use], min_pixels=min_pixels)
+        out[:4, s] = weighted_mean(value[use], spread[use], area[use], min_pixels=min_pixels)
+        out[4, s] = area[use].sum() / whole
     if not weighted:
         out[1] = np.nan
     return out
@@ -63,6 +66,11 @@ def weighted_mean(
 
 def _overlap(centers: np.ndarray, at: float, size: float) -> np.ndarray:
     """Fraction of each pixel of an even axis inside [at - size / 2, at + size / 2]."""
-    step = abs(centers[-1] - centers[0]) / max(len(centers) - 1, 1)
+    step = _step(centers)
     inside = np.minimum(centers + step / 2, at + size / 2) - np.maximum(centers - step / 2, at - size / 2)
     return np.where(inside > 1e-9 * step, inside / step, 0.0)  # a touched edge is rounding, not a pixel
+
+
+def _step(centers: np.ndarray) -> float:
+    """Size of a pixel of an even axis."""
+    return float(abs(centers[-1] - centers[0]) / max(len(centers) - 1, 1))

@@ -1,0 +1,1 @@
+"""Percentiles from counts, on plain arrays."""

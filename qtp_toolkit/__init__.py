@@ -13,7 +13,7 @@ __version__ = "0.1.0"
 _MODULES = (
     "catalog", "cli", "conventions", "correct", "export", "geodetector", "grid", "interactive", "interferogram",
     "inversion", "kernels", "load", "lst", "network", "pecm", "plot", "products", "prospects", "regions", "report",
-    "reproduce", "seasons", "slc_pairs", "soil", "store", "synthetic", "validation",
+    "reproduce", "seasons", "slc_pairs", "soil", "store", "synthetic", "validation", "walk",
 )  # fmt: skip
 _NAMES = {
     "open_catalog": "catalog",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qtp_toolkit._notebook import EarlyEnd
-from qtp_toolkit._pages import write_page
+from qtp_toolkit._pages import write_page, write_text
 
 CONNECT = (
     "import os\nfrom dask.distributed import Client\nClient(os.environ['QTP_SCHEDULER'])"  # becomes dask's scheduler
@@ -131,6 +131,7 @@ def execute(
     elif log.exists():
         log.unlink()
     write_page(nb, out / "notebooks" / f"{path.stem}.html", title=path.stem)
+    write_text(path.with_name("glossary.md"), out / "notebooks" / "glossary.html")  # pages link to it
     return outcome
 
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 _TEX = re.compile(r"(?P<code>```.*?```|`[^`]*`)|\$\$(?P<block>.+?)\$\$|\$(?P<line>[^$\n]+?)\$", re.DOTALL)
-_NOTEBOOK = re.compile(r"\]\((\d\d_\w+)\.ipynb")
-"""Links to other notebooks: beside a page lie their pages."""
+_LINK = re.compile(r"(?P<code>```.*?```|`[^`]*`)|\]\((?P<stem>(?:\.\./)?\w+)\.(?P<kind>ipynb|md)(?=[)#])", re.DOTALL)
 _MARKUP = str.maketrans({"*": "&#x2A;", "_": "&#x5F;", "`": "&#x60;"})
 
 _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
@@ -33,12 +32,27 @@ def write_page(nb: Any, path: Path, *, title: str) -> None:
 
     for cell in nb.cells:
         if cell.cell_type == "markdown":
-            cell.source = _NOTEBOOK.sub(r"](\1.html", equations(cell.source))
+            cell.source = equations(links(cell.source))
         elif "outputs" in cell:  # displays of scripts only, which a page cannot show
             cell.outputs = [output for output in cell.outputs if output.get("data", True)]
     exporter = HTMLExporter(raw_template=_TEMPLATE)
     html, _ = exporter.from_notebook_node(nb, resources={"metadata": {"name": title}})
     path.write_text(html, encoding="utf-8")
+
+
+def write_text(source: Path, path: Path) -> None:
+    """Write a page of Markdown, if there is one, as one HTML file in the looks of the notebooks."""
+    if not source.exists():
+        return
+    from nbformat import v4  # noqa: PLC0415
+
+    page = v4.new_notebook(cells=[v4.new_markdown_cell(source.read_text(encoding="utf-8"))])
+    write_page(page, path, title=source.stem)
+
+
+def links(text: str) -> str:
+    """Let links to notebooks, and to a text beside them, lead to their pages."""
+    return _LINK.sub(lambda found: found["code"] or f"]({found['stem']}.html", text)
 
 
 def equations(text: str) -> str:

@@ -308,7 +308,7 @@ def test_nothing_is_fetched_from_elsewhere(tmp_path):
 
 def test_style_sheets_of_panel_are_put_into_the_figure():
     known, unknown = f"{CDN_DIST}css/loading.css?v=1.2.3", f"{CDN_DIST}css/none.css"
-    text = page._with_styles(f'{{"url":"{known}"}}, {{"url":"{unknown}"}}')
+    text = page.with_styles(f'{{"url":"{known}"}}, {{"url":"{unknown}"}}')
     sheet = base64.b64decode(re.search(r"data:text/css;base64,([\w+/=]+)", text)[1])
     assert sheet == (Path(DIST_DIR) / "css" / "loading.css").read_bytes()
     assert known not in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import html
+import itertools
 import json
 import os
 import re
@@ -11,10 +12,12 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import lab
+import numpy as np
 import pytest
 import yaml
 
-from qtp_toolkit import pecm, products, report, store
+from qtp_toolkit import open_catalog, pecm, products, report, store, walk
 from qtp_toolkit._execute import Kernels, execute
 from qtp_toolkit.reproduce import find_notebooks, notebooks_folder, reproduce
 
@@ -24,7 +27,7 @@ NAMES = (
     "06_deformation_maps", "07_controls", "08_box_plots", "09_profiles", "10_local_regions", "11_alt_validation",
     "12_your_own_data",
 )  # fmt: skip
-HEADINGS = ("## Goals", "## You need", "## Exercises", "## Summary", "## What next")
+HEADINGS = ("## Goals", "## You need", "## Exercises", "## Summary", "## What next", "## Links")
 FIGURES = {f"fig{number:02d}" for number in range(1, 14)} | {"figS1", "figS2", "figS3"}
 VARIANTS = [
     ("02", {"method": "consecutive"}),
@@ -42,6 +45,14 @@ VARIANTS = [
 """Every value that the comments of the parameters cells offer beside the one that is set."""
 FALLBACK_SOURCES = ("gacos", "opera_tropo", "stable_ground", "water_content")
 """What only the catalog of an own region has."""
+WORKSHOP = sorted((notebooks_folder() / "workshop").glob("*.ipynb"))
+FORMULA_FIRST = ("05_time_series",)
+"""Where the formula is the plan of what follows, and there is nothing to be drawn before it."""
+MISTAKES = (
+    "a fill value that is not masked", "the quality byte ignored", "least squares with unwrapping errors",
+    "the missing intercept", "a reference that moves", "ramps over deformation",
+    "a p value that takes pixels for independent",
+)  # fmt: skip
 KEYS = {"title", "paper", "needs", "uses", "products_in", "products_out", "figures"}
 
 
@@ -89,6 +100,70 @@ def test_it_has_the_headings_in_order(nb):
     assert source(nb["cells"][0]).startswith("# ")
 
 
+def test_it_says_what_to_know_before_and_how_long_it_takes(nb):
+    told = dict(re.findall(r"^\| (Before|Reading|Words) \| (.+) \|$", prose(nb), re.MULTILINE))
+    minutes = int(re.fullmatch(r"(\d+) minutes", told["Reading"])[1])
+    needed = len(re.findall(r"\w+", prose(nb))) / 200 + 0.3 * len(code(nb))  # words a minute; a look at each cell
+    assert minutes % 5 == 0
+    assert abs(minutes - needed) <= 5
+    assert told["Before"]
+    assert_words_are_explained(told["Words"])
+
+
+def assert_words_are_explained(row):
+    """Each word of the row stands in the glossary, to which the row links."""
+    glossary = (notebooks_folder() / "glossary.md").read_text(encoding="utf-8")
+    known = " ".join(re.findall(r"^\| \*\*(.+?)\*\*", glossary, re.MULTILINE)).replace("*", "").lower()
+    link, _, words = row.partition(": ")
+    assert re.fullmatch(r"\[glossary\]\((\.\./)?glossary\.md\)", link)
+    assert [word for word in words.split(", ") if word.lower() not in known] == []
+
+
+def test_a_picture_comes_before_the_formula(nb, request):
+    first = {
+        kind: next((k for k, cell in enumerate(nb["cells"]) if mark in source(cell)), None)
+        for kind, mark in (("picture", "plot.save("), ("formula", "$$"))
+    }
+    if request.node.callspec.params["nb"].stem not in FORMULA_FIRST and first["formula"] is not None:
+        assert first["picture"] < first["formula"]
+
+
+def test_every_answer_is_closed_and_says_why(nb):
+    cells = nb["cells"][next(k for k, cell in enumerate(nb["cells"]) if source(cell).startswith("## Exercises")) :]
+    numbered = sum(len(re.findall(r"^\*\*\d\.\*\*", source(cell), re.MULTILINE)) for cell in cells)
+    kinds = "".join("s" if "solution" in tags(cell) else "w" if "why" in tags(cell) else "-" for cell in cells)
+    assert len(re.findall("-s+w", kinds)) == numbered == kinds.count("w") >= 3
+    for before, cell in itertools.pairwise(cells):
+        if "solution" in tags(cell) and "solution" not in tags(before):
+            assert source(cell).startswith("# A solution")  # the line that JupyterLab shows of a closed cell
+        if "why" in tags(cell):
+            words = r"<details><summary>Answer and why</summary>\n\n(.+)\n\n</details>"
+            assert len(re.fullmatch(words, source(cell), re.DOTALL)[1].split()) >= 10
+
+
+def tags(cell):
+    return cell["metadata"].get("tags", [])
+
+
+def test_links_lead_somewhere(nb, request):
+    folder = request.node.callspec.params["nb"].parent
+    found = re.findall(r"\]\((?!http)([^)#]+)\)", prose(nb))
+    assert [link for link in found if not (folder / link).exists()] == []
+    assert re.search(r"^## Links\n\n\[.+\]\(https://doi\.org/10\..+\)", prose(nb), re.MULTILINE)
+
+
+def test_common_mistakes_are_shown_going_wrong_with_a_number():
+    shown = []
+    for path in (*NOTEBOOKS, *WORKSHOP):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        for k, cell in enumerate(cells):
+            for mistake in re.findall(r"^### A common mistake: (.+)$", source(cell), re.MULTILINE):
+                shown.append(mistake)
+                after = next(j for j, c in enumerate([*cells, cells[0]]) if j > k and source(c).startswith("#"))
+                assert any("check(" in source(c) for c in cells[k:after] if c["cell_type"] == "code"), mistake
+    assert set(shown) == set(MISTAKES)
+
+
 def test_it_teaches(nb):
     assert len(re.findall(r"\w+", prose(nb))) >= 500
 
@@ -108,9 +183,9 @@ def test_its_code_is_no_wider_than_a_page(nb):
 def test_it_has_one_imports_cell_and_one_parameters_cell(nb):
     importing = [k for k, cell in enumerate(code(nb)) if re.search(r"^(import|from) ", source(cell), re.MULTILINE)]
     assert importing == [0]
-    tags = Counter(tag for cell in code(nb) for tag in cell["metadata"].get("tags", []))
-    assert tags["parameters"] == 1
-    assert tags["solution"] >= 1
+    marks = Counter(tag for cell in code(nb) for tag in tags(cell))
+    assert marks["parameters"] == 1
+    assert marks["solution"] >= 1
 
 
 def test_solutions_are_hidden(nb):
@@ -198,6 +273,18 @@ def test_the_program_of_the_scaling_page_makes_the_maps_of_the_notebooks(run, tm
 
 @pytest.mark.notebooks
 @pytest.mark.timeout(1200)
+def test_the_walk_in_a_few_calls_makes_the_series_of_the_notebooks(run, monkeypatch):
+    monkeypatch.setenv("QTP_SCENE", "tiny")
+    monkeypatch.setenv("QTP_OUTPUT", str(run[1]))
+    short = walk.displacement(open_catalog(notebooks_folder().parent / "data_catalog.yaml"))["displacement"]
+    long = products.open("time_series")["displacement"].load()
+    both = np.isfinite(short) & np.isfinite(long)
+    assert float(both.sum() / np.isfinite(long).sum()) > 0.99
+    assert float(abs(short - long).where(both).max()) < 0.01
+
+
+@pytest.mark.notebooks
+@pytest.mark.timeout(1200)
 def test_every_saved_figure_is_seen_finished_in_its_page(run):
     seen = []
     for path in NOTEBOOKS:
@@ -242,6 +329,28 @@ def test_pages_fetch_nothing(run):
             page.goto((run[1] / "notebooks" / f"{path.stem}.html").as_uri())
             page.wait_for_timeout(1000)
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+@pytest.mark.browser
+@pytest.mark.notebooks
+@pytest.mark.timeout(1800)
+def test_notebooks_run_in_jupyterlab(watched, run, tmp_path):
+    """The first, the longest and the last of the paper, from the products of the run, and nothing is fetched."""
+    page, seen = watched
+    room = tmp_path / "clone"
+    shutil.copytree(notebooks_folder(), room / "notebooks", ignore=shutil.ignore_patterns(".*", "qtp_output"))
+    shutil.copytree(run[1] / "products", room / "qtp_output" / "products")
+    shutil.copy(notebooks_folder().parent / "data_catalog.yaml", room)
+    with lab.served(room / "notebooks", tmp_path / "lab.log", QTP_SCENE="tiny") as address:
+        lab.open_lab(page, address)
+        for name in ("00_start_here", "06_deformation_maps", "11_alt_validation"):
+            cells, errors = lab.run_all(page, f"{name}.ipynb")
+            assert errors == [], name
+            assert all(cell["execution_count"] for cell in cells if cell["cell_type"] == "code"), name
+            folder = os.environ.get("QTP_SCREENSHOTS", tmp_path)
+            page.screenshot(path=os.path.join(folder, f"{name}.png"))  # noqa: PTH118
+            page.evaluate(lab.END)
+    assert seen["elsewhere"] == []
 
 
 def parameters(nb):

@@ -7,7 +7,7 @@ import re
 import nbformat
 import pytest
 
-from qtp_toolkit._pages import equations, write_page
+from qtp_toolkit._pages import equations, links, write_page, write_text
 from qtp_toolkit.reproduce import notebooks_folder
 
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
@@ -58,3 +58,34 @@ def test_solutions_are_folded(tmp_path):
     write_page(nb, tmp_path / "page.html", title="page")
     html = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert html.count("<summary>A solution</summary>") == solutions >= 3
+
+
+def test_links_lead_to_pages():
+    """Notebooks and glossary; docs, which a site turns into pages of its own, addresses and code stay."""
+    assert (
+        links("see [06](06_maps.ipynb), [words](glossary.md#l1)") == "see [06](06_maps.html), [words](glossary.html#l1)"
+    )
+    assert (
+        links("[01](../01_modis_lst.ipynb), [words](../glossary.md)")
+        == "[01](../01_modis_lst.html), [words](../glossary.html)"
+    )
+    assert links("[Ramps](../docs/ramps.md), [it](https://doi.org/10.1/a.md)") == (
+        "[Ramps](../docs/ramps.md), [it](https://doi.org/10.1/a.md)"
+    )
+    assert links("`da[0](x)` and [here](#top)") == "`da[0](x)` and [here](#top)"
+
+
+def test_the_glossary_becomes_a_page(tmp_path):
+    write_text(notebooks_folder() / "glossary.md", tmp_path / "glossary.html")
+    html = (tmp_path / "glossary.html").read_text(encoding="utf-8")
+    assert html.count("<tr>") > 30
+    assert "<title>glossary</title>" in html
+
+
+def test_answers_are_closed(tmp_path):
+    nb = nbformat.read(NOTEBOOKS[2], as_version=4)
+    write_page(nb, tmp_path / "page.html", title="page")
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    closed = re.findall(r"<details><summary>Answer and why</summary>(.*?)</details>", html, re.DOTALL)
+    assert len(closed) == 3
+    assert all("<p>" in text for text in closed)

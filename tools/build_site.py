@@ -23,13 +23,13 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 
 import qtp_toolkit
-from qtp_toolkit._pages import write_page
-from qtp_toolkit.reproduce import Notebook, find_notebooks
+from qtp_toolkit._pages import write_page, write_text
+from qtp_toolkit.reproduce import Notebook, find_notebooks, notebooks_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
 TOPICS = {
-    "Start": ("Start here <README>", "notebooks", "docs/data"),
+    "Start": ("Start here <README>", "notebooks", "docs/data", "docs/teaching"),
     "How it works": ("docs/theory", "docs/ramps", "docs/gap_fill", "docs/scaling"),
     "How well": (),
     "Reference": ("docs/faults", "docs/decisions", "api/index", "CONTRIBUTING", "CHANGELOG"),
@@ -63,6 +63,7 @@ def _gather_pages(extra: Path, run: Path | None) -> None:
         write_page(nbformat.read(nb.path, as_version=4), extra / "notebooks" / f"{nb.name}.html", title=nb.title)
     for page in (run / "notebooks").glob("*.html") if run else ():
         shutil.copy(page, extra / "notebooks")
+    write_text(notebooks_folder() / "glossary.md", extra / "notebooks" / "glossary.html")
     for page in (extra / "notebooks").iterdir():
         text = page.read_text(encoding="utf-8")
         page.write_text(re.sub(r'href="\.\./docs/(\w+)\.md', r'href="../docs/\1.html', text), encoding="utf-8")

@@ -6,6 +6,7 @@ the page itself, and not fetched from elsewhere. Nothing here imports panel, hol
 
 from qtp_toolkit.interactive.board import dashboard, serve
 from qtp_toolkit.interactive.page import safe, setup
+from qtp_toolkit.interactive.sliders import model_sliders, network_sliders, season_sliders, strata_sliders
 from qtp_toolkit.interactive.twins import (
     alt_scatter,
     box,
@@ -25,13 +26,17 @@ __all__ = [
     "box2",
     "dashboard",
     "deformation_map",
+    "model_sliders",
     "network",
+    "network_sliders",
     "onset_map",
     "profile",
     "q_bars",
     "quicklook",
     "safe",
+    "season_sliders",
     "serve",
     "setup",
+    "strata_sliders",
     "time_series",
 ]

@@ -58,10 +58,10 @@ def _display(figure: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
     if bundle is None:
         return None
     data, metadata = bundle
-    return {kind: _with_styles(text) if isinstance(text, str) else text for kind, text in data.items()}, metadata
+    return {kind: with_styles(text) if isinstance(text, str) else text for kind, text in data.items()}, metadata
 
 
-def _with_styles(text: str) -> str:
+def with_styles(text: str) -> str:
     """Replace addresses of panel's style sheets by what its installation has of them."""
     from panel.io.resources import CDN_DIST, DIST_DIR  # noqa: PLC0415
 

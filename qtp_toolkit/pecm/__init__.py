@@ -9,6 +9,7 @@ from qtp_toolkit.pecm._fit import fit, fit_pairs, forward, sinusoid
 from qtp_toolkit.pecm._gridded import indices
 from qtp_toolkit.pecm._index import amplitude_factor, closing_ratio, composite_index, linear_index, yearly_amplitude
 from qtp_toolkit.pecm._sign import sign_evidence, signed_amplitude
+from qtp_toolkit.pecm._variants import fit_variants, median_change
 
 __all__ = [
     "Model",
@@ -19,9 +20,11 @@ __all__ = [
     "composite_index",
     "fit",
     "fit_pairs",
+    "fit_variants",
     "forward",
     "indices",
     "linear_index",
+    "median_change",
     "sign_evidence",
     "signed_amplitude",
     "sinusoid",

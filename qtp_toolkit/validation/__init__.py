@@ -2,7 +2,7 @@
 
 from qtp_toolkit.validation._comparison import compare_maps, compare_points, line_of_sight
 from qtp_toolkit.validation._points import block_average
-from qtp_toolkit.validation._scores import SCORES, score_intervals, scores
+from qtp_toolkit.validation._scores import SCORES, coverage, score_intervals, scores
 from qtp_toolkit.validation._thickness import (
     alt_from_temperature,
     calibrate_alt,
@@ -18,6 +18,7 @@ __all__ = [
     "calibrate_alt",
     "compare_maps",
     "compare_points",
+    "coverage",
     "line_of_sight",
     "mean_water_content",
     "pore_water_settlement",

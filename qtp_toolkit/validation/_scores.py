@@ -1,4 +1,4 @@
-"""How well a line describes amplitude against thickness."""
+"""How well a line describes amplitude against thickness, and a stated uncertainty the error."""
 
 from __future__ import annotations
 
@@ -160,6 +160,30 @@ def _pairs_of(
         raise QtpDataError("x and y differ in length", expected=x.size, found=y.size)
     keep = np.isfinite(x) & np.isfinite(y) if drop else np.full(x.shape, True)
     return x[keep], y[keep]
+
+
+def coverage(error: xr.DataArray, sigma: xr.DataArray) -> float:
+    """Share of the errors that are within one stated standard deviation: 0.68 if it tells the truth.
+
+    Parameters
+    ----------
+    error : xarray.DataArray
+        Estimate less truth, any dims.
+    sigma : xarray.DataArray
+        Stated standard deviation on the same pixels, in the same unit.
+
+    Returns
+    -------
+    float
+        Of the pixels where both are known; NaN if there is none. Computes what is lazy.
+
+    Examples
+    --------
+    >>> coverage(xr.DataArray([-0.5, 1.5, np.nan]), xr.DataArray([1.0, 1.0, 1.0]))
+    0.5
+    """
+    known = np.isfinite(error) & np.isfinite(sigma)
+    return float((abs(error) <= sigma).where(known).mean())
 
 
 def _paired(x: xr.DataArray, y: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

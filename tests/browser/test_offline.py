@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import time
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
+import lab
 import nbformat
 import numpy as np
 import pytest
 import xarray as xr
+from lab import WAIT
 
 from qtp_toolkit import products
 from qtp_toolkit._execute import Kernels, execute
-from qtp_toolkit.interactive import board
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 CELLS = [
@@ -27,8 +24,6 @@ CELLS = [
     "check('pixels', da.size, equals=400)\ncheck('product', products.open('onsets')['a'].size, equals=9)",
     "interactive.deformation_map(da, title='its twin')",
 ]
-WAIT = 400_000  # ms: a busy machine takes minutes to import, and nothing here is about speed
-LAB = ("-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--ServerApp.token=")
 
 
 @pytest.fixture
@@ -73,36 +68,13 @@ def test_an_executed_page_fetches_nothing(watched, notebook):
 
 def test_jupyterlab_fetches_nothing_and_finds_the_output_of_the_root(watched, notebook, tmp_path):
     page, seen = watched
-    port = board._free_port(0)
-    folders = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "RUNTIME")}
-    env = {**os.environ, **folders}
-    never = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
-    with (tmp_path / "lab.log").open("w") as log:
-        command = [sys.executable, *LAB, f"--port={port}", "--ServerApp.port_retries=0", never]
-        server = subprocess.Popen(command, cwd=notebook.parent, env=env, stdout=log, stderr=subprocess.STDOUT)
-        try:
-            answers(f"http://127.0.0.1:{port}/api", server, tmp_path / "lab.log")
-            page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}")
-            page.locator(".jp-Notebook .jp-Cell").nth(len(CELLS) - 1).wait_for(timeout=WAIT, state="attached")
-            page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=WAIT)
-            page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click(timeout=WAIT)
-            page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click(timeout=WAIT)
-            is_whole(page)
-            page.screenshot(path=os.environ.get("QTP_SCREENSHOT", tmp_path / "lab.png"))
-        finally:
-            server.terminate()
-            server.wait(timeout=120)
+    with lab.served(notebook.parent, tmp_path / "lab.log") as address:
+        page.goto(f"{address}/lab/tree/{notebook.name}")
+        page.locator(".jp-Notebook .jp-Cell").nth(len(CELLS) - 1).wait_for(timeout=WAIT, state="attached")
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=WAIT)
+        page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click(timeout=WAIT)
+        page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click(timeout=WAIT)
+        is_whole(page)
+        page.screenshot(path=os.environ.get("QTP_SCREENSHOT", tmp_path / "lab.png"))
     assert seen["elsewhere"] == []
     assert (tmp_path / "clone" / "qtp_output" / "figures" / "map.png").exists()
-
-
-def answers(url, server, log):
-    for _ in range(600):
-        if server.poll() is not None:
-            pytest.fail(f"JupyterLab ended: {log.read_text()[-2000:]}")
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail("JupyterLab did not answer within five minutes")

@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
 import numpy as np
@@ -16,7 +17,7 @@ import xarray as xr
 
 from qtp_toolkit import products
 from qtp_toolkit._execute import Kernels, execute
-from qtp_toolkit.interactive import board
+from qtp_toolkit.interactive.board.serving import free_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 CELLS = [
@@ -73,7 +74,7 @@ def test_an_executed_page_fetches_nothing(watched, notebook):
 
 def test_jupyterlab_fetches_nothing_and_finds_the_output_of_the_root(watched, notebook, tmp_path):
     page, seen = watched
-    port = board._free_port(0)
+    port = free_port(0)
     folders = {f"JUPYTER_{kind}_DIR": str(tmp_path / kind) for kind in ("CONFIG", "RUNTIME")}
     env = {**os.environ, **folders}
     never = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
@@ -88,7 +89,7 @@ def test_jupyterlab_fetches_nothing_and_finds_the_output_of_the_root(watched, no
             page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click(timeout=WAIT)
             page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click(timeout=WAIT)
             is_whole(page)
-            page.screenshot(path=os.environ.get("QTP_SCREENSHOT", tmp_path / "lab.png"))
+            page.screenshot(path=Path(os.environ.get("QTP_SCREENSHOTS", tmp_path)) / "lab.png")
         finally:
             server.terminate()
             server.wait(timeout=120)

@@ -34,7 +34,9 @@ class Boxes:
         tips = [("", "@factor"), ("q", "@q{0.000}")]
         self.ranking = figure(y_range=FactorRange(), x_range=(0, 1), height=300, tooltips=tips, **look)
         self.ranking.hbar("factor", right="q", height=0.8, source=self.bars, color="color")
-        self.ranking.text(0, "factor", text="factor", source=self.bars, x_offset=5, text_font_size="8pt", text_baseline="middle")
+        self.ranking.text(
+            0, "factor", text="factor", source=self.bars, x_offset=5, text_font_size="8pt", text_baseline="middle"
+        )
         self.ranking.yaxis.visible = False
         self.ranking.xaxis.axis_label = "q in the region"
         for plot in (self.plot, self.ranking):
@@ -65,6 +67,8 @@ def _rows(region: Region) -> dict[str, Any]:
         return {key: [] for key in ("class", *keys, "count")}
     table = region.table
     known = np.isfinite(table["quantile"].values).all(axis=1)
-    labels = [safe(label) for label, good in zip(table["label"].values, known, strict=True) if good]
+    ends = zip(table["left"].values, table["right"].values, table["label"].values, strict=True)
+    names = [f"{low:.3g} to {high:.3g}" if np.isfinite(low + high) else safe(label) for low, high, label in ends]
+    labels = [f"{name}{'*' * names[:i].count(name)}" for i, name in enumerate(names) if known[i]]  # each its own place
     values = {key: table["quantile"].values[known, i] for i, key in enumerate(keys)}
     return {"class": labels, **values, "count": table["count"].values[known]}

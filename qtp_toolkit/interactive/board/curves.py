@@ -9,7 +9,6 @@ import pandas as pd
 from bokeh.models import ColumnDataSource, DataRange1d, LinearAxis, Span
 from bokeh.plotting import figure
 
-from qtp_toolkit.interactive.board.maps import PICKED
 from qtp_toolkit.interactive.board.pixel import Reading
 
 MODEL = ("#c1440e", "#2b6cb0")
@@ -23,7 +22,7 @@ class Curves:
 
     def __init__(self, dates: np.ndarray) -> None:
         self.seen = [ColumnDataSource({key: [] for key in ("time", "value", "low", "high")}) for _ in range(2)]
-        self.models = [ColumnDataSource({"time": [], "value": []}) for _ in range(2)]
+        self.models = [ColumnDataSource({"time": [], "value": []}, name=f"model {name}") for name in "AB"]
         self.daily = ColumnDataSource({key: [] for key in ("time", "lst", "addt", "addf", "index")})
         self.seasons = ColumnDataSource({"start": [], "end": []})
         self.series = self._figure("LOS displacement (mm)", 215)
@@ -49,12 +48,14 @@ class Curves:
         plot.yaxis.axis_label_text_font_style = "normal"
         plot.yaxis.axis_label_text_font_size = "9pt"
         plot.title.text_font_size = "9pt"
+        plot.yaxis.minor_tick_line_color = None
+        plot.yaxis.ticker.desired_num_ticks = height // 35
         plot.ygrid.grid_line_alpha = 0.4
         plot.xgrid.visible = False
         return plot
 
     def _draw_series(self) -> None:
-        self.lines, drawn = [], []
+        drawn: list[Any] = []
         for i, name in ((1, "B"), (0, "A")):
             seen, model = self.seen[i], self.models[i]
             bars = self.series.segment("time", "low", "time", "high", source=seen, color=POINT[i], line_width=1)
@@ -64,8 +65,6 @@ class Curves:
                 "time", "value", source=model, color=MODEL[i], line_width=1.6, legend_label=f"model {name}"
             )
             drawn += [bars, points, line]
-            if name == "B":
-                self.second = [bars, points, line]
         self.series.y_range = DataRange1d(renderers=drawn)
         legend = self.series.legend[0]
         legend.update(orientation="horizontal", location="top_left", label_text_font_size="8pt", padding=3, spacing=8)
@@ -104,7 +103,9 @@ class Curves:
         values = {"lst": weather.lst, "addt": weather.addt, "addf": weather.addf, "index": weather.composite.values}
         self.daily.data = {"time": weather.days, **values}
         self.seasons.data = _thaw_seasons(weather.days, weather.thaw, weather.freeze)
-        self.warmth.title.text = f"Land surface temperature; thaw season {day_name(weather.thaw)} to {day_name(weather.freeze)}"
+        self.warmth.title.text = (
+            f"Land surface temperature; thaw season {day_name(weather.thaw)} to {day_name(weather.freeze)}"
+        )
 
 
 def error_of(at: Reading) -> tuple[np.ndarray | float, str]:

@@ -31,7 +31,7 @@ def difference(prepared: Prepared, first: Reading, second: Reading) -> dict[str,
 
 def correlation(first: Reading, second: Reading) -> dict[str, float]:
     """Correlation of the errors of the two estimates of each quantity; empty where a fit is missing."""
-    if first.model is None or second.model is None or first.displacement is None or second.displacement is None:
+    if first.model is None or second.model is None:
         return {}
     both = [_parts(at) for at in (first, second)]
     together = np.isfinite(both[0][1]) & np.isfinite(both[1][1])
@@ -53,7 +53,8 @@ def correlation(first: Reading, second: Reading) -> dict[str, float]:
 
 def _parts(at: Reading) -> tuple[np.ndarray, np.ndarray]:
     """Columns of the fit at all dates, and residuals; NaN where a date has no value or the temperature none."""
-    assert at.displacement is not None and at.weather is not None and at.model is not None  # the caller has looked
+    if at.displacement is None or at.weather is None or at.model is None:
+        return np.empty((0, 3)), np.empty(0)
     dates = at.displacement["time"]
     linear, composite, model = (
         da.reindex(time=dates).values for da in (at.weather.linear, at.weather.composite, at.model)

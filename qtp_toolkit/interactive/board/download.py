@@ -11,21 +11,12 @@ import pandas as pd
 from bokeh.models import ColumnDataSource, CustomJS
 
 from qtp_toolkit.interactive.board.curves import error_of
+from qtp_toolkit.interactive.board.difference import ESTIMATES
 from qtp_toolkit.interactive.board.pixel import Reading
 from qtp_toolkit.interactive.board.prepared import Prepared
 from qtp_toolkit.interactive.board.region import Region, table_of
+from qtp_toolkit.interactive.board.scripts import SAVE
 from qtp_toolkit.interactive.board.words import place
-
-_SAVE = """
-const {name, kind, body} = cb_obj.data
-if (name.length == 0) { return }
-const bytes = Uint8Array.from(atob(body[0]), (c) => c.charCodeAt(0))
-const link = document.createElement("a")
-link.href = URL.createObjectURL(new Blob([bytes], {type: kind[0]}))
-link.download = name[0]
-link.click()
-setTimeout(() => URL.revokeObjectURL(link.href), 1000)
-"""
 
 
 class Download:
@@ -33,7 +24,7 @@ class Download:
 
     def __init__(self) -> None:
         self.source = ColumnDataSource({"name": [], "kind": [], "body": []})
-        self.source.js_on_change("data", CustomJS(code=_SAVE))
+        self.source.js_on_change("data", CustomJS(code=SAVE))
 
     def send(self, name: str, body: bytes) -> None:
         """Have the browser save a file."""
@@ -47,11 +38,13 @@ def points_csv(prepared: Prepared, points: dict[str, Reading]) -> bytes:
     parts = []
     for name, at in points.items():
         head.append(f"# point {name}: {place(prepared, at.x, at.y)}; x {at.x:.1f}, y {at.y:.1f}; {at.why or 'ok'}")
-        for key in ("linear_rate", "linear_rate_std", "seasonal_amplitude", "seasonal_amplitude_std"):
-            head.append(f"# point {name}: {key} {prepared.value(key, at.row, at.column):.6g}")
+        numbers = {
+            key: prepared.value(key, at.row, at.column) for key in (*ESTIMATES, *(f"{e}_std" for e in ESTIMATES))
+        }
+        head += [f"# point {name}: {key} {value:.6g}" for key, value in numbers.items()]
         parts.append(point_table(at).assign(point=name))
     table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    text = "\n".join(line.replace("\n", " ") for line in head) + "\n" + table.round(5).to_csv(index=False)
+    text = "\n".join(line.replace("\n", " ") for line in head) + "\n" + table.to_csv(index=False, float_format="%.6g")
     return text.encode()
 
 
@@ -76,7 +69,7 @@ def point_table(at: Reading) -> pd.DataFrame:
 def region_csv(prepared: Prepared, region: Region) -> bytes:
     """Pixels of a region."""
     note = f"# {prepared.about['note']}\n" if prepared.about["note"] else ""
-    return (note + table_of(prepared, region).round(6).to_csv(index=False)).encode()
+    return (note + table_of(prepared, region).to_csv(index=False, float_format="%.8g")).encode()
 
 
 def points_png(prepared: Prepared, points: dict[str, Reading]) -> bytes:
@@ -92,12 +85,14 @@ def points_png(prepared: Prepared, points: dict[str, Reading]) -> bytes:
         ends: dict[str, Any] = {}
         if at.weather is not None and np.isfinite([at.weather.thaw, at.weather.freeze]).all():
             ends = {"thaw_onset": at.weather.thaw, "freeze_onset": at.weather.freeze}
-        plot.time_series(at.displacement, ax=ax, fit=at.model, error=error_of(at)[0], **ends)
-        ax.set_title(f"{name}: {place(prepared, at.x, at.y)}{f', {at.why}' if at.why else ''}", loc="left")
+        error = at.displacement.copy(data=np.broadcast_to(error_of(at)[0], at.displacement.shape))
+        plot.time_series(at.displacement, ax=ax, fit=at.model, error=error, **ends)
+        with plot.house():
+            ax.set_title(f"{name}: {place(prepared, at.x, at.y)}{f', {at.why}' if at.why else ''}", loc="left")
     return _as_png(fig)
 
 
-def region_png(prepared: Prepared, region: Region) -> bytes:
+def region_png(region: Region) -> bytes:
     """Figure of a region: its boxes."""
     from qtp_toolkit import plot  # noqa: PLC0415
 

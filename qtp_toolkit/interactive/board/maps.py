@@ -11,7 +11,6 @@ import numpy as np
 from bokeh.events import RangesUpdate, SelectionGeometry, Tap
 from bokeh.layouts import column, grid
 from bokeh.models import (
-    BasicTicker,
     BoxZoomTool,
     Button,
     ColorBar,
@@ -32,6 +31,8 @@ from bokeh.models import (
 from bokeh.plotting import figure
 
 from qtp_toolkit.interactive.board.prepared import Prepared, in_degrees
+from qtp_toolkit.interactive.board.scripts import ACTIVATE, PLACE, VALUE
+from qtp_toolkit.interactive.board.vectors import PAPER, draw_overlays
 from qtp_toolkit.interactive.page import safe
 
 DARKEST = 0.55
@@ -43,8 +44,6 @@ STEPS = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5,
 PICKED = ("#111111", "#2b6cb0")
 """Colors of the points A and B."""
 LAND = "#ececec"
-PAPER = {"background_fill_color": "white", "background_fill_alpha": 0.7}
-"""Behind small words."""
 
 SHADE = [f"#000000{round(255 * DARKEST * i / 255):02x}" for i in range(256)]
 """Black, from clear to as dark as shade gets: it multiplies the colors below."""
@@ -57,7 +56,7 @@ class Maps:
         self.prepared, self.later, self._due = prepared, later, False
         frame = prepared.frame
         self.x_range, self.y_range = (
-            Range1d(frame.left, frame.right, min_interval=4 * frame.dx),
+            Range1d(frame.left, frame.right, min_interval=4 * frame.dx, name="x of the maps"),
             Range1d(frame.bottom, frame.top, min_interval=4 * frame.dy),
         )
         self.squeeze = math.cos(math.radians((frame.bottom + frame.top) / 2)) if in_degrees(frame.crs) else 1.0
@@ -69,8 +68,11 @@ class Maps:
         self.panels: list[Panel] = []
         for name in _choose_four(prepared):
             self.panels.append(Panel(self, name))
-        self.on_tap: Callable[[float, float, bool], None] = lambda x, y, second: None
-        self.on_region: Callable[[np.ndarray], None] = lambda corners: None
+        self.overlays = draw_overlays(prepared.about["overlays"], [panel.plot for panel in self.panels])
+        for panel in self.panels:
+            panel.draw_marks()
+        self.on_tap: Callable[[float, float, bool], None] | None = None
+        self.on_region: Callable[[np.ndarray], None] | None = None
         self.layout = self._arrange()
         self.show_all()
 
@@ -79,7 +81,7 @@ class Maps:
         home.on_click(self.show_all)
         self.mode = RadioButtonGroup(labels=list(MODES), active=0)
         tools = [[panel.tools[i] for panel in self.panels] for i in range(len(MODES))]
-        self.mode.js_on_change("active", CustomJS(args={"tools": tools}, code=_ACTIVATE))
+        self.mode.js_on_change("active", CustomJS(args={"tools": tools}, code=ACTIVATE))
         flat = (self.prepared.frame.top - self.prepared.frame.bottom) / self.squeeze < 1.4 * (
             self.prepared.frame.right - self.prepared.frame.left
         )
@@ -166,7 +168,7 @@ class Panel:
     def __init__(self, maps: Maps, name: str) -> None:
         self.maps, self.name = maps, name
         prepared = maps.prepared
-        self.source = ColumnDataSource(_nothing())
+        self.source = ColumnDataSource(_nothing(), name=f"map {len(maps.panels) + 1}")
         self.mapper = LinearColorMapper(palette=["#000000"], low=0, high=1, nan_color="#00000000")
         self.tools = PanTool(), BoxZoomTool(match_aspect=True), LassoSelectTool(continuous=False)
         wheel = WheelZoomTool()
@@ -182,16 +184,18 @@ class Panel:
             min_border_right=8,
             height=TALL + 60,
             sizing_mode="stretch_both",
-            output_backend="canvas",
+            name=f"plot {len(maps.panels) + 1}",
         )
         place = {"x": "x", "y": "y", "dw": "dw", "dh": "dh"}
         self.image = self.plot.image(
             image="image", source=self.source, color_mapper=self.mapper, **place, level="image"
         )
         if prepared.has_shade:
-            self.shade = self.plot.image(image="image", source=maps.shade, color_mapper=maps.darkness, **place, level="image")
+            self.shade = self.plot.image(
+                image="image", source=maps.shade, color_mapper=maps.darkness, **place, level="image"
+            )
         self.bar = ColorBar(color_mapper=self.mapper, height=8, padding=4, location=(0, 0), label_standoff=3)
-        self.bar.major_label_text_font_size = "8pt"
+        self.bar.ticker, self.bar.major_label_text_font_size = FixedTicker(ticks=[]), "8pt"
         self.plot.add_layout(self.bar, "below")
         self._furnish()
         self.menu = Select(
@@ -199,7 +203,7 @@ class Panel:
             value=name,
             sizing_mode="stretch_width",
         )
-        self.menu.on_change("value", lambda attr, old, new: self.choose(new))
+        watch(self.menu, "value", self.choose)
         self.layout = column(self.menu, self.plot, sizing_mode="stretch_both")
         self._dress()
 
@@ -212,30 +216,43 @@ class Panel:
             axis.minor_tick_line_color = None
         plot.yaxis[0].major_label_orientation = "vertical"  # as wide whatever it says: all maps keep one size
         plot.title.text_font_size = "8pt"
-        note = {"text_font_size": "8pt", "text_font_style": "italic", "level": "overlay", **PAPER}
+        note = {"text_font_size": "8pt", "text_font_style": "italic", **PAPER}
         words = safe(maps.prepared.about["note"])
         plot.add_layout(Label(x=4, y=3, x_units="screen", y_units="screen", text=words, text_color="#444444", **note))
-        plot.patch("x", "y", source=maps.outline, fill_alpha=0.0, line_color="#111111", line_width=2, line_dash=[6, 3])
-        look = {"source": maps.picked, "level": "overlay"}
-        plot.scatter("x", "y", marker="cross", size=18, line_width=5, color="white", **look)
-        plot.scatter("x", "y", marker="cross", size=16, line_width=2, color="color", **look)
-        halo = {"text_outline_color": "white", "text_font_style": "bold", "x_offset": 7, "y_offset": -5}
-        plot.text("x", "y", text="name", text_color="color", **halo, **look)
-        place = CustomJSHover(args={"where": _where(maps.prepared)}, code=_PLACE)
-        tips = [("", "@image{custom}"), ("at", "$x{custom}")]
-        value = CustomJSHover(args={"holder": self.source}, code=_VALUE)
-        hover = HoverTool(renderers=[self.image], tooltips=tips, formatters={"$x": place, "@image": value})
+        place = CustomJSHover(args={"where": _where(maps.prepared)}, code=PLACE)
+        tips = [("", "$y{custom}"), ("at", "$x{custom}")]
+        value = CustomJSHover(args={"holder": self.source}, code=VALUE)
+        hover = HoverTool(renderers=[self.image], tooltips=tips, formatters={"$x": place, "$y": value})
         plot.add_tools(hover)
-        plot.on_event(Tap, lambda e: maps.on_tap(e.x, e.y, bool(e.modifiers and e.modifiers.get("shift"))))
+        plot.on_event(Tap, self._tapped)
         plot.on_event(SelectionGeometry, self._selected)
         plot.on_event(RangesUpdate, lambda _: maps.changed())
         if not maps.panels:  # all have the size of the first
-            plot.on_change("inner_width", lambda attr, old, new: maps.resized(0, new))
-            plot.on_change("inner_height", lambda attr, old, new: maps.resized(1, new))
+            watch(plot, "inner_width", partial(maps.resized, 0))
+            watch(plot, "inner_height", partial(maps.resized, 1))
+
+    def draw_marks(self) -> None:
+        """Draw what lies over everything else: the region and the picked points."""
+        plot, maps = self.plot, self.maps
+        plot.patch("x", "y", source=maps.outline, fill_alpha=0.0, line_color="#111111", line_width=2, line_dash=[6, 3])
+        look = {"source": maps.picked}
+        plot.scatter("x", "y", marker="cross", size=18, line_width=5, color="white", **look)
+        plot.scatter("x", "y", marker="cross", size=16, line_width=2, color="color", **look)
+        words = {"text_outline_color": "white", "text_font_style": "bold", "x_offset": 7, "y_offset": -5}
+        plot.text("x", "y", text="name", text_color="color", **words, **look)
+
+    def _tapped(self, event: Any) -> None:
+        if self.maps.on_tap is not None and event.x is not None and event.y is not None:
+            self.maps.on_tap(event.x, event.y, bool(event.modifiers and event.modifiers.get("shift")))
 
     def _selected(self, event: Any) -> None:
         geometry = event.geometry or {}
-        if event.final and geometry.get("type") == "poly" and len(geometry["x"]) > 2:
+        if (
+            self.maps.on_region is not None
+            and event.final
+            and geometry.get("type") == "poly"
+            and len(geometry["x"]) > 2
+        ):
             self.maps.on_region(np.column_stack([geometry["x"], geometry["y"]]).astype(float))
 
     def choose(self, name: str) -> None:
@@ -252,47 +269,22 @@ class Panel:
         classes = layer.get("classes", {})
         room = max(8, 70 // max(len(classes), 1))
         names = {int(code): name if len(name) <= room else name[: room - 1] + "…" for code, name in classes.items()}
+        self.bar.ticker.ticks = list(names) if names else _round_numbers(*layer["clim"])
         self.bar.major_label_overrides = names
-        self.bar.ticker = FixedTicker(ticks=list(names)) if names else BasicTicker(desired_num_ticks=6)
-        self.source.tags = [{"classes": classes, "units": layer["units"].replace("1", "", layer["units"] == "1")}]
+        self.source.tags = [{"classes": classes, "units": "" if layer["units"] == "1" else layer["units"]}]
 
     def draw(self) -> None:
         """Cut the layer to what is shown."""
         self.source.data = _as_data(self.maps.prepared.picture(self.name, self.maps.box, *self.maps.screen))
 
 
-def overlay(maps: Maps) -> dict[str, list[Any]]:
-    """Draw outlines, lines and places over all maps; returns their renderers by name, to be switched."""
-    out: dict[str, list[Any]] = {}
-    for name, parts in maps.prepared.about["overlays"].items():
-        sources = _overlay_sources(parts)
-        made = out.setdefault(name, [])
-        line = {"line_color": parts["line"], "line_width": parts["width"] + 0.4}
-        fill = {"fill_alpha": 0.0} if parts["fill"] == "none" else {"fill_color": parts["fill"], "fill_alpha": 0.9}
-        for panel in maps.panels:
-            plot = panel.plot
-            if parts["areas"]:
-                made.append(plot.multi_polygons("x", "y", source=sources["areas"], **line, **fill))
-            if parts["lines"]:
-                dash = "dashed" if parts["dashed"] else "solid"
-                made.append(plot.multi_line("x", "y", source=sources["lines"], line_dash=dash, **line))
-            if parts["points"]:
-                dot = {"marker": "triangle", "size": 8, "color": parts["line"], "line_color": "white"}
-                made.append(plot.scatter("x", "y", source=sources["points"], **dot))
-            if parts["names"]:
-                halo = {"text_font_size": "8pt", "text_color": parts["line"], **PAPER}
-                made.append(plot.text("x", "y", text="name", source=sources["names"], x_offset=3, **halo))
-    return out
+def watch(model: Any, name: str, task: Callable[[Any], object]) -> None:
+    """Call ``task`` with the new value when the browser changes a property."""
 
+    def changed(attr: str, old: Any, new: Any) -> None:  # noqa: ARG001  (bokeh looks at the names)
+        task(new)
 
-def _overlay_sources(parts: dict[str, Any]) -> dict[str, ColumnDataSource]:
-    """Sources that all maps share, so that they travel once."""
-    areas = {axis: [[[[p[i] for p in ring] for ring in rings]] for rings in parts["areas"]] for i, axis in ((0, "x"), (1, "y"))}
-    lines = {axis: [[p[i] for p in line] for line in parts["lines"]] for i, axis in ((0, "x"), (1, "y"))}
-    points = {axis: [place[0][i] for place in parts["points"]] for i, axis in ((0, "x"), (1, "y"))}
-    names = {key: [row[i] for row in parts["names"]] for i, key in enumerate(("name", "x", "y"))}
-    made = {"areas": areas, "lines": lines, "points": points, "names": names}
-    return {kind: ColumnDataSource(data) for kind, data in made.items()}
+    model.on_change(name, changed)
 
 
 def _choose_four(prepared: Prepared) -> list[str]:
@@ -317,6 +309,13 @@ def _round_degrees(low: float, high: float, count: int) -> np.ndarray:
     return np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
 
 
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Four to eight round numbers between two."""
+    power = 10.0 ** np.floor(np.log10((high - low) / 4))
+    step = max(step * power for step in (1, 2, 5) if step * power <= (high - low) / 4 * 1.0001)
+    return (np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step).round(10).tolist()
+
+
 def _degree(value: float, sides: str) -> str:
     return f"{abs(value):.6g}°{sides[0] if value >= 0 else sides[1]}"
 
@@ -328,27 +327,3 @@ def _where(prepared: Prepared) -> dict[str, Any]:
     lon, lat = frame.lonlat(x[None, :], y[:, None])
     net = {"lon": lon.ravel().round(6).tolist(), "lat": lat.ravel().round(6).tolist()}
     return {**net, "count": count, "left": frame.left, "bottom": frame.bottom, "dx": x[1] - x[0], "dy": y[1] - y[0]}
-
-
-_ACTIVATE = """
-const chosen = cb_obj.active
-for (let i = 0; i < tools.length; i++) { for (const tool of tools[i]) { tool.active = i == chosen } }
-"""
-
-_PLACE = """
-const w = where, n = w.count
-const u = Math.min(Math.max((special_vars.x - w.left) / w.dx, 0), n - 1.001)
-const v = Math.min(Math.max((special_vars.y - w.bottom) / w.dy, 0), n - 1.001)
-const j = Math.floor(u), i = Math.floor(v), a = u - j, b = v - i
-const at = (z) => (1-b) * ((1-a) * z[i*n+j] + a * z[i*n+j+1]) + b * ((1-a) * z[(i+1)*n+j] + a * z[(i+1)*n+j+1])
-const lon = at(w.lon), lat = at(w.lat)
-return `${Math.abs(lat).toFixed(4)}° ${lat < 0 ? "S" : "N"}, ${Math.abs(lon).toFixed(4)}° ${lon < 0 ? "W" : "E"}`
-"""
-
-_VALUE = """
-const about = holder.tags[0]
-if (value == null || Number.isNaN(value)) { return "no value" }
-const known = about.classes[String(value)]
-if (known != null) { return known }
-return `${Number(value.toPrecision(4))} ${about.units}`
-"""

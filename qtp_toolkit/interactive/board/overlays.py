@@ -55,17 +55,18 @@ def _rows(table: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _parts(geometry: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     """Yield the kind and the rings, lines or points of each simple geometry inside a GeoJSON one."""
-    kind, inside = str(geometry["type"]), geometry.get("coordinates")
+    kind = str(geometry["type"])
+    inside: Any = geometry.get("coordinates")
     if kind == "GeometryCollection":
         for member in geometry["geometries"]:
             yield from _parts(member)
     elif kind.endswith("Polygon"):
-        for rings in inside if kind.startswith("Multi") else [inside]:  # type: ignore[union-attr]
+        for rings in inside if kind.startswith("Multi") else [inside]:
             yield "areas", list(rings)
     elif kind.endswith("LineString"):
-        yield "lines", list(inside) if kind.startswith("Multi") else [inside]  # type: ignore[arg-type]
+        yield "lines", list(inside) if kind.startswith("Multi") else [inside]
     else:
-        yield "points", [[place] for place in (inside if kind.startswith("Multi") else [inside])]  # type: ignore[union-attr]
+        yield "points", [[place] for place in (inside if kind.startswith("Multi") else [inside])]
 
 
 def _project(part: Any, crs: str, source: str) -> list[list[float]]:

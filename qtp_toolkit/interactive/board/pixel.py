@@ -31,6 +31,9 @@ class Change(NamedTuple):
     """Kelvin that the temperature is raised by."""
 
 
+NEUTRAL = Change()
+
+
 class Weather(NamedTuple):
     """Every day of a pixel: temperature, degree days since the thaw onset, and both indices."""
 
@@ -62,11 +65,11 @@ class Reading(NamedTuple):
     """Why there is no series or no fit; empty if there is one."""
 
     def estimate(self, name: str) -> float:
-        """Number of the fit; NaN without one."""
+        """Return a number of the fit; NaN without one."""
         return math.nan if self.fit is None else float(self.fit[name])
 
 
-def read(prepared: Prepared, row: int, column: int, change: Change = Change()) -> Reading:
+def read(prepared: Prepared, row: int, column: int, change: Change = NEUTRAL) -> Reading:
     """Series, temperature, indices and fit of a pixel.
 
     Parameters
@@ -112,7 +115,7 @@ def _fit(prepared: Prepared, displacement: xr.DataArray, weather: Weather) -> tu
     return fit, pecm.forward(fit, weather.linear, weather.composite)
 
 
-def weather_at(prepared: Prepared, row: int, column: int, change: Change = Change()) -> Weather | None:
+def weather_at(prepared: Prepared, row: int, column: int, change: Change = NEUTRAL) -> Weather | None:
     """Temperature, degree days and indices of a pixel on every day, None beside the grid of the temperature.
 
     As :func:`qtp_toolkit.pecm.indices` makes them for the maps: degree days on the grid of the temperature, bilinear
@@ -171,7 +174,7 @@ def _locate(prepared: Prepared, row: int, column: int) -> _Place | None:
         parts.append(slice(low, low + 2))
         shares.append([1.0 - (at - low), at - low])
         nearest.append(math.floor(at + 0.5) - low)
-    return _Place(parts[0], parts[1], np.outer(*shares), (nearest[0], nearest[1]))
+    return _Place(parts[0], parts[1], np.outer(shares[0], shares[1]), (nearest[0], nearest[1]))
 
 
 def _mix(da: xr.DataArray, place: _Place) -> xr.DataArray:

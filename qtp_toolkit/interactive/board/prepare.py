@@ -213,7 +213,7 @@ def _levels(values: np.ndarray, *, classes: bool) -> Iterator[np.ndarray]:
 
 
 def _shade(height: np.ndarray) -> np.ndarray:
-    """Darkness of a relief that is lit from the northwest at 45 degrees: 0 where it is flat, 255 where no light falls."""
+    """Darkness of a relief lit from the northwest at 45 degrees: 0 where it is flat, 255 where no light falls."""
     if min(height.shape) < 2 or not np.isfinite(height).any():
         return np.zeros(height.shape, "uint8")
     north, east = np.gradient(np.where(np.isfinite(height), height, np.nanmean(height)).astype("float32"))

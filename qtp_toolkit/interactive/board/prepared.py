@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Iterable
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -72,10 +72,12 @@ class Prepared:
         self.about: dict[str, Any] = json.loads((self.folder / "about.json").read_text(encoding="utf-8"))
         self.frame = Frame(**self.about["grid"])
         self.layers: dict[str, dict[str, Any]] = self.about["layers"]
-        self.array = lru_cache(maxsize=None)(self._open)
+        # All at once: another layout may take this one's place, and what is mapped stays what it was.
+        self._arrays = {path.stem: np.load(path, mmap_mode="r") for path in self.folder.glob("*.npy")}
 
-    def _open(self, name: str) -> np.ndarray:
-        return np.load(self.folder / f"{name}.npy", mmap_mode="r")
+    def array(self, name: str) -> np.ndarray:
+        """One of the arrays, mapped into memory."""
+        return self._arrays[name]
 
     @property
     def has_shade(self) -> bool:
@@ -145,6 +147,6 @@ def _cells(low: float, high: float, size: float, count: int) -> tuple[int, int]:
 
 
 def _thin(count: int, most: int) -> np.ndarray:
-    """Indices of at most ``most`` of ``count`` rows, evenly spread."""
+    """Return indices of at most ``most`` of ``count`` rows, evenly spread."""
     kept = min(count, max(most, 1))
     return ((np.arange(kept) + 0.5) * (count / kept)).astype(int)

@@ -40,7 +40,7 @@ class Region(NamedTuple):
 
 
 def factor_names(prepared: Prepared) -> list[str]:
-    """Maps that may explain another: all but what the fit itself gives."""
+    """Name the maps that may explain another: all but what the fit itself gives."""
     made = [name for name in prepared.layers if name.endswith("_std") or name in NOT_FACTORS]
     names = [name for name in prepared.layers if name not in {*made, "linear_rate", "seasonal_amplitude"}]
     return sorted(names, key=lambda name: name != "slope")  # what the paper looks at first
@@ -67,9 +67,9 @@ def look(prepared: Prepared, corners: np.ndarray, value: str, factor: str) -> Re
     if cut is None:
         return Region(corners, xr.Dataset({value: xr.DataArray(np.full(0, np.nan))}), 1, None, {}, "outside the map")
     maps, step = cut
-    strata = {}
+    strata: dict[str, xr.DataArray] = {}
     for name in factor_names(prepared):
-        strata |= _stratify(maps[name].where(maps[value].notnull()), maps.get("slope"))
+        strata |= _stratify(maps[name].where(np.isfinite(maps[value])), maps.get("slope"))
     y = maps[value]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # single samples in a stratum: the drawn region is what it is
@@ -95,7 +95,7 @@ def _stratify(da: xr.DataArray, slope: xr.DataArray | None) -> dict[str, xr.Data
     name = str(da.name)
     try:
         if "classes" in da.attrs:
-            return {name: geodetector.stratify(da)}
+            return {name: geodetector.stratify(da, method="classes")}
         if name == "aspect":
             return {name: geodetector.stratify(da, method="aspect", slope=slope)}
         return {name: geodetector.stratify(da, method="quantile", k=STRATA)}
@@ -104,7 +104,7 @@ def _stratify(da: xr.DataArray, slope: xr.DataArray | None) -> dict[str, xr.Data
 
 
 def _cut(prepared: Prepared, corners: np.ndarray, names: Sequence[str]) -> tuple[xr.Dataset, int] | None:
-    """Maps inside the outline, NaN around it, and the step of rows and columns."""
+    """Cut maps to the outline, NaN around it, and the step of rows and columns."""
     frame = prepared.frame
     low, high = corners.min(axis=0), corners.max(axis=0)
     columns = slice(*_clip((low[0] - frame.left) / frame.dx, (high[0] - frame.left) / frame.dx, frame.columns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 import threading
@@ -47,10 +48,10 @@ class Board:
         self.prepared, self.title = prepared, title
         self.port = free_port(port)
         names = [f"{LOOPBACK}:{self.port}", f"localhost:{self.port}"]
-        self.loop = IOLoop(make_current=False)
         self.application = _ThisMachine({"/": self.fill}, extra_websocket_origins=names, keep_alive_milliseconds=20_000)
         self.application.hosts = frozenset(names)
         self.thread: threading.Thread | None = None
+        self.loop: IOLoop | None = None
 
     @property
     def address(self) -> str:
@@ -68,21 +69,25 @@ class Board:
         document.add_root(session.layout)
 
     def run(self, *, ready: Callable[[str], None] | None = None, show: bool = False) -> None:
-        """Serve until interrupted."""
-        self.loop.make_current()
+        """Serve until interrupted; ``ready`` is told the address when it answers."""
+        asyncio.run(self._serve(ready, show=show))
+
+    async def _serve(self, ready: Callable[[str], None] | None, *, show: bool) -> None:
         logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # a closed page is nothing to warn of
+        self.loop, self.ended = IOLoop.current(), asyncio.Event()
         http = HTTPServer(self.application)
         http.add_sockets(bind_sockets(LOOPBACK, self.port)[0])
-        self.server = BaseServer(self.loop, self.application, http)
-        self.server.start()
+        server = BaseServer(self.loop, self.application, http)
+        server.start()
         if ready is not None:
-            self.loop.add_callback(ready, self.address)
+            ready(self.address)
         if show:
-            self.loop.add_callback(webbrowser.open, self.address)
+            webbrowser.open(self.address)
         try:
-            self.loop.start()
+            await self.ended.wait()
         finally:
-            self.server.stop()
+            server.stop()
+            http.stop()
 
     def start(self) -> None:
         """Serve in a thread, and return when it answers."""
@@ -93,8 +98,8 @@ class Board:
 
     def stop(self) -> None:
         """End a server that :meth:`start` began."""
-        self.loop.add_callback(self.loop.stop)
-        if self.thread is not None:
+        if self.loop is not None and self.thread is not None:
+            self.loop.add_callback(self.ended.set)
             self.thread.join(10)
 
 

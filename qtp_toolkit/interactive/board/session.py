@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,9 @@ class Session:
         self.curves, self.boxes, self.files = Curves(prepared.dates), Boxes(), download.Download()
         self.said, self.said_of_region = _words(words.DRAW), _words(words.DRAW)
         self.sliders = {
-            key: Slider(title=name, start=low, end=high, step=step, value=value, sizing_mode="stretch_width")
+            key: Slider(
+                title=name, start=low, end=high, step=step, value=value, tooltips=False, sizing_mode="stretch_width"
+            )
             for key, (name, low, high, step, value) in SLIDERS.items()
         }
         self.which = RadioButtonGroup(labels=["Point A", "Point B"], active=0)
@@ -94,7 +97,7 @@ class Session:
             "<small>Displacement in the line of sight, positive toward the satellite. Click for a pixel, "
             "shift-click for a second one; scroll to zoom.</small>"
         )
-        renderers = maps.overlay(self.maps)
+        renderers = self.maps.overlays
         if self.prepared.has_shade:
             renderers = {"hillshade": [panel.shade for panel in self.maps.panels], **renderers}
         self.switch = CheckboxButtonGroup(
@@ -125,32 +128,38 @@ class Session:
         )
         self.tabs.tabs = [TabPanel(child=pixel, title="Pixel"), TabPanel(child=region, title="Region")]
         sheet = GlobalInlineStyleSheet(css=PAGE)
-        return row(left, self.tabs, sizing_mode="stretch_width", height=640, styles={"height": "100vh"}, stylesheets=[sheet], tags=[self.files.source])
+        return row(
+            left,
+            self.tabs,
+            sizing_mode="stretch_width",
+            height=640,
+            styles={"height": "100vh"},
+            stylesheets=[sheet],
+            tags=[self.files.source],
+        )
 
     def _connect(self) -> None:
         self.maps.on_tap = self.tapped
         self.maps.on_region = self.drawn
         for slider in self.sliders.values():
-            slider.on_change("value", lambda attr, old, new: self.moved())
+            maps.watch(slider, "value", self.moved)
         self.clear.on_click(self.forget)
         self.neutral.on_click(self.to_neutral)
         for menu in (self.value, self.factor):
-            menu.on_change("value", lambda attr, old, new: self.drawn(None))
-        self.switch.on_change("active", lambda attr, old, new: self.show_overlays(new))
-        self.save[0].on_click(
-            lambda: self.points and self.files.send("points.csv", download.points_csv(self.prepared, self.points))
-        )
-        self.save[1].on_click(
-            lambda: self.points and self.files.send("points.png", download.points_png(self.prepared, self.points))
-        )
-        for button, name, make in zip(
-            self.save_region, ("region.csv", "region.png"), (download.region_csv, download.region_png), strict=True
-        ):
-            button.on_click(lambda name=name, make=make: self._send_region(name, make))
+            maps.watch(menu, "value", lambda _: self.drawn(None))
+        maps.watch(self.switch, "active", self.show_overlays)
+        for button, ending in zip((*self.save, *self.save_region), ("csv", "png") * 2, strict=True):
+            button.on_click(partial(self._send, ending, of_region=button in self.save_region))
 
-    def _send_region(self, name: str, make: Callable[[Prepared, Region], bytes]) -> None:
-        if self.region is not None:
-            self.files.send(name, make(self.prepared, self.region))
+    def _send(self, ending: str, *, of_region: bool) -> None:
+        """Hand the browser the selection as a file."""
+        if of_region and self.region is not None:
+            table = ending == "csv"
+            body = download.region_csv(self.prepared, self.region) if table else download.region_png(self.region)
+            self.files.send(f"region.{ending}", body)
+        elif not of_region and self.points:
+            make = download.points_csv if ending == "csv" else download.points_png
+            self.files.send(f"points.{ending}", make(self.prepared, self.points))
 
     @contextmanager
     def _at_once(self) -> Iterator[None]:
@@ -169,18 +178,16 @@ class Session:
         """What the sliders say."""
         return Change(**{key: float(slider.value) for key, slider in self.sliders.items()})
 
-    def tapped(self, x: float | None, y: float | None, second: bool) -> None:
+    def tapped(self, x: float, y: float, second: bool) -> None:
         """Pick the point that was clicked."""
-        if x is not None and y is not None:
-            self.pick("B" if second or self.which.active == 1 else "A", x, y)
+        self.pick("B" if second or self.which.active == 1 else "A", x, y)
 
     def pick(self, name: str, x: float, y: float) -> None:
         """Read a pixel and show it."""
         at = self.prepared.frame.pixel(x, y)
-        if at is None or (name == "B" and "A" not in self.points):
-            name = "A" if at is not None else name
         if at is None:
             return
+        name = name if "A" in self.points else "A"  # the first is what the second is compared with
         self.points[name] = read(self.prepared, *at, self.change)
         self.tabs.active = 0
         self.show_points()
@@ -193,7 +200,7 @@ class Session:
             self.curves.show(first, second, words.title_of(self.prepared, first, second))
             self.said.text = words.describe_points(self.prepared, first, second, self.change)
 
-    def moved(self) -> None:
+    def moved(self, _: Any = None) -> None:
         """Recompute soon, once for all moves of the sliders until then."""
         if not self._due:
             self._due = True

@@ -34,7 +34,7 @@ def place(prepared: Prepared, x: float, y: float, digits: int = 4) -> str:
 
 
 def number(value: float, digits: int, sigma: float = math.nan) -> str:
-    """Number, with its standard deviation if that is known."""
+    """Write a number with its standard deviation if that is known."""
     if not math.isfinite(value):
         return "–"
     said = f"{value:.{digits}f}"
@@ -119,7 +119,7 @@ def describe_region(prepared: Prepared, region: Region | None, value: str, facto
         return f"<p>{DRAW}</p>"
     if region.table is None:
         return f"<p><b>No box plot: {text(region.why)}.</b> {DRAW}</p>"
-    every = f", every {region.step}th row and column" if region.step > 1 else ""
+    every = f", one row and column in {region.step}" if region.step > 1 else ""
     q = region.q.get(factor, math.nan)
     chance = (region.table.sizes["stratum"] - 1) / max(region.pixels - 1, 1)
     name, other = (text(prepared.layers[key]["label"]) for key in (value, factor))

@@ -122,5 +122,5 @@ def _as_png(fig: Any) -> bytes:
     stream = io.BytesIO()
     with plot.house():
         plot.figure.settle(fig)
-        fig.savefig(stream, dpi=plot.style.DPI, format="png")
+        fig.savefig(stream, format="png")
     return stream.getvalue()

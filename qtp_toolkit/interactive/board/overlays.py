@@ -27,7 +27,7 @@ def _outline(name: str, table: pd.DataFrame, crs: str) -> dict[str, Any]:
         "fill": str(how.get("facecolor", "none")),
         "line": line,
         "width": float(how.get("lw", 1.0)),
-        "dashed": how.get("ls") == "--",
+        "dashed": how.get("ls", "-") != "-",
         "areas": [],
         "lines": [],
         "points": [],

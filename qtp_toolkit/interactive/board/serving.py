@@ -25,7 +25,7 @@ from qtp_toolkit.interactive.board.session import Session
 from qtp_toolkit.interactive.page import safe
 
 LOOPBACK = "127.0.0.1"
-SOON = 40
+SOON = 10
 """Milliseconds that moves are gathered before maps are drawn."""
 
 

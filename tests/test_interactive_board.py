@@ -420,6 +420,12 @@ class TestRun:
         assert not folder.exists()
 
 
+def test_a_notebook_shows_it(prepared):
+    interactive.setup()
+    shown = interactive.board.build.Dashboard(prepared)._repr_mimebundle_()
+    assert "text/html" in shown[0]
+
+
 def test_indices_of_a_pixel_are_those_of_the_maps(prepared):
     """Bilinear between four pixels, as ``pecm.indices`` does it for all."""
     from qtp_toolkit import lst, seasons  # noqa: PLC0415

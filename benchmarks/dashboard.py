@@ -138,7 +138,10 @@ WATCH = """
 ([event, name]) => {
   const source = Bokeh.documents[0].get_model_by_name(name)
   window.began = null; window.ended = null
-  const stop = () => requestAnimationFrame(() => requestAnimationFrame(() => { window.ended = performance.now() }))
+  const stop = () => {
+    if (window.began === null) { return }  // what is still on its way from the move before
+    requestAnimationFrame(() => requestAnimationFrame(() => { window.ended = performance.now() }))
+  }
   if (window.last) { window.last[0].disconnect(window.last[1]) }
   window.last = [source.properties.data.change, stop]
   source.properties.data.change.connect(stop)

@@ -130,8 +130,17 @@ class Maps:
         return self.x_range.start, self.x_range.end, self.y_range.start, self.y_range.end
 
     def draw(self) -> None:
-        """Cut all maps to what is shown."""
-        self._due = False
+        """Cut all maps to what is shown, and send them together: the browser paints once."""
+        self._due, document = False, self.x_range.document
+        if document is not None:
+            document.hold("combine")
+        try:
+            self._cut()
+        finally:
+            if document is not None:
+                document.unhold()
+
+    def _cut(self) -> None:
         if self.prepared.has_shade:
             self.shade.data = _as_data(self.prepared.picture("shade", self.box, *self.screen))
         for panel in self.panels:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import inspect
 import re
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -20,8 +19,8 @@ from bokeh.resources import INLINE
 from panel.io.resources import CDN_DIST, DIST_DIR
 
 from qtp_toolkit import interactive, plot
-from qtp_toolkit.conventions import SYNTHETIC, MissingSourceError, QtpDataError, describe
-from qtp_toolkit.interactive import board, page
+from qtp_toolkit.conventions import SYNTHETIC, describe
+from qtp_toolkit.interactive import page
 
 EVIL = "<img src=x onerror=alert(1)>"
 PANELS = [
@@ -178,110 +177,17 @@ class TestSecurity:
     def test_safe_leaves_no_markup_and_no_control_characters(self):
         text = interactive.safe(EVIL + '"\x00\u2028' + "a" * 500)
         assert not set('<>"\x00') & set(text)
-        assert len(text) < 300
+        assert len(text) <= 200
+
+    def test_text_is_drawn_as_it_is_written(self):
+        assert interactive.safe("Stefan & Terzaghi, R1") == "Stefan & Terzaghi, R1"  # a canvas shows no entities
+        assert "$$" not in interactive.safe("$$x$$ \\(y\\)")
 
     def test_attributes_cannot_carry_markup_into_a_figure(self):
         da = grid().assign_attrs(long_name=EVIL, units=EVIL, provenance_note=EVIL)
         figure = rendered(interactive.deformation_map(da, title=EVIL))
         (bar,) = [item for item in figure.right if type(item).__name__ == "ColorBar"]
         assert "<" not in figure.title.text + bar.title
-
-    def test_dashboard_title_and_menu_are_text(self):
-        evil = grid().assign_attrs(long_name=EVIL).rename(EVIL)
-        template = interactive.dashboard(xr.Dataset({"linear_rate": evil}), title=EVIL)
-        assert "<" not in template.title
-        assert all("<" not in key for key in template.sidebar[1].options)
-
-    def test_port_in_use_is_said(self):
-        with socket.socket() as taken:
-            taken.bind(("127.0.0.1", 0))
-            taken.listen()
-            with pytest.raises(QtpDataError, match=r"in use.*free one"):
-                board._free_port(taken.getsockname()[1])
-
-    def test_serves_this_machine_only(self, monkeypatch):
-        seen = {}
-        monkeypatch.setattr(pn, "serve", lambda app, **options: seen.update(options))
-        monkeypatch.setattr(board.products, "open", lambda name: xr.Dataset({"linear_rate": grid()}))
-        monkeypatch.setattr(board.products, "exists", lambda name: False)
-        interactive.serve(show=False)
-        assert seen["address"] == "127.0.0.1"
-        assert seen["port"] > 0
-        assert seen["websocket_origin"] == [f"127.0.0.1:{seen['port']}", f"localhost:{seen['port']}"]
-
-    def test_missing_products_name_their_notebook(self):
-        with pytest.raises(MissingSourceError, match="06_deformation_maps"):
-            interactive.serve(show=False)
-
-
-class TestDashboard:
-    def test_layers_put_rate_and_amplitude_first_and_leave_out_other_dims(self):
-        ds = xr.Dataset({"rms": grid("rms"), "linear_rate": grid(), "displacement": cube()})
-        template = interactive.dashboard(ds, cube())
-        assert list(template.sidebar[1].options.values()) == ["linear_rate", "rms"]
-
-    def test_no_maps_is_refused(self):
-        with pytest.raises(QtpDataError, match="no maps"):
-            interactive.dashboard(xr.Dataset({"displacement": cube()}))
-
-    def test_a_click_gives_the_series_of_that_pixel(self):
-        displacement = cube()
-        overlay = board._curve(displacement, None, float(displacement.x[3]), float(displacement.y[4]))
-        points = overlay.get(0).dimension_values("value")
-        np.testing.assert_allclose(points, displacement.isel(x=3, y=4))
-
-    @pytest.mark.parametrize("place", [(None, None), (0.0, 0.0)])
-    def test_a_click_beside_the_map_says_what_to_do(self, place):
-        overlay = board._curve(cube(), None, *place)
-        assert "Click" in rendered(overlay).title.text
-        assert "Click" in board._words(xr.Dataset({"linear_rate": grid()}), *place)
-
-    def test_words_name_the_reason(self):
-        ds = xr.Dataset({"linear_rate": grid(), "reason": grid("reason").copy(data=np.full((20, 12), 1, "uint8"))})
-        words = board._words(ds, float(ds.x[0]), float(ds.y[0]))
-        assert "reason: never thaws" in words
-        assert "mm/yr" in words
-
-    def test_a_lazy_map_stays_lazy_until_it_is_shown(self, no_compute):
-        ds = xr.Dataset({"linear_rate": grid().chunk({"y": 5}), "rms": grid("rms").chunk({"y": 5})})
-        with no_compute():
-            assert list(board._layers(ds, {})) == ["linear_rate", "rms"]
-
-    def test_model_of_a_pixel_is_fitted_on_demand(self, monkeypatch):
-        displacement = cube(60)
-        year = np.arange(1, 3)
-        time = displacement.time
-        rng = np.random.default_rng(2)
-        lonlat = {"y": np.linspace(37.0, 35.0, 5), "x": np.linspace(89.0, 92.0, 5)}
-
-        def lst(name, values, *lead, **coords):
-            full = np.broadcast_to(
-                np.asarray(values, "float64").reshape(*np.shape(values), 1, 1), (*np.shape(values), 5, 5)
-            )
-            da = xr.DataArray(full.copy(), dims=(*lead, "y", "x"), coords={**lonlat, **coords})
-            return describe(da, name)
-
-        season = np.abs(np.sin(np.arange(60) / 4.8)) * 900
-        seasons = xr.Dataset(
-            {
-                "thaw_onset_mean": lst("thaw_onset", 140.0),
-                "freeze_onset_mean": lst("freeze_onset", 280.0),
-                "addt": lst("addt", season, "time", time=time),
-                "addf": lst("addf", rng.uniform(0, 100, 60), "time", time=time),
-                "permafrost_year": lst("permafrost_year", np.where(np.arange(60) < 30, 1.0, 2.0), "time", time=time),
-                "addt_end": lst("addt", [900.0, 950.0], "thaw_year", thaw_year=year),
-                "addf_end": lst("addf", [2000.0, 2100.0], "thaw_year", thaw_year=year),
-            }
-        ).rio.write_crs("EPSG:4326")
-        stores = {
-            "freeze_thaw": seasons,
-            "conductivity": xr.Dataset({"conductivity_ratio": grid("conductivity_ratio") * 0 + 1.4}),
-        }
-        monkeypatch.setattr(board.products, "exists", lambda name: name in stores)
-        monkeypatch.setattr(board.products, "open", stores.__getitem__)
-        fitted = board.pixel_model(displacement)(float(displacement.x[5]), float(displacement.y[5]))
-        assert fitted["displacement"].dims == ("time",)
-        assert np.isfinite(fitted["linear_rate"])
 
 
 def test_loading_the_module_loads_nothing_interactive():

@@ -119,11 +119,31 @@ def dashboard(
     out: Annotated[
         Path | None, typer.Option("--out", help="Output of a run; default: the nearest qtp_output upward.")
     ] = None,
+    catalog: Annotated[
+        Path | None, typer.Option("--catalog", help="Catalog of lakes, faults, ...; default: that of the run.")
+    ] = None,
     port: Annotated[int, typer.Option("--port", help="Port on this machine; 0 for a free one.")] = 0,
     show: Annotated[bool, typer.Option(help="Open a browser.")] = True,
+    prepare: Annotated[bool, typer.Option("--prepare", help="Lay out the products for it, and end.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Lay them out again, although they have not changed.")] = False,
 ) -> None:
-    """Look at the products of a run in the browser; only this machine can (127.0.0.1)."""
-    with one_line():
+    """Look at the products of a run in the browser; only this machine can (127.0.0.1).
+
+    The first start lays the products out for it below the output folder, which takes a while for a large area.
+    """
+    with one_line("A layout that was begun is dropped; an earlier one stays."):
+        if out is not None:
+            os.environ["QTP_OUTPUT"] = str(out.expanduser().resolve())
         from qtp_toolkit import interactive  # noqa: PLC0415
 
-        interactive.serve(out, port=port, show=show)
+        if prepare:
+            typer.echo(str(interactive.lay_out(catalog, anew=anew, progress=True).folder))
+            return
+        interactive.serve(
+            catalog=catalog,
+            port=port,
+            show=show,
+            anew=anew,
+            progress=True,
+            ready=lambda address: typer.echo(f"dashboard: {address} (Ctrl-C ends it)"),
+        )

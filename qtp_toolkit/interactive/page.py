@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import html
 import re
 import sys
 from pathlib import Path
@@ -22,6 +21,7 @@ RASTERIZE_ABOVE = 400_000
 """Maps with more pixels than this are drawn by datashader for the zoom at hand."""
 
 MAX_TEXT = 200
+_HARMLESS = str.maketrans({"<": "‹", ">": "›", '"': "”", "'": "’", "`": "’"})
 _SUPERSCRIPT = str.maketrans("-.0123456789", "⁻·⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -86,20 +86,21 @@ def holoviews() -> ModuleType:
 
 
 def safe(text: object) -> str:
-    """Text that may stand anywhere in a page: markup escaped, control characters gone, at most 200 characters.
+    """Text that may stand anywhere in a page, drawn or as HTML: no markup, no formulas, at most 200 characters.
 
     Every name and attribute that comes from a file or a catalog passes through here on its way to a title, an axis, a
-    legend or a menu.
+    legend or a menu. Most of these are drawn, not parsed, and would show an escaped character as it is written; so what
+    markup is made of is replaced by characters that look alike.
 
-    >>> safe("<b>rate</b>")
-    '&lt;b&gt;rate&lt;/b&gt;'
+    >>> safe("<b>rate & more</b>")
+    '‹b›rate & more‹/b›'
     """
     plain = "".join(char if char.isprintable() else " " for char in str(text))
-    return html.escape(plain[:MAX_TEXT], quote=True)
+    return plain[:MAX_TEXT].replace("$$", "$ $").replace("\\(", "(").replace("\\[", "[").translate(_HARMLESS)
 
 
 def caption(da: xr.DataArray) -> str:
-    """Label with unit, as in the static figures, without mathematical markup."""
+    """Label with unit, as in the static figures, without markup."""
     plain = re.sub(r"\$\^\{(.+?)\}\$", lambda found: found.group(1).translate(_SUPERSCRIPT), label(da))
     return safe(plain)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import lab
 import nbformat
@@ -75,6 +76,6 @@ def test_jupyterlab_fetches_nothing_and_finds_the_output_of_the_root(watched, no
         page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click(timeout=WAIT)
         page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click(timeout=WAIT)
         is_whole(page)
-        page.screenshot(path=os.environ.get("QTP_SCREENSHOT", tmp_path / "lab.png"))
+        page.screenshot(path=Path(os.environ.get("QTP_SCREENSHOTS", tmp_path)) / "lab.png")
     assert seen["elsewhere"] == []
     assert (tmp_path / "clone" / "qtp_output" / "figures" / "map.png").exists()

@@ -79,6 +79,7 @@ class TestTwins:
         assert (bar.color_mapper.low, bar.color_mapper.high) == (how["vmin"], how["vmax"])
 
     def test_large_maps_are_rasterized(self):
+        """N07: a browser is sent an image, not a rectangle a pixel."""
         big = describe(
             xr.DataArray(
                 np.zeros((900, 900), "float32"), dims=("y", "x"), coords={"y": np.arange(900.0), "x": np.arange(900.0)}
@@ -184,6 +185,7 @@ class TestSecurity:
         assert "$$" not in interactive.safe("$$x$$ \\(y\\)")
 
     def test_attributes_cannot_carry_markup_into_a_figure(self):
+        """N06."""
         da = grid().assign_attrs(long_name=EVIL, units=EVIL, provenance_note=EVIL)
         figure = rendered(interactive.deformation_map(da, title=EVIL))
         (bar,) = [item for item in figure.right if type(item).__name__ == "ColorBar"]

@@ -361,6 +361,7 @@ class TestServing:
         board.stop()
 
     def test_answers_this_machine_by_name_alone(self, board):
+        """N05."""
         with urllib.request.urlopen(board.address, timeout=30) as answer:
             page = answer.read().decode()
         assert "<img src=x" not in page
@@ -379,6 +380,7 @@ class TestServing:
         connection.close()
 
     def test_port_in_use_is_said_with_one_that_is_free(self):
+        """N04."""
         with socket.socket() as taken:
             taken.bind(("127.0.0.1", 0))
             taken.listen()

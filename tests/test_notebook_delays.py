@@ -159,6 +159,7 @@ class TestTides:
     """The cells about tides, with the package and without it."""
 
     def test_without_the_package_it_says_what_to_install(self, tmp_path, monkeypatch, capsys):
+        """N10."""
         monkeypatch.setitem(sys.modules, "pysolid", None)
         made = region.Delayed("descending")
         names = walk(monkeypatch, tmp_path, region.licsar(tmp_path, made), delay="none")

@@ -83,6 +83,7 @@ def test_the_walk_is_complete():
 
 
 def test_no_outputs_are_stored(nb):
+    """N08: nor paths and names of whoever ran it."""
     assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in code(nb))
     assert "widgets" not in nb["metadata"]
 

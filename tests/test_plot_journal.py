@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from matplotlib import font_manager
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
@@ -341,3 +343,13 @@ def test_colors_of_groups_and_lines_are_told_apart(sight):
         seen = [lab(color, SIGHT[sight]) for color in colors]
         apart = [np.linalg.norm(a - b) for k, a in enumerate(seen) for b in seen[k + 1 :]]
         assert min(apart) > 10
+
+
+def test_fonts_and_numbers_are_the_same_on_every_machine(tmp_path, monkeypatch):
+    """N09: the font is one that matplotlib brings, and a decimal point is a point whatever the user's settings say."""
+    monkeypatch.setitem(mpl.rcParams, "font.family", ["no such font"])
+    monkeypatch.setitem(mpl.rcParams, "axes.formatter.use_locale", True)
+    with plot.house():
+        found = font_manager.findfont(font_manager.FontProperties(), fallback_to_default=False)
+        assert Path(found).is_relative_to(mpl.get_data_path())
+        assert not mpl.rcParams["axes.formatter.use_locale"]

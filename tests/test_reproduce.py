@@ -69,6 +69,7 @@ def test_the_workflow_runs_in_order_of_products_and_reports(folder):
 
 
 def test_skipped_failed_and_independent(folder):
+    """N03: what lacks data is skipped and says which."""
     write(folder, "00_absent", "1", needs=["ndvi"])
     write(folder, "01_missing", "1", needs=["dem", "magt"], products_out=["a"])
     write(folder, "02_fails", "x = 1", "raise ValueError('first\\nthe last line')", products_out=["b"])
@@ -89,6 +90,7 @@ def test_skipped_failed_and_independent(folder):
 
 
 def test_a_dead_kernel_and_a_slow_cell_are_failures(folder):
+    """N01: the run is not ok, so the command ends with an error."""
     write(folder, "00_dead", "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     write(folder, "01_slow", "import time\ntime.sleep(60)")
     dead, slow = run(folder, only=["00"]), run(folder, only=["01"], cell_timeout=4)
@@ -99,6 +101,7 @@ def test_a_dead_kernel_and_a_slow_cell_are_failures(folder):
 
 
 def test_only_first_makes_what_is_missing_and_keeps_what_is_good(folder):
+    """N02: alone, twice or after others, a notebook starts from the catalog and from products on disk."""
     write(folder, "01_first", SAVE % "lst_mean", products_out=["lst_mean"])
     made = {"products_in": ["lst_mean"], "products_out": ["freeze_thaw"]}
     write(folder, "02_second", SAVE % "freeze_thaw", **made)

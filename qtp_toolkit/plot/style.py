@@ -72,6 +72,7 @@ CLASS_COLORS = ("#1b6e6a", "#8fb339", "#e3c567", "#c98b5b", "#b8b8b8", "#5b9bd5"
 
 HOUSE: dict[Any, Any] = {
     "axes.axisbelow": True,
+    "axes.formatter.use_locale": False,
     "axes.labelsize": TEXT["label"],
     "axes.linewidth": 0.6,
     "axes.prop_cycle": cycler(color=[LINE, "#e08a3c", "#1b6e6a", "#a58ac9", NEUTRAL, ACCENT]),

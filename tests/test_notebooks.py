@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import lab
@@ -342,7 +343,8 @@ def test_notebooks_run_in_jupyterlab(watched, run, tmp_path):
     shutil.copytree(notebooks_folder(), room / "notebooks", ignore=shutil.ignore_patterns(".*", "qtp_output"))
     shutil.copytree(run[1] / "products", room / "qtp_output" / "products")
     shutil.copy(notebooks_folder().parent / "data_catalog.yaml", room)
-    with lab.served(room / "notebooks", tmp_path / "lab.log", QTP_SCENE="tiny") as address:
+    where = {"QTP_SCENE": "tiny", "QTP_OUTPUT": str(room / "qtp_output")}
+    with lab.served(room / "notebooks", tmp_path / "lab.log", **where) as address:
         lab.open_lab(page, address)
         for name in ("00_start_here", "06_deformation_maps", "11_alt_validation"):
             cells, errors = lab.run_all(page, f"{name}.ipynb")
@@ -390,7 +392,9 @@ def test_every_value_that_is_offered_runs_through(run, tmp_path, number, values)
     catalog = notebooks_folder().parent / "data_catalog.yaml"
     ours = {"QTP_OUTPUT": str(out), "QTP_SCENE": "tiny", "QTP_CATALOG": str(catalog), "QTP_NOTEBOOK": path.stem}
     env = {**os.environ, **ours, "OMP_NUM_THREADS": "1", "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    done = execute(changed, out=out, env=env, timeout=300, kernels=Kernels(), on_cell=lambda: None)
+    options = {"out": out, "env": env, "timeout": 300, "kernels": Kernels(), "on_cell": lambda: None}
+    with ThreadPoolExecutor(1) as pool:  # the browser of another test keeps an event loop in this thread
+        done = pool.submit(execute, changed, **options).result()
     assert (done.status, done.reason, done.cell) == ("done", "", "")
 
 

@@ -333,6 +333,7 @@ def test_pages_fetch_nothing(run):
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
 
+@lab.TRY_AGAIN
 @pytest.mark.browser
 @pytest.mark.notebooks
 @pytest.mark.timeout(1800)

@@ -492,6 +492,8 @@ def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(pecm) == {
         "compare": {"min_dates": 30},
         "composite_index": {"close": "adjust", "clip": "frozen"},
+        "fit_variants": {"without_intercept": ""},
+        "median_change": {"above": 5.0},
         "fit": {
             "intercept": "estimate",
             "uncertainty": "year_block",

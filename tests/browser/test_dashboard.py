@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from board_case import COLUMNS, EVIL, ROWS, case
+from lab import TRY_AGAIN
 
 from qtp_toolkit import interactive
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.browser, TRY_AGAIN, pytest.mark.timeout(300)]
 READY = "() => window.Bokeh?.documents?.length && Bokeh.documents[0].is_idle && Bokeh.documents[0].roots().length"
 RANGES = "() => Bokeh.documents[0].get_model_by_name('x of the maps').start"
 WAIT = 60_000  # ms: a busy machine, and nothing here is about speed

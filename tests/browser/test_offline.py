@@ -11,12 +11,12 @@ import nbformat
 import numpy as np
 import pytest
 import xarray as xr
-from lab import WAIT
+from lab import TRY_AGAIN, WAIT
 
 from qtp_toolkit import products
 from qtp_toolkit._execute import Kernels, execute
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.browser, TRY_AGAIN, pytest.mark.timeout(900)]
 CELLS = [
     "import numpy as np\nimport xarray as xr\nfrom qtp_toolkit import check, interactive, plot, products",
     "da = xr.DataArray(np.eye(20), dims=('y', 'x'), name='elevation', attrs={'units': 'm'})\n"
@@ -70,11 +70,9 @@ def test_an_executed_page_fetches_nothing(watched, notebook):
 def test_jupyterlab_fetches_nothing_and_finds_the_output_of_the_root(watched, notebook, tmp_path):
     page, seen = watched
     with lab.served(notebook.parent, tmp_path / "lab.log") as address:
-        page.goto(f"{address}/lab/tree/{notebook.name}")
-        page.locator(".jp-Notebook .jp-Cell").nth(len(CELLS) - 1).wait_for(timeout=WAIT, state="attached")
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").wait_for(timeout=WAIT)
-        page.locator(".lm-MenuBar-itemLabel", has_text="Run").first.click(timeout=WAIT)
-        page.locator(".lm-Menu-itemLabel", has_text="Run All Cells").first.click(timeout=WAIT)
+        lab.open_lab(page, address)
+        _, errors = lab.run_all(page, notebook.name)
+        assert errors == []
         is_whole(page)
         page.screenshot(path=Path(os.environ.get("QTP_SCREENSHOTS", tmp_path)) / "lab.png")
     assert seen["elsewhere"] == []

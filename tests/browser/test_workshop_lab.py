@@ -6,11 +6,11 @@ import os
 import shutil
 
 import pytest
-from lab import END, TITLES, open_lab, run_all, served
+from lab import END, TITLES, TRY_AGAIN, open_lab, run_all, served
 
 from qtp_toolkit.reproduce import notebooks_folder
 
-pytestmark = [pytest.mark.browser, pytest.mark.notebooks, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.browser, TRY_AGAIN, pytest.mark.notebooks, pytest.mark.timeout(1500)]
 
 
 @pytest.fixture(scope="module")

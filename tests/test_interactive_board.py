@@ -379,6 +379,16 @@ class TestServing:
         assert connection.getresponse().status == 403
         connection.close()
 
+    def test_when_it_ends_no_connection_stays_open(self, prepared):
+        board = serving.Board(prepared, title="short")
+        board.start()
+        connection = http.client.HTTPConnection("127.0.0.1", board.port, timeout=30)
+        connection.request("GET", "/")
+        connection.getresponse().read()  # the connection is kept alive
+        board.stop()
+        assert connection.sock.recv(1) == b""
+        connection.close()
+
     def test_port_in_use_is_said_with_one_that_is_free(self):
         """N04."""
         with socket.socket() as taken:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import socket
 import threading
+import weakref
 import webbrowser
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from bokeh.server.util import bind_sockets
 from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
+from tornado.iostream import IOStream
 from tornado.web import ErrorHandler
 
 from qtp_toolkit.conventions import QtpDataError
@@ -39,6 +41,26 @@ class _ThisMachine(BokehTornado):
         if request.host not in self.hosts:
             return self.get_handler_delegate(request, ErrorHandler, {"status_code": 403})
         return super().find_handler(request, **kwargs)
+
+
+class _Closing(HTTPServer):
+    """Ends what browsers keep open, websockets too: the server of tornado lets them be."""
+
+    def initialize(self, *args: Any, **kwargs: Any) -> None:
+        """Note every connection while it lives."""
+        self.streams: weakref.WeakSet[IOStream] = weakref.WeakSet()
+        super().initialize(*args, **kwargs)
+
+    def handle_stream(self, stream: IOStream, address: tuple) -> None:
+        """Take a new connection."""
+        self.streams.add(stream)
+        super().handle_stream(stream, address)
+
+    def end(self) -> None:
+        """Listen no more, and close every connection."""
+        self.stop()
+        for stream in list(self.streams):
+            stream.close()
 
 
 class Board:
@@ -75,7 +97,7 @@ class Board:
     async def _serve(self, ready: Callable[[str], None] | None, *, show: bool) -> None:
         logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # a closed page is nothing to warn of
         self.loop, self.ended = IOLoop.current(), asyncio.Event()
-        http = HTTPServer(self.application)
+        http = _Closing(self.application)
         http.add_sockets(bind_sockets(LOOPBACK, self.port)[0])
         server = BaseServer(self.loop, self.application, http)
         server.start()
@@ -87,7 +109,7 @@ class Board:
             await self.ended.wait()
         finally:
             server.stop()
-            http.stop()
+            http.end()
 
     def start(self) -> None:
         """Serve in a thread, and return when it answers."""

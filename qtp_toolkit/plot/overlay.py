@@ -104,7 +104,7 @@ def vectors(
     with house():
         for row, geometry in _rows(table):
             drawn = []
-            for kind, parts in _parts(geometry):
+            for kind, parts in simple_parts(geometry):
                 shapes = [_project(part, project) for part in parts]
                 drawn.append(_draw(ax, kind, shapes, how, str(row.get("name", ""))))
                 known[name] = {**how, "kind": kind}
@@ -222,13 +222,13 @@ def _rows(table: pd.DataFrame) -> Iterator[tuple[Mapping[str, Any], Mapping[str,
         )
 
 
-def _parts(geometry: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
+def simple_parts(geometry: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     """Yield (kind, rings or lines or points) for each simple geometry inside a GeoJSON one."""
     kind = str(geometry["type"])
     inside: Any = geometry.get("coordinates")
     if kind == "GeometryCollection":
         for member in geometry["geometries"]:
-            yield from _parts(member)
+            yield from simple_parts(member)
     elif kind == "Polygon":
         yield "Polygon", list(inside)
     elif kind == "MultiPolygon":

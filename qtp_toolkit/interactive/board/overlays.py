@@ -10,9 +10,10 @@ import pandas as pd
 
 from qtp_toolkit.grid._frame import to_crs
 from qtp_toolkit.interactive.page import safe
-from qtp_toolkit.plot.overlay import OVERLAYS, PLAIN
+from qtp_toolkit.plot.overlay import OVERLAYS, PLAIN, simple_parts
 
 LONLAT = "EPSG:4326"
+_KINDS = {"Polygon": "areas", "LineString": "lines", "Point": "points"}
 
 
 def outlines(tables: Mapping[str, pd.DataFrame], crs: str) -> dict[str, Any]:
@@ -35,7 +36,8 @@ def _outline(name: str, table: pd.DataFrame, crs: str) -> dict[str, Any]:
     }
     for label, geometry in _rows(table):
         anchor = None
-        for kind, parts in _parts(geometry):
+        for simple, parts in simple_parts(geometry):
+            kind = _KINDS[simple]
             placed = [_project(part, crs, table.attrs.get("crs", LONLAT)) for part in parts]
             out[kind] += [placed] if kind == "areas" else placed
             anchor = placed[0][0] if anchor is None else anchor
@@ -51,22 +53,6 @@ def _rows(table: pd.DataFrame) -> Iterator[tuple[str, Mapping[str, Any]]]:
         elif "longitude" in row and "latitude" in row:
             place = {"type": "Point", "coordinates": [row["longitude"], row["latitude"]]}
             yield str(row.get("station", row.get("name")) or ""), place
-
-
-def _parts(geometry: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Yield the kind and the rings, lines or points of each simple geometry inside a GeoJSON one."""
-    kind = str(geometry["type"])
-    inside: Any = geometry.get("coordinates")
-    if kind == "GeometryCollection":
-        for member in geometry["geometries"]:
-            yield from _parts(member)
-    elif kind.endswith("Polygon"):
-        for rings in inside if kind.startswith("Multi") else [inside]:
-            yield "areas", list(rings)
-    elif kind.endswith("LineString"):
-        yield "lines", list(inside) if kind.startswith("Multi") else [inside]
-    else:
-        yield "points", [[place] for place in (inside if kind.startswith("Multi") else [inside])]
 
 
 def _project(part: Any, crs: str, source: str) -> list[list[float]]:

@@ -40,7 +40,7 @@ def _overlay_sources(parts: dict[str, Any]) -> dict[str, ColumnDataSource]:
         for i, axis in ((0, "x"), (1, "y"))
     }
     lines = {axis: [[p[i] for p in line] for line in parts["lines"]] for i, axis in ((0, "x"), (1, "y"))}
-    points = {axis: [place[0][i] for place in parts["points"]] for i, axis in ((0, "x"), (1, "y"))}
+    points = {axis: [place[i] for part in parts["points"] for place in part] for i, axis in ((0, "x"), (1, "y"))}
     names = {key: [row[i] for row in parts["names"]] for i, key in enumerate(("name", "x", "y"))}
     made = {"areas": areas, "lines": lines, "points": points, "names": names}
     return {kind: ColumnDataSource(data) for kind, data in made.items()}

@@ -51,7 +51,9 @@ def repository(tmp_path):
 def test_a_change_is_noticed_or_survives_or_is_named_equal(repository):
     log = repository / "log.jsonl"
     command = [sys.executable, TOOL, "--root", repository, "--package", "toy", "--rooms", "room", "--log", log]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    told = done.stdout
     verdicts = {line: verdict for _, line, *_, verdict in map(json.loads, log.read_text().splitlines())}
     assert verdicts == {3: "equal", 8: "noticed", 12: "survived"}
     assert "toy/room.py:12\n@ is_many\n- return count > 3\n+ return count >" in told

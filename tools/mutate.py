@@ -13,6 +13,7 @@ import argparse
 import ast
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
 import queue
 import random
@@ -22,6 +23,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -200,6 +202,7 @@ class Copies:
 
     def __init__(self, tree: Tree, folder: Path, jobs: int, limit: int):
         self.tree, self.limit, self.sound, self.free = tree, limit, set(), queue.Queue()
+        self.turn = threading.Lock()  # to start a process asks after the others, and how one ended can be asked once
         os.environ["NUMBA_CACHE_DIR"] = str(folder / "cache")
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["dask.array", "numba", "pandas", "rioxarray", "scipy.stats", "xarray"])
@@ -214,7 +217,8 @@ class Copies:
         shutil.copy2(changed, original)
         try:
             if tests not in self.sound and self.run(copy, tests) != "survived":
-                raise SystemExit(f"without any change, tests fail: {' '.join(tests)}")
+                told = (copy / "log.txt").read_text()
+                raise SystemExit(f"without any change, tests fail: {' '.join(tests)}\n{told}")
             self.sound.add(tests)
             lines = original.read_text().splitlines()
             lines[change.line - 1] = change.new
@@ -228,8 +232,11 @@ class Copies:
     def run(self, copy: Path, tests: tuple[str, ...]) -> str:
         """Run tests in a copy, in a process that need not import what is the same for all."""
         child = self.context.Process(target=run_tests, args=(copy, tests, self.limit))
-        child.start()
-        child.join()
+        with self.turn:
+            child.start()
+        multiprocessing.connection.wait([child.sentinel])
+        with self.turn:
+            child.join()
         return {0: "survived", -signal.SIGXCPU: "timed out"}.get(child.exitcode, "noticed")
 
 

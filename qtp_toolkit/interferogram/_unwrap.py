@@ -13,6 +13,7 @@ from scipy import ndimage
 from qtp_toolkit._variables import FRACTION
 from qtp_toolkit.conventions import QtpDataError, X, Y, describe, on_pixels_of, require, xnp
 from qtp_toolkit.interferogram.kernels import spectral
+from qtp_toolkit.interferogram.kernels.loose import settle
 from qtp_toolkit.interferogram.kernels.tiles import Kernel, unwrap_tiles
 
 METHODS = ("whirlwind", "snaphu", "least_squares")
@@ -37,9 +38,11 @@ def unwrap(
     coherence : xarray.DataArray, optional
         0..1, same grid: how far pixels are believed; those of coherence 0 or NaN are missing. SNAPHU needs it.
     method : {"whirlwind", "snaphu", "least_squares"}
-        Minimum cost flow by the library ``whirlwind-insar``. SNAPHU is the network-flow program of the paper (Chen and
-        Zebker 2001): the optional package ``snaphu``, free for non-commercial use. Weighted least squares of the
-        wrapped gradients, made congruent, are here to teach: good where fringes are clear and the area is in one piece.
+        Minimum cost flow by the library ``whirlwind-insar``; pixels that it does not rely on (component 0) are put on
+        the cycle nearest to the plane through their surroundings. SNAPHU is the network-flow program of the paper
+        (Chen and Zebker 2001): the optional package ``snaphu``, free for non-commercial use. Weighted least squares of
+        the wrapped gradients, made congruent, are here to teach: good where fringes are clear and the area is in one
+        piece.
     looks : float
         Effective number of looks that the coherence was estimated with; not of least squares.
     tile : int, optional
@@ -167,6 +170,7 @@ def _whirlwind(values: np.ndarray, weight: np.ndarray, *, looks: float) -> tuple
     # More looks than the cost tables hold make no difference to the library, but a warning.
     looks = min(max(looks, 1.0), 300.0)
     phase, component = whirlwind.unwrap(image, gamma, looks, seen)
+    phase = settle(_congruent(phase, values), gamma**2, component == 0)
     return _congruent(phase, values), component.astype(np.uint16)
 
 

@@ -39,7 +39,7 @@ DARKEST = 0.55
 """Opacity of the shade where no light falls."""
 TALL, WIDE = 300, 460
 """Pixels of a map before the browser says how many it has."""
-REST = 50
+REST = 20
 """Milliseconds without a move after which the browser tells what it shows; its own default is 500."""
 MODES = ("Move", "Zoom box", "Draw a region")
 STEPS = np.array([0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30])

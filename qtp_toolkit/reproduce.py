@@ -240,6 +240,9 @@ def _inputs(catalog: Any) -> dict[str, str]:
 
 
 def _files(catalog: Any, name: str) -> list[Path]:
+    """Files of a source; none of a scene of the package, which the version tells, and which this would write."""
+    if str(catalog.source(name).root or "").startswith("package://"):
+        return []
     try:
         return catalog.files(name)
     except QtpDataError:  # what is wrong is told where the source is opened

@@ -10,7 +10,7 @@ import xarray as xr
 from qtp_toolkit import correct, grid, interferogram, lst, network, soil, synthetic, validation
 from qtp_toolkit.kernels.terrain import horn
 from qtp_toolkit.synthetic import acquisitions, atmosphere, interferograms, modis, places
-from qtp_toolkit.synthetic.frame import whole_frame
+from qtp_toolkit.synthetic.frame import generator, whole_frame
 from qtp_toolkit.synthetic.truth import frame_of, ground
 from qtp_toolkit.synthetic.vectors import vectors
 
@@ -32,10 +32,11 @@ def test_errors_have_the_size_that_is_claimed(truth, stack):
     """Whole cycles: closing a pair against truth and atmosphere leaves what unwrapping got wrong."""
     frame = frame_of(truth)
     made = ground(frame)
-    surface = interferograms._surface(frame, made)
+    surface = interferograms.surface_of(frame, made)
+    states = interferograms.states_of(acquisitions.dates(), generator(2022, "snow"))
     wrong, low = [], []
     for row in interferograms.pair_table(2022).itertuples():
-        coherence = interferograms._coherence_of(surface, 2022, row.first, row.second, row.days)
+        coherence = interferograms.coherence_of(surface, states, row.first, row.second, row.days)
         patches = frame.noise(f"unwrapping {row.Index}", 9e3)
         cycles = interferograms._unwrapping(patches, coherence, np.zeros(frame.shape))
         wrong.append((cycles != 0).mean())

@@ -15,13 +15,14 @@ from qtp_toolkit.catalog.describing import contents
 from qtp_toolkit.catalog.marks import keep_period, refuse_elsewhere, refuse_no_phase, stamp
 from qtp_toolkit.catalog.messages import catalog_error, closest, named
 from qtp_toolkit.catalog.options import readers
-from qtp_toolkit.catalog.paths import find, listing, resolve_roots, skipped_roots
+from qtp_toolkit.catalog.paths import find, listing, resolve_roots, skipped_roots, waits
 from qtp_toolkit.catalog.schema import CatalogFile, Settings, Source
 from qtp_toolkit.catalog.strict_yaml import read_yaml
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
 
 FILE_NAME = "data_catalog.yaml"
 _PACKAGE = Path(__file__).resolve().parents[1]
+LATER = "a scene of the package, written when it is first asked for"
 
 
 @dataclass(frozen=True)
@@ -165,6 +166,11 @@ class Catalog:
         except MissingSourceError:
             return False
 
+    def waits(self, name: str) -> bool:
+        """Whether the source has a scene of the package for its root that is written when it is first asked for."""
+        own = self.source(name).root
+        return own is not None and waits(own)
+
     def open(self, name: str, **parameters: str) -> Any:
         """Open a source lazily.
 
@@ -202,11 +208,12 @@ class Catalog:
         """One row a source: kind, driver, found or missing, files, provenance, citation, access, what to do."""
         rows = []
         for name, source in self._content.sources.items():
+            files, problem, later = 0, "", self.waits(name)
             try:
-                files, problem = len(self.files(name)), ""
+                files = 0 if later else len(self.files(name))
             except QtpDataError as error:
-                files, problem = 0, str(error)
-            found = not problem and self.available(name)
+                problem = str(error)
+            found = later or (not problem and self.available(name))
             rows.append(
                 {
                     "source": name,
@@ -216,7 +223,7 @@ class Catalog:
                     "driver": source.driver,
                     "provenance": source.provenance,
                     "description": source.description,
-                    "what to do": "" if found else problem or self.how_to_get(name),
+                    "what to do": LATER if later else "" if found else problem or self.how_to_get(name),
                     "access": source.access,
                     "citation": source.citation,
                 }
@@ -227,8 +234,11 @@ class Catalog:
         """Say what a source holds: status, files, dims, units, time span, CRS, bounds; why, if it will not open.
 
         The status of one that will not open is ``missing``, or ``broken`` where there are files.
+        One that :meth:`waits` is ``found``, says so in ``later``, and is not written for it.
         """
         row: dict[str, Any] = {"source": name, "status": "missing", "files": 0, "problem": ""}
+        if self.waits(name):
+            return {**row, "status": "found", "later": LATER}
         try:
             row["files"] = len(self.files(name))
             if not self.available(name):

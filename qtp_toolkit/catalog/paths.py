@@ -11,6 +11,11 @@ from typing import Any
 from qtp_toolkit.conventions import QtpDataError
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_PROVIDERS = {
+    "scene": ("qtp_toolkit.synthetic:ensure_scene", "qtp_toolkit.synthetic:scene_written"),
+    "beyond": ("qtp_toolkit.synthetic:ensure_beyond", "qtp_toolkit.synthetic:beyond_written"),
+}
+"""What makes the scenes of the package, and tells whether they are there."""
 
 
 def load_target(target: str) -> Any:
@@ -78,11 +83,26 @@ def _expand(root: str) -> tuple[str, str | None]:
 
 
 def _provide(root: str, catalog: Path) -> Path:
-    name, _, argument = root.removeprefix("package://").partition("/")
-    if name != "scene":
-        raise QtpDataError(f"nothing provides {root!r}", path=catalog, expected="scene", hint="Use a folder as root.")
-    make = load_target("qtp_toolkit.synthetic:ensure_scene")
-    return Path(make(os.environ.get("QTP_SCENE") or argument)).resolve()
+    name, size = _provider(root)
+    if name not in _PROVIDERS:
+        raise QtpDataError(
+            f"nothing provides {root!r}", path=catalog, expected=" or ".join(_PROVIDERS), hint="Use a folder as root."
+        )
+    return Path(load_target(_PROVIDERS[name][0])(size)).resolve()
+
+
+def waits(root: str) -> bool:
+    """Whether a root is made on first use and is not yet."""
+    name, size = _provider(root)
+    return name in _PROVIDERS and not load_target(_PROVIDERS[name][1])(size)
+
+
+def _provider(root: str) -> tuple[str, str]:
+    """Name of what makes a root, empty for a folder, and the size to ask for."""
+    if not root.startswith("package://"):
+        return "", ""
+    name, _, size = root.removeprefix("package://").partition("/")
+    return name, os.environ.get("QTP_SCENE") or size
 
 
 def find(root: Path, uri: str) -> list[Path]:

@@ -169,6 +169,7 @@ def _told(row: Mapping[str, Any]) -> list[str]:
         ("crs", str),
         ("bounds", lambda box: "west, south, east, north " + ", ".join(f"{edge:.3f}" for edge in box)),
         ("problem", str),
+        ("later", str),
     ]
     said = [f"from {row['first']} to {row['last']}"] if "first" in row else []
     said += [word(row[key]) for key, word in words if row.get(key)]

@@ -47,7 +47,7 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
         refuses makes the source ``broken``, with ``problem``. No exception of a library leaves this function.
     """
     row = {**catalog.check(name), "notes": []}
-    if row["status"] != "found":
+    if row["status"] != "found" or "later" in row:
         return row
     with noting_warnings(row["notes"]):
         try:

@@ -30,8 +30,8 @@ _TROPOPAUSE = 16_000.0
 _HEIGHTS = np.arange(3000.0, 9001.0, 100.0)
 _TURBULENCE = ((40e3, 2.0), (16e3, 1.5), (7e3, 1.0))
 """Lattice spacing (m) and standard deviation (mm) of the turbulent zenith delay."""
-
-
+_LEFT = 1.5
+"""Standard deviation (mm/km) of the zenith delay that follows the terrain after a correction."""
 _SHAPES = {"pressure": (0.0006, 250e3), "humidity": (0.07, 110e3)}
 """Relative change (standard deviation) and lattice spacing (m) of what the reanalysis resolves."""
 
@@ -141,6 +141,34 @@ def delays(frame: Frame, numbers: Sequence[int], elevation: np.ndarray, incidenc
         season = np.float32(0.75 + 0.5 * np.clip(air.vapour / 310.0 - 0.5, 0.0, 1.0))
         for (_, deviation), eddy in zip(_TURBULENCE, turbulence, strict=True):
             zenith += season * np.float32(deviation) * eddy
+        yield zenith * slant
+
+
+def leftovers(frame: Frame, keys: Sequence[str], elevation: np.ndarray, incidence: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield what a correction by a reanalysis leaves of the slant delays of acquisitions, mm.
+
+    Turbulence as in :func:`delays`, and a delay that follows the terrain, of another size and sign on each date.
+
+    Parameters
+    ----------
+    frame : Frame
+    keys : sequence of str
+        One an acquisition: another key, another noise.
+    elevation, incidence : numpy.ndarray
+        (ny, nx) in m and degree.
+
+    Yields
+    ------
+    numpy.ndarray
+        (ny, nx), float32.
+    """
+    slant = (1.0 / np.cos(np.deg2rad(incidence))).astype(np.float32)
+    height = (elevation - _BASE).astype(np.float32) / 1000
+    eddies = [frame.noises((f"turbulence {key}" for key in keys), spacing) for spacing, _ in _TURBULENCE]
+    for key, *turbulence in zip(keys, *eddies, strict=True):
+        zenith = np.float32(_LEFT * generator(frame.seed, "stratified", key).standard_normal()) * height
+        for (_, deviation), eddy in zip(_TURBULENCE, turbulence, strict=True):
+            zenith += np.float32(deviation) * eddy
         yield zenith * slant
 
 

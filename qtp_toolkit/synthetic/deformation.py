@@ -49,7 +49,15 @@ def late_heave(dates: pd.DatetimeIndex) -> np.ndarray:
     return shape * (year >= 2017)
 
 
-def motion(frame: Frame, components: np.ndarray, ground: Fields, ratio: np.ndarray, dates: pd.DatetimeIndex) -> Motion:
+def motion(
+    frame: Frame,
+    components: np.ndarray,
+    ground: Fields,
+    ratio: np.ndarray,
+    dates: pd.DatetimeIndex,
+    *,
+    strength: np.ndarray | None = None,
+) -> Motion:
     """Seasons and displacement of a frame.
 
     Parameters
@@ -61,7 +69,9 @@ def motion(frame: Frame, components: np.ndarray, ground: Fields, ratio: np.ndarr
     ratio : numpy.ndarray
         (ny, nx) frozen over thawed conductivity.
     dates : pandas.DatetimeIndex
-        Acquisitions.
+        Acquisitions, ascending.
+    strength : numpy.ndarray, optional
+        (years, ny, nx); by default :func:`strengths`.
 
     Returns
     -------
@@ -71,9 +81,10 @@ def motion(frame: Frame, components: np.ndarray, ground: Fields, ratio: np.ndarr
     from qtp_toolkit.synthetic.kernels import motion as kernel  # noqa: PLC0415  imports Numba
 
     size, years = frame.shape[0] * frame.shape[1], len(YEARS)
+    yearly_strength = strengths(frame) if strength is None else strength
     single = (ratio, ground.seasonal_amplitude, ground.ice_rate, ground.tectonic_rate)
     pixels = kernel.Pixels(
-        *(_flat(a, (-1, size)) for a in (components, strengths(frame))), *(_flat(a, size) for a in single)
+        *(_flat(a, (-1, size)) for a in (components, yearly_strength)), *(_flat(a, size) for a in single)
     )
     first = np.searchsorted(DAYS.year, YEARS)
     calendar = kernel.Calendar(

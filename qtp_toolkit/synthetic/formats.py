@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -24,11 +24,31 @@ PHASE_STEP, COHERENCE_STEP = 1 / 1024, 1 / 512
 
 SOILGRIDS_DEPTHS = ("0-5cm", "5-15cm", "15-30cm", "30-60cm", "60-100cm", "100-200cm")
 STRIP_ROWS = 64
-OVERPASS = "T000500"
 HEADING = -170.0
 """Flight direction of a descending orbit, degree clockwise from north."""
 LICSAR_FRAME = "150D_00000_000000"
 """Name of the frame in LiCSAR's files: of no real one."""
+
+
+class Flight(NamedTuple):
+    """How the satellite of a stack flies: clock of its overpass (UTC), and heading, degree clockwise from north."""
+
+    overpass: str = "T000500"
+    heading: float = HEADING
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of the day of the overpass."""
+        hours, minutes, seconds = (int(self.overpass[k : k + 2]) for k in (1, 3, 5))
+        return 3600.0 * hours + 60.0 * minutes + seconds
+
+    @property
+    def direction(self) -> str:
+        """Direction of the pass, in the word of HyP3."""
+        return "ASCENDING" if np.cos(np.deg2rad(self.heading)) > 0 else "DESCENDING"
+
+
+DESCENDING = Flight()
 
 
 def geotiff(
@@ -119,7 +139,15 @@ def soilgrids(folder: Path, da: xr.DataArray, *, short: str, scale: float) -> No
         layer(folder / f"{short}_{depth}_mean.tif", da.isel(depth=number), dtype="int16", nodata=-32768, scale=scale)
 
 
-def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, first_row: int = 0) -> Path:
+def hyp3(
+    folder: Path,
+    stack: xr.Dataset,
+    *,
+    number: int,
+    like: xr.Dataset,
+    first_row: int = 0,
+    flight: Flight = DESCENDING,
+) -> Path:
     """Write rows of one HyP3 product: unwrapped phase and coherence with 0 for no data, and the text with the baseline.
 
     Parameters
@@ -133,6 +161,7 @@ def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, firs
         The grid of the whole scene.
     first_row : int
         Where the rows begin in it.
+    flight : Flight
 
     Returns
     -------
@@ -141,7 +170,8 @@ def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, firs
     """
     pair = stack.isel({PAIR: number})
     first, second = (pd.Timestamp(pair[name].item()) for name in ("reference", "secondary"))
-    stem = f"S1AA_{first:%Y%m%d}{OVERPASS}_{second:%Y%m%d}{OVERPASS}_VVP{(second - first).days:03d}_INT80_G_ueF_"
+    ends = [f"{day:%Y%m%d}{flight.overpass}" for day in (first, second)]
+    stem = f"S1AA_{ends[0]}_{ends[1]}_VVP{(second - first).days:03d}_INT80_G_ueF_"
     stem += f"{crc32(stem.encode()) % 0xFFFF:04X}"
     for name, variable, step in (("unw_phase", "phase", PHASE_STEP), ("corr", "coherence", COHERENCE_STEP)):
         values = pair[variable].transpose(Y, X).values
@@ -150,18 +180,37 @@ def hyp3(folder: Path, stack: xr.Dataset, *, number: int, like: xr.Dataset, firs
         stored = np.where(np.isnan(values), 0, steps).astype("float32") * np.float32(step)
         geotiff(folder / stem / f"{stem}_{name}.tif", stored, like=like, nodata=0.0, first_row=first_row)
     lines = {
-        "Reference Granule": f"S1A_IW_SLC__1SDV_{first:%Y%m%d}{OVERPASS}",
-        "Secondary Granule": f"S1A_IW_SLC__1SDV_{second:%Y%m%d}{OVERPASS}",
-        "Reference Pass Direction": "DESCENDING",
+        "Reference Granule": f"S1A_IW_SLC__1SDV_{ends[0]}",
+        "Secondary Granule": f"S1A_IW_SLC__1SDV_{ends[1]}",
+        "Reference Pass Direction": flight.direction,
         "Baseline": f"{float(pair['perpendicular_baseline']):.4f}",
-        "UTC time": f"{300.0:.1f}",  # of OVERPASS
-        "Heading": f"{HEADING:.1f}",
+        "UTC time": f"{flight.seconds:.1f}",
+        "Heading": f"{flight.heading:.1f}",
         "Unwrapping type": "mcf",
         "Processor": "synthetic scene",
     }
     text = "".join(f"{key}: {value}\n" for key, value in lines.items())
     (folder / stem / f"{stem}.txt").write_text(text, encoding="utf-8", newline="\n")
     return folder / stem
+
+
+def look_vector(incidence: Any, heading: float) -> tuple[Any, Any, Any]:
+    """Return the unit vector from the ground to a satellite that looks to its right: east, north, up.
+
+    Parameters
+    ----------
+    incidence : array or DataArray
+        degree, from the vertical.
+    heading : float
+        degree, clockwise from north.
+    """
+    angle, flight = np.deg2rad(incidence), np.deg2rad(heading)
+    return -np.sin(angle) * np.cos(flight), np.sin(angle) * np.sin(flight), np.cos(angle)
+
+
+def hyp3_incidence(path: Path, incidence: xr.DataArray) -> None:
+    """Write an incidence angle (degree) as HyP3 does: radians, 0 for no data."""
+    layer(path, incidence, dtype="float32", nodata=0, scale=float(np.rad2deg(1.0)))
 
 
 def hyp3_look(product: Path, incidence: xr.DataArray, *, heading: float = HEADING) -> None:
@@ -214,9 +263,7 @@ def licsar_look(folder: Path, incidence: xr.DataArray, *, heading: float = HEADI
     heading : float
         degree, clockwise from north.
     """
-    angle, flight = xnp.deg2rad(incidence), np.deg2rad(heading)
-    parts = {"E": -xnp.sin(angle) * np.cos(flight), "N": xnp.sin(angle) * np.sin(flight), "U": xnp.cos(angle)}
-    for name, da in parts.items():
+    for name, da in zip("ENU", look_vector(incidence, heading), strict=True):
         layer(folder / f"{LICSAR_FRAME}.geo.{name}.tif", da, dtype="float32", nodata=0)
 
 

@@ -35,11 +35,16 @@ def incidence(frame: Frame) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _seasons(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Thaw state (0 frozen, 1 thawed) and snow (0 to 1) of every date."""
-    day = dates().day_of_year.to_numpy()
+def _states(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Thaw state and snow of every date of the scene."""
+    return states_of(dates(), generator(seed, "snow"))
+
+
+def states_of(days: pd.DatetimeIndex, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Thaw state (0 frozen, 1 thawed) and snow (0 to 1) of dates."""
+    day = days.day_of_year.to_numpy()
     thaw = 1.0 / (1.0 + np.exp(-(day - 140.0) / 8.0)) - 1.0 / (1.0 + np.exp(-(day - 284.0) / 8.0))
-    chance = generator(seed, "snow").beta(0.5, 1.6, day.size)
+    chance = rng.beta(0.5, 1.6, day.size)
     return thaw, chance * (1.0 - thaw)
 
 
@@ -54,9 +59,9 @@ def pair_table(seed: int) -> pd.DataFrame:
     """
     pairs = candidate_pairs()
     coarse = whole_frame("tiny", seed=seed)
-    surface = _surface(coarse, ground(coarse))
+    surface = surface_of(coarse, ground(coarse))
     day = (dates() - pd.Timestamp("2014-01-01")).days.to_numpy()
-    mean = np.array([_coherence_of(surface, seed, a, b, int(day[b] - day[a])).mean() for a, b in pairs])
+    mean = np.array([coherence_of(surface, _states(seed), a, b, int(day[b] - day[a])).mean() for a, b in pairs])
     position = generator(seed, "orbit").normal(0.0, 45.0, len(dates()))
     table = pd.DataFrame({"first": pairs[:, 0], "second": pairs[:, 1], "mean_coherence": mean})
     table["days"] = day[table["second"]] - day[table["first"]]
@@ -66,7 +71,7 @@ def pair_table(seed: int) -> pd.DataFrame:
     return table.drop(surplus).reset_index(drop=True)
 
 
-def _surface(frame: Frame, made: Ground) -> np.ndarray:
+def surface_of(frame: Frame, made: Ground) -> np.ndarray:
     """Return what coherence depends on, (3, ny, nx): steady level, loss by plants, loss by snow."""
     level = 0.90 + 0.04 * frame.noise("coherence", 12e3) - 0.04 * np.minimum(made.terrain.slope / 10.0, 1.5)
     plants = np.clip((made.fields.ndvi - 0.10) / 0.45, 0.0, 1.0)
@@ -77,10 +82,12 @@ def _surface(frame: Frame, made: Ground) -> np.ndarray:
     return np.stack([level * (1 - rock) + 0.95 * rock, plants * (1 - rock), snow * (1 - 0.7 * rock)]).astype(np.float32)
 
 
-def _coherence_of(surface: np.ndarray, seed: int, first: int, second: int, days: int) -> np.ndarray:
+def coherence_of(
+    surface: np.ndarray, states: tuple[np.ndarray, np.ndarray], first: int, second: int, days: int
+) -> np.ndarray:
     """Return the expected coherence of a pair, (ny, nx)."""
     level, plants, snow = surface
-    thaw, fresh = (values.astype(np.float32) for values in _seasons(seed))
+    thaw, fresh = (values.astype(np.float32) for values in states)
     lasting = 0.52 - 0.22 * plants
     decay = lasting + (1.0 - lasting) * np.exp(-days / (90.0 - 45.0 * plants))
     change = abs(thaw[first] - thaw[second])
@@ -89,7 +96,7 @@ def _coherence_of(surface: np.ndarray, seed: int, first: int, second: int, days:
     return np.clip(level * decay * loss * (1.0 - 0.30 * abs(fresh[first] - fresh[second]) * snow), 0.06, 0.97)
 
 
-def _row_noise(frame: Frame, key: str) -> np.ndarray:
+def row_noise(frame: Frame, key: str) -> np.ndarray:
     """White normal noise of a frame, cut from blocks of rows of the whole scene, (ny, nx)."""
     width = SIZES[frame.size][2]
     first, last = frame.rows[0] // BLOCK_ROWS, -(-frame.rows[1] // BLOCK_ROWS)
@@ -101,25 +108,28 @@ def _row_noise(frame: Frame, key: str) -> np.ndarray:
     return np.concatenate(blocks)[rows, slice(*frame.columns)]
 
 
+def estimate(coherence: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Coherence as it is estimated from the looks of a pixel, (ny, nx)."""
+    return np.clip(coherence + 0.6 * (1 - coherence**2) / np.sqrt(LOOKS) * noise, 0.02, 0.99)
+
+
 def coherence_block(frame: Frame, numbers: slice = slice(None)) -> np.ndarray:
     """Observed coherence of pairs, (pair, ny, nx), float32; NaN over lakes and glaciers."""
     made = ground(frame)
-    surface = _surface(frame, made)
+    surface = surface_of(frame, made)
     masked = made.layers["lake"] | made.layers["glacier"]
     rows = pair_table(frame.seed).iloc[numbers]
     out = np.empty((len(rows), *frame.shape), dtype=np.float32)
     for place, row in enumerate(rows.itertuples()):
-        true = _coherence_of(surface, frame.seed, row.first, row.second, row.days)
-        out[place] = np.clip(
-            true + 0.6 * (1 - true**2) / np.sqrt(LOOKS) * _row_noise(frame, f"estimate {row.Index}"), 0.02, 0.99
-        )
+        true = coherence_of(surface, _states(frame.seed), row.first, row.second, row.days)
+        out[place] = estimate(true, row_noise(frame, f"estimate {row.Index}"))
     out[:, masked] = np.nan
     return out
 
 
-def _ramp(frame: Frame, number: int) -> np.ndarray:
+def ramp(frame: Frame, *key: object) -> np.ndarray:
     """Orbital ramp of a date, rad, (ny, nx)."""
-    slope = _RAMP * generator(frame.seed, "ramp", number).standard_normal(2)
+    slope = _RAMP * generator(frame.seed, "ramp", *key).standard_normal(2)
     return (slope[0] * (2 * frame.easting - 1) + slope[1] * (2 * frame.southing - 1)).astype(np.float32)
 
 
@@ -128,6 +138,12 @@ def _unwrapping(patches: np.ndarray, coherence: np.ndarray, spot: np.ndarray) ->
     level, preference = _UNWRAP
     threshold = level + preference * (coherence - 0.5) + 3.0 * spot
     return (np.abs(patches) > threshold) * np.sign(patches)
+
+
+def errors_of(coherence: np.ndarray, noise: np.ndarray, patches: np.ndarray, spot: np.ndarray) -> np.ndarray:
+    """Return what a pair adds to its dates: noise by its coherence, and unwrapping errors, rad, (ny, nx)."""
+    deviation = np.sqrt((1.0 - coherence**2) / (2.0 * LOOKS * coherence**2))
+    return deviation * noise + 2 * np.pi * _unwrapping(patches, coherence, spot)
 
 
 def phase_block(frame: Frame, displacement: np.ndarray, numbers: slice = slice(None)) -> np.ndarray:
@@ -142,25 +158,23 @@ def phase_block(frame: Frame, displacement: np.ndarray, numbers: slice = slice(N
         Pairs.
     """
     made = ground(frame)
-    surface, look = _surface(frame, made), incidence(frame)
+    surface, look = surface_of(frame, made), incidence(frame)
     rows = pair_table(frame.seed).iloc[numbers]
     # Motion, ramp and air belong to dates, noise and unwrapping errors to pairs: only these keep triplets open.
     wanted = sorted({*rows["first"], *rows["second"]})
     motion = np.float32(-4e-3 * np.pi / SENTINEL1_WAVELENGTH) * displacement
     screens = atmosphere.delays(frame, wanted, made.layers["elevation"], look)
     dated = {
-        n: motion[n] + _ramp(frame, n) + atmosphere.phase_of(screen) for n, screen in zip(wanted, screens, strict=True)
+        n: motion[n] + ramp(frame, n) + atmosphere.phase_of(screen) for n, screen in zip(wanted, screens, strict=True)
     }
     patches = frame.noises((f"unwrapping {number}" for number in rows.index), 9e3)
     spot = places.spot(frame, *places.REFERENCE_POINT, radius_km=places.ROCK_KM)
     offsets = generator(frame.seed, "offset").uniform(-12.0, 12.0, len(pair_table(frame.seed)))
     out = np.empty((len(rows), *frame.shape), dtype=np.float32)
     for place, (row, patch) in enumerate(zip(rows.itertuples(), patches, strict=True)):
-        coherence = _coherence_of(surface, frame.seed, row.first, row.second, row.days)
-        deviation = np.sqrt((1.0 - coherence**2) / (2.0 * LOOKS * coherence**2))
-        noise = deviation * _row_noise(frame, f"phase {row.Index}")
-        cycles = 2 * np.pi * _unwrapping(patch, coherence, spot)
-        out[place] = dated[row.second] - dated[row.first] + (noise + cycles + np.float32(offsets[row.Index]))
+        coherence = coherence_of(surface, _states(frame.seed), row.first, row.second, row.days)
+        errors = errors_of(coherence, row_noise(frame, f"phase {row.Index}"), patch, spot)
+        out[place] = dated[row.second] - dated[row.first] + (errors + np.float32(offsets[row.Index]))
     return out
 
 
@@ -185,12 +199,17 @@ def interferograms(truth: xr.Dataset) -> xr.Dataset:
         "phase": map_rows(phase_block, frame, len(table), da.asarray(truth["displacement"].data)),
         "coherence": map_rows(coherence_block, frame, len(table)),
     }
-    stamps = dates().values.astype("datetime64[ns]")
+    return as_stack(arrays, table, dates(), frame)
+
+
+def as_stack(arrays: dict[str, da.Array], table: pd.DataFrame, days: pd.DatetimeIndex, frame: Frame) -> xr.Dataset:
+    """Name the pairs of arrays (pair, y, x) by their dates."""
+    stamps = days.values.astype("datetime64[ns]")
     coords = {
         "reference": ("pair", stamps[table["first"]]),
         "secondary": ("pair", stamps[table["second"]]),
-        "y": truth["y"].values,
-        "x": truth["x"].values,
+        "y": frame.y,
+        "x": frame.x,
     }
     out = {
         name: describe(xr.DataArray(array, dims=("pair", "y", "x"), coords=coords), name, **NOTED)

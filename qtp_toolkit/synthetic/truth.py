@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dask.array as da
 import numpy as np
@@ -110,14 +110,15 @@ def scene(
     """
     frame = whole_frame(size, seed=seed, without=without)
     if window is not None:
-        frame = _cut(frame, window)
+        frame = cut(frame, window)
     if window is None and size == "90m":
         return _label(_lazy_layers(frame), frame)
     made = ground(frame)
     return _label(made.layers | _motion_layers(frame, made), frame)
 
 
-def _cut(frame: Frame, window: tuple[slice, slice]) -> Frame:
+def cut(frame: Frame, window: tuple[slice, slice]) -> Frame:
+    """Part of a frame, by slices of its rows and columns; one without pixels is refused."""
     ranges = []
     for part, length in zip(window, frame.shape, strict=True):
         start, stop, step = part.indices(length)
@@ -192,7 +193,12 @@ def _label(arrays: Mapping[str, np.ndarray | da.Array], frame: Frame) -> xr.Data
     for name in ("linear_rate", "seasonal_amplitude"):
         out[name] = out[name].where(~masked)
     coords = {"time": acquisition_dates().values.astype("datetime64[ns]"), "y": frame.y, "x": frame.x}
-    attrs = {
+    return xr.Dataset(out, coords, attrs_of(frame)).rio.write_crs(EPSG)
+
+
+def attrs_of(frame: Frame) -> dict[str, Any]:
+    """Attributes by which :func:`frame_of` finds the frame of a truth again."""
+    return {
         "size": frame.size,
         "seed": frame.seed,
         "without": ",".join(frame.without),
@@ -203,7 +209,6 @@ def _label(arrays: Mapping[str, np.ndarray | da.Array], frame: Frame) -> xr.Data
         "reference_latitude": places.REFERENCE_POINT[1],
         **NOTED,
     }
-    return xr.Dataset(out, coords, attrs).rio.write_crs(EPSG)
 
 
 def frame_of(truth: xr.Dataset) -> Frame:

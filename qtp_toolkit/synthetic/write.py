@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
 from qtp_toolkit import __version__
@@ -86,15 +85,37 @@ def write_scene(
     target = Path(folder).expanduser().resolve()
     if size not in SIZES:
         raise QtpDataError("unknown scene size", expected=sorted(SIZES), found=size, hint="Choose one of these.")
+    fill = partial(_write, size=size, seed=seed, without=without)
+    return write_stamped(target, _stamp(size, seed, without), fill, size=size, progress=progress)
+
+
+def write_stamped(
+    target: Path, stamp: dict[str, Any], fill: Callable[..., None], *, size: str, progress: bool, what: str = "scene"
+) -> Path:
+    """Write a folder of a scene whole or not at all, and what it was made of.
+
+    Parameters
+    ----------
+    target : pathlib.Path
+        Replaced if it holds an earlier scene; anything else in its place is refused.
+    stamp : dict
+        For :data:`STAMP`.
+    fill : callable
+        Makes the folder: takes its path and ``advance``, to be told percents.
+    size : str
+        Key of :data:`SIZES`.
+    progress : bool
+    what : str
+        For the progress bar.
+    """
     refuse_other_content(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     _, height, width = SIZES[size]
     refuse_small_disk(target.parent, _BYTES_PER_PIXEL * height * width, hint="Or set QTP_DATA to a folder there.")
-    stamp = _stamp(size, seed, without)
     try:
         with replacing(target) as stage:
-            with progress_bar(f"writing the {size} scene", total=100, progress=progress) as bar:
-                _write(stage, size=size, seed=seed, without=without, advance=bar.advance)
+            with progress_bar(f"writing the {size} {what}", total=100, progress=progress) as bar:
+                fill(stage, advance=bar.advance)
             (stage / STAMP).write_text(json.dumps(stamp, indent=1) + "\n", encoding="utf-8")
     except OSError:
         if not is_stamped(target / STAMP, stamp):  # else another process was faster with the same scene
@@ -123,9 +144,14 @@ def ensure_scene(size: str = "default", *, progress: bool = True) -> Path:
         ``scene-<size>`` in ``$QTP_DATA`` if that is set, else in the user's cache folder.
     """
     folder = scenes_folder() / f"scene-{size}"
-    if not is_stamped(folder / STAMP, _stamp(size, SEED, ())):
+    if not scene_written(size):
         write_scene(folder, size=size, progress=progress)
     return folder
+
+
+def scene_written(size: str = "default") -> bool:
+    """Whether :func:`ensure_scene` finds the scene and need not write it."""
+    return is_stamped(scenes_folder() / f"scene-{size}" / STAMP, _stamp(size, SEED, ()))
 
 
 def scenes_folder() -> Path:
@@ -143,13 +169,25 @@ def _write(stage: Path, *, size: str, seed: int, without: tuple[str, ...], advan
     stack = interferograms(truth)
     with ThreadPoolExecutor(THREADS) as pool:
         rest = pool.submit(_write_rest, stage, truth, advance)
-        rows = SLAB_ROWS if stack.nbytes > SLAB_BYTES else stack.sizes[Y]
-        for first in range(0, stack.sizes[Y], rows):
-            part = stack.isel({Y: slice(first, first + rows)}).compute()
-            write = partial(formats.hyp3, stage / "insar", part, like=stack, first_row=first)
-            for _ in pool.map(lambda number, write=write: write(number=number), range(stack.sizes[PAIR])):
-                advance(50 / stack.sizes[PAIR] * rows / stack.sizes[Y])
+        write_stack(pool, stage / "insar", stack, lambda share: advance(50 * share))
         rest.result()
+
+
+def write_stack(
+    pool: Executor,
+    folder: Path,
+    stack: xr.Dataset,
+    advance: Callable[[float], None],
+    *,
+    flight: formats.Flight = formats.DESCENDING,
+) -> None:
+    """Write a lazy stack as HyP3 products; ``advance`` is told the share of 1 that is done."""
+    rows = SLAB_ROWS if stack.nbytes > SLAB_BYTES else stack.sizes[Y]
+    for first in range(0, stack.sizes[Y], rows):
+        part = stack.isel({Y: slice(first, first + rows)}).compute()
+        write = partial(formats.hyp3, folder, part, like=stack, first_row=first, flight=flight)
+        for _ in pool.map(lambda number, write=write: write(number=number), range(stack.sizes[PAIR])):
+            advance(rows / stack.sizes[Y] / stack.sizes[PAIR])
 
 
 def _write_rest(stage: Path, truth: xr.Dataset, advance: Callable[[float], None]) -> None:
@@ -164,14 +202,12 @@ def _jobs(folder: Path, truth: xr.Dataset, observed: dict[str, Any]) -> Iterator
     """Yield what writes the files, all but the interferograms."""
     yield partial(formats.modis_lst, folder / "modis", observed["modis_lst"])
     yield partial(formats.era5, folder / "era5" / "era5_pressure_levels.nc", observed["era5"])
-    yield partial(_truth, folder / "truth" / "truth.zarr", truth)
+    yield partial(write_truth, folder / "truth" / "truth.zarr", truth)
     yield partial(formats.ndvi, folder / "ndvi", observed["ndvi"])
     yield partial(formats.soilgrids, folder / "soil", observed["bulk_density"], short="bdod", scale=10.0)
     yield partial(formats.soilgrids, folder / "soil", observed["sand"], short="sand", scale=1e-3)
     yield partial(formats.layer, folder / "dem" / "srtm_dem.tif", observed["dem"], dtype="int16", nodata=-32768)
-    radians = float(np.rad2deg(1.0))  # HyP3 gives the angle in radians
-    path = folder / "insar" / "incidence_map.tif"
-    yield partial(formats.layer, path, observed["incidence"], dtype="float32", nodata=0, scale=radians)
+    yield partial(formats.hyp3_incidence, folder / "insar" / "incidence_map.tif", observed["incidence"])
     for name, (dtype, nodata) in _MAPS.items():
         yield partial(formats.layer, folder / "maps" / f"{name}.tif", observed[name], dtype=dtype, nodata=nodata)
     for name, collection in observed["vectors"].items():
@@ -181,7 +217,8 @@ def _jobs(folder: Path, truth: xr.Dataset, observed: dict[str, Any]) -> Iterator
     yield partial(formats.netcdf, folder / "slc" / "slc_pair.nc", observed["slc_pair"])
 
 
-def _truth(path: Path, truth: xr.Dataset) -> None:
+def write_truth(path: Path, truth: xr.Dataset) -> None:
+    """Write a truth as a Zarr folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     encoding = {str(name): {"write_empty_chunks": True} for name in truth.data_vars}
     truth.drop_encoding().to_zarr(path, zarr_format=3, consolidated=False, encoding=encoding)
@@ -189,5 +226,9 @@ def _truth(path: Path, truth: xr.Dataset) -> None:
 
 def _stamp(size: str, seed: int, without: tuple[str, ...]) -> dict[str, Any]:
     """Return what a scene on disk was made of; another stamp means another scene."""
-    code = code_digest(Path(__file__).parent)
-    return {"size": size, "seed": seed, "without": sorted(without), "version": __version__, "code": code}
+    return {"size": size, "seed": seed, "without": sorted(without)} | made_by()
+
+
+def made_by() -> dict[str, str]:
+    """Return what code a scene is made by: the part of its stamp that is not for the user to choose."""
+    return {"version": __version__, "code": code_digest(Path(__file__).parent)}

@@ -312,7 +312,8 @@ def _velocity(file: File, asked: Asked) -> xr.Dataset:
     for ours, name in found.items():
         scale = to_mm(unit_of(file, name, "m/year"), file.path, name, per_year=True)
         arrays[ours] = _layer(file, name, (Y, X), Decode(scale=scale), asked)
-    if not file.has_nan:
+    # a rate of 0 without any error was never estimated; the word that NaN is missing comes from the series
+    if not file.has_nan or "linear_rate_std" in arrays:
         missing = arrays["linear_rate"] == 0
         missing &= arrays["linear_rate_std"] == 0 if "linear_rate_std" in arrays else True
         kept = ~missing | _at_reference(file, missing)

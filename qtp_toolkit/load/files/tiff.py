@@ -23,9 +23,7 @@ _UNIT = 64
 _ABOUT = 3
 """A chunk may be so many times too large before its rows are halved: each window of a file costs its opening."""
 
-_EXCHANGED = (
-    "Latitude and longitude, or easting and northing, are exchanged: write the corners anew (gdal_edit.py -a_ullr)."
-)
+_EXCHANGED = "Latitude and longitude, or easting and northing, are exchanged: write the files anew in the right order."
 _POLE, _MIDDLE, _ZONES = 90.0, 5e5, 2e6
 """Degrees; easting in the middle of a zone of UTM, and how far from it no grid of a zone reaches, m."""
 
@@ -71,8 +69,11 @@ def same_grid(found: Sequence[Header], *, extent: str | None = None) -> Header:
         I05 (shifted by a part of a pixel), I06 (unlike size or extent), I07 (unlike CRS), I08 (latitude along x), I20
         (unlike pixel size).
     """
-    exchanged = [(h.path, told) for h in found if (told := _exchanged(h))]
-    refuse_bad(exchanged, "map with east along x and north along y", total=len(found), code="I08", hint=_EXCHANGED)
+    exchanged = {h.path: told for h in found if (told := _exchanged(h))}
+    total = len({h.path for h in found})
+    refuse_bad(
+        [*exchanged.items()], "map with east along x and north along y", total=total, code="I08", hint=_EXCHANGED
+    )
     keys = [(h.crs, h.height, h.width, h.corner, h.size) for h in found]
     common = found[keys.index(Counter(keys).most_common(1)[0][0])]
     if not all(same_crs(wkt, common.crs) for wkt in {h.crs for h in found}):

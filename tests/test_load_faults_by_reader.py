@@ -659,6 +659,48 @@ def test_grids_of_gmt_are_read_by_the_scale_that_packed_them(tmp_path):
     assert "without a scale" in refused(opened, tmp_path, "gmtsar", code="M11")
 
 
+def multilooked(folder, looks, step=0.001):
+    """Pairs, look vector and series of a plane that LiCSBAS averages, placed by its rule: the first pixel of LiCSAR."""
+    rows, columns = np.mgrid[:6, :8] * looks + (looks - 1) / 2
+    plane = (5.0 + rows + columns / 7).astype("<f4")  # means of blocks
+    producers.licsbas(folder)
+    home = folder / f"GEOCml{looks}"
+    if looks > 1:
+        (folder / "GEOCml1").rename(home)
+        (folder / "TS_GEOCml1").rename(folder / f"TS_GEOCml{looks}")
+    for path in home.glob("*/*.unw"):
+        plane.tofile(path)
+    np.full(plane.shape, 0.777, "<f4").tofile(home / "U.geo")
+    place = {"corner_lat": 35.0 - step / 2, "corner_lon": 93.0 + step / 2, "post_lat": -step * looks}
+    place["post_lon"] = step * looks
+    lines = ["width: 8", "nlines: 6", *(f"{key}: {value} decimal degrees" for key, value in place.items())]
+    (home / "EQA.dem_par").write_text("\n".join(lines) + "\n")
+    with h5py.File(folder / f"TS_GEOCml{looks}" / "cum.h5", "r+") as file:
+        for key, value in place.items():
+            file[key][...] = value
+    return home
+
+
+@pytest.mark.parametrize("looks", [1, 2, 10])
+def test_averaged_pixels_of_licsbas_lie_where_they_are(tmp_path, looks):
+    """I05: a plane over latitude and longitude is the same plane after averaging, to its place on the ground."""
+    home = multilooked(tmp_path, looks)
+    phase = load.licsbas(sorted(home.glob("*/*.unw")))["phase"].isel(pair=0)
+    row, column = (35.0 - phase["y"]) / 0.001 - 0.5, (phase["x"] - 93.0) / 0.001 - 0.5
+    np.testing.assert_allclose(phase, 5.0 + row + column / 7, atol=1e-4)
+    series = load.licsbas_series(home.parent / f"TS_{home.name}" / "cum.h5")
+    angle = load.licsar_look([home / "U.geo"])
+    for other in (series, angle):
+        np.testing.assert_allclose(other["x"], phase["x"], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(other["y"], phase["y"], rtol=0, atol=1e-9)
+
+
+def test_places_of_licsbas_count_where_nothing_says_how_many_pixels_were_averaged(tmp_path):
+    home = multilooked(tmp_path, 10, step=0.0003)  # no pixels of LiCSAR
+    phase = load.licsbas(sorted(home.glob("*/*.unw")))["phase"]
+    assert float(phase["x"][0]) == pytest.approx(93.0 + 0.0003 / 2)
+
+
 @pytest.mark.parametrize("ending", ["_icu", "_snaphu2stage", ""])
 def test_coherence_is_found_whatever_unwrapped_the_pair(tmp_path, ending):
     """I03: ISCE2 calls the phase after the program, the coherence not."""

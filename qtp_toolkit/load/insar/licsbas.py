@@ -27,6 +27,9 @@ from qtp_toolkit.load.insar.stack import Orbit, Pair, Stored, opened_from, stack
 
 _PAIR = r"(?P<reference>\d{8})_(?P<secondary>\d{8})"
 _LIGHT = 299792458.0
+_LOOKS = re.compile(r"GEOCml(\d+)")
+_LICSAR_STEP = 0.001
+"""Side of the pixels of LiCSAR, degree."""
 LicsbasLayer = Literal["incidence", "look", "elevation"]
 
 
@@ -61,6 +64,11 @@ def licsbas(phase: Sequence[Path], *, layers: Sequence[LicsbasLayer] = (), chunk
     -----
     UserWarning
         Baselines that LiCSBAS made up for want of real ones, none beyond 1 m, are left out.
+
+    Notes
+    -----
+    Maps of averaged pixels (``GEOCml10``) lie where their pixels are on the ground: LiCSBAS tells the center of the
+    first pixel before averaging, 4.5 of these, some 500 m, to the north and west, and its own GeoTIFFs lie so.
 
     Examples
     --------
@@ -124,7 +132,8 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     xarray.Dataset
         ``displacement`` (time, y, x), mm, positive toward the satellite, zero at the first date and relative to the
         reference area ``attrs["reference_area"]`` (columns and rows, x1:x2/y1:y2). It is not masked: LiCSBAS keeps its
-        mask beside it. ``perpendicular_baseline`` (time), m, where it is known. Lazy.
+        mask beside it. ``perpendicular_baseline`` (time), m, where it is known. Placed as by :func:`licsbas`, where the
+        folder is called after the pairs (``TS_GEOCml10``). Lazy.
 
     Raises
     ------
@@ -150,7 +159,8 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     no_duplicates(days, [path] * len(days), "date", "I19")
     if size[0] != len(days):
         raise QtpDataError("as many dates as maps are needed", path=path, found=(len(days), size[0]), code="I06")
-    axes = lat + dlat * np.arange(size[1]), lon + dlon * np.arange(size[2])
+    home = path.absolute().parent.name
+    axes = _centers(home, lat, dlat, size[1]), _centers(home, lon, dlon, size[2])
     crs = same_grid([geographic(path, *axes, dtype="float32", blocks=(1, size[2]))]).crs
     values = hdf5_layer(path, "cum", (TIME, Y, X), Decode(), chunks=chunks)
     coords = {TIME: np.array(days, "datetime64[ns]"), Y: axes[0], X: axes[1]}
@@ -180,7 +190,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _grid(home: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Centers of rows and columns: the corners of LiCSBAS are those of the first pixel's center."""
+    """Centers of rows and columns."""
     said = _parameters(home / "EQA.dem_par")
     found = {key: _number(said.get(key)) for key in ("width", "nlines", *(f"{end}_{axis}" for end, axis in _PLACE))}
     lacking = [key for key, value in found.items() if value is None]
@@ -199,9 +209,22 @@ def _grid(home: Path) -> tuple[np.ndarray, np.ndarray]:
         raise QtpDataError("the grid is not in degrees", path=path, expected="EQA", found=projection, code="I07")
     values = {key: float(value or 0.0) for key, value in found.items()}
     return (
-        values["corner_lat"] + values["post_lat"] * np.arange(int(values["nlines"])),
-        values["corner_lon"] + values["post_lon"] * np.arange(int(values["width"])),
+        _centers(home.name, values["corner_lat"], values["post_lat"], int(values["nlines"])),
+        _centers(home.name, values["corner_lon"], values["post_lon"], int(values["width"])),
     )
+
+
+def _centers(folder: str, corner: float, step: float, count: int) -> np.ndarray:
+    """Centers of rows or columns from the ``corner`` that LiCSBAS tells.
+
+    It is the center of the first pixel of LiCSAR, also where each pixel is the mean of n x n of them, whose center lies
+    (n - 1) / 2 of those farther. How many they are, the name of the folder and the step must say alike.
+    """
+    match = _LOOKS.search(folder)
+    n = int(match[1]) if match else 1
+    if n < 1 or not np.isclose(abs(step), n * _LICSAR_STEP, rtol=1e-3):
+        n = 1
+    return corner + step * (n - 1) / (2 * n) + step * np.arange(count)
 
 
 def _home(paths: Sequence[Path]) -> Path:

@@ -23,6 +23,8 @@ from mintpy.cli import ifgram_inversion, timeseries2velocity
 from mintpy.objects import geometry, ifgramStack, timeseries
 from mintpy.objects.stackDict import geometryDict, ifgramDict, ifgramStackDict
 from mintpy.utils import isce_utils, readfile
+from mintpy.utils.utils import coordinate
+from pyproj import Transformer
 
 from qtp_toolkit import correct, export, inversion, load
 
@@ -150,6 +152,12 @@ def of_the_export(folder: Path) -> Iterator[Row]:
         apart(own.read("incidenceAngle", print_msg=False), about["incidence"]),
         0,
     )
+    column, row = int(theirs.metadata["REF_X"]), int(theirs.metadata["REF_Y"])
+    y, x = coordinate(theirs.metadata).yx2lalo(row, column)
+    there = moved.isel(y=row, x=column)
+    if abs(y) <= 90:  # some versions answer in degrees
+        x, y = Transformer.from_crs(4326, 32646, always_xy=True).transform(x, y)
+    yield "place of the reference pixel by MintPy's coordinates, m", abs(x - there["x"]) + abs(y - there["y"]), 1e-3
     timeseries2velocity.main([path, "-o", str(folder / "again.h5")])
     again = load.mintpy(folder / "again.h5")
     yield "rate that MintPy fits to our series, mm/yr", apart(again["linear_rate"], slope(moved)), 1e-3

@@ -18,7 +18,7 @@ from producers import DAYS
 from pyproj import CRS
 from radar_files import delay, isce_xml
 from reader_cases import ALL, READERS, SERIES, edit, files_of, opened, pair_days, redate, written
-from small_files import refused
+from small_files import refused, tif
 
 from qtp_toolkit import correct, inversion, load, network
 
@@ -621,6 +621,29 @@ def test_products_of_opera_a_pixel_apart_are_no_series(tmp_path):
     replace(paths[1], "y", lambda y: y + 30.0)
     other = paths[1].rename(paths[1].with_name(paths[1].name.replace("F08882", "F08883")))
     assert "F08883" in refused(load.opera_disp, [paths[0], other], code="I33")
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("", 1e-3), ("meters", 1e-3), ("mm", 1.0), ("cm", 0.1)])
+def test_layers_of_opera_as_geotiff_are_read_by_their_unit(tmp_path, unit, factor):
+    """I12, M11: one tag is one unit, and no unit is the m of the products."""
+    moved = 1000 * producers.motion()
+    for k in (1, 2):
+        path = tmp_path / f"displacement_{DAYS[k - 1]}_{DAYS[k]}.tif"
+        tif(path, ((moved[k] - moved[k - 1]) * factor).astype("f4"), **producers.UTM)
+        with rasterio.open(path, "r+") as dataset:
+            dataset.units = (unit,)
+    paths = sorted(tmp_path.glob("*.tif"))
+    np.testing.assert_allclose(load.opera_disp(paths)["displacement"], moved, rtol=1e-5, atol=1e-4)
+    with rasterio.open(paths[0], "r+") as dataset:
+        dataset.units = ("radians",)
+    assert "radians" in refused(load.opera_disp, paths, code="M11")
+
+
+def test_delays_whose_rows_run_both_ways_are_no_series(tmp_path):
+    """I09: all may run from south to north, some may not."""
+    paths = written(tmp_path, "gacos")
+    delay(paths[1], np.full(producers.SHAPE, 1.6), place=(93.0, 34.994, 0.001, 0.001))
+    assert paths[1].name in refused(opened, tmp_path, "gacos", code="I09")
 
 
 def test_parts_of_a_file_of_mintpy_belong_together(tmp_path):

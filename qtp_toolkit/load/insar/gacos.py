@@ -52,7 +52,7 @@ def gacos(
     ------
     QtpDataError
         C10: no file; I27: names without a date; I19: a date twice; M05: unreadable; I05: nobody says what the corner
-        is; I05, I06, I08, I20: unlike grids, or latitude along x; M11: values that are no delay in m, when computed.
+        is; I05, I06, I08, I09, I20: unlike grids, or latitude along x. When computed: M11, values that are no delay in m.
 
     Examples
     --------
@@ -105,6 +105,8 @@ def _bare(files: Sequence[Path], registration: str | None, chunks: Chunks | None
     bands = [own[0] for own in all_bands]
     grids = [_grid(band, registration) for band in bands]
     crs, (dx, _, left, _, dy, top) = same_grid(grids).crs, grids[0].transform
+    turned = [(g.path, "runs the other way") for g in grids if g.transform[4] * dy < 0]
+    refuse_bad(turned, "delay whose rows run as those of the first", total=len(files), code="I09")
     array = lazy_raw(bands, Decode((0.0,)), dim=TIME, chunks=chunks, variable="zenith_delay")
     coords = {Y: top + (np.arange(array.sizes[Y]) + 0.5) * dy, X: left + (np.arange(array.sizes[X]) + 0.5) * dx}
     return descending(on_grid(array.data, (TIME, Y, X), coords, crs))

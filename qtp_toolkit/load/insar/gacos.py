@@ -52,7 +52,8 @@ def gacos(
     ------
     QtpDataError
         C10: no file; I27: names without a date; I19: a date twice; M05: unreadable; I05: nobody says what the corner
-        is; I05, I06, I08, I09, I20: unlike grids, or latitude along x. When computed: M11, values that are no delay in m.
+        is; I05, I06, I08, I09, I20: unlike grids, or latitude along x; M11, when computed: values that are no delay
+        in m.
 
     Examples
     --------

@@ -15,7 +15,7 @@ from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog import Catalog, named
 from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.kernels import daily
-from qtp_toolkit.prospects._looks import look_at_area, look_at_pixels, noting_warnings, thin
+from qtp_toolkit.prospects._looks import look_at_area, look_at_hours, look_at_pixels, noting_warnings, thin
 from qtp_toolkit.reproduce import find_notebooks
 
 _FEWEST, _YEARS = 10, 3
@@ -56,7 +56,9 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
                 row["notes"] += _known_name(name)
                 row["notes"] += [data.attrs[said] for said in ("left_out", "recognized") if said in data.attrs]
                 row["notes"] += _places(data, catalog.settings.bounds)
-                if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
+                if quick:
+                    look_at_hours(data)
+                elif isinstance(data, (xr.Dataset, xr.DataArray)):
                     row["notes"] += look_at_pixels(data, wavelength=catalog.settings.wavelength)
         except QtpDataError as error:
             row |= {"status": "broken", "problem": str(error)}

@@ -153,6 +153,21 @@ def test_oracle_simulated_overlap_leaves_no_bias(rng):
         assert worst[0] <= float(abs(bias).max()) <= worst[1]
 
 
+def test_oracle_scatter_of_the_second_flattens_the_slope(rng):
+    """By what is known of errors in both: the variance of the ground over that of what is seen."""
+    first, second = series(rng, pixels=300, noise=1.0, years=10)
+    noisy = (second + rng.normal(0, 1.0, second.shape)).assign_attrs(units="degC")
+    fit = lst.fit_bridge(first, noisy)
+    months = first["time"].dt.month
+    for name, season in SEASONS.items():
+        ground = float(second.where(months.isin(season)).var("time").mean())
+        want = TRUE[name][1] * ground / (ground + 1.0)
+        assert float(fit["slope"].sel(season=name).mean()) == pytest.approx(want, abs=0.01)
+        line = fit["offset"] + fit["slope"] * fit["center"]  # and the middle of the season is where it was
+        want = TRUE[name][0] + TRUE[name][1] * fit["center"]
+        assert abs(float((line - want).sel(season=name).mean())) < 0.03
+
+
 def test_oracle_zones_are_fits_to_means_of_their_pixels(rng):
     first, second = series(rng, pixels=6, noise=1.0)
     first = first.where(rng.random(first.shape) > 0.2).assign_attrs(first.attrs)

@@ -16,6 +16,7 @@ from rasterio.transform import from_origin
 from small_files import refused
 
 from qtp_toolkit import load, lst
+from qtp_toolkit.load.files.dates import centers
 
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")  # of affine 3.1
 
@@ -262,11 +263,21 @@ def test_the_reanalysis_carries_a_series_of_composites_on(rng):
     skin = xr.DataArray(
         (wave + rng.normal(0, 1, times.size))[:, None], {"time": times}, ("time", "x"), attrs={"units": "degC"}
     )
-    stamps = np.concatenate([np.arange(f"{y}-01-04T12", f"{y}-12-24", 8 * 24, "M8[h]") for y in (2014, 2015, 2016)])
-    centers = xr.DataArray(stamps.astype("M8[ns]"), dims="time")
-    coarse = lst.to_composites(lst.mean_of_hours(skin, utc_offset=6), centers)
+    days = lst.mean_of_hours(skin, utc_offset=6)
+    coarse = lst.to_composites(days, lst.composite_centers(days))
     first = (3.0 + 1.02 * coarse + rng.normal(0, 0.3, coarse.shape)).assign_attrs(units="degC")
     out = lst.bridge(first.isel(time=slice(90)), coarse, names=["terra aqua", "era5-land"])
     late = out["sensor"] == "era5-land"
     assert abs(float((out["lst"] - first).where(late).mean())) < 0.1
     assert abs(float((coarse - first).where(late).mean())) > 2.5
+
+
+def test_closed_form_composites_end_with_the_year():
+    """M20: 46 a year, the last of five or six days, as the loader stamps them."""
+    daily = series(pd.date_range("2015-01-01", "2016-12-31").values)
+    got = lst.composite_centers(daily)
+    assert got.sizes["time"] == 92
+    starts = np.concatenate([np.arange(f"{y}-01-01", f"{y + 1}-01-01", 8, "M8[D]") for y in (2015, 2016)])
+    np.testing.assert_array_equal(got, centers(starts, 8))
+    short = lst.composite_centers(daily.isel(time=slice(3, 20)))
+    assert [str(t)[:13] for t in short.values] == ["2015-01-12T12"]

@@ -124,7 +124,7 @@ def era5_land(
 
 
 def _placed(data: xr.Dataset, chunks: Chunks | None) -> xr.Dataset:
-    """Data with their CRS, in the chunks that were asked for by our names of the dims."""
+    """Give data their CRS, and the chunks that were asked for by our names of the dims."""
     return with_crs(data.chunk({dim: size for dim, size in (chunks or {}).items() if dim in data.dims}), "EPSG:4326")
 
 

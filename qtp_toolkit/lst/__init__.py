@@ -10,7 +10,7 @@ from qtp_toolkit.lst.bridging import bridge, fit_bridge
 from qtp_toolkit.lst.daily import at_dates, daily_mean, fit_daily_mean, to_composites, to_daily
 from qtp_toolkit.lst.gaps import METHODS, fill_gaps
 from qtp_toolkit.lst.holdout import gap_errors, hold_out
-from qtp_toolkit.lst.hours import at_local_hours, mean_of_hours
+from qtp_toolkit.lst.hours import at_local_hours, composite_centers, mean_of_hours
 from qtp_toolkit.lst.overpasses import crossing_hours, overpass_drift, warn_of_drift
 from qtp_toolkit.lst.quality import decode_qc, mask_quality, quality_report
 
@@ -21,6 +21,7 @@ __all__ = [
     "at_dates",
     "at_local_hours",
     "bridge",
+    "composite_centers",
     "crossing_hours",
     "daily_mean",
     "decode_qc",

@@ -110,6 +110,39 @@ def at_local_hours(skin: xr.DataArray, hours: Sequence[float] = (1.5, 10.5, 13.5
     return describe(out.transpose("hour", *skin.dims), "skin_temperature", like=skin)
 
 
+def composite_centers(daily: xr.DataArray, *, days: int = 8) -> xr.DataArray:
+    """Centers of the composites that a daily series covers, in the calendar of MODIS and VIIRS.
+
+    Parameters
+    ----------
+    daily : xarray.DataArray
+        Dim ``time``, one value a day.
+    days : int
+        Length of a composite; the count begins anew each 1 January, and the last of a year is short.
+
+    Returns
+    -------
+    xarray.DataArray
+        ``time``, datetime64: those whose days lie between the first and the last of the series. What
+        :func:`to_composites` takes.
+
+    Examples
+    --------
+    >>> daily = xr.DataArray(np.zeros(30), {"time": pd.date_range("2016-12-15", periods=30)}, "time")
+    >>> composite_centers(daily).values.astype("datetime64[h]").astype(str).tolist()
+    ['2016-12-21T12', '2016-12-28T12', '2017-01-04T12']
+    """
+    every = coordinate(daily, TIME).astype("datetime64[D]")
+    dates = np.arange(every[0], every[-1] + _DAY)
+    since = (dates - dates.astype("datetime64[Y]").astype("datetime64[D]")) // _DAY
+    starts = dates[since % days == 0]
+    ends = np.minimum(starts + days * _DAY, (starts.astype("datetime64[Y]") + 1).astype("datetime64[D]"))
+    starts, ends = (edge[ends <= every[-1] + _DAY] for edge in (starts, ends))
+    halves = ((ends - starts) // _DAY - 1) * 12
+    centers = (starts.astype("datetime64[h]") + halves * _HOUR).astype("datetime64[ns]")
+    return xr.DataArray(centers, {TIME: centers}, TIME)
+
+
 def _days_of(skin: xr.DataArray) -> _Days:
     """Look at the hours of a series; refuse what is none."""
     require(skin, dims=(TIME,), units=VARIABLES["skin_temperature"].units)

@@ -11,6 +11,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from promised import noted, without_note
 from scipy.optimize import least_squares
 from small_files import refused
 
@@ -266,6 +267,12 @@ def test_property_pixels_do_not_know_each_other(rng, monkeypatch):
 
 
 # lazy -----------------------------------------------------------------------------------------------------------------
+
+
+def test_results_say_that_they_are_synthetic(rng):
+    first, second = (noted(da) for da in series(rng, pixels=2, noise=0.5))
+    results = {"fit": lst.fit_bridge(first, second), "bridge": lst.bridge(first.isel(time=slice(200)), second)}
+    assert without_note(**results) == []
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "sync"])

@@ -63,7 +63,7 @@ def fit_bridge(
         Dims ``season`` and those of the series without ``time``: ``offset`` (K, at 0 degC), ``slope`` (1), ``center``
         (degC: mean of the second series), ``mean_std`` (K: standard deviation of the line at its center), ``slope_std``
         (1), ``scatter`` (K: of single dates about the line), ``common`` (dates), ``reason`` (uint8: 0 ok, 3 hardly any
-        spread, 4 fewer than ``min_common`` common dates, 5 none, 7 in no zone); and ``season_of_month`` (month). NaN
+        spread, 4 fewer than ``min_common`` common dates, 5 none, 7 in no zone); coordinate ``season_of_month``. NaN
         where there is a reason. Lazy if an input is lazy.
 
     Raises
@@ -99,10 +99,11 @@ def fit_bridge(
     first, second = _fitting(first, second)
     times = np.intersect1d(first[TIME].values, second[TIME].values)
     if not times.size:
+        spans = [[str(t)[:13] for t in da[TIME].values[[0, -1]]] for da in (first, second)]
         raise QtpDataError(
             "the two series have no date in common",
-            expected=f"stamps such as {first[TIME].values[0]}",
-            found=f"such as {second[TIME].values[0]}, {second[TIME].values[0]} to {second[TIME].values[-1]}",
+            expected=f"stamps as of the first, {spans[0][0]} to {spans[0][1]}",
+            found=f"{spans[1][0]} to {spans[1][1]}",
             hint="Bring both to the same composites (lst.to_composites), and let them overlap.",
             code="M28",
         )
@@ -124,8 +125,8 @@ def fit_bridge(
     )
     if labels is not None:
         layers, reason = _on_pixels(layers, reason, labels)
-    out = _named(layers, reason, like=(first, second)).assign_coords(season=called, month=np.arange(1, 13))
-    out["season_of_month"] = "month", of_month
+    out = _named(layers, reason, like=(first, second))
+    out = out.assign_coords(season=called, month=np.arange(1, 13), season_of_month=("month", of_month))
     return out.sel(season=list(dict.fromkeys(seasons or SEASONS))).assign_attrs(min_common=min_common)
 
 
@@ -200,8 +201,9 @@ def bridge(
         "bridge": f"{called[1]} carried over to {called[0]} by season",
         "daily_mean": first.attrs.get("daily_mean", "given"),
     }
-    out = xr.Dataset({"lst": describe(lst, "lst", like=(first, second), **told), "lst_std": describe(std, "lst_std")})
-    return out.assign(bridge_reason=fit["reason"])
+    both = first, second
+    out = {"lst": describe(lst, "lst", like=both, **told), "lst_std": describe(std, "lst_std", like=both)}
+    return xr.Dataset(out).assign(bridge_reason=fit["reason"])
 
 
 def _fitting(first: xr.DataArray, second: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:

@@ -57,6 +57,12 @@ _FORMATS = {".hdf": _HDF4, ".hdf4": _HDF4, ".h5": _HDF5, ".hdf5": _HDF5, ".he5":
 _FORMATS |= {".nc": _NETCDF, ".nc4": _NETCDF, ".tif": _TIFF, ".tiff": _TIFF}
 
 
+_LOADERS = {
+    "lst": "load.modis_lst", "viirs": "load.viirs_lst (driver viirs_hdf5)", "ndvi": "load.ndvi",
+    "reflectance": "load.ndvi",
+}  # fmt: skip
+
+
 class Scanned(NamedTuple):
     """Files whose headers have been read."""
 
@@ -105,6 +111,7 @@ def settled(
             found=", ".join(map(spelled, other)),
             code="M27",
             expected=", ".join(spelled(key) for key, product in PRODUCTS.items() if product.family in families),
+            hint=f"They are read by {_LOADERS[PRODUCTS[other[0]].family]}.",
         )
     groups = choose(found, wishes.sensors, mixed_collections=wishes.mixed_collections)
     days = PRODUCTS[next(iter(groups.values()))[0].product].days

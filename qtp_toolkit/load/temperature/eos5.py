@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.files import hdf5
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.temperature import tiles
@@ -29,6 +30,14 @@ def header(path: Path) -> tiles.Contents:
     QtpDataError
         M05: the file is cut short, damaged or no HDF5.
     """
+    try:
+        return _contents(path)
+    except QtpDataError as error:  # the list of bad files names them, and says what to do
+        what = f"{error.what} ({path.stat().st_size} bytes on disk)"
+        raise error.restated(path=None, hint=None, what=what) from None
+
+
+def _contents(path: Path) -> tiles.Contents:
     with hdf5.opened(path) as file:
         fields = _fields(file)
         layers = {name: Stored(str(field.dtype), _plain(field.attrs)) for name, field in fields.items()}

@@ -12,7 +12,8 @@ TUNING = 4.685
 """Residuals beyond so many scales count for nothing: Tukey's biweight, 95 % efficient for a normal distribution."""
 TO_SIGMA = 1.4826
 """From the median absolute deviation to the standard deviation of a normal distribution."""
-STEPS = 100
+STEPS, FREE = 100, 50
+"""Rounds of reweighting, and how many of them find the scale anew: a median may go to and fro between two dates."""
 _STILL = 1e-9
 """Change of the line (K) at which it is settled, and smallest scale."""
 LAYERS = ("offset", "slope", "center", "mean_std", "slope_std", "scatter", "common")
@@ -96,9 +97,11 @@ def _settle(
     mean = center + _median(y - away - center[:, None], good, some)
     slope = np.ones(len(y))
     reach = np.sqrt((away**2).sum(axis=1) / some)
-    for _ in range(STEPS):
+    scale = np.zeros(len(y))
+    for step in range(STEPS):
         residual = np.where(good, y - mean[:, None] - slope[:, None] * away, 0.0)
-        scale = np.maximum(TO_SIGMA * _median(np.abs(residual), good, some), _STILL)
+        if step < FREE:
+            scale = np.maximum(TO_SIGMA * _median(np.abs(residual), good, some), _STILL)
         weight = _weights(residual, scale, good)
         total = np.maximum(weight.sum(axis=1), _STILL)
         middle, level = ((weight * values).sum(axis=1) / total for values in (away, y))

@@ -11,7 +11,7 @@ from small_files import TILE, appeears, appeears_tifs, day_number, refused
 from small_files import granule as modis_granule
 from viirs_files import granule
 
-from qtp_toolkit import load
+from qtp_toolkit import load, lst
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.load.temperature import eos5
 
@@ -230,7 +230,10 @@ def test_appeears_netcdf_and_geotiff_are_the_same(tmp_path, no_compute):
 
 CATALOG = """catalog_version: 1
 roots: ['.']
-settings: {bounds: [91.0, 33.0, 93.0, 35.0], lst_period: [2016-01-01, 2016-01-08]}
+settings:
+  bounds: [91.0, 33.0, 93.0, 35.0]
+  lst_period: [2016-01-01, 2016-01-08]
+  daily_mean: {intercept: 0.4, snpp_day: 0.41, snpp_night: 0.52}
 sources:
   viirs_lst: {kind: granules, driver: viirs_hdf5, uri: 'V*.h5', parameters: {view_times: true}, provenance: observed}
 """
@@ -245,6 +248,9 @@ def test_catalog_gives_the_area_the_options_and_the_period(tiles, tmp_path):
     assert "view_time_snpp_day" in data
     assert data.sizes["time"] == 1
     assert "1 of 2 composites" in data.attrs["left_out"]
+    mean = lst.daily_mean(lst.mask_quality(data), coefficients=catalog.settings.daily_mean)
+    want = 0.4 + 0.41 * data["snpp_day"] + 0.52 * data["snpp_night"]
+    np.testing.assert_allclose(mean, want, rtol=1e-5)
 
 
 def test_a_look_at_the_pixels_knows_them(tiles):

@@ -299,5 +299,9 @@ def test_a_bridged_series_goes_through_the_rest_of_the_room(rng):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         daily = lst.to_daily(out["lst"])
+        there = lst.at_dates(out["lst"], out["time"].values[[3, 150]] + np.timedelta64(2, "D"))
     assert np.isfinite(daily).all()
     assert "bridge" in out["lst"].attrs
+    assert there["sensor"].values.tolist() == ["first", "second"]  # days know who saw them, too
+    change = out["time"].values[120] - np.timedelta64(4, "D")
+    assert (daily["sensor"] == np.where(daily["time"].values <= change, "first", "second")).all()

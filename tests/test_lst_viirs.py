@@ -13,9 +13,10 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
-from small_files import refused
+from small_files import appeears, day_number, refused
 
 from qtp_toolkit import lst, prospects
+from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.lst.overpasses import STEADY_UNTIL
 
 BYTES = xr.DataArray(np.arange(256, dtype="u1"), dims="time")
@@ -240,3 +241,48 @@ def test_the_look_before_the_work_tells_of_drift():
     assert [line for line in said if line.startswith("warning: terra_day: from 2023-06") and "by the table" in line]
     early = passes("2014-01-05", "2019-12-31", "terra_day").expand_dims(y=2, x=3)
     assert not [line for line in prospects.look_at_pixels(early) if "from" in line]
+
+
+CATALOG = """catalog_version: 1
+roots: ['.']
+sources:
+  modis_lst:
+    {kind: granules, driver: appeears_netcdf, uri: 'MOD*.nc', parameters: {sensors: [terra]}, provenance: observed}
+"""
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_check_of_the_catalog_tells_of_drift(tmp_path, quick):
+    """M29: from the headers alone, too."""
+    days = [day for year in (2022, 2023) for day in day_number(f"{year}-01-01") + np.arange(0, 365, 8)]
+    appeears(tmp_path / "MOD11A2.061_1km_aid0001.nc", days, qc=0)
+    (tmp_path / "data_catalog.yaml").write_text(CATALOG, encoding="utf-8")
+    row = prospects.look(open_catalog(tmp_path / "data_catalog.yaml"), "modis_lst", quick=quick)
+    assert row["status"] == "found", row
+    assert len([note for note in row["notes"] if "seen at another hour" in note]) == 2  # day and night
+
+
+def test_a_second_source_covers_later_acquisitions():
+    """What notebook 01 carries on is not told to be missing."""
+    ends = pd.date_range("2022-01-02", "2024-12-30", freq="36D").values
+    axes = {"reference": ("pair", ends[:-1]), "secondary": ("pair", ends[1:])}
+    grid = {"y": [34.1, 34.0], "x": [92.0, 92.1]}
+    phase = xr.DataArray(np.zeros((ends.size - 1, 2, 2)), grid | axes, ("pair", "y", "x"), attrs={"units": "rad"})
+
+    class Catalog(dict):
+        settings = type("Settings", (), {"reference_date": None, "ramp": "none"})
+
+        def files(self, name):
+            return {}
+
+        def available(self, name):
+            return name in self
+
+    catalog = Catalog(
+        interferograms=phase.to_dataset(name="phase"), modis_lst=passes("2021-01-04", "2023-05-30", "terra_day")
+    )
+    alone = [finding.text for finding in prospects.look_at_dates(catalog)]
+    catalog["viirs_lst"] = passes("2021-01-04", "2025-01-05", "snpp_day")
+    both = [finding.text for finding in prospects.look_at_dates(catalog)]
+    assert [text for text in alone if "to 2023-05-29 covers 15 of 31" in text]
+    assert not [text for text in both if "covers" in text]

@@ -14,6 +14,10 @@ VIIRS = LOOKS[4:]
 """The overpasses of VIIRS on Suomi NPP and on NOAA-20, about 13:30 and 01:30 both."""
 
 
+SENSOR = "sensor"
+"""Coordinate of a bridged series: who saw each date."""
+
+
 def temperatures(lst: xr.Dataset) -> list[str]:
     """Names of the temperature variables of ``lst``, each checked for time dim and unit."""
     names = [name for name in (*LOOKS, "lst") if name in lst]

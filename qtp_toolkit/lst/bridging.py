@@ -21,7 +21,7 @@ from qtp_toolkit.conventions import (
     xnp,
 )
 from qtp_toolkit.kernels import reasons
-from qtp_toolkit.lst.axis import days_since_start
+from qtp_toolkit.lst.axis import SENSOR, days_since_start
 from qtp_toolkit.lst.kernels import bridge as kernels
 
 SEASONS = {"DJF": (12, 1, 2), "MAM": (3, 4, 5), "JJA": (6, 7, 8), "SON": (9, 10, 11)}
@@ -30,7 +30,6 @@ MIN_COMMON = 12
 """Common dates that a season needs: more than one year has."""
 _SPREAD = 0.5
 """Smallest standard deviation of the second series in a season, K, that determines a slope."""
-SENSOR = "sensor"
 
 
 def fit_bridge(

@@ -16,13 +16,14 @@ from qtp_toolkit.conventions import (
     TIME,
     VARIABLES,
     QtpDataError,
+    coordinate,
     describe,
     require,
     require_covered,
     with_same_labels,
 )
 from qtp_toolkit.kernels import daily as kernels
-from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start, whole_days
+from qtp_toolkit.lst.axis import OVERPASSES, SENSOR, as_days, days_since_start, whole_days
 from qtp_toolkit.lst.kernels import regression
 from qtp_toolkit.lst.overpasses import (
     check_overpasses,
@@ -323,6 +324,8 @@ def _interpolate(lst: xr.DataArray, wanted: np.ndarray, *, reach: float) -> xr.D
     left, weight = kernels.interpolation_weights(days_since_start(lst), as_days(wanted, origin), reach=reach)
     require_covered(wanted, np.isnan(weight), lst[TIME].values)
     out = _move_to(wanted, kernels.interpolate, lst, lst.dtype, left=left, weight=weight)
+    if SENSOR in lst.coords:  # of the nearer neighbor
+        out = out.assign_coords({SENSOR: (TIME, coordinate(lst, SENSOR)[left + (weight > 0.5)])})
     return describe(out, "lst", like=lst, **{key: lst.attrs[key] for key in lst.attrs.keys() & {"daily_mean"}})
 
 

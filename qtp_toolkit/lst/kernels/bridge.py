@@ -13,7 +13,7 @@ TUNING = 4.685
 TO_SIGMA = 1.4826
 """From the median absolute deviation to the standard deviation of a normal distribution."""
 STEPS, FREE = 100, 50
-"""Rounds of reweighting, and how many of them find the scale anew: a median may go to and fro between two dates."""
+"""Rounds of reweighting, and how many of them find the scale anew: a median may go back and forth between two dates."""
 _STILL = 1e-9
 """Change of the line (K) at which it is settled, and smallest scale."""
 LAYERS = ("offset", "slope", "center", "mean_std", "slope_std", "scatter", "common")

@@ -26,7 +26,7 @@ from qtp_toolkit._grids import (  # noqa: F401  (imported from here)
     require_same_grid,
     with_same_labels,
 )
-from qtp_toolkit._variables import VARIABLES
+from qtp_toolkit._variables import LOOKS, VARIABLES  # noqa: F401  (LOOKS is imported from here)
 from qtp_toolkit.kernels import reasons
 
 xnp: Any = np  # a ufunc keeps the labels of its arrays, but the stubs of NumPy call the result bare

@@ -8,10 +8,11 @@ import pecm_cases as cases
 import pytest
 import xarray as xr
 
-from qtp_toolkit import correct, inversion, network, pecm
+from qtp_toolkit import correct, inversion, network, pecm, synthetic
 from qtp_toolkit.conventions import QtpDataError, phase_to_displacement
 from qtp_toolkit.correct.kernels import closures
 from qtp_toolkit.kernels.pairs import find_triplets
+from qtp_toolkit.synthetic import places
 
 BIAS = 0.05
 MM = 55.46576 / (4 * np.pi)
@@ -295,3 +296,25 @@ def test_where_nothing_closes_nothing_is_known(six):
     phase = xr.full_like(maps(biased(six, steady), (2, 2)), np.nan).assign_attrs(units="rad")
     out = correct.fit_phase_bias(phase, cell=1)
     assert np.isnan(out["base_bias"]).all()
+
+
+def test_in_the_scene_the_false_season_falls_below_a_third_of_a_millimeter():
+    """Maps of the biased stack against those of the same stack without bias: air, ramps and lost cycles in both."""
+    truth = synthetic.beyond_scene("default", window=(slice(226, 266), slice(112, 152)))
+    x, y = places.project(*places.REFERENCE_POINT)
+    rock = np.hypot(truth["x"] - x, truth["y"] - y).transpose("y", "x") < 3000
+    stacks = [synthetic.track_stack(truth, "descending", bias=bias).compute() for bias in (0.0, 0.1)]
+    clean, spoiled = (correct.set_reference(stack["phase"], rock) for stack in stacks)
+    mended = correct.remove_delay(spoiled, correct.fit_phase_bias(spoiled)["bias_phase"])
+    series = [inversion.invert(phase, stacks[0]["coherence"])["phase"] for phase in (clean, spoiled, mended)]
+    before, after = (
+        pecm.sinusoid(phase_to_displacement((da - series[0]).assign_attrs(units="rad")))["seasonal_amplitude"]
+        for da in series[1:]
+    )
+    assert float(before.median()) > 0.7
+    assert float(after.median()) < 0.3
+    assert float(after.quantile(0.9)) < 0.5 * float(before.quantile(0.9))
+    told = [inversion.compare_short(phase, stacks[0]["coherence"]) for phase in (clean, spoiled)]
+    still, drifts = (float(out["rate_difference"].median()) for out in told)
+    assert abs(still) < 0.3
+    assert drifts < -1.5

@@ -124,8 +124,9 @@ def fit_phase_bias(
     -----
     The paper does not correct it and need not for the rate: its annual pairs hold it (``docs/theory.md``). A bias that
     follows the season remains in the amplitude. What the closures cannot tell, an error of the shares that is alike in
-    all triangles, remains as well. Closures beyond half a cycle lose whole cycles: they are errors of unwrapping. Noise of
-    the area that the phase is referred to is in all closures alike, and averages out over no cell: choose a large one.
+    all triangles, remains as well. Closures beyond half a cycle lose whole cycles: they are errors of unwrapping. The
+    noise of the area that the phase is referred to is in all closures alike, and averages out over no cell: choose a
+    large one.
 
     References
     ----------

@@ -96,7 +96,7 @@ def compare_short(
     >>> added = np.where(pairs["temporal_baseline"] < 40, 0.05, 0.0)
     >>> out = compare_short(xr.DataArray(added, pairs.coords, "pair", attrs={"units": "rad"}), norm="l2")
     >>> round(float(out["rate_difference"]), 1)
-    -6.2
+    -6.7
     """
     require(phase, dims=(PAIR,), quantity="phase")
     columns = [index for index in (linear, composite) if index is not None]

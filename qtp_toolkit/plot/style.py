@@ -141,6 +141,8 @@ STYLE: dict[str, Style] = {
     "linear_rate_std": _ERROR,
     "seasonal_amplitude_std": _ERROR,
     "rms": _ERROR,
+    "rate_difference": _SIGNED,
+    "amplitude_difference": Style("qtp.warm", vmin=0.0),
     "phase": _SIGNED,
     "tropospheric_phase": _SIGNED,
     "closure_phase": _SIGNED,

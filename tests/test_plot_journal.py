@@ -127,6 +127,7 @@ class TestSizes:
             "box": lambda ax: plot.box(table([9, 5, 4, 3, 30]), ax=ax, counts=True),
             "q": lambda ax: plot.q_bars(q, ax=ax, chance=q),
             "alt": lambda ax: plot.alt_scatter(alt, amplitude, ax=ax, calibrated=alt, scores=scores),
+            "stations": lambda ax: plot.station_scatter(alt, 2 * alt, ax=ax, scores=scores, vegetation=list("aab")),
         }
         for name, one in draw.items():
             fig, ax = plot.new(width=width)

@@ -342,12 +342,12 @@ class TestLines:
         about = {"vegetation": list("aabb"), "error": 0.1 * measured, "scores": scores}
         ax = plot.station_scatter(measured, found, **about)
         words = [text.get_text() for text in ax.get_legend().get_texts()]
-        assert words == ["a", "b", "measured = estimated", "Line: R² 0.99, RMSE 0.02 m"]
+        assert words == ["a", "b", "equal", "Line: R² 0.99, RMSE 0.02 m"]
         assert ax.get_xlim() == ax.get_ylim() == pytest.approx((1.5 - 0.16, 3.5 + 0.16))
-        assert (ax.get_xlabel(), ax.get_ylabel()) == ("Measured (m)", "From the amplitude (m)")
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("Measured (m)", "Estimated (m)")
         assert ax.get_title() == "Active layer thickness (m)"
         without = plot.station_scatter(measured, found, keys=False).get_legend()
-        assert [text.get_text() for text in without.get_texts()] == ["measured = estimated"]
+        assert [text.get_text() for text in without.get_texts()] == ["equal"]
 
     def test_station_scatter_of_nothing(self):
         nothing = describe(xr.DataArray([np.nan, np.nan], dims="station"), "mean_water_content")

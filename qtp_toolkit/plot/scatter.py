@@ -10,10 +10,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 
 from qtp_toolkit.conventions import require_same_grid
 from qtp_toolkit.plot.figure import OWN, panel
 from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, UNITS, label
+
+UNDER = 30.0
+"""Points from an axis to the legend below its label."""
 
 
 @panel
@@ -129,14 +133,16 @@ def station_scatter(
     both = np.isfinite(x) & np.isfinite(y)
     _draw_stations(ax, measured, y, groups, colors, marker="s", error=error, style=style)
     ends = _common_ends(np.concatenate([x[both], y[both]]))
-    (agree,) = ax.plot(ends, ends, color="0.5", lw=0.7, ls="--", zorder=1, label="measured = estimated")
+    (agree,) = ax.plot(ends, ends, color="0.5", lw=0.7, ls="--", zorder=1, label="equal")
     handles = [Line2D([], [], ls="none", marker="s", ms=4, color=c, label=group) for group, c in colors.items()]
     line = _draw_line(ax, measured.where(both), scores, color=ACCENT, marker="", name="Line", unit=_unit(measured))
     ax.set(xlabel=f"Measured{_unit(measured, bracketed=True)}", xlim=ends, ylim=ends, title=label(measured))
-    ax.set_ylabel(f"From the amplitude{_unit(measured, bracketed=True)}")
-    under: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.2), "borderaxespad": 0.0}
+    ax.set_box_aspect(1.0)
+    ax.set_ylabel(f"Estimated{_unit(measured, bracketed=True)}")
     shown = [*(handles if keys else []), agree, *([line] if scores is not None else [])]
-    ax.legend(handles=shown, frameon=False, handletextpad=0.5, labelspacing=0.3, **under)
+    lower = ax.transAxes + ScaledTranslation(0.0, -UNDER / 72, ax.figure.dpi_scale_trans)
+    under: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.0), "bbox_transform": lower}
+    ax.legend(handles=shown, frameon=False, handletextpad=0.5, labelspacing=0.3, borderaxespad=0.0, **under)
     return ax
 
 

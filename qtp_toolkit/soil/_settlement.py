@@ -130,11 +130,12 @@ def water_and_depth(
     than its sigma, which knows the errors that were given only. Section 5.1 of the paper warns of such ground;
     ``vegetation`` flags it. A reference that moves takes its own amplitude off all others.
 
-    Errors to first order, :math:`w` of amplitude and share and :math:`h` of the heat, relative, with the elasticity
+    Errors, :math:`w` of amplitude and share and :math:`h` of the heat, relative, with the elasticity
     :math:`e = d \ln \kappa_t / d \ln \theta`:
     :math:`\sigma_\theta / \theta = \sqrt{4 w^2 + h^2} / (1 + e)`,
     :math:`\sigma_Z / Z = \sqrt{(1 - e)^2 w^2 + h^2} / (1 + e)`. With a fixed conductivity 10 % of the amplitude are
-    10 % of Z and 20 % of theta. Both err together: too much of one is too little of the other.
+    10 % of Z and 20 % of theta. In dry soil e passes 1, where Z is largest and does not feel the amplitude; so e is
+    averaged over one sigma. Both err together: too much of one is too little of the other.
 
     Not in the paper, whose Eq. 8 needs the water content from boreholes.
 
@@ -156,23 +157,16 @@ def water_and_depth(
     amplitude, amplitude_std = (_vertical(da, incidence) for da in (amplitude, amplitude_std))
     given = (amplitude, amplitude_std, addt, conductivity, bulk_density, quartz, clay, texture, vegetation, slope)
     delta, spread, addt, conductivity, bulk_density, quartz, clay, texture, vegetation, slope = on_one_grid(*given)
-    column = delta / (1000.0 * EXPANSION * share)
-    supply = thaw_supply(addt, surface_factor)
-    wanted = column**2 / supply.where(supply > 0)
     about: dict[str, Any] = {"clay": clay, "texture": texture, "scheme": scheme, "particle_density": particle_density}
     room, ends, coarse = _ground(conductivity, bulk_density, quartz, **about)
-    parts = (wanted.where(column > 0), room if conductivity is None else 1.0, *ends, coarse)
-    theta, gain = on_blocks(kernel.water_content, *parts, layers=2, scheme=scheme)
-    motion, heat = xnp.square(spread / delta) + share_std**2, heat_std**2
-    out = {
-        "water_column": column,
-        "water_column_std": xnp.hypot(spread / (1000.0 * EXPANSION * share), column * share_std),
-        "active_layer_thickness": column / theta,
-        "active_layer_thickness_std": column / theta * xnp.sqrt((1.0 - gain) ** 2 * motion + heat) / (1.0 + gain),
-        "mean_water_content": theta,
-        "mean_water_content_std": theta * xnp.sqrt(4.0 * motion + heat) / (1.0 + gain),
-        "conductivity_thawed": wanted / theta,
-    }
+    settled = 1000.0 * EXPANSION * share  # mm for each m of water
+    motion = xnp.square(spread / delta.where(delta != 0)) + share_std**2
+    root = _root(delta / settled, motion, thaw_supply(addt, surface_factor), heat_std)
+    parts = (*root, room if conductivity is None else 1.0, *ends, coarse)
+    theta, *responses = on_blocks(kernel.water_content, *parts, layers=3, scheme=scheme)
+    out = _numbers(delta / settled, theta, responses, motion, heat_std**2)
+    out["water_column_std"] = xnp.hypot(spread, delta * share_std) / settled
+    out["conductivity_thawed"] = root[0] / theta
     known = np.isfinite(delta) & np.isfinite(spread) & np.isfinite(addt) & np.isfinite(ends[0] + ends[1])
     marks = {
         UNKNOWN: ~known,
@@ -210,7 +204,7 @@ def main_flag(flag: xr.DataArray) -> xr.DataArray:
     """
     classes = {"0": "none"} | {str(bit): words for bit, words in FLAGS.items() if bit != UNKNOWN}
     first = flag & (~flag + np.uint8(1))  # the lowest bit that is set
-    return describe(first.astype(np.int16), "flag", like=flag, classes=classes)
+    return describe(first.astype(np.int16), "flag", like=flag, long_name="worst flag", classes=classes)
 
 
 def _check_numbers(surface_factor: float, heat_std: float, share: float, share_std: float) -> None:
@@ -251,6 +245,27 @@ def _ground(
         )
     grains = hold(quartz, "quartz")
     return room, (*thawed_ends(density, grains, clay, particle_density, scheme), grains), coarseness(texture, scheme)
+
+
+def _root(column: xr.DataArray, motion: xr.DataArray, supply: xr.DataArray, heat_std: float) -> tuple[Any, Any]:
+    """Tell what water content times conductivity has to be, W m-1 K-1, and its relative standard deviation."""
+    wanted = xnp.square(column) / supply.where(supply > 0)
+    return wanted.where(column > 0), xnp.sqrt(4.0 * motion + heat_std**2)
+
+
+def _numbers(
+    column: xr.DataArray, theta: xr.DataArray, responses: list[xr.DataArray], motion: xr.DataArray, heat: float
+) -> dict[str, xr.DataArray]:
+    """Water, thickness and content, the last two with errors; ``motion`` and ``heat`` are relative variances."""
+    water, depth = responses
+    thickness = column / theta
+    return {
+        "water_column": column,
+        "active_layer_thickness": thickness,
+        "active_layer_thickness_std": thickness * xnp.sqrt(depth**2 * motion + water**2 * heat),
+        "mean_water_content": theta,
+        "mean_water_content_std": theta * water * xnp.sqrt(4.0 * motion + heat),
+    }
 
 
 def _degrees(slope: xr.DataArray) -> xr.DataArray:

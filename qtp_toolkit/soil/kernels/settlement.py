@@ -16,9 +16,9 @@ GAP = 1e-6
 
 
 def water_content(
-    wanted: np.ndarray, pores: np.ndarray, *soil: np.ndarray, scheme: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Root of ``theta * kappa(theta) = wanted``, and the elasticity of the conductivity there.
+    wanted: np.ndarray, spread: np.ndarray, pores: np.ndarray, *soil: np.ndarray, scheme: str
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Root of ``theta * kappa(theta) = wanted``, and how it answers to errors of what is wanted.
 
     The product rises with theta, so there is one root at most. In logarithms it is nearly a line: steps by Newton, held
     between a lower and an upper bound, and halving their distance where Newton would leave them. Each pixel goes its
@@ -28,6 +28,8 @@ def water_content(
     ----------
     wanted : ndarray
         W m-1 K-1: squared water column over what the heat allows for each W m-1 K-1. Not positive or not finite: NaN.
+    spread : ndarray
+        Relative standard deviation of ``wanted``.
     pores : ndarray
         Porosity. Above it the conductivity is that of the saturated soil.
     *soil : ndarray
@@ -37,20 +39,43 @@ def water_content(
 
     Returns
     -------
-    ndarray, ndarray
-        Volumetric water content, which may be above the porosity, and the relative change of the conductivity with that
-        of the water. NaN where an input is unknown or there is no root.
+    ndarray, ndarray, ndarray
+        Volumetric water content, which may be above the porosity; ``1 / (1 + e)`` and ``(1 - e) / (1 + e)`` with the
+        elasticity e of the conductivity: what a relative error of ``wanted`` does to the water content, and one of the
+        water column to the thickness. Both are root-mean-squares over one standard deviation, since the second
+        vanishes where e is 1. NaN where an input is unknown or there is no root.
     """
-    arrays = np.broadcast_arrays(wanted, pores, *soil)
-    theta, gain = (np.full(arrays[0].shape, np.nan) for _ in range(2))
+    arrays = np.broadcast_arrays(wanted, spread, pores, *soil)
+    out = tuple(np.full(arrays[0].shape, np.nan) for _ in range(3))
     known = np.logical_and.reduce([np.isfinite(a) for a in arrays])
-    for positive in arrays[:4]:
+    for positive in (arrays[0], *arrays[2:5]):
         known &= positive > 0
-    target, room, *rest = (a[known].astype(np.float64) for a in arrays)
-    theta[known] = found = _roots(target, room, rest, scheme)
-    wet = np.minimum(found / room, 1.0)
-    gain[known] = np.where(np.isfinite(found), conductivity.elasticity(wet, *rest, scheme=scheme), np.nan)
-    return theta, gain
+    target, relative, room, *rest = (a[known].astype(np.float64) for a in arrays)
+    found = _roots(target, room, rest, scheme)
+    for layer, values in zip(out, (found, *_responses(found / room, relative, rest, scheme)), strict=True):
+        layer[known] = values
+    return out
+
+
+def _responses(
+    wet: np.ndarray, relative: np.ndarray, soil: list[np.ndarray], scheme: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Root-mean-square responses of water content and thickness, from the root and one sigma to either side of it.
+
+    Weights of a half and two quarters give the variance of a bent curve to second order.
+    """
+    step = np.minimum(relative, 1.0) / (1.0 + _elasticity(wet, soil, scheme))
+    ends = [_elasticity(wet * np.exp(side * step), soil, scheme) for side in (-1.0, 0.0, 1.0)]
+    parts = [(0.25, ends[0]), (0.5, ends[1]), (0.25, ends[2])]
+    water = sum(weight / (1.0 + e) ** 2 for weight, e in parts)
+    depth = sum(weight * ((1.0 - e) / (1.0 + e)) ** 2 for weight, e in parts)
+    return np.sqrt(water), np.sqrt(depth)
+
+
+def _elasticity(wet: np.ndarray, soil: list[np.ndarray], scheme: str) -> np.ndarray:
+    """Elasticity of the conductivity, NaN where there is no root."""
+    found = conductivity.elasticity(np.minimum(wet, 1.0), *soil, scheme=scheme)
+    return np.where(np.isfinite(wet), found, np.nan)
 
 
 def _roots(wanted: np.ndarray, pores: np.ndarray, soil: list[np.ndarray], scheme: str) -> np.ndarray:

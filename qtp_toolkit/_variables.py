@@ -237,6 +237,11 @@ VARIABLES: dict[str, Variable] = {
     "mean_water_content": Variable(
         "1", "depth-weighted mean volumetric water content of the active layer", fault="S03", held=FRACTION
     ),
+    "active_layer_thickness_std": Variable("m", "standard deviation of the active layer thickness"),
+    "mean_water_content_std": Variable("1", "standard deviation of the mean water content"),
+    "water_column": Variable("m", "water column of the active layer"),
+    "water_column_std": Variable("m", "standard deviation of the water column"),
+    "flag": Variable("1", "flags, as a sum of bits"),
     "alt_calibrated": Variable("m", "active layer thickness calibrated by water content"),
     "soil_temperature": Variable("degC", "soil temperature", held=(-60.0, 60.0)),
     "lake": Variable("1", "lake"),

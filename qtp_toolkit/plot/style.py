@@ -36,6 +36,7 @@ SHORTER = (
     (", peak to trough", ""),
     ("linear deformation rate", "linear rate"),
     ("seasonal deformation amplitude", "seasonal amplitude"),
+    ("depth-weighted mean volumetric water content of the active layer", "mean water content"),
 )
 """What a label says shorter than the variable table does."""
 
@@ -180,6 +181,10 @@ STYLE: dict[str, Style] = {
     "ndvi": Style("cmc.bamako_r"),
     "ground_ice": _COLD,
     "active_layer_thickness": Style("cmc.lapaz_r"),
+    "active_layer_thickness_std": _ERROR,
+    "mean_water_content_std": _ERROR,
+    "water_column": Style("cmc.davos_r", vmin=0.0),
+    "water_column_std": _ERROR,
 }
 
 

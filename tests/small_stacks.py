@@ -171,8 +171,7 @@ def chunks_of(folder, variable="phase"):
 
 def slow_append(folder):
     """Append two of six pairs to the four that are stored, in small windows."""
-    stack = lazy(40, 45, rows=8).chunk(pair=1, y=8)
-    append(stack, folder, memory_budget=3e4)
+    append(lazy(24, 20, rows=8).chunk(pair=1), folder, memory_budget=1e4)
 
 
 def write_pairs(folder, pairs):

@@ -20,6 +20,7 @@ from qtp_toolkit.store.stack import FORMAT
 
 _ANEW = "Another stack belongs into a store of its own; without --append (store.ingest) this one is written anew."
 """What can be done where nothing can be appended."""
+_LACKING = "pairs_without_coherence"
 _ARCHIVED = (
     "If they were put away on purpose, --archived (archived=True) keeps their pairs as they are stored; without "
     "--append the store is written anew from what is there."
@@ -72,7 +73,7 @@ def refuse_other_kind(base: Base, *, storage: str | None, block: int | None) -> 
 
 
 def refuse_other_stack(stack: xr.Dataset, base: Base) -> None:
-    """I05 to I07, R16: another grid, other variables, another wavelength."""
+    """I05 to I07, R16: another grid, other variables, another wavelength; R08: files of coherence that came late."""
     own, kept = (sorted(map(str, ds.data_vars)) for ds in (stack, base.ds))
     if own != kept:
         raise _unlike("variables", ", ".join(kept), ", ".join(own))
@@ -84,6 +85,15 @@ def refuse_other_stack(stack: xr.Dataset, base: Base) -> None:
         if now is not None and then is not None and not np.isclose(now, then, rtol=1e-6, atol=0):
             raise _unlike("wavelength", f"{then} m", f"{now} m")
     _refuse_other_grid(stack, base.ds)
+    lacked, lack = (int(ds.attrs.get(_LACKING, 0)) for ds in (base.ds, stack))
+    if lack < lacked:
+        raise QtpDataError(
+            "earlier pairs have a coherence now that they had not",
+            expected=f"{_LACKING}={lacked}, as the store, or more",
+            found=lack,
+            hint="Write the store anew: the same without --append (store.ingest).",
+            code="R08",
+        )
 
 
 def refuse_other_level(stack: xr.Dataset, base: Base, pairs: Sequence[str]) -> None:

@@ -280,7 +280,7 @@ def test_files_that_are_gone_are_refused_unless_they_were_put_away(grown):
         shutil.move(path, grown / "away" / path.parent.name)
     stack = open_pairs(grown / "files")
     message = refused(append, stack, grown / "store", code="R16")
-    assert "3 pairs of the store are not in the stack" in message
+    assert "the stack lacks 3 of 4 pairs of the store" in message
     assert "2018-01-01/2018-01-13" in message
     assert "--archived" in message
     append(stack, grown / "store", archived=True)
@@ -303,7 +303,7 @@ def test_files_of_pairs_that_were_opened_before_they_went_are_refused(grown):
     path = grown / "files" / "coherence" / "20180101_20180113.tif"
     path.unlink()
     message = refused(append, stack, grown / "store", code="R08")
-    assert "1 files of earlier pairs are gone" in message
+    assert "1 of 8 files of earlier pairs are gone" in message
     assert str(path) in message
 
 
@@ -353,17 +353,17 @@ def _moved(stack, by):
 
 OTHERS = {
     "size": (lambda ds: ds.isel(y=slice(0, 32)), "I06", "expected: 40 x 45; found: 32 x 45"),
-    "shift": (lambda ds: _moved(ds, 45.0), "I05", "the store has another grid"),
+    "shift": (lambda ds: _moved(ds, 45.0), "I05", "0.5"),
     "place": (lambda ds: _moved(ds, 900.0), "I06", "the store has another grid"),
     "upward": (lambda ds: ds.assign_coords(y=ds["y"].values[::-1]), "I05", "direction of y"),
     "CRS": (lambda ds: ds.rio.write_crs(32645), "I07", "the store has another grid"),
-    "no CRS": (lambda ds: ds.drop_vars("spatial_ref"), "R16", "other grid; expected: spatial_ref; found: none"),
+    "no CRS": (lambda ds: ds.drop_vars("spatial_ref"), "R16", "another grid; expected: spatial_ref; found: none"),
     "wavelength": (lambda ds: ds.assign_attrs(wavelength=0.2362), "R16", "expected: 0.0555 m; found: 0.2362 m"),
     "variables": (lambda ds: ds[["phase"]], "R16", "expected: coherence, phase; found: phase"),
     "coordinates": (lambda ds: ds.assign_coords(frame=("pair", np.arange(6))), "R16", "frame"),
     "twice": (lambda ds: ds.isel(pair=[0, 1, 2, 3, 4, 4]), "I19", "2018-01-13/2018-02-06"),
     "no dates": (lambda ds: ds.drop_vars("reference"), None, "pairs lack coords ['reference']"),
-    "fewer": (lambda ds: ds.isel(pair=[0, 1, 2, 5]), "R16", "1 pairs of the store are not in the stack"),
+    "fewer": (lambda ds: ds.isel(pair=[0, 1, 2, 5]), "R16", "the stack lacks 1 of 4 pairs of the store"),
     "late coherence": (
         lambda ds: ds.assign_attrs(pairs_without_coherence=0),
         "R08",
@@ -372,7 +372,7 @@ OTHERS = {
     "level": (
         lambda ds: ds.assign(phase=ds["phase"].assign_attrs({CYCLES: {}})),
         "R16",
-        "components brought to one level as then",
+        "components of the stack were brought to one level, and those of the other were not",
     ),
 }
 
@@ -438,7 +438,7 @@ def test_components_on_the_level_that_they_were_stored_on_can_be_appended(tmp_pa
     ingest(levelled(one).isel(pair=[0, 1, 2, 3]), tmp_path, block=16)
     more = one | {"2018-01-01/2018-01-13": {"3": 1}}
     message = refused(append, levelled(more), tmp_path, code="R16")
-    assert "brought to another level; where: 2018-01-01/2018-01-13;" in message
+    assert "brought to another level; where: 2018-01-01/2018-01-13." in message
     append(levelled(one | {"2018-01-25/2018-02-06": {"3": 1}}), tmp_path)
     assert open_store(tmp_path)["phase"].attrs[CYCLES].keys() == {"2018-01-01/2018-01-25", "2018-01-25/2018-02-06"}
 
@@ -588,6 +588,17 @@ def test_damage_of_any_part_is_told(four, part):
     refused(append, lazy(24, 20).compute(), folder, code="R12")
 
 
+def test_lost_coordinates_of_all_pairs_are_told(four):
+    """R12: those of each part are still there, but not in this order."""
+    slow_append(four / "four")
+    path = next(path for path in four.glob("four/runs/*/*/whole.zarr/secondary/c/*") if path.is_file())
+    content = path.read_bytes()
+    path.write_bytes(content[:8] + bytes([content[8] ^ 1]) + content[9:])
+    assert str(four) in refused(open_store, four / "four", code="R12")
+    path.unlink()
+    assert "whole.zarr/secondary" in refused(open_store, four / "four", code="R12")
+
+
 def test_joining_can_be_stopped_and_goes_on(four, monkeypatch):
     """The parts are read until the joined store takes their name."""
 
@@ -657,7 +668,7 @@ def test_the_command_appends_and_check_tells_what_there_is(tmp_path, catalog, mo
         path.unlink()
     refused_so = CliRunner().invoke(cli.app, [*words, "--append"])
     assert refused_so.exit_code == 1
-    assert refused_so.stderr.startswith("error: 3 pairs of the store are not in the stack")
+    assert refused_so.stderr.startswith("error: the stack lacks 3 of 6 pairs of the store")
     assert CliRunner().invoke(cli.app, [*words, "--archived"]).exit_code == 2
 
 

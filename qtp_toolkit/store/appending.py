@@ -216,7 +216,7 @@ def _plan(stack: xr.Dataset, base: Base, *, archived: bool) -> _Plan:
     own, kept = _keys(stack), _keys(base.ds)
     refuse_other_stack(stack, base)
     index = {key: k for k, key in enumerate(own)}
-    refuse_lost_pairs([_named(key) for key in kept if key not in index], archived=archived)
+    refuse_lost_pairs([_named(key) for key in kept if key not in index], total=len(kept), archived=archived)
     files, away = sources(base, archived=archived)
     both = [(index[key], k) for k, key in enumerate(kept) if key in index]
     names = name_pairs(stack)

@@ -76,14 +76,14 @@ def refuse_other_stack(stack: xr.Dataset, base: Base) -> None:
     """I05 to I07, R16: another grid, other variables, another wavelength; R08: files of coherence that came late."""
     own, kept = (sorted(map(str, ds.data_vars)) for ds in (stack, base.ds))
     if own != kept:
-        raise _unlike("variables", ", ".join(kept), ", ".join(own))
+        raise _unlike("other variables", ", ".join(kept), ", ".join(own))
     own, kept = (sorted(str(key) for key, da in ds.coords.items() if PAIR in da.dims) for ds in (stack, base.ds))
     if own != kept:
-        raise _unlike("coordinates of the pairs", ", ".join(kept), ", ".join(own))
+        raise _unlike("other coordinates of the pairs", ", ".join(kept), ", ".join(own))
     for holders in ((stack, base.ds), (stack["phase"], base.ds["phase"])):
         now, then = (each.attrs.get("wavelength") for each in holders)
         if now is not None and then is not None and not np.isclose(now, then, rtol=1e-6, atol=0):
-            raise _unlike("wavelength", f"{then} m", f"{now} m")
+            raise _unlike("another wavelength", f"{then} m", f"{now} m")
     _refuse_other_grid(stack, base.ds)
     lacked, lack = (int(ds.attrs.get(_LACKING, 0)) for ds in (base.ds, stack))
     if lack < lacked:
@@ -100,11 +100,14 @@ def refuse_other_level(stack: xr.Dataset, base: Base, pairs: Sequence[str]) -> N
     """R16: components of pairs that both have were brought to another level then than with the new pairs."""
     now, then = (ds["phase"].attrs.get(CYCLES) for ds in (stack, base.ds))
     moved = [pair for pair in pairs if (now or {}).get(pair) != (then or {}).get(pair)]
-    if moved or (now is None) != (then is None):
+    one_alone = (now is None) != (then is None)
+    if moved or one_alone:
+        what = "of the store" if now is None else "of the stack"
         raise QtpDataError(
-            "with the new pairs, components of earlier ones are brought to another level",
+            f"components {what} were brought to one level, and those of the other were not"
+            if one_alone
+            else "with the new pairs, components of earlier ones are brought to another level",
             where=", ".join(moved[:3]) or None,
-            expected=f"{CYCLES} as they were stored" if moved else "components brought to one level as then",
             hint="Write the store anew: the same without --append (store.ingest).",
             code="R16",
         )
@@ -113,33 +116,37 @@ def refuse_other_level(stack: xr.Dataset, base: Base, pairs: Sequence[str]) -> N
 def _refuse_other_grid(stack: xr.Dataset, kept: xr.Dataset) -> None:
     shapes = [" x ".join(str(ds.sizes[dim]) for dim in (Y, X)) for ds in (stack, kept)]
     if shapes[0] != shapes[1]:
-        raise _unlike("number of pixels", shapes[1], shapes[0], code="I06")
+        raise _unlike("another number of pixels", shapes[1], shapes[0], code="I06")
     asked = [key for key in (Y, X, "spatial_ref") if (key in stack.coords) != (key in kept.coords)]
     if asked:
-        raise _unlike("grid", *(", ".join(key for key in asked if key in ds.coords) or "none" for ds in (kept, stack)))
+        raise _unlike(
+            "another grid", *(", ".join(key for key in asked if key in ds.coords) or "none" for ds in (kept, stack))
+        )
     for dim in [dim for dim in (Y, X) if dim in kept.coords and kept.sizes[dim] > 1]:
         first, last = (kept[dim].values[at] for at in (0, -1))
         own = stack[dim].values
         if (own[-1] - own[0]) * (last - first) < 0:
-            raise _unlike(f"direction of {dim}", f"from {first} to {last}", f"from {own[0]} to {own[-1]}", code="I05")
+            raise _unlike(
+                f"another direction of {dim}", f"from {first} to {last}", f"from {own[0]} to {own[-1]}", code="I05"
+            )
     try:
-        on_pixels_of(*(ds["phase"].isel({PAIR: 0}, drop=True) for ds in (stack, kept)), name="the stack")
+        on_pixels_of(*(ds["phase"].isel({PAIR: 0}, drop=True) for ds in (stack, kept)), name="what is appended")
     except QtpDataError as error:
-        raise error.restated(what="the store has another grid", hint=_ANEW) from None
+        sizes = {} if error.code == "I07" else {"expected": None, "found": None}  # they are the same
+        raise error.restated(what=f"the store has another grid: {error.what}", hint=_ANEW, **sizes) from None
 
 
 def _unlike(what: str, expected: str, found: str, *, code: str = "R16") -> QtpDataError:
-    return QtpDataError(f"the store has other {what}", expected=expected, found=found, hint=_ANEW, code=code)
+    return QtpDataError(f"the store has {what}", expected=expected, found=found, hint=_ANEW, code=code)
 
 
-def refuse_lost_pairs(lost: Sequence[str], *, archived: bool) -> None:
-    """R16: pairs of the store that the stack has no longer, unless they are archived."""
+def refuse_lost_pairs(lost: Sequence[str], *, total: int, archived: bool) -> None:
+    """R16: some of ``total`` pairs of the store are no longer in the stack, unless they are archived."""
     if lost and not archived:
         raise QtpDataError(
-            f"{len(lost)} pairs of the store are not in the stack",
+            f"the stack lacks {len(lost)} of {total} pairs of the store",
             where=PAIR,
             found=", ".join(lost[:3]) + ", ..." * (len(lost) > 3),
-            expected="the pairs of the store, and more",
             hint=_ARCHIVED,
             code="R16",
         )
@@ -158,7 +165,7 @@ def sources(base: Base, *, archived: bool) -> tuple[dict[str, Any], dict[str, An
     changed = [path for path, was in known.items() if now[path] is not None and now[path] != was]
     if changed:
         raise QtpDataError(
-            f"{len(changed)} files changed since their pairs were stored",
+            f"{len(changed)} of {len(known)} files changed since their pairs were stored",
             path=", ".join(changed[:3]),
             expected="size and time as they were then",
             code="R08",
@@ -168,7 +175,10 @@ def sources(base: Base, *, archived: bool) -> tuple[dict[str, Any], dict[str, An
     missing = [path for path in gone if path not in away]
     if missing and not archived:
         raise QtpDataError(
-            f"{len(missing)} files of earlier pairs are gone", path=", ".join(missing[:3]), code="R08", hint=_ARCHIVED
+            f"{len(missing)} of {len(known)} files of earlier pairs are gone",
+            path=", ".join(missing[:3]),
+            code="R08",
+            hint=_ARCHIVED,
         )
     return {path: was for path, was in known.items() if path not in gone}, gone
 

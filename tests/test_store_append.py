@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import re
 import shutil
 import signal
 import tempfile
@@ -624,15 +625,29 @@ def test_joining_can_be_stopped_and_goes_on(four, monkeypatch):
 # On the command line
 
 
+CATALOG = (
+    "catalog_version: 1\ntitle: t\nroots: [files]\nsources:\n  interferograms: {description: d, kind: ifg_stack, "
+    "driver: geotiff_stack, uri: {phase: phase/*.tif, coherence: coherence/*.tif}, provenance: observed}\n"
+)
+
+
 @pytest.fixture
 def catalog(tmp_path):
     write_pairs(tmp_path / "files", PAIRS[:4])
     path = tmp_path / "catalog.yaml"
-    path.write_text(
-        "catalog_version: 1\ntitle: t\nroots: [files]\nsources:\n  interferograms: {description: d, kind: ifg_stack, "
-        "driver: geotiff_stack, uri: {phase: phase/*.tif, coherence: coherence/*.tif}, provenance: observed}\n"
-    )
+    path.write_text(CATALOG)
     return path
+
+
+def test_the_lines_of_the_scaling_page_append(grown, monkeypatch):
+    """docs/scaling.md, as it is written there."""
+    page = (Path(__file__).resolve().parents[1] / "docs" / "scaling.md").read_text(encoding="utf-8")
+    lines = re.search(r"opened pair by pair.*?```python\n(.*?)```", page, re.DOTALL)[1]
+    (grown / "catalog.yaml").write_text(CATALOG)
+    (grown / "store").rename(grown / "area")
+    monkeypatch.chdir(grown)
+    exec(lines, {"catalog": open_catalog(grown / "catalog.yaml"), "store": store})
+    assert store.describe("area")["pairs"].tolist() == [4, 2]
 
 
 def test_the_command_appends_and_check_tells_what_there_is(tmp_path, catalog, monkeypatch):

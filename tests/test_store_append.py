@@ -103,7 +103,10 @@ def test_an_appended_store_reads_like_one_written_at_once(tmp_path, no_compute, 
     assert same(tmp_path / "grown", tmp_path / "whole")
     assert open_store(tmp_path / "grown").rio.crs == stack.rio.crs
     assert open_store(tmp_path / "grown", verify=True)
-    assert store.describe(tmp_path / "grown")["pairs"].tolist() == [len(some) for some in SPLITS[split]]
+    told = store.describe(tmp_path / "grown")
+    assert told["pairs"].tolist() == [len(some) for some in SPLITS[split]]
+    assert set(told["storage"]) == {storage}
+    assert set(told["block"]) == {16}
 
 
 @settings(max_examples=3, deadline=None)
@@ -239,7 +242,7 @@ def test_only_files_of_new_pairs_are_read_but_for_one_block(grown, monkeypatch):
     monkeypatch.setattr(tiff, "read_window", reading)
     append(open_pairs(grown / "files"), grown / "store")
     new = {"_".join(pair) for pair in PAIRS[4:]}
-    assert {name for name, _ in seen} == new | {"20180101_20180206"}
+    assert {name for name, _ in seen} == new | {"20180113_20180125"}
     others = [rows for name, rows in seen if name not in new]
     assert others == [(16, 32)] * 2  # phase and coherence of one pair, one block of rows
     ingest(open_pairs(grown / "files"), grown / "whole", block=16)
@@ -314,7 +317,7 @@ def test_another_reading_of_the_same_files_is_noticed(grown):
     turned = stack.assign(phase=(-stack["phase"]).assign_attrs(stack["phase"].attrs))
     message = refused(append, turned, grown / "store", code="R08")
     assert "an earlier pair reads otherwise than it was stored" in message
-    assert "2018-01-01/2018-02-06" in message
+    assert "2018-01-13/2018-01-25" in message
     scaled = stack.assign(coherence=(stack["coherence"] / 2).assign_attrs(stack["coherence"].attrs))
     assert "coherence" in refused(append, scaled, grown / "store", code="R08")
 
@@ -685,6 +688,21 @@ def test_the_command_appends_and_check_tells_what_there_is(tmp_path, catalog, mo
     assert refused_so.exit_code == 1
     assert refused_so.stderr.startswith("error: the stack lacks 3 of 6 pairs of the store")
     assert CliRunner().invoke(cli.app, [*words, "--archived"]).exit_code == 2
+
+
+def test_what_is_no_stack_is_refused_in_a_line(tmp_path):
+    """A table, with and without --append."""
+    (tmp_path / "p.csv").write_text("station,longitude,latitude,elevation,vegetation\na,93,35,4600,meadow\n")
+    path = tmp_path / "catalog.yaml"
+    path.write_text(
+        "catalog_version: 1\ntitle: t\nroots: [.]\nsources:\n  stations: {description: d, kind: table, driver: csv, "
+        "uri: p.csv, parameters: {table: stations, angle: degrees}, provenance: observed}\n"
+    )
+    for more, message in (([], "no stack of interferograms"), (["--append"], "there is no such store")):
+        words = ["ingest", "--catalog", str(path), "--source", "stations", "--out", str(tmp_path / "store"), *more]
+        told = CliRunner().invoke(cli.app, words)
+        assert told.exit_code == 1
+        assert told.stderr.startswith(f"error: {message}")
 
 
 def test_a_damaged_store_and_a_broken_source_are_told_by_check(tmp_path, catalog, monkeypatch):

@@ -141,8 +141,9 @@ def ingest(
             typer.echo(str(store.join(folder, **how)))
             return
         stack, new = _look_first(open_catalog(catalog), source, folder if append else None)
-        if new.sizes.get("pair"):
-            typer.echo(store.slab_memory(new, block=block or 64, memory_budget=memory * 1e9))
+        if getattr(new, "sizes", {}).get("pair") != 0:
+            side = int(store.describe(folder, name=source)["block"].iloc[0]) if append else block or 64
+            typer.echo(store.slab_memory(new, block=side, memory_budget=memory * 1e9))
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", UserWarning)
             if append:

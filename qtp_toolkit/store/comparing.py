@@ -191,13 +191,13 @@ def refuse_other_values(stack: xr.Dataset, base: Base, places: Sequence[tuple[in
     stack : xarray.Dataset
     base : Base
     places : sequence of (int, int)
-        Where the pairs that both have stand in the stack and in the store.
+        Where the pairs that both have stand in the stack and in the store; the last of them is looked at.
     names : sequence of str
         Of the pairs of the stack.
     """
     if not places:
         return
-    own, kept = places[len(places) // 2]
+    own, kept = places[-1]  # of the newest, whose files are the last to be put away
     region = {dim: _middle(stack.sizes[dim], base.parameters["block"]) for dim in (Y, X)}
     for key, da in spatial(stack).items():
         now = np.asarray(da.isel({PAIR: slice(own, own + 1), **region}).to_numpy(), "float32")

@@ -29,8 +29,8 @@ def describe(folder: str | os.PathLike, *, name: str = "interferograms") -> pd.D
     -------
     pandas.DataFrame
         One row a part, in the order in which they were written: ``pairs``; ``first`` and ``last`` date; ``megabytes``
-        on the disk; ``version`` of the toolkit that wrote it; ``archived``, files of this and earlier parts that were
-        put away; ``run``, its folder.
+        on the disk; ``storage`` and ``block``, as :func:`ingest` was told; ``version`` of the toolkit that wrote it;
+        ``archived``, files of this and earlier parts that were put away; ``run``, its folder.
 
     Raises
     ------
@@ -61,6 +61,8 @@ def describe(folder: str | os.PathLike, *, name: str = "interferograms") -> pd.D
                 "first": min((each.min() for each in dates), default=pd.NaT),
                 "last": max((each.max() for each in dates), default=pd.NaT),
                 "megabytes": part.size / 1e6,
+                "storage": identity["parameters"]["storage"],
+                "block": identity["parameters"]["block"],
                 "version": identity["version"],
                 "archived": len(identity.get("archived", ())),
                 "run": Path(part.path).name,

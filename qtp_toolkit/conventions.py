@@ -40,6 +40,9 @@ RADAR_AXES = {Y: "line of a radar image", X: "sample of a radar image"}
 ESTIMATED_FROM = "estimated_from"
 """Attribute of a coherence: whether it was estimated from ``filtered`` or ``unfiltered`` interferograms."""
 
+CYCLES = "component_cycles"
+"""Attribute of a phase whose components were brought to one level: whole cycles added, by pair and component."""
+
 SENTINEL1_WAVELENGTH = 0.05546576
 """Radar wavelength of Sentinel-1 in m (C band, 5.405 GHz)."""
 SENTINEL1_INCIDENCE = (29.0, 46.0)  # degree

@@ -17,9 +17,9 @@ import xarray as xr
 from board_case import COLUMNS, DATES, EVIL, ROWS, case, layer
 from bokeh.events import SelectionGeometry, Tap
 
-from qtp_toolkit import geodetector, interactive, pecm, products
+from qtp_toolkit import geodetector, interactive, pecm, products, validation
 from qtp_toolkit.conventions import SYNTHETIC, MissingSourceError, QtpDataError
-from qtp_toolkit.interactive.board import difference, download, region, serving, words
+from qtp_toolkit.interactive.board import apart, difference, download, region, serving, words
 from qtp_toolkit.interactive.board.maps import Maps
 from qtp_toolkit.interactive.board.pixel import Change, read
 from qtp_toolkit.interactive.board.prepare import prepare
@@ -197,6 +197,61 @@ class TestDifference:
     def test_of_a_masked_pixel_there_is_none(self, prepared):
         told = difference.difference(prepared, read(prepared, 20, 30), read(prepared, *MASKED))
         assert all(np.isnan(value) and np.isnan(sigma) for value, sigma in told.values())
+
+    def test_what_places_share_is_told_by_distance(self, prepared):
+        """What still ground of the maps shows, fitted when they were laid out."""
+        one, other = read(prepared, 20, 30), read(prepared, 8, 14)
+        km, told = difference.difference_with_distance(prepared, one, other)
+        assert km == pytest.approx(np.hypot(12, 16), rel=2e-3)
+        maps = case()["deformation"]
+        still = validation.stable_ground(maps)
+        assert prepared.about["apart"]["ground"] == still.attrs["chosen"]
+        for name, found in told.items():
+            model = validation.fit_variogram(validation.variogram(maps[name], where=still, max_km=np.inf))
+            assert found.shared == pytest.approx(validation.difference_std(model, km).item(), rel=1e-3, nan_ok=True)
+            assert found.sigma == max(found.alone, found.shared)
+        assert apart.sigma_apart(prepared, "linear_rate", 0.0) == 0.0
+
+    @pytest.mark.parametrize(
+        ("found", "sigma", "why"),
+        [
+            ({"shared_std": 10.0, "shared_length": 20.0, "pixel_std": 0.0, "longest": None}, 6.651, ""),
+            ({"shared_std": 10.0, "shared_length": 20.0, "pixel_std": 0.0, "longest": 4.0}, np.nan, "up to 4 km"),
+            ({"shared_std": 0.0, "shared_length": 20.0, "pixel_std": 3.0, "longest": None}, 4.243, ""),
+            ({"longest": None, "why": "too few observations"}, np.nan, "too few observations on nothing"),
+            (None, np.nan, "lack rate or amplitude"),
+        ],
+    )
+    def test_sigma_of_the_distance_or_why_there_is_none(self, prepared, monkeypatch, found, sigma, why):
+        each = {} if found is None else {"ground": "nothing"} | {n: {"why": "", **found} for n in apart.ESTIMATES}
+        monkeypatch.setitem(prepared.about, "apart", each)
+        assert apart.sigma_apart(prepared, "linear_rate", 5.0) == pytest.approx(sigma, abs=5e-4, nan_ok=True)
+        assert why in apart.why_unknown(prepared, 5.0)
+
+    def test_words_say_it_with_and_without(self, prepared, monkeypatch):
+        one, other = read(prepared, 20, 30), read(prepared, 8, 14)
+        shared = {"shared_std": 10.0, "shared_length": 20.0, "pixel_std": 0.0, "longest": None, "why": ""}
+        monkeypatch.setitem(prepared.about, "apart", {"ground": EVIL} | dict.fromkeys(apart.ESTIMATES, shared))
+        said = words.describe_points(prepared, one, other, Change())
+        assert "20.0 km apart" in said
+        assert "by their two series alone" in said
+        assert "With the errors that places share (air, ramps), to ± 11.24 mm/yr and 11.2 mm" in said
+        assert "± 11.24</td>" in said  # the larger one stands in the table
+        assert "<img" not in said
+        monkeypatch.setitem(prepared.about, "apart", {})
+        said = words.describe_points(prepared, one, other, Change())
+        assert "is not known: the maps lack rate or amplitude" in said
+        alone = words.describe_points(prepared, one, None, Change())
+        masked = words.describe_points(prepared, one, read(prepared, *MASKED), Change())
+        assert "km apart" not in alone + masked
+
+    def test_polygons_of_still_ground_are_used(self, tmp_path):
+        given = case()
+        still = given["deformation"]["linear_rate"].x < 2.9e5
+        where = (given["deformation"]["linear_rate"] * 0 + 1).where(still, 0) > 0
+        made = Prepared(prepare(tmp_path / "b", given["deformation"], stable=where))
+        assert made.about["apart"]["ground"].startswith("the quietest 10 %")  # 788 pixels are too few
+        assert "the stable ground given has" in made.about["apart"]["ground"]
 
 
 class TestRegion:

@@ -235,7 +235,7 @@ class TestDifference:
         said = words.describe_points(prepared, one, other, Change())
         assert "20.0 km apart" in said
         assert "by their two series alone" in said
-        assert "With the errors that places share (air, ramps), to ± 11.24 mm/yr and 11.2 mm" in said
+        assert "With all that places share (air, ramps), to ± 11.24 mm/yr and 11.2 mm" in said
         assert "± 11.24</td>" in said  # the larger one stands in the table
         assert "<img" not in said
         monkeypatch.setitem(prepared.about, "apart", {})

@@ -189,6 +189,7 @@ def test_stable_ground_says_how_it_was_chosen():
     quiet = validation.stable_ground(maps)
     np.testing.assert_array_equal(quiet, amplitude <= 249.9)
     assert quiet.attrs["pixels"] == 250
+    assert quiet.rio.crs == amplitude.rio.crs
     assert quiet.attrs["chosen"].startswith("the quietest 10 %")
     rock = amplitude < 1200
     bare = validation.stable_ground(maps, permafrost=~rock)

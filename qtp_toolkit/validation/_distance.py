@@ -150,7 +150,7 @@ def difference_std(model: xr.Dataset, distance_km: Any, *, pixel_std: Any = None
     variance = variance.where(far > 0, 0.0).where(model["sill_reached"] | (far <= model["longest"]))
     variance = variance.where(xnp.isfinite(model["shared_std"]))
     text = {"units": model["shared_std"].attrs.get("units", "mm"), "long_name": "standard deviation of the difference"}
-    out = xnp.sqrt(variance).drop_attrs().rename("difference_std").assign_attrs(text)
+    out = xnp.sqrt(variance).drop_attrs(deep=False).rename("difference_std").assign_attrs(text)
     return carry_provenance(out.to_dataset(), model)["difference_std"]
 
 
@@ -234,7 +234,7 @@ def mean_std(
     variance = variance.where(known & xnp.isfinite(model["shared_std"]))
     words = "mean of the area" if other is None else "difference of the means"
     text = {"units": model["shared_std"].attrs.get("units", "mm"), "long_name": f"standard deviation of the {words}"}
-    out = xnp.sqrt(variance).drop_attrs().rename("mean_std").assign_attrs(text)
+    out = xnp.sqrt(variance).drop_attrs(deep=False).rename("mean_std").assign_attrs(text)
     return carry_provenance(out.to_dataset(), model)["mean_std"]
 
 

@@ -243,6 +243,8 @@ def _judge(
         "worst": (share.min(DISTANCE), "share of the distance at which fewest pass"),
         "passes": (of_all >= at_least, f"at least {at_least:.0%} of the pair differences pass"),
     }
-    out = {name: da.drop_attrs().assign_attrs(units="1", long_name=words) for name, (da, words) in text.items()}
+    out = {
+        name: da.drop_attrs(deep=False).assign_attrs(units="1", long_name=words) for name, (da, words) in text.items()
+    }
     allowed = allowed_difference(distance).assign_attrs(units="mm", long_name="difference that is allowed")
     return xr.Dataset(out).assign_coords({DISTANCE: distance}).assign(allowed=(DISTANCE, allowed.data, allowed.attrs))

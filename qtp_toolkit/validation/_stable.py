@@ -99,4 +99,4 @@ def _candidates(
 def _told(found: xr.DataArray, chosen: str, passed: list[str], like: xr.Dataset) -> xr.DataArray:
     words = f"{chosen} ({', '.join(passed)} pixels: too few)" if passed else chosen
     attrs = {"units": "1", "long_name": "ground taken to stand still", "chosen": words, "pixels": int(found.sum())}
-    return carry_provenance(found.drop_attrs().assign_attrs(attrs).to_dataset(name="stable"), like)["stable"]
+    return carry_provenance(found.drop_attrs(deep=False).assign_attrs(attrs).to_dataset(name="stable"), like)["stable"]

@@ -70,8 +70,8 @@ def variogram(
     Returns
     -------
     xarray.Dataset
-        Along ``distance`` (mean distance of the drawn pairs of the bin, km): ``semivariance`` (square of the unit),
-        ``pairs`` that both pixels have a value of, and along ``block`` ``semivariance_without``: that of all pairs but
+        Along ``distance`` (km, mean distance of the drawn pairs of the bin, which reaches ``up_to``): ``semivariance``
+        (square of the unit), ``pairs`` that both pixels have a value of, and along ``block`` ``semivariance_without``: that of all pairs but
         those that touch one of the 16 blocks of the map, for standard errors (:func:`fit_variogram`). Other dims stay.
         Lazy if ``da`` is lazy.
 
@@ -133,6 +133,7 @@ def variogram(
     }
     pixels = {} if allowed is None else {"pixels": int(allowed.sum())}
     ds = xr.Dataset(out).assign_coords({DISTANCE: bin_distances(drawn, edges)}).assign_attrs(pixels)
+    ds = ds.assign_coords(up_to=(DISTANCE, edges[1:], {"units": "km", "long_name": "upper edge of the bin"}))
     return carry_provenance(ds, da)
 
 
@@ -185,7 +186,8 @@ def fit_variogram(seen: xr.Dataset, *, nugget: bool = True) -> xr.Dataset:
     sill, length, base = (of_all.isel(part=k) for k in range(3))
     parts = {"shared_std": xnp.sqrt(sill), "shared_length": length, "pixel_std": xnp.sqrt(base)}
     known = xnp.isfinite(seen["semivariance"])
-    longest = seen[DISTANCE].where(known).max(DISTANCE).drop_attrs()
+    upper = seen["up_to" if "up_to" in seen.coords else DISTANCE]
+    longest = upper.where(known).max(DISTANCE).drop_attrs(deep=False)
     spread = {f"{name}_se": xr.full_like(da, np.nan) for name, da in parts.items()}
     if "semivariance_without" in seen:
         without = seen["semivariance_without"]
@@ -196,7 +198,7 @@ def fit_variogram(seen: xr.Dataset, *, nugget: bool = True) -> xr.Dataset:
     out["longest"] = longest.assign_attrs(units="km", long_name="longest distance seen")
     code = xr.where(xnp.isfinite(sill), reasons.OK, reasons.TOO_FEW).astype(np.uint8)
     out["reason"] = describe(code, "reason")
-    return carry_provenance(xr.Dataset(out).drop_vars(["part", DISTANCE], errors="ignore"), seen)
+    return carry_provenance(xr.Dataset(out).drop_vars(["part", DISTANCE, "up_to"], errors="ignore"), seen)
 
 
 def _fit(values: xr.DataArray, pairs: xr.DataArray, distance: xr.DataArray, *, nugget: bool) -> xr.DataArray:

@@ -100,8 +100,8 @@ def _say_apart(prepared: Prepared, km: float, apart: dict[str, Difference]) -> l
     if math.isfinite(sum(apart[name].shared for name in ESTIMATES)):
         ground = text(prepared.about["apart"]["ground"])
         said.append(
-            f"With the errors that places share (air, ramps), to ± {shared}: so much do places differ at this distance "
-            f"on still ground, {ground}. The table has the larger of both."
+            f"With all that places share (air, ramps), to ± {shared}: so much do places differ at this distance on "
+            f"ground taken for still, {ground}; what it moves by counts as error. The table has the larger of both."
         )
     else:
         said.append(f"What errors places share at this distance is not known: {text(why_unknown(prepared, km))}.")

@@ -71,9 +71,9 @@ def variogram(
     -------
     xarray.Dataset
         Along ``distance`` (km, mean distance of the drawn pairs of the bin, which reaches ``up_to``): ``semivariance``
-        (square of the unit), ``pairs`` that both pixels have a value of, and along ``block`` ``semivariance_without``: that of all pairs but
-        those that touch one of the 16 blocks of the map, for standard errors (:func:`fit_variogram`). Other dims stay.
-        Lazy if ``da`` is lazy.
+        (square of the unit), ``pairs`` that both pixels have a value of, and along ``block``
+        ``semivariance_without``: that of all pairs but those that touch one of the 16 blocks of the map, for standard
+        errors (:func:`fit_variogram`). Other dims stay. Lazy if ``da`` is lazy.
 
     Raises
     ------

@@ -205,37 +205,53 @@ class TestDifference:
         assert km == pytest.approx(np.hypot(12, 16), rel=2e-3)
         maps = case()["deformation"]
         still = validation.stable_ground(maps)
-        assert prepared.about["apart"]["ground"] == still.attrs["chosen"]
         for name, found in told.items():
             model = validation.fit_variogram(validation.variogram(maps[name], where=still, max_km=np.inf))
-            assert found.shared == pytest.approx(validation.difference_std(model, km).item(), rel=1e-3, nan_ok=True)
+            assert found.shared == pytest.approx(validation.difference_std(model, km).item(), rel=1e-3)
             assert found.sigma == max(found.alone, found.shared)
+            assert still.attrs["chosen"] in prepared.about["apart"][name]["how"]
         assert apart.sigma_apart(prepared, "linear_rate", 0.0) == 0.0
 
+    def test_errors_that_the_maps_tell_of_themselves_count(self, tmp_path):
+        maps = case()["deformation"]
+        model = validation.error_model(10.0, 20.0)
+        told = {name: validation.with_errors(maps[name], model, how="guesses go") for name in apart.ESTIMATES}
+        made = Prepared(prepare(tmp_path / "b", maps.assign(told)))
+        assert apart.sigma_apart(made, "linear_rate", 5.0) == pytest.approx(6.651, abs=5e-4)
+        assert apart.how_known(made, 5.0) == "guesses go"
+
     @pytest.mark.parametrize(
-        ("found", "sigma", "why"),
+        ("found", "sigma", "how"),
         [
-            ({"shared_std": 10.0, "shared_length": 20.0, "pixel_std": 0.0, "longest": None}, 6.651, ""),
-            ({"shared_std": 10.0, "shared_length": 20.0, "pixel_std": 0.0, "longest": 4.0}, np.nan, "up to 4 km"),
-            ({"shared_std": 0.0, "shared_length": 20.0, "pixel_std": 3.0, "longest": None}, 4.243, ""),
-            ({"longest": None, "why": "too few observations"}, np.nan, "too few observations on nothing"),
-            (None, np.nan, "lack rate or amplitude"),
+            ({"shared_std": 10.0, "longest": None}, 6.651, "guesses"),
+            ({"shared_std": 10.0, "longest": 4.0}, np.nan, "not known beyond 4 km"),
+            ({"shared_std": 0.0, "longest": None, "pixel_std": 3.0}, 4.243, "guesses"),
+            ({"why": "too few observations"}, np.nan, "not known: too few observations"),
+            (None, np.nan, "not known: the maps lack rate or amplitude"),
         ],
     )
-    def test_sigma_of_the_distance_or_why_there_is_none(self, prepared, monkeypatch, found, sigma, why):
-        each = {} if found is None else {"ground": "nothing"} | {n: {"why": "", **found} for n in apart.ESTIMATES}
+    def test_sigma_of_the_distance_or_why_there_is_none(self, prepared, monkeypatch, found, sigma, how):
+        usual = {"shared_length": 20.0, "pixel_std": 0.0, "units": "mm/yr", "how": "guesses"}
+        each = {} if found is None else dict.fromkeys(apart.ESTIMATES, found if "why" in found else usual | found)
         monkeypatch.setitem(prepared.about, "apart", each)
         assert apart.sigma_apart(prepared, "linear_rate", 5.0) == pytest.approx(sigma, abs=5e-4, nan_ok=True)
-        assert why in apart.why_unknown(prepared, 5.0)
+        assert apart.how_known(prepared, 5.0) == how
 
     def test_words_say_it_with_and_without(self, prepared, monkeypatch):
         one, other = read(prepared, 20, 30), read(prepared, 8, 14)
-        shared = {"shared_std": 10.0, "shared_length": 20.0, "pixel_std": 0.0, "longest": None, "why": ""}
-        monkeypatch.setitem(prepared.about, "apart", {"ground": EVIL} | dict.fromkeys(apart.ESTIMATES, shared))
+        told = {
+            "shared_std": 10.0,
+            "shared_length": 20.0,
+            "pixel_std": 0.0,
+            "longest": None,
+            "units": "mm",
+            "how": EVIL,
+        }
+        monkeypatch.setitem(prepared.about, "apart", dict.fromkeys(apart.ESTIMATES, told))
         said = words.describe_points(prepared, one, other, Change())
         assert "20.0 km apart" in said
         assert "by their two series alone" in said
-        assert "With all that places share (air, ramps), to ± 11.24 mm/yr and 11.2 mm" in said
+        assert "With what places share (air, ramps), to ± 11.24 mm/yr and 11.2 mm" in said
         assert "± 11.24</td>" in said  # the larger one stands in the table
         assert "<img" not in said
         monkeypatch.setitem(prepared.about, "apart", {})
@@ -245,13 +261,11 @@ class TestDifference:
         masked = words.describe_points(prepared, one, read(prepared, *MASKED), Change())
         assert "km apart" not in alone + masked
 
-    def test_polygons_of_still_ground_are_used(self, tmp_path):
-        given = case()
-        still = given["deformation"]["linear_rate"].x < 2.9e5
-        where = (given["deformation"]["linear_rate"] * 0 + 1).where(still, 0) > 0
-        made = Prepared(prepare(tmp_path / "b", given["deformation"], stable=where))
-        assert made.about["apart"]["ground"].startswith("the quietest 10 %")  # 788 pixels are too few
-        assert "the stable ground given has" in made.about["apart"]["ground"]
+    def test_ground_that_is_known_to_stand_still_is_used(self, tmp_path):
+        maps = case()["deformation"]
+        where = xr.ones_like(maps["linear_rate"], dtype=bool) & (maps["x"] < 2.99e5)
+        made = Prepared(prepare(tmp_path / "b", maps, stable=where))
+        assert "the stable ground given" in made.about["apart"]["linear_rate"]["how"]
 
 
 class TestRegion:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from qtp_toolkit.validation._variogram import ground_of
 from qtp_toolkit.validation.kernels import apart
 
 PARTS = ("shared_std", "shared_length", "pixel_std")
+ERRORS = "error_by_distance"
+"""Attribute of a map: its model of errors, as JSON."""
 
 
 def error_model(
@@ -108,6 +111,51 @@ def rate_model(model: xr.Dataset, dates: Any) -> xr.Dataset:
     stds = [name for name in model if str(name).removesuffix("_se") in ("shared_std", "pixel_std")]
     scaled = {name: (model[name] * scale).assign_attrs(_yearly(model[name])) for name in stds}
     return model.assign(scaled)
+
+
+def with_errors(da: xr.DataArray, model: xr.Dataset, *, how: str) -> xr.DataArray:
+    """Write a model of errors into the attributes of its map, so that it goes where the map goes.
+
+    Parameters
+    ----------
+    da : xarray.DataArray
+        A map, such as ``linear_rate``. Not modified.
+    model : xarray.Dataset
+        Of :func:`fit_variogram` or :func:`error_model`, scalars; computed if lazy.
+    how : str
+        What the model was found from, in words that follow "so much": "do ... differ". The dashboard says them.
+
+    Returns
+    -------
+    xarray.DataArray
+        With ``attrs["error_by_distance"]``, JSON, which :func:`errors_of` reads; without, where the model has no
+        numbers.
+
+    Examples
+    --------
+    >>> rate = with_errors(xr.DataArray(0.0, name="linear_rate"), error_model(1.0, 20.0, units="mm/yr"), how="guessed")
+    >>> model = errors_of(rate)
+    >>> float(difference_std(model, 20.0).round(3)), model.attrs["how"]
+    (1.124, 'guessed')
+    """
+    numbers = {name: float(model[name]) for name in (*PARTS, "longest")}
+    kept = {key: value for key, value in da.attrs.items() if key != ERRORS}
+    if not np.isfinite(numbers["shared_std"]):
+        return da.copy(deep=False).drop_attrs(deep=False).assign_attrs(kept)
+    told = {**numbers, "units": str(model["shared_std"].attrs.get("units", "")), "how": how}
+    told["longest"] = None if bool(model["sill_reached"]) else numbers["longest"]
+    return da.copy(deep=False).assign_attrs({**kept, ERRORS: json.dumps(told)})
+
+
+def errors_of(da: xr.DataArray) -> xr.Dataset | None:
+    """Return the model of errors that :func:`with_errors` wrote, or None; ``attrs["how"]`` says what it is from."""
+    if ERRORS not in da.attrs:
+        return None
+    told = json.loads(da.attrs[ERRORS])
+    # Where there is no shared error the length means nothing, and may be missing.
+    length = told["shared_length"] if told["shared_std"] > 0 else 1.0
+    own = {"pixel_std": told["pixel_std"], "units": told["units"], "longest": told["longest"]}
+    return error_model(told["shared_std"], length, **own).assign_attrs(how=told["how"])
 
 
 def _yearly(da: xr.DataArray) -> dict[str, str]:

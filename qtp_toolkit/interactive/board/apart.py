@@ -1,7 +1,8 @@
-"""What ground that stands still says about two places: how much maps differ there at their distance."""
+"""What two places share of their errors: how much maps differ at their distance where they should not."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -14,32 +15,33 @@ from qtp_toolkit.conventions import REASONS
 from qtp_toolkit.grid._frame import WGS84
 from qtp_toolkit.interactive.board.pixel import Reading
 from qtp_toolkit.interactive.board.prepared import Prepared
-from qtp_toolkit.validation import difference_std, error_model
 
 ESTIMATES = ("linear_rate", "seasonal_amplitude")
-PARTS = ("shared_std", "shared_length", "pixel_std")
+ON_STILL_GROUND = "places differ on ground taken for still ({}), whose own motion counts as error"
 
 
 def errors_by_distance(
     maps: Mapping[str, xr.DataArray], stable: xr.DataArray | pd.DataFrame | None = None
-) -> dict[str, Any]:
-    """Fit how the errors of rate and amplitude grow with distance, as plain JSON; empty without these maps.
+) -> dict[str, dict[str, Any]]:
+    """Find how the errors of rate and amplitude grow with distance, as plain JSON; empty without these maps.
 
-    See :func:`qtp_toolkit.validation.stable_ground` for the ground and :func:`qtp_toolkit.validation.fit_variogram` for
-    the curve. Distances go up to the diagonal of the map.
+    What the maps say themselves (:func:`qtp_toolkit.validation.with_errors`, as notebook 06 writes it) counts. Else
+    they are looked at on ground that stands still (:func:`qtp_toolkit.validation.stable_ground`), up to the diagonal of
+    the map; ``why`` says why that told nothing.
     """
     if not set(ESTIMATES) <= set(maps):
         return {}
-    still = validation.stable_ground(xr.Dataset({name: maps[name] for name in ESTIMATES}), known=stable)
-    out: dict[str, Any] = {"ground": still.attrs["chosen"]}
-    for name in ESTIMATES:
-        seen = validation.variogram(maps[name], where=still, max_km=math.inf)
-        model = validation.fit_variogram(seen).compute()
-        known = int(model["reason"]) == 0
-        out[name] = {part: float(model[part]) for part in PARTS} if known else {}
-        out[name] |= {"longest": None if not known or bool(model["sill_reached"]) else float(model["longest"])}
-        out[name] |= {"why": "" if known else REASONS[int(model["reason"])]}
-    return out
+    chosen = {name: maps[name] for name in ESTIMATES}
+    if any(validation.errors_of(da) is None for da in chosen.values()):
+        still = validation.stable_ground(xr.Dataset(chosen), known=stable)
+        how = ON_STILL_GROUND.format(still.attrs["chosen"])
+        for name, da in chosen.items():
+            seen = validation.variogram(da, where=still, max_km=math.inf)
+            model = validation.fit_variogram(seen).compute()
+            if int(model["reason"]):
+                return {name: {"why": f"{REASONS[int(model['reason'])]} on still ground: {still.attrs['chosen']}"}}
+            chosen[name] = validation.with_errors(da, model, how=how)
+    return {name: json.loads(da.attrs["error_by_distance"]) for name, da in chosen.items()}
 
 
 def apart_km(prepared: Prepared, first: Reading, second: Reading) -> float:
@@ -50,22 +52,20 @@ def apart_km(prepared: Prepared, first: Reading, second: Reading) -> float:
 
 def sigma_apart(prepared: Prepared, name: str, km: float) -> float:
     """Return the standard deviation of the difference of two places ``km`` apart; NaN where nothing is known of it."""
-    found = prepared.about.get("apart", {}).get(name, {})
-    if not set(PARTS) <= set(found):
+    told = prepared.about.get("apart", {}).get(name, {})
+    if "shared_std" not in told:
         return math.nan
-    if not found["shared_std"] > 0:
-        return math.sqrt(2.0) * found["pixel_std"] if km > 0 else 0.0
-    shared = error_model(*(found[part] for part in PARTS[:2]), pixel_std=found["pixel_std"], longest=found["longest"])
-    return float(difference_std(shared, km))
+    model = validation.errors_of(xr.DataArray(attrs={"error_by_distance": json.dumps(told)}))
+    return math.nan if model is None else float(validation.difference_std(model, km))
 
 
-def why_unknown(prepared: Prepared, km: float) -> str:
-    """Say why nothing is known of places ``km`` apart."""
-    found = prepared.about.get("apart", {})
-    if not found:
-        return "the maps lack rate or amplitude"
-    why = next((found[name]["why"] for name in ESTIMATES if found[name]["why"]), "")
+def how_known(prepared: Prepared, km: float) -> str:
+    """Say where the errors by distance are from; or, beginning with "not", why they are not known."""
+    told = prepared.about.get("apart", {})
+    if not told:
+        return "not known: the maps lack rate or amplitude"
+    why = [part["why"] for part in told.values() if "why" in part]
     if why:
-        return f"{why} on {found['ground']}"
-    seen = min(found[name]["longest"] or math.inf for name in ESTIMATES)
-    return f"still ground was seen up to {seen:.0f} km" if km > seen else ""
+        return f"not known: {why[0]}"
+    seen = min(part["longest"] or math.inf for part in told.values())
+    return f"not known beyond {seen:.0f} km" if km > seen else told[ESTIMATES[0]]["how"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 
-from qtp_toolkit.interactive.board.apart import ESTIMATES, why_unknown
+from qtp_toolkit.interactive.board.apart import ESTIMATES, how_known
 from qtp_toolkit.interactive.board.curves import error_of
 from qtp_toolkit.interactive.board.difference import Difference, difference_with_distance
 from qtp_toolkit.interactive.board.maps import PICKED
@@ -97,14 +97,11 @@ def _say_apart(prepared: Prepared, km: float, apart: dict[str, Difference]) -> l
         for key in ("alone", "shared")
     )
     said = [f"<br><b>A and B are {km:.1f} km apart.</b> A − B is known to ± {alone} by their two series alone."]
+    how = text(how_known(prepared, km))
     if math.isfinite(sum(apart[name].shared for name in ESTIMATES)):
-        ground = text(prepared.about["apart"]["ground"])
-        said.append(
-            f"With all that places share (air, ramps), to ± {shared}: so much do places differ at this distance on "
-            f"ground taken for still, {ground}; what it moves by counts as error. The table has the larger of both."
-        )
+        said.append(f"With what places share (air, ramps), to ± {shared}: so much do {how}. The table has the larger.")
     else:
-        said.append(f"What errors places share at this distance is not known: {text(why_unknown(prepared, km))}.")
+        said.append(f"What places share of their errors is {how}.")
     return said
 
 

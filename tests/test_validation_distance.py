@@ -340,6 +340,25 @@ def test_oracle_shares_of_the_test_by_brute_force(rng):
     assert found["share_of_all"].item() == pytest.approx((abs(off[i] - off[j]) <= 4 * (1 + np.sqrt(far))).mean())
 
 
+def test_a_map_carries_its_errors_along(rng, tmp_path):
+    da = plane(rng.normal(size=(20, 20)), units="mm/yr").rename("linear_rate")
+    for model in (validation.error_model(1.0, 20.0, pixel_std=0.3, units="mm/yr"), validation.error_model(0.0, 5.0)):
+        told = validation.with_errors(da, model, how="guessed")
+        told.drop_encoding().to_netcdf(tmp_path / "map.nc")
+        with xr.open_dataset(tmp_path / "map.nc") as stored:
+            back = validation.errors_of(stored["linear_rate"])
+        assert back.attrs["how"] == "guessed"
+        xr.testing.assert_allclose(
+            validation.difference_std(back, [1.0, 50.0]), validation.difference_std(model, [1.0, 50.0])
+        )
+    far = validation.errors_of(validation.with_errors(da, validation.error_model(1.0, 20.0, longest=9.0), how=""))
+    assert np.isnan(validation.difference_std(far, 10.0))
+    assert validation.errors_of(da) is None
+    unknown = validation.fit_variogram(validation.variogram(da, where=da > 9))
+    assert validation.errors_of(validation.with_errors(told, unknown, how="")) is None
+    assert told.attrs["units"] == "mm/yr"
+
+
 # property
 
 

@@ -15,7 +15,12 @@ FEWEST = 4
 
 
 def half_difference(
-    displacement: xr.DataArray, linear: xr.DataArray, composite: xr.DataArray, **options: Any
+    displacement: xr.DataArray,
+    linear: xr.DataArray,
+    composite: xr.DataArray,
+    *,
+    peak_index: xr.DataArray,
+    **options: Any,
 ) -> xr.Dataset:
     r"""Make maps of errors: half the difference of the fits to every other calendar year and to those between.
 
@@ -30,8 +35,10 @@ def half_difference(
     ----------
     displacement, linear, composite : xarray.DataArray
         As for :func:`fit`.
+    peak_index : xarray.DataArray
+        As for :func:`fit`, of all years: that of each half would count the difference of their summers as error.
     **options
-        Of :func:`fit`: ``peak_index``, ``upstream_reason`` and others. ``uncertainty`` is ``formal``.
+        Of :func:`fit`: ``upstream_reason`` and others. ``uncertainty`` is ``formal``.
 
     Returns
     -------
@@ -57,10 +64,10 @@ def half_difference(
     >>> years = xr.DataArray(np.arange(60) / 12, {"time": pd.date_range("2015", periods=60, freq="MS")}, "time")
     >>> season = 20.0 * abs(np.sin(np.pi * years))
     >>> moved = (-5.0 * years - 0.5 * season).assign_attrs(units="mm")
-    >>> half_difference(moved, years, season)["linear_rate"].round(6).item() + 0.0
+    >>> half_difference(moved, years, season, peak_index=season.max())["linear_rate"].round(6).item() + 0.0
     0.0
     >>> moved[3] += 6.0
-    >>> half_difference(moved, years, season)["linear_rate"].round(2).item()
+    >>> half_difference(moved, years, season, peak_index=season.max())["linear_rate"].round(2).item()
     -0.07
     """
     require(displacement, dims=(TIME,), quantity="displacement")
@@ -71,7 +78,7 @@ def half_difference(
             "too few years for two halves", expected=f"{FEWEST} calendar years", found=f"{known.size}: {known.tolist()}"
         )
     turn = np.searchsorted(known, years) % 2
-    options = {**options, "uncertainty": "formal"}
+    options = {**options, "peak_index": peak_index, "uncertainty": "formal"}
     first, second = (
         fit(*(da.isel({TIME: np.flatnonzero(turn == k)}) for da in (displacement, linear, composite)), **options)
         for k in (0, 1)

@@ -17,9 +17,9 @@ import xarray as xr
 from board_case import COLUMNS, DATES, EVIL, ROWS, case, layer
 from bokeh.events import SelectionGeometry, Tap
 
-from qtp_toolkit import geodetector, interactive, pecm, products
+from qtp_toolkit import geodetector, interactive, pecm, products, validation
 from qtp_toolkit.conventions import SYNTHETIC, MissingSourceError, QtpDataError
-from qtp_toolkit.interactive.board import difference, download, region, serving, words
+from qtp_toolkit.interactive.board import apart, difference, download, region, serving, words
 from qtp_toolkit.interactive.board.maps import Maps
 from qtp_toolkit.interactive.board.pixel import Change, read
 from qtp_toolkit.interactive.board.prepare import prepare
@@ -197,6 +197,75 @@ class TestDifference:
     def test_of_a_masked_pixel_there_is_none(self, prepared):
         told = difference.difference(prepared, read(prepared, 20, 30), read(prepared, *MASKED))
         assert all(np.isnan(value) and np.isnan(sigma) for value, sigma in told.values())
+
+    def test_what_places_share_is_told_by_distance(self, prepared):
+        """What still ground of the maps shows, fitted when they were laid out."""
+        one, other = read(prepared, 20, 30), read(prepared, 8, 14)
+        km, told = difference.difference_with_distance(prepared, one, other)
+        assert km == pytest.approx(np.hypot(12, 16), rel=2e-3)
+        maps = case()["deformation"]
+        still = validation.stable_ground(maps)
+        for name, found in told.items():
+            model = validation.fit_variogram(validation.variogram(maps[name], where=still, max_km=np.inf))
+            assert found.shared == pytest.approx(validation.difference_std(model, km).item(), rel=1e-3)
+            assert found.sigma == max(found.alone, found.shared)
+            assert still.attrs["chosen"] in prepared.about["apart"][name]["how"]
+        assert apart.sigma_apart(prepared, "linear_rate", 0.0) == 0.0
+
+    def test_errors_that_the_maps_tell_of_themselves_count(self, tmp_path):
+        maps = case()["deformation"]
+        model = validation.error_model(10.0, 20.0)
+        told = {name: validation.with_errors(maps[name], model, how="guesses go") for name in apart.ESTIMATES}
+        made = Prepared(prepare(tmp_path / "b", maps.assign(told)))
+        assert apart.sigma_apart(made, "linear_rate", 5.0) == pytest.approx(6.651, abs=5e-4)
+        assert apart.how_known(made, 5.0) == "guesses go"
+
+    @pytest.mark.parametrize(
+        ("found", "sigma", "how"),
+        [
+            ({"shared_std": 10.0, "longest": None}, 6.651, "guesses"),
+            ({"shared_std": 10.0, "longest": 4.0}, np.nan, "not known beyond 4 km"),
+            ({"shared_std": 0.0, "longest": None, "pixel_std": 3.0}, 4.243, "guesses"),
+            ({"why": "too few observations"}, np.nan, "not known: too few observations"),
+            (None, np.nan, "not known: the maps lack rate or amplitude"),
+        ],
+    )
+    def test_sigma_of_the_distance_or_why_there_is_none(self, prepared, monkeypatch, found, sigma, how):
+        usual = {"shared_length": 20.0, "pixel_std": 0.0, "units": "mm/yr", "how": "guesses"}
+        each = {} if found is None else dict.fromkeys(apart.ESTIMATES, found if "why" in found else usual | found)
+        monkeypatch.setitem(prepared.about, "apart", each)
+        assert apart.sigma_apart(prepared, "linear_rate", 5.0) == pytest.approx(sigma, abs=5e-4, nan_ok=True)
+        assert apart.how_known(prepared, 5.0) == how
+
+    def test_words_say_it_with_and_without(self, prepared, monkeypatch):
+        one, other = read(prepared, 20, 30), read(prepared, 8, 14)
+        told = {
+            "shared_std": 10.0,
+            "shared_length": 20.0,
+            "pixel_std": 0.0,
+            "longest": None,
+            "units": "mm",
+            "how": EVIL,
+        }
+        monkeypatch.setitem(prepared.about, "apart", dict.fromkeys(apart.ESTIMATES, told))
+        said = words.describe_points(prepared, one, other, Change())
+        assert "20.0 km apart" in said
+        assert "by their two series alone" in said
+        assert "With what places share (air, ramps), to ± 11.24 mm/yr and 11.2 mm" in said
+        assert "± 11.24</td>" in said  # the larger one stands in the table
+        assert "<img" not in said
+        monkeypatch.setitem(prepared.about, "apart", {})
+        said = words.describe_points(prepared, one, other, Change())
+        assert "is not known: the maps lack rate or amplitude" in said
+        alone = words.describe_points(prepared, one, None, Change())
+        masked = words.describe_points(prepared, one, read(prepared, *MASKED), Change())
+        assert "km apart" not in alone + masked
+
+    def test_ground_that_is_known_to_stand_still_is_used(self, tmp_path):
+        maps = case()["deformation"]
+        where = xr.ones_like(maps["linear_rate"], dtype=bool) & (maps["x"] < 2.99e5)
+        made = Prepared(prepare(tmp_path / "b", maps, stable=where))
+        assert "the stable ground given" in made.about["apart"]["linear_rate"]["how"]
 
 
 class TestRegion:

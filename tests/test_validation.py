@@ -345,13 +345,29 @@ def test_validation_stays_lazy(rng, no_compute):
 
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(validation) == {
+        "accuracy_at_points": {"days": 90.0, "at_least": 0.8},
+        "accuracy_by_distance": {
+            "days": 90.0,
+            "tolerance_days": 15.0,
+            "bins": 10,
+            "pairs": 2000,
+            "min_pairs": 30,
+            "min_pixels": 100,
+            "at_least": 0.8,
+            "seed": 0,
+        },
         "alt_from_temperature": {"years": "max"},
         "block_average": {"size_m": 200.0, "min_pixels": 2, "min_covered": 0.0},
         "calibrate_alt": {"reference": 0.3},
         "compare_maps": {"resampling": "auto"},
         "compare_points": {"reference": "median"},
+        "error_model": {"pixel_std": 0.0, "units": "mm"},
+        "fit_variogram": {"nugget": True},
+        "mean_std": {"sample": 2000, "seed": 0},
         "score_intervals": {"n": 1999, "level": 0.95, "seed": 0},
+        "stable_ground": {"quietest": 0.1, "min_pixels": 1000},
         "stefan_alt": {"surface_factor": 1.0},
+        "variogram": {"bins": 12, "pairs": 5000, "min_pairs": 30, "min_pixels": 100, "seed": 0},
     }
 
 

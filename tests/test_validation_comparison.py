@@ -108,6 +108,7 @@ def test_closed_form_another_map(rate):
     assert out["scale_both"].item() == pytest.approx(0.777146)
     np.testing.assert_allclose(out["residual"], 0.0, atol=1e-9)
     assert out["n"].item() == coarse.size
+    assert out["difference"].rio.crs == coarse.rio.crs
     turned = validation.compare_maps(coarse, -other)
     assert turned["scale"].item() == pytest.approx(-0.777146)
     assert turned["scale_both"].item() == pytest.approx(-0.777146)

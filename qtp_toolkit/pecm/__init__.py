@@ -7,6 +7,7 @@ index I that follows the thaw front down and the freeze front after it. Both com
 from qtp_toolkit.pecm._compare import Model, candidates, compare, summary
 from qtp_toolkit.pecm._fit import fit, fit_pairs, forward, sinusoid
 from qtp_toolkit.pecm._gridded import indices
+from qtp_toolkit.pecm._halves import half_difference
 from qtp_toolkit.pecm._index import amplitude_factor, closing_ratio, composite_index, linear_index, yearly_amplitude
 from qtp_toolkit.pecm._sign import sign_evidence, signed_amplitude
 from qtp_toolkit.pecm._variants import fit_variants, median_change
@@ -22,6 +23,7 @@ __all__ = [
     "fit_pairs",
     "fit_variants",
     "forward",
+    "half_difference",
     "indices",
     "linear_index",
     "median_change",

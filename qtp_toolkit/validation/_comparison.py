@@ -247,7 +247,7 @@ def compare_maps(da: xr.DataArray, other: xr.DataArray, *, resampling: str = "au
     }
     dimensionless = ("scale", "scale_both")
     out = {
-        key: array.drop_attrs().assign_attrs({"units": "1"} if key in dimensionless else unit, long_name=text)
+        key: array.drop_attrs(deep=False).assign_attrs({"units": "1"} if key in dimensionless else unit, long_name=text)
         for key, (array, text) in parts.items()
     }
     return carry_provenance(xr.Dataset(out | numbers).assign_attrs(resampling=resampling), da, other)

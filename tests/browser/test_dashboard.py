@@ -75,6 +75,7 @@ def test_a_visit(watched, visitor):
     page.mouse.click(*visitor.at(2, 10, 15))
     page.keyboard.up("Shift")
     visitor.sees("A − B")
+    visitor.sees("by their two series alone")
     visitor.picture("two_points")
 
     before = page.evaluate(RANGES)

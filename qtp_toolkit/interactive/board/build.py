@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TITLE = "Permafrost ground deformation"
 OVERLAYS = ("lakes", "glaciers", "faults", "highway", "regions", "study_area", "stations")
 """Vector sources of the catalog that lie over the maps."""
+STABLE = "stable_ground"
 USED = ("deformation", "time_series", "lst_mean", "freeze_thaw", "conductivity", "factors")
 
 
@@ -65,6 +66,7 @@ def dashboard(
     onsets: xr.Dataset | None = None,
     extra: Mapping[str, xr.DataArray] | None = None,
     overlays: Mapping[str, pd.DataFrame] | None = None,
+    stable: xr.DataArray | pd.DataFrame | None = None,
     title: str = TITLE,
     folder: str | os.PathLike[str] | None = None,
 ) -> Dashboard:
@@ -85,6 +87,9 @@ def dashboard(
         (which is shaded).
     overlays : mapping of str to pandas.DataFrame, optional
         Vector tables (lon/lat) by name, as for :func:`qtp_toolkit.plot.deformation_map`.
+    stable : xarray.DataArray or pandas.DataFrame, optional
+        Ground that is known to stand still, a mask or polygons: it shows what errors two places share by their
+        distance. By default the quietest tenth of the pixels, see :func:`qtp_toolkit.validation.stable_ground`.
     title : str
         Heading; shown as text, whatever it contains.
     folder : path, optional
@@ -108,6 +113,7 @@ def dashboard(
     ['linear_rate']
     """
     options: dict[str, Any] = {"temperature": temperature, "onsets": onsets, "extra": extra, "overlays": overlays}
+    options["stable"] = stable
     if folder is not None:
         return Dashboard(Prepared(prepare(folder, deformation, time_series, **options)), title=title)
     own = tempfile.TemporaryDirectory(prefix="qtp-dashboard-", ignore_cleanup_errors=True)
@@ -142,6 +148,7 @@ def lay_out(catalog: str | os.PathLike[str] | None = None, *, anew: bool = False
     deformation = products.open("deformation")
     have = {name: products.open(name) for name in USED[1:] if products.exists(name)}
     overlays, source = _overlays(catalog)
+    stable = overlays.pop(STABLE, None)
     sources = {name: state(found) for name in USED if (found := find(products.path_of(name))) is not None}
     sources |= {"catalog": source}
     if not anew and _is_current(folder, sources):
@@ -156,6 +163,7 @@ def lay_out(catalog: str | os.PathLike[str] | None = None, *, anew: bool = False
         onsets=onsets,
         extra=extra,
         overlays=overlays,
+        stable=stable,
         sources=sources,
         progress=progress,
     )
@@ -232,7 +240,8 @@ def _overlays(catalog: str | os.PathLike[str] | None) -> tuple[dict[str, pd.Data
             found = open_catalog(run["catalog"])
         except QtpDataError:  # it was changed since
             return {}, None
-    return {name: found[name] for name in OVERLAYS if found.available(name)}, [str(found.path), state(found.path)]
+    names = [name for name in (*OVERLAYS, STABLE) if found.available(name)]
+    return {name: found[name] for name in names}, [str(found.path), state(found.path)]
 
 
 def _run() -> dict[str, str]:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
+from qtp_toolkit.interactive.board.apart import ESTIMATES, apart_km, sigma_apart
 from qtp_toolkit.interactive.board.pixel import Reading
 from qtp_toolkit.interactive.board.prepared import Prepared
 
-ESTIMATES = ("linear_rate", "seasonal_amplitude")
-
 
 def difference(prepared: Prepared, first: Reading, second: Reading) -> dict[str, tuple[float, float]]:
-    """First less second, and its standard deviation, of rate (mm/yr) and amplitude (mm) as the maps have them.
+    """First less second, and its standard deviation by the two series alone, of rate (mm/yr) and amplitude (mm).
 
     The errors of two pixels are not independent: air and reference are the same. So the variances are added less
     twice the covariance of the two estimates, which the residuals of both fits on their common dates give (seemingly
     unrelated regressions; Zellner, 1962). Of a pixel less itself it is 0. NaN where the maps have no number.
+
+    Residuals do not know what follows the model from date to date, as a ramp that was left in or taken out does:
+    :func:`difference_with_distance` has that, too.
     """
     alike = correlation(first, second)
     out = {}
@@ -27,6 +30,35 @@ def difference(prepared: Prepared, first: Reading, second: Reading) -> dict[str,
         variance = sigmas[0] ** 2 + sigmas[1] ** 2 - 2.0 * alike.get(name, 0.0) * sigmas[0] * sigmas[1]
         out[name] = one - other, math.sqrt(max(variance, 0.0)) if math.isfinite(variance) else math.nan
     return out
+
+
+class Difference(NamedTuple):
+    """A difference of two pixels and how well it is known."""
+
+    value: float
+    alone: float
+    """Standard deviation by the two series alone."""
+    shared: float
+    """That of two places of still ground at the same distance; NaN where it is not known."""
+
+    @property
+    def sigma(self) -> float:
+        """The larger of both: each is whole, and blind to what only the other sees."""
+        return float(np.fmax(self.alone, self.shared)) if math.isfinite(self.alone) else math.nan
+
+
+def difference_with_distance(
+    prepared: Prepared, first: Reading, second: Reading
+) -> tuple[float, dict[str, Difference]]:
+    """Distance in km, and first less second with both standard deviations, of rate and amplitude.
+
+    Residuals see the noise of these two pixels, but nothing that follows the model; still ground sees all errors at
+    that distance, but not that these two pixels may be noisier. What both see would be counted twice in their sum, so
+    the larger counts.
+    """
+    km = apart_km(prepared, first, second)
+    alone = difference(prepared, first, second)
+    return km, {name: Difference(*alone[name], sigma_apart(prepared, name, km)) for name in ESTIMATES}
 
 
 def correlation(first: Reading, second: Reading) -> dict[str, float]:

@@ -28,12 +28,13 @@ from qtp_toolkit.conventions import (
     require_same_grid,
 )
 from qtp_toolkit.grid._frame import crs_of, spacing
+from qtp_toolkit.interactive.board.apart import errors_by_distance
 from qtp_toolkit.interactive.board.overlays import outlines
 from qtp_toolkit.interactive.page import caption, colors, safe
 from qtp_toolkit.plot.maps import classes_of
 from qtp_toolkit.plot.style import CLASS_COLORS
 
-VERSION = 2
+VERSION = 3
 """Of the layout: another one is made anew."""
 
 FIRST = ("linear_rate", "seasonal_amplitude", "linear_rate_std", "seasonal_amplitude_std")
@@ -54,6 +55,7 @@ def prepare(
     onsets: xr.Dataset | None = None,
     extra: Mapping[str, xr.DataArray] | None = None,
     overlays: Mapping[str, pd.DataFrame] | None = None,
+    stable: xr.DataArray | pd.DataFrame | None = None,
     sources: Mapping[str, Any] | None = None,
     progress: bool = False,
 ) -> Path:
@@ -63,7 +65,7 @@ def prepare(
     ----------
     folder : path
         What is written; an earlier one is replaced when the new one is complete.
-    deformation, time_series, temperature, onsets, extra, overlays
+    deformation, time_series, temperature, onsets, extra, overlays, stable
         As in :func:`dashboard`.
     sources : mapping, optional
         What it was made from, as plain JSON: :func:`serve` makes it anew when this has changed.
@@ -84,7 +86,8 @@ def prepare(
 
     Notes
     -----
-    Memory: one map at a time (about 20 bytes a pixel), one block of 256 by 256 pixels of the series.
+    Memory: one map at a time (about 20 bytes a pixel; both maps of the deformation for the ground that stands still),
+    one block of 256 by 256 pixels of the series.
     """
     maps = _choose_maps(deformation, extra or {})
     first = next(iter(maps.values()))
@@ -114,6 +117,7 @@ def prepare(
             about["series"] = _write_series(stage, series, first)
         if temperature is not None and onsets is not None:
             about["temperature"] = _write_temperature(stage, temperature, onsets)
+        about["apart"] = errors_by_distance(maps, stable)
         bar.advance(1)
         (stage / "about.json").write_text(json.dumps(about), encoding="utf-8")
     return target

@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import math
 
+from qtp_toolkit.interactive.board.apart import ESTIMATES, how_known
 from qtp_toolkit.interactive.board.curves import error_of
-from qtp_toolkit.interactive.board.difference import difference
+from qtp_toolkit.interactive.board.difference import Difference, difference_with_distance
 from qtp_toolkit.interactive.board.maps import PICKED
 from qtp_toolkit.interactive.board.pixel import Change, Reading
 from qtp_toolkit.interactive.board.prepared import Prepared
@@ -67,7 +68,7 @@ def describe_points(prepared: Prepared, first: Reading | None, second: Reading |
     )
     head += "<th>A − B</th>" if second is not None else ""
     rows = [_row("", [_where(prepared, point) for point in points], live, second is not None)]
-    apart = {} if second is None else difference(prepared, first, second)
+    km, apart = (0.0, {}) if second is None else difference_with_distance(prepared, first, second)
     for name, (word, unit, digits) in SHOWN.items():
         cells = []
         for point in points:
@@ -76,14 +77,32 @@ def describe_points(prepared: Prepared, first: Reading | None, second: Reading |
             if live:
                 cells.append(number(point.estimate(name), digits))
         if second is not None:
-            cells.append(number(apart[name][0], digits, apart[name][1]) if name in apart else "")
+            cells.append(number(apart[name].value, digits, apart[name].sigma) if name in apart else "")
         rows.append(f"<tr><td>{word} ({unit})</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
     factors = _factors(prepared, first)
     reasons = [f"{name}: no deformation, {text(p.why)}" for name, p in zip("AB", points, strict=False) if p.why]
     notes = [f"<b>{'; '.join(reasons)}.</b>"] if reasons else []
     if not first.why and first.displacement is not None:
         notes.append(f"Bars: one standard deviation, {error_of(first)[1]}.")
+    notes += _say_apart(prepared, km, apart) if apart else []
     return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table><p>{' '.join(notes)}</p>{factors}"
+
+
+def _say_apart(prepared: Prepared, km: float, apart: dict[str, Difference]) -> list[str]:
+    """Say how well the difference is known, without and with the errors that places share."""
+    if not all(math.isfinite(apart[name].alone) for name in ESTIMATES):
+        return []
+    alone, shared = (
+        " and ".join(f"{getattr(apart[name], key):.{SHOWN[name][2]}f} {SHOWN[name][1]}" for name in ESTIMATES)
+        for key in ("alone", "shared")
+    )
+    said = [f"<br><b>A and B are {km:.1f} km apart.</b> A − B is known to ± {alone} by their two series alone."]
+    how = text(how_known(prepared, km))
+    if math.isfinite(sum(apart[name].shared for name in ESTIMATES)):
+        said.append(f"With what places share (air, ramps), to ± {shared}: so much do {how}. The table has the larger.")
+    else:
+        said.append(f"What places share of their errors is {how}.")
+    return said
 
 
 def _where(prepared: Prepared, point: Reading) -> str:

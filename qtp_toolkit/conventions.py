@@ -64,6 +64,7 @@ REASONS = {
     reasons.NOT_CONNECTED: "not connected to the reference date",
     reasons.MASKED: "masked",
     reasons.LONG_GAP: "gap longer than accepted",
+    reasons.ONE_TRACK: "seen by one track only",
 }
 """Why a pixel is NaN; the codes of every ``reason`` layer (uint8)."""
 

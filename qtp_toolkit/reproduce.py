@@ -251,8 +251,9 @@ def _files(catalog: Any, name: str) -> list[Path]:
 
 def _why_skip(nb: Notebook, catalog: Any, status: Mapping[str, str], makers: Mapping[str, str]) -> str:
     """Why ``nb`` cannot run, or an empty string."""
-    absent = [name for name in nb.needs if name not in catalog]
-    missing = [name for name in nb.needs if name in catalog and not catalog.available(name)]
+    needs = catalog.needed(nb.needs)
+    absent = [name for name in needs if name not in catalog]
+    missing = [name for name in needs if name in catalog and not catalog.available(name)]
     reasons = [f"the catalog has no {', '.join(absent)}"] if absent else []
     if missing:
         reasons.append(f"not on disk: {', '.join(missing)} (qtp check says how to get it)")

@@ -12,7 +12,8 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import correct, grid, inversion, lst, network, pecm, seasons
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, phase_to_displacement
+from qtp_toolkit._look import LOOK
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, phase_to_displacement
 
 ENDS = ("thaw_onset_mean", "freeze_onset_mean")
 UNCHANGED = "as it is"
@@ -89,7 +90,13 @@ def thermal(
 
 
 def displacement(
-    catalog: Any, *, ramp: Any = None, norm: str | None = None, indices: xr.Dataset | None = None
+    catalog: Any,
+    *,
+    ramp: Any = None,
+    norm: str | None = None,
+    indices: xr.Dataset | None = None,
+    track: str | None = None,
+    weather: bool = True,
 ) -> xr.Dataset:
     """Displacement at every date from the interferograms of a catalog, as notebook 05 makes it.
 
@@ -103,43 +110,107 @@ def displacement(
         By default the settings of the catalog.
     indices : xarray.Dataset, optional
         Of :func:`qtp_toolkit.pecm.indices`, for ramps that are weighed.
+    track : str, optional
+        A row of ``settings.tracks``, whose stack, incidence and reference date are taken; the reference area is that
+        of all tracks.
+    weather : bool
+        Whether to take out the troposphere of ERA5: not of interferograms that come without it.
 
     Returns
     -------
     xarray.Dataset
         That of :func:`qtp_toolkit.inversion.invert` with ``displacement`` (time, y, x; mm, positive toward the
-        satellite) in place of the phase, and ``reference_area`` (y, x). In memory.
+        satellite) in place of the phase, ``reference_area`` (y, x), and what :func:`qtp_toolkit.correct.choose_ramp`
+        says of the ramps. In memory.
     """
-    settings, stack = catalog.settings, catalog["interferograms"].load()
+    settings, line = catalog.settings, catalog.track(track)
+    stack = catalog[line.interferograms].load()
     coherence = stack["coherence"] if "coherence" in stack else xr.ones_like(stack["phase"])
     blank = xr.zeros_like(stack["phase"].isel({PAIR: 0}, drop=True), dtype=bool)
     outlines = [grid.rasterize(catalog[name], blank) for name in ("lakes", "glaciers") if catalog.available(name)]
     water = sum(outlines, blank).astype(bool)
     wavelength = stack.attrs.get("wavelength", settings.wavelength)
-    phase = _without_weather(catalog, stack, wavelength)
+    phase = _without_weather(catalog, stack, wavelength, track) if weather else stack["phase"]
     about = {"weight": coherence, "mask": water, "indices": indices, "wavelength": wavelength}
-    flat = correct.deramp(phase, ramp=correct.choose_ramp(phase, ramp or settings.ramp, **about))
+    planes = correct.choose_ramp(phase, ramp or settings.ramp, **about)
+    flat = correct.deramp(phase, ramp=planes)
     place = {"point": settings.reference_point, "radius_m": settings.reference_radius_m}
     area = correct.choose_reference(coherence, bounds=settings.reference_area, **place)
     dates = np.union1d(stack[REFERENCE].values, stack[SECONDARY].values)
     options = {"norm": norm or settings.norm, "weights": settings.weights}
-    options["reference_date"] = network.acquisition(dates, settings.reference_date)
+    options["reference_date"] = network.acquisition(dates, line.reference_date)
     solved = inversion.invert(correct.set_reference(flat, area), coherence, **options)
     moved = phase_to_displacement(solved["phase"], wavelength=wavelength)
-    return solved.drop_vars("phase").assign(displacement=moved, reference_area=area)
+    solved = solved.drop_vars("phase").assign(displacement=moved, reference_area=area)
+    return solved.assign(planes.drop_dims(PAIR)).assign_attrs(planes.attrs)
 
 
-def _without_weather(catalog: Any, stack: xr.Dataset, wavelength: float) -> xr.DataArray:
-    if not all(catalog.available(name) for name in ("era5", "dem", "incidence")):
+def _without_weather(catalog: Any, stack: xr.Dataset, wavelength: float, track: str | None) -> xr.DataArray:
+    angle = _incidence(catalog, stack, track)
+    if angle is None or not all(catalog.available(name) for name in ("era5", "dem")):
         return stack["phase"]
     heights = grid.match(catalog["dem"], stack, resampling="average").load()
-    angle = grid.match(catalog["incidence"], stack).load()
     clock = stack.attrs.get("overpass", "00:00:00")
     dates = np.union1d(stack[REFERENCE].values, stack[SECONDARY].values)
     when: dict[str, Any] = {"dates": [f"{str(date)[:10]}T{clock}" for date in dates], "wavelength": wavelength}
     return correct.remove_delay(
-        stack["phase"], correct.tropospheric_delay(catalog["era5"].load(), heights, angle, **when)
+        stack["phase"], correct.tropospheric_delay(catalog["era5"].load(), heights, angle.load(), **when)
     )
+
+
+def _incidence(catalog: Any, stack: xr.Dataset, track: str | None) -> xr.DataArray | None:
+    """Incidence of a track on the pixels of its stack; None if nothing tells it."""
+    said = catalog.track(track).incidence
+    if isinstance(said, str):
+        return grid.match(catalog[said], stack) if catalog.available(said) else None
+    if said is not None:
+        return xr.DataArray(float(said), attrs={"units": "degree"})
+    return stack.get("incidence")
+
+
+def look(catalog: Any, track: str | None = None, *, like: Any = None) -> xr.Dataset:
+    """Find the unit vector to the satellite of a track.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        With ``settings.tracks``, or one stack ``interferograms``.
+    track : str, optional
+        A row of ``settings.tracks``.
+    like : xarray.DataArray or xarray.Dataset, optional
+        Pixels that it is wanted on; by default those of the stack.
+
+    Returns
+    -------
+    xarray.Dataset
+        ``look_east``, ``look_north``, ``look_up`` (y, x), or numbers: those of the stack if it has them; else of the
+        incidence and the heading that the track sets, or that the product tells. Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        I33: nothing says how the track looks.
+    """
+    vector = _look(catalog, track)
+    everywhere = like is None or not any(da.dims for da in vector.values())
+    return vector if everywhere else grid.match(vector, like)
+
+
+def _look(catalog: Any, track: str | None) -> xr.Dataset:
+    line = catalog.track(track)
+    stack = catalog[line.interferograms]
+    if line.heading is None and line.incidence is None and set(LOOK.values()) <= set(stack.data_vars):
+        return stack[list(LOOK.values())]
+    heading = stack.attrs.get("heading") if line.heading is None else line.heading
+    angle = _incidence(catalog, stack, track)
+    where = f"settings.tracks.{track}" if track else line.interferograms
+    if heading is None:
+        hint = "Set heading: degrees clockwise from north, near -12 ascending, near -168 descending."
+        raise QtpDataError("nothing says in which direction the satellite flies", where=where, hint=hint, code="I33")
+    if angle is None:
+        hint = "Set incidence: a source of the catalog, or degrees; or open the stack with the layer incidence or look."
+        raise QtpDataError("nothing says how steeply the satellite looks", where=where, hint=hint, code="I33")
+    return pecm.look_vector(angle, heading, looks=line.looks)
 
 
 def variants(

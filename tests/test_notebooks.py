@@ -20,13 +20,14 @@ import yaml
 
 from qtp_toolkit import open_catalog, pecm, products, report, store, walk
 from qtp_toolkit._execute import Kernels, execute
+from qtp_toolkit.catalog import Settings
 from qtp_toolkit.reproduce import find_notebooks, notebooks_folder, reproduce
 
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
 NAMES = (
     "00_start_here", "01_modis_lst", "02_freeze_thaw", "03_soil_conductivity", "04_interferograms", "05_time_series",
     "06_deformation_maps", "07_controls", "08_box_plots", "09_profiles", "10_local_regions", "11_alt_validation",
-    "12_your_own_data",
+    "12_your_own_data", "14_two_tracks",
 )  # fmt: skip
 HEADINGS = ("## Goals", "## You need", "## Exercises", "## Summary", "## What next", "## Links")
 FIGURES = {f"fig{number:02d}" for number in range(1, 14)} | {"figS1", "figS2", "figS3"}
@@ -209,7 +210,9 @@ def test_its_metadata_says_what_it_needs_and_makes(nb):
     said = nb["metadata"]["qtp"]
     assert set(said) - {"fallbacks", "products_used"} == KEYS
     sources = yaml.safe_load((notebooks_folder().parent / "data_catalog.yaml").read_text())["sources"]
-    assert {*said["needs"], *said["uses"]} <= {*sources, *FALLBACK_SOURCES}
+    needed = {word for word in said["needs"] if not word.startswith("settings.")}
+    assert {*needed, *said["uses"]} <= {*sources, *FALLBACK_SOURCES}
+    assert {word.removeprefix("settings.") for word in {*said["needs"]} - needed} <= set(Settings.model_fields)
     optional = {word for key in said.get("fallbacks", {}) for word in re.split(r"[ ,|]+", key)}
     assert {word for word in optional if not word.startswith("settings.")} <= set(said["uses"])
     named = {*said["products_in"], *said.get("products_used", ()), *said["products_out"]}

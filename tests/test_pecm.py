@@ -510,6 +510,12 @@ def test_closed_form_defaults_are_the_promised_ones():
             "min_dates": 10,
             "max_condition": 10000.0,
         },
+        "fit_tracks": {
+            "uncertainty": "year_block",
+            "min_dates": 10,
+            "max_condition": 10000.0,
+            "max_dilution": 5.0,
+        },
         "indices": {"form": "thaw_normalized", "close": "adjust", "clip": "frozen"},
         "linear_index": {"form": "thaw_normalized"},
         "sinusoid": {"min_dates": 10, "max_condition": 10000.0},

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from qtp_toolkit.catalog.options import options_of, readers
 from qtp_toolkit.catalog.schema import Analysis, CatalogFile, ParameterFaultError, Settings, Source
+from qtp_toolkit.catalog.tracks import Track
 from qtp_toolkit.conventions import QtpDataError
 
 
@@ -100,7 +101,8 @@ def _faults(error: ValidationError, data: object, at: tuple) -> Iterator[tuple[t
 def _known(place: tuple, data: Any) -> list[str]:
     model: type[BaseModel] = CatalogFile
     if place[:1] == ("settings",):
-        model = Analysis if place[1:2] == ("analysis",) else Settings
+        models: dict[object, type[BaseModel]] = {"analysis": Analysis, "tracks": Track}
+        model = models.get(place[1], Settings) if len(place) > 1 else Settings
     elif place[:1] == ("sources",) and len(place) >= 2:
         model = Source
         if place[2:3] == ("parameters",):

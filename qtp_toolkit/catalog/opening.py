@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from qtp_toolkit.catalog.options import readers
 from qtp_toolkit.catalog.paths import find, listing, resolve_roots, skipped_roots, waits
 from qtp_toolkit.catalog.schema import CatalogFile, Settings, Source
 from qtp_toolkit.catalog.strict_yaml import read_yaml
+from qtp_toolkit.catalog.tracks import Track
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
 
 FILE_NAME = "data_catalog.yaml"
@@ -133,6 +134,27 @@ class Catalog:
     def settings(self) -> Settings:
         """Constants of the region: wavelength, reference, periods, tables."""
         return self._content.settings
+
+    def track(self, name: str | None = None) -> Track:
+        """Return a row of ``settings.tracks``; without a name the one stack ``interferograms`` as such a row."""
+        if name is None:
+            day = self.settings.reference_date
+            angle = "incidence" if "incidence" in self else self.settings.incidence
+            return Track(interferograms="interferograms", incidence=angle, reference_date=day)
+        if name not in self.settings.tracks:
+            known = list(self.settings.tracks)
+            raise QtpDataError(f"the catalog has no track {name!r}", path=self.path, expected=known, code="C09")
+        return self.settings.tracks[name]
+
+    def is_set(self, word: str) -> bool:
+        """Whether a setting, as in ``settings.incidence``, is given."""
+        return getattr(self.settings, word.removeprefix("settings."), None) not in (None, {}, [])
+
+    def needed(self, words: Collection[str]) -> list[str]:
+        """Return the sources of ``words``, with the stacks of ``settings.tracks``, and its settings that are unset."""
+        out = [word for word in words if not (word.startswith("settings.") and self.is_set(word))]
+        stacks = [track.interferograms for track in self.settings.tracks.values()] if "settings.tracks" in words else []
+        return out + [name for name in stacks if name not in out]
 
     def source(self, name: str) -> Source:
         """Return the entry of a source: description, kind, driver, uri, parameters, provenance, access, classes."""

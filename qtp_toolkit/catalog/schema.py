@@ -11,19 +11,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, fi
 from pydantic_core import PydanticCustomError
 
 from qtp_toolkit._angles import beyond_seam
+from qtp_toolkit.catalog.dates import Date
 from qtp_toolkit.catalog.options import Fraction, Model, Positive, options_of, readers
+from qtp_toolkit.catalog.tracks import Track, refuse_odd_tracks, require_sources
 from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, SENTINEL1_WAVELENGTH
 
 _PLAIN = re.compile(r"^[A-Za-z0-9._+-]+$")
 _URL = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]*(://|::)")
-
-
-def _iso_date(value: object) -> date:
-    if isinstance(value, date):
-        return value
-    if not isinstance(value, str) or not re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
-        raise ValueError(f"write the date as YYYY-MM-DD, found {value!r}")
-    return date.fromisoformat(value)
 
 
 def _as_tuple(value: object) -> object:
@@ -49,7 +43,6 @@ def _wavelength_in_metres(value: float) -> float:
 
 
 Driver = Annotated[str, AfterValidator(_known_driver)]
-Date = Annotated[date, BeforeValidator(_iso_date)]
 Period = Annotated[tuple[Date, Date], BeforeValidator(_as_tuple)]
 Longitude = Annotated[float, Field(ge=-180, le=360)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
@@ -95,7 +88,8 @@ class Settings(Model):
     north, degrees) or to the surroundings of ``reference_point``; without both to the source ``stable_ground``, and
     without that to the square that is most coherent in its worst pair. ``conductivity_ratio`` (frozen over thawed)
     holds where the catalog has no soil, ``incidence`` (degrees) where it has no map of it. ``ramp`` is what is taken
-    out of each interferogram: see ``correct.choose_ramp``.
+    out of each interferogram: see ``correct.choose_ramp``. ``tracks`` are stacks that are joined into vertical and
+    east, by names of your own; all are relative to the one reference area.
     """
 
     region: str = "unnamed region"
@@ -122,8 +116,10 @@ class Settings(Model):
     analysis: Analysis = Field(default_factory=Analysis)
     figure_regions: list[str] = Field(default_factory=list)
     figure_profiles: list[str] = Field(default_factory=list)
+    tracks: dict[str, Track] = Field(default_factory=dict)
 
     _metres = field_validator("wavelength")(_wavelength_in_metres)
+    _several = field_validator("tracks")(refuse_odd_tracks)
 
     @field_validator("daily_mean")
     @classmethod
@@ -275,6 +271,12 @@ class CatalogFile(Model):
             if _URL.match(root) and not root.startswith("package://"):
                 raise ValueError(f"roots are folders on this machine, found {root!r}: download first")
         return value
+
+    @model_validator(mode="after")
+    def _tracks_are_sources(self) -> CatalogFile:
+        stacks = [name for name, source in self.sources.items() if source.kind == "ifg_stack"]
+        require_sources(self.settings.tracks, stacks, self.sources)
+        return self
 
     @field_validator("sources")
     @classmethod

@@ -108,12 +108,17 @@ def solve(
     return Solution(beta, variance * inverse, rms, total[2].astype(int), condition, added)
 
 
-def sums(y: np.ndarray, columns: np.ndarray, weights: np.ndarray, cells: np.ndarray) -> Sums:
-    """Add up the normal equations of every cell, from arrays (N, P), (K, N, P), (N, P) without missing values."""
+def sums(
+    y: np.ndarray, columns: np.ndarray, weights: np.ndarray, cells: np.ndarray, *, count: int | None = None
+) -> Sums:
+    """Add up the normal equations of every cell, from arrays (N, P), (K, N, P), (N, P) without missing values.
+
+    ``count`` is the number of cells, where the last ones may hold no observation.
+    """
     from qtp_toolkit.kernels import block_sums  # noqa: PLC0415  (compiles)
 
     size, _, pixels = columns.shape
-    n_cells = int(cells.max()) + 1
+    n_cells = int(cells.max()) + 1 if count is None else count
     out = Sums(
         np.zeros((n_cells, size, size, pixels)), np.zeros((n_cells, size, pixels)), np.zeros((n_cells, 3, pixels))
     )

@@ -11,6 +11,7 @@ from qtp_toolkit.catalog import Catalog
 from qtp_toolkit.prospects._delays import look_at_delays
 from qtp_toolkit.prospects._sources import Finding, look, look_at_dates, look_at_reference
 from qtp_toolkit.prospects._stores import look_at_stores
+from qtp_toolkit.prospects._tracks import look_at_tracks
 from qtp_toolkit.reproduce import Notebook, find_notebooks
 
 
@@ -89,6 +90,9 @@ def check(catalog: Catalog, *, quick: bool = False, progress: bool = False) -> A
             bar.describe("reference")
             reference = look_at_dates(catalog)
             reference += [] if quick else look_at_reference(catalog) + look_at_delays(catalog)
+        if catalog.settings.tracks:
+            bar.describe("tracks")
+            reference += look_at_tracks(catalog, quick=quick)
         bar.advance(1)
     return Answer(rows, reference, foresee(catalog, find_notebooks(), status, reference), look_at_stores(catalog))
 
@@ -132,13 +136,14 @@ def _foresee(
     upstream: Mapping[str, Prospect | None],
     stops: Mapping[str, str],
 ) -> Prospect:
-    lacking = [name for name in nb.needs if status.get(name) not in ("found", "broken")]
+    needs = catalog.needed(nb.needs)
+    lacking = [name for name in needs if status.get(name) not in ("found", "broken")]
     why = [f"it needs {', '.join(lacking)}"] if lacking else []
     why += [f"it needs {p} of {by.name}" for p, by in upstream.items() if by is not None and by.verdict != "runs"]
     if why:
         return Prospect(nb.name, "skipped", tuple(why))
     indirect = {"modis_lst"} if nb.products_used else set()  # it is met through what others make of it
-    broken = [name for name in (*nb.needs, *nb.uses) if status.get(name) == "broken" and name not in indirect]
+    broken = [name for name in (*needs, *nb.uses) if status.get(name) == "broken" and name not in indirect]
     if broken:
         return Prospect(nb.name, "fails", (f"broken: {', '.join(broken)}; mend it, or take it out of the catalog",))
     told = tuple(stops[product] for product in nb.products_out if product in stops)
@@ -155,12 +160,7 @@ def _foresee(
 def _have(group: str, catalog: Catalog, status: Mapping[str, str]) -> bool:
     """Whether one of the alternatives is there: a source, or a setting that is given."""
     words = [word.strip() for word in group.split("|")]
-    return any(
-        getattr(catalog.settings, word.removeprefix("settings."), None) is not None
-        if word.startswith("settings.")
-        else status.get(word) == "found"
-        for word in words
-    )
+    return any(catalog.is_set(word) if word.startswith("settings.") else status.get(word) == "found" for word in words)
 
 
 def _told(row: Mapping[str, Any]) -> list[str]:

@@ -53,7 +53,7 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
         try:
             with named(name, catalog.files(name)):
                 data = catalog[name]
-                row["notes"] += _known_name(name)
+                row["notes"] += _known_name(name, catalog)
                 row["notes"] += [data.attrs[said] for said in ("left_out", "recognized") if said in data.attrs]
                 row["notes"] += _places(data, catalog.settings.bounds)
                 if quick:
@@ -161,9 +161,11 @@ def _choose_area(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset, xr.Da
     return whole, correct.choose_reference(gray, **where, bounds=settings.reference_area, stable=stable)
 
 
-def _known_name(name: str) -> list[str]:
+def _known_name(name: str, catalog: Catalog) -> list[str]:
     """Say so where no notebook asks for a source of this name: misspelled, it would be left out without a word."""
     asked = {word for nb in find_notebooks() for word in (*nb.needs, *nb.uses)}
+    for track in catalog.settings.tracks.values():
+        asked |= {track.interferograms, str(track.incidence)}
     near = difflib.get_close_matches(name, asked, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""
     return [] if name in asked else [f"no notebook uses a source of this name{hint}"]

@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import grid
+from qtp_toolkit._look import LOOK
 from qtp_toolkit.conventions import (
     STATION,
     QtpDataError,
@@ -26,7 +27,6 @@ from qtp_toolkit.validation._points import block_average
 if TYPE_CHECKING:
     import pandas as pd
 
-LOOK = {"east": "look_east", "north": "look_north", "up": "look_up"}
 COMMON = "median"
 RESAMPLING = ("auto", "bilinear", "nearest", "average")
 
@@ -43,8 +43,8 @@ def line_of_sight(
     Parameters
     ----------
     look : xarray.Dataset
-        ``look_east``, ``look_north``, ``look_up``, parts of the unit vector from the ground to the satellite; only
-        those whose motion is given are needed.
+        ``look_east``, ``look_north``, ``look_up``, parts of the unit vector from the ground to the satellite, as of
+        :func:`qtp_toolkit.pecm.look_vector`; only those whose motion is given are needed.
     east, north, up : xarray.DataArray, optional
         Parts of the motion in one unit (mm or mm/yr), up positive. One that is not given counts as zero: leveling
         (``up`` alone) is compared as if all motion were vertical.

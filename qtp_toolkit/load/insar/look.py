@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._look import unit_vector
 from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, SENTINEL1_WAVELENGTH, QtpDataError, describe, xnp
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.headers import headers
@@ -103,9 +104,7 @@ def angles_to_vector(elevation: xr.DataArray, azimuth: xr.DataArray) -> dict[str
     dict of str to xarray.DataArray
         ``look_east``, ``look_north``, ``look_up``; float32, lazy if the angles are.
     """
-    level = xnp.cos(elevation)
-    parts = {"look_east": level * xnp.cos(azimuth), "look_north": level * xnp.sin(azimuth)}
-    parts["look_up"] = xnp.sin(elevation).where(xnp.isfinite(level))
+    parts = unit_vector(90.0 - xnp.rad2deg(elevation), xnp.rad2deg(azimuth) - 90.0)
     return {name: describe(part.astype(np.float32), name) for name, part in parts.items()}
 
 

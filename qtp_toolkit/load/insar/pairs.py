@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, check_wavelength, describe, xnp
+from qtp_toolkit._look import unit_vector
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, check_wavelength, describe
 from qtp_toolkit.load.files.checks import AS_DELIVERED
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.insar.convention import PATTERN
@@ -113,8 +114,7 @@ def look_vector(incidence: xr.DataArray, azimuth: xr.DataArray) -> dict[str, xr.
     dict of str to xarray.DataArray
         ``look_east``, ``look_north``, ``look_up``.
     """
-    i, a = (xnp.deg2rad(angle) for angle in (incidence, azimuth))
-    parts = {"look_east": -xnp.sin(i) * xnp.sin(a), "look_north": xnp.sin(i) * xnp.cos(a), "look_up": xnp.cos(i)}
+    parts = unit_vector(incidence, azimuth)
     return {name: describe(part.astype(np.float32), name) for name, part in parts.items()}
 
 

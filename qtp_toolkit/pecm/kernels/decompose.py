@@ -35,6 +35,13 @@ class Spread(NamedTuple):
             return factor * lstsq.bootstrap(answer, self.blocks, draws=self.draws, seed=self.seed)
         return factor * _root(lstsq.jackknife(answer, self.blocks)[diagonal, diagonal])
 
+    def covariance(self, answer: lstsq.Solution) -> np.ndarray:
+        """Find the covariance (K, K, P) of the coefficients, formal or by leaving out blocks."""
+        if self.blocks is None:
+            return answer.covariance
+        factor = lstsq.student(lstsq.blocks_used(answer.sums, self.blocks))
+        return factor**2 * lstsq.jackknife(answer, self.blocks)
+
 
 def by_slabs(*arrays: np.ndarray, kernel: Callable[..., np.ndarray], layers: int, **options: object) -> np.ndarray:
     """Run a kernel, (n, pixels) ... -> (layers, pixels), over slabs of arrays (..., n): result (..., layers)."""

@@ -4,15 +4,19 @@
 index I that follows the thaw front down and the freeze front after it. Both come from the temperature of each pixel.
 """
 
-from qtp_toolkit.pecm._compare import Model, candidates, compare, summary
+from qtp_toolkit.pecm._compare import compare, summary
 from qtp_toolkit.pecm._fit import fit, fit_pairs, forward, sinusoid
 from qtp_toolkit.pecm._gridded import indices
 from qtp_toolkit.pecm._index import amplitude_factor, closing_ratio, composite_index, linear_index, yearly_amplitude
+from qtp_toolkit.pecm._late import late_season_index
+from qtp_toolkit.pecm._models import Model, Shrunk, candidates
 from qtp_toolkit.pecm._sign import sign_evidence, signed_amplitude
 from qtp_toolkit.pecm._variants import fit_variants, median_change
+from qtp_toolkit.pecm._years import fit_years, forward_years
 
 __all__ = [
     "Model",
+    "Shrunk",
     "amplitude_factor",
     "candidates",
     "closing_ratio",
@@ -21,8 +25,11 @@ __all__ = [
     "fit",
     "fit_pairs",
     "fit_variants",
+    "fit_years",
     "forward",
+    "forward_years",
     "indices",
+    "late_season_index",
     "linear_index",
     "median_change",
     "sign_evidence",

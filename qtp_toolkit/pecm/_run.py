@@ -63,22 +63,29 @@ def run(
     **options: Any,
 ) -> dict[str, xr.DataArray]:
     """Apply a kernel of (n, pixels) arrays over the named dim of each array; its layers by name."""
+    stacked = run_stacked(kernel, arrays, layers=len(layers), **options)
+    return {name: stacked.isel(layer=i) for i, name in enumerate(layers)}
+
+
+def run_stacked(
+    kernel: Callable[..., np.ndarray], arrays: Sequence[tuple[xr.DataArray | None, str]], *, layers: int, **options: Any
+) -> xr.DataArray:
+    """As :func:`run`, with the layers along the last dim, ``layer``."""
     given = [(da, dim) for da, dim in arrays if da is not None]
     # Coordinates of a dim that is summed over need not agree between inputs, nor need labels that hang on others.
     bare = [da.drop_vars({*da.coords} - ({*da.dims, "spatial_ref"} - {dim})) for da, dim in given]
-    stacked = xr.apply_ufunc(
+    return xr.apply_ufunc(
         decompose.by_slabs,
         *bare,
         input_core_dims=[[dim] for _, dim in given],
         output_core_dims=[["layer"]],
         join="exact",
-        kwargs={"kernel": kernel, "layers": len(layers), **options},
+        kwargs={"kernel": kernel, "layers": layers, **options},
         keep_attrs=True,
         dask="parallelized",
         output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"layer": len(layers)}},
+        dask_gufunc_kwargs={"output_sizes": {"layer": layers}},
     )
-    return {name: stacked.isel(layer=i) for i, name in enumerate(layers)}
 
 
 def to_dataset(layers: dict[str, xr.DataArray], like: xr.DataArray, **attrs: Any) -> xr.Dataset:

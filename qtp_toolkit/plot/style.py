@@ -36,6 +36,7 @@ SHORTER = (
     (", peak to trough", ""),
     ("linear deformation rate", "linear rate"),
     ("seasonal deformation amplitude", "seasonal amplitude"),
+    (", positive away from the satellite", ""),
 )
 """What a label says shorter than the variable table does."""
 
@@ -139,7 +140,12 @@ STYLE: dict[str, Style] = {
     "seasonal_amplitude": Style("qtp.warm", vmin=0.0, ends=_WIDE),
     "signed_amplitude": Style("cmc.vik", symmetric=True, ends=_WIDE),
     "linear_rate_std": _ERROR,
+    "amplitude_trend": Style("cmc.vik", symmetric=True),
+    "late_season_loss": Style("cmc.lapaz_r", vmin=0.0, ends=_WIDE),
+    "loss_probability": _UNIT,
     "seasonal_amplitude_std": _ERROR,
+    "amplitude_trend_std": _ERROR,
+    "late_season_loss_std": _ERROR,
     "rms": _ERROR,
     "phase": _SIGNED,
     "tropospheric_phase": _SIGNED,

@@ -167,7 +167,6 @@ VARIABLES: dict[str, Variable] = {
     "linear_rate_std": Variable("mm/yr", "standard deviation of the linear deformation rate"),
     "seasonal_amplitude": Variable("mm", "line-of-sight seasonal deformation amplitude, peak to trough"),
     "seasonal_amplitude_std": Variable("mm", "standard deviation of the seasonal deformation amplitude"),
-    "amplitude_trend": Variable("mm/yr", "trend of the seasonal deformation amplitude"),
     "amplitude_trend_std": Variable("mm/yr", "standard deviation of the trend of the amplitude"),
     "late_season_loss": Variable("mm", "late-season loss of one year, positive away from the satellite"),
     "late_season_loss_std": Variable("mm", "standard deviation of the late-season loss"),

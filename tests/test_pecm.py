@@ -490,6 +490,7 @@ def test_indices_stay_lazy(no_compute):
 
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(pecm) == {
+        "common_error": {"min_dates": 10},
         "compare": {"min_dates": 30, "leave_out": "years"},
         "composite_index": {"close": "adjust", "clip": "frozen"},
         "fit_variants": {"without_intercept": ""},
@@ -521,6 +522,7 @@ def test_closed_form_defaults_are_the_promised_ones():
             "uncertainty": "correlated",
             "min_dates": 30,
             "min_dates_of_year": 3,
+            "min_dates_of_thaw": 0,
             "max_condition": 10000.0,
             "max_inflation": 100.0,
         },

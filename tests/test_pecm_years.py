@@ -325,6 +325,44 @@ def test_two_valid_years_have_no_trend(model):
     assert np.isfinite(out.linear_rate)
 
 
+def test_a_year_of_which_only_the_freezing_is_seen_is_a_matter_of_choice(model):
+    assert (fit(moved(model), model).reason_of_year == 0).all()
+    strict = fit(moved(model), model, min_dates_of_thaw=3)
+    assert strict.reason_of_year.values.tolist() == [reasons.TOO_FEW, 0, 0, 0, 0, 0]
+    assert float(strict.amplitude_trend) == pytest.approx(1.567, abs=5e-4)
+
+
+# what all places have in common
+
+
+def test_still_ground_shows_the_error_that_all_places_share(model, late, rng, no_compute):
+    shape = xr.DataArray(np.ones((4, 30)), dims=("y", "x"))
+    still = xr.DataArray(np.arange(30) < 15, dims="x") & (shape > 0)
+    shared = noise_of(model, rng, 1).isel(x=0)
+    own = xr.DataArray(rng.normal(0.0, 1.0, (123, 4, 30)), {"time": model["I"].time}, ("time", "y", "x"))
+    clean = xr.where(still, -0.2 * model["I"] - model["normalized"], moved(model) * shape).transpose("time", "y", "x")
+    d = (clean + shared + own).assign_attrs(units="mm").copy()
+    d[:9, 0, 0] = np.nan  # leaves its pixel out, not its dates
+    linear, composite = ((model[key] * shape).transpose("time", "y", "x") for key in ("normalized", "I"))
+    error = pecm.common_error(d, linear, composite, still)
+    design = np.stack([model["normalized"], model["I"], np.ones(123)], axis=1)
+    expected = shared - design @ np.linalg.lstsq(design, shared.values, rcond=None)[0]
+    assert float(abs(error - expected).max()) < 0.6
+    assert abs(float(error.mean())) < 1e-9
+    before, after = (
+        pecm.fit_years((d - what).assign_attrs(units="mm"), linear, composite, SEASONS) for what in (0.0, error)
+    )
+    truth = xr.DataArray(-ROOT * COEFFICIENTS, dims="thaw_year")
+    off = [float(abs((o.seasonal_amplitude - truth).where(~still)).median()) for o in (before, after)]
+    assert off[1] < 0.7 * off[0]
+    with no_compute():
+        lazy = pecm.common_error(d.chunk(y=2), linear.chunk(y=2), composite, still)
+    xr.testing.assert_allclose(lazy.compute(), error)
+    assert np.isnan(pecm.common_error(d, linear, composite, still & False)).all()
+    with pytest.raises(QtpDataError, match="one place has nothing"):
+        pecm.common_error(d[:, 0, 0], linear[:, 0, 0], composite[:, 0, 0], still[0, 0])
+
+
 # properties
 
 

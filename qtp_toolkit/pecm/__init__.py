@@ -4,6 +4,7 @@
 index I that follows the thaw front down and the freeze front after it. Both come from the temperature of each pixel.
 """
 
+from qtp_toolkit.pecm._common import common_error
 from qtp_toolkit.pecm._compare import compare, summary
 from qtp_toolkit.pecm._fit import fit, fit_pairs, forward, sinusoid
 from qtp_toolkit.pecm._gridded import indices
@@ -20,6 +21,7 @@ __all__ = [
     "amplitude_factor",
     "candidates",
     "closing_ratio",
+    "common_error",
     "compare",
     "composite_index",
     "fit",

@@ -57,6 +57,7 @@ def fit_years(
     upstream_reason: xr.DataArray | None = None,
     min_dates: int = 30,
     min_dates_of_year: int = 3,
+    min_dates_of_thaw: int = 0,
     max_condition: float = 1e4,
     max_inflation: float = 100.0,
 ) -> xr.Dataset:
@@ -110,6 +111,9 @@ def fit_years(
     min_dates_of_year : int
         Fewest dates of a valid year on which the ground is thawed (I > 0); fewest dates before the last third of a thaw
         season, and with half of it or more behind them, for its loss.
+    min_dates_of_thaw : int
+        Fewest dates of a valid year within its thaw season. By default none: its freezing tells the coefficient, too,
+        if not as well.
     max_condition : float
         Largest condition number of the normal matrix of unit-length columns.
     max_inflation : float
@@ -141,8 +145,6 @@ def fit_years(
     Not in the paper, which has one coefficient for all years. With ``found`` the loss that is expected is
     ``loss_probability * late_season_loss``; rate, amplitudes and trend are averages over the sets of years, and their
     standard deviations hold what differs between the sets.
-
-    A year may be determined although the series begins after its summer: its freezing tells the coefficient, too.
 
     References
     ----------
@@ -183,6 +185,7 @@ def fit_years(
         correlated=uncertainty == "correlated",
         min_count=min_dates,
         min_dates=min_dates_of_year,
+        min_summer=min_dates_of_thaw,
         max_condition=max_condition,
         max_inflation=max_inflation,
     )

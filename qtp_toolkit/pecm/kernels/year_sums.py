@@ -16,13 +16,13 @@ TERMS = 14
 """Products of L, I, 1, R, y in the order of :data:`PLACE`, without y times y."""
 PLACE = {"LL": 0, "IL": 1, "II": 2, "1L": 3, "1I": 4, "11": 5, "RL": 6, "RI": 7, "R1": 8, "RR": 9}
 PLACE |= {"yL": 10, "yI": 11, "y1": 12, "yR": 13}
-COUNTS = 4
-"""Numbers of dates: all, thawed, before the last part of the thaw season, with at least half of it over."""
+COUNTS = 5
+"""Numbers of dates: all, thawed, before the last part of the thaw season, with half of it over, before its end."""
 
 
 @fused
 def sum_years(y, linear, composite, weights, days, begin, start, end, sums, counts):  # noqa: PLR0917
-    """Fill the products (Y + 1, 14, P) and the counts (Y + 1, 4, P); entry 0 is of the dates before the first year.
+    """Fill the products (Y + 1, 14, P) and the counts (Y + 1, 5, P); entry 0 is of the dates before the first year.
 
     Parameters
     ----------
@@ -60,6 +60,7 @@ def sum_years(y, linear, composite, weights, days, begin, start, end, sums, coun
                 tally[i, n, 1] += thawed
                 tally[i, n, 2] += ramp == 0.0
                 tally[i, n, 3] += ramp >= 0.5
+                tally[i, n, 4] += ramp < 1.0
         for i in range(width):
             sums[:, :, first + i] = added[i]
             counts[:, :, first + i] = tally[i]

@@ -35,6 +35,8 @@ class Rules(NamedTuple):
     min_count: int
     min_dates: int
     """Thawed dates of a year; dates before and after a loss."""
+    min_summer: int
+    """Dates of a year before its freeze onset."""
     max_condition: float
     max_inflation: float
     """How many times the variance of a year may be that of a year whose columns nothing resembles."""
@@ -110,7 +112,8 @@ def each_year(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
     count = counts[:, 0].sum(axis=0)
     columns = 2 + there.sum(axis=0) + possible.sum(axis=0)
     variance, correlation = _judge_residuals(found, count, columns, correlated=rules.correlated)
-    known = np.isfinite(peak) & (peak > 0) & (counts[1:, 1] >= rules.min_dates)
+    enough = (counts[1:, 1] >= rules.min_dates) & (counts[1:, 4] >= rules.min_summer)
+    known = np.isfinite(peak) & (peak > 0) & enough
     answer = plain = _solve(normal, variance, possible, None, rules)
     if rules.spread < np.inf:
         answer = _solve(normal, variance, possible, _draw(plain, normal, known, variance, rules), rules)
@@ -124,7 +127,7 @@ def each_year(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
     reason = np.where(seen, reason, reasons.MASKED)
     squares = found[0] + year_normal.excess(normal, answer.beta - free)
     rms = np.sqrt(squares / np.where(sums[:, 5].sum(axis=0) > 0, sums[:, 5].sum(axis=0), np.nan))
-    amplitudes = _amplitudes(answer, peak, counts[1:, 1], reason, rules)
+    amplitudes = _amplitudes(answer, peak, enough, reason, rules)
     rate, constant = answer.beta[:2]
     trend = _slope(answer, peak, amplitudes[3] == reasons.OK)
     pixel = (rate, root(answer.covariance[0, 0]), constant, rms, *trend, correlation)
@@ -213,12 +216,12 @@ def _centered(use: np.ndarray) -> np.ndarray:
 
 
 def _amplitudes(
-    answer: Answer, peak: np.ndarray, thawed: np.ndarray, reason: np.ndarray, rules: Rules
+    answer: Answer, peak: np.ndarray, enough: np.ndarray, reason: np.ndarray, rules: Rules
 ) -> list[np.ndarray]:
     """Layers of ``OF_YEAR``, (Y, P) each."""
     years = range(len(peak))
     why = np.where(answer.inflation[0] <= rules.max_inflation, reasons.OK, reasons.ILL_CONDITIONED)
-    why = np.where(thawed < rules.min_dates, reasons.TOO_FEW, why)
+    why = np.where(enough, why, reasons.TOO_FEW)
     why = np.where(peak > 0, why, reasons.NEVER_THAWS)
     why = np.where(np.isfinite(peak), why, reasons.NO_TEMPERATURE)
     why = np.where(reason == reasons.OK, why, reason)

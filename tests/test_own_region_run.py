@@ -42,7 +42,7 @@ def test_a_region_with_two_sources_and_soil_of_one_layer_makes_its_maps(tmp_path
     catalog.write_text(text + MORE)
     done = reproduce(catalog=catalog, out=tmp_path / "out", progress=False)
     assert {nb["name"][:2]: nb["status"] for nb in done["notebooks"]} == {
-        f"{number:02d}": "skipped" if number == 11 else "done" for number in range(13)
+        f"{number:02d}": "skipped" if number == 11 else "done" for number in range(14)
     }
     assert done["red"] == []
     monkeypatch.setenv("QTP_OUTPUT", str(tmp_path / "out"))

@@ -44,6 +44,12 @@ class Variable(NamedTuple):
         return {key: value for key, value in named.items() if value is not None}
 
 
+LOOKS = (
+    *("terra_day", "terra_night", "aqua_day", "aqua_night"),
+    *("snpp_day", "snpp_night", "noaa20_day", "noaa20_night"),
+)
+"""Surface temperatures of single passes: of MODIS on Terra and Aqua, of VIIRS on Suomi NPP and NOAA-20."""
+
 VARIABLES: dict[str, Variable] = {
     # land surface temperature and seasons
     "lst": Variable("degC", "mean daily land surface temperature", "surface_temperature", held=SURFACE),
@@ -51,11 +57,30 @@ VARIABLES: dict[str, Variable] = {
     "terra_night": Variable("degC", "Terra night-time land surface temperature", "surface_temperature", held=SURFACE),
     "aqua_day": Variable("degC", "Aqua daytime land surface temperature", "surface_temperature", held=SURFACE),
     "aqua_night": Variable("degC", "Aqua night-time land surface temperature", "surface_temperature", held=SURFACE),
+    "snpp_day": Variable("degC", "Suomi NPP daytime land surface temperature", "surface_temperature", held=SURFACE),
+    "snpp_night": Variable(
+        "degC", "Suomi NPP night-time land surface temperature", "surface_temperature", held=SURFACE
+    ),
+    "noaa20_day": Variable("degC", "NOAA-20 daytime land surface temperature", "surface_temperature", held=SURFACE),
+    "noaa20_night": Variable(
+        "degC", "NOAA-20 night-time land surface temperature", "surface_temperature", held=SURFACE
+    ),
+    "skin_temperature": Variable("degC", "skin temperature of the reanalysis", "surface_temperature", held=SURFACE),
     "qc": Variable("1", "MODIS quality control byte"),
+    "qc_viirs": Variable("1", "VIIRS quality control byte"),
+    "view_time": Variable("h", "local solar time of the view", valid=(0.0, 24.0)),
     "mandatory": Variable("1", "0 good, 1 other quality, 2 not produced (cloud), 3 not produced (other)"),
     "data_quality": Variable("1", "0 good, 1 other quality, 2 and 3 not assigned"),
     "emissivity_error": Variable("1", "upper bound of the emissivity error"),
     "lst_error": Variable("K", "upper bound of the temperature error"),
+    "lst_std": Variable("K", "standard deviation that the bridge to another sensor adds"),
+    "bridge_offset": Variable("K", "offset from the second series to the first, at 0 degC"),
+    "bridge_slope": Variable("1", "slope from the second series to the first"),
+    "bridge_center": Variable("degC", "mean of the second series over the common dates"),
+    "bridge_mean_std": Variable("K", "standard deviation of the fitted line at its center"),
+    "bridge_slope_std": Variable("1", "standard deviation of the slope"),
+    "bridge_scatter": Variable("K", "robust scatter of the common dates about the line"),
+    "bridge_common": Variable("1", "common dates"),
     "replaced": Variable("1", "number of replaced composites"),
     "max_gap": Variable("d", "longest time between kept composites"),
     "gap": Variable("1", "composites missing around a hidden value"),
@@ -127,6 +152,11 @@ VARIABLES: dict[str, Variable] = {
     "dem_error": Variable("m", "elevation that the model lacks"),
     "dem_error_std": Variable("m", "standard deviation of the elevation that the model lacks"),
     "dem_error_phase": Variable("rad", "phase of the elevation that the model lacks"),
+    "base_bias": Variable("rad", "phase bias of 12 days"),
+    "bias_phase": Variable("rad", "phase bias of the pair"),
+    "rate_difference": Variable("mm/yr", "linear rate from short pairs less that from all pairs"),
+    "rate_difference_std": Variable("mm/yr", "standard deviation of the difference of the rates"),
+    "amplitude_difference": Variable("mm", "amplitude of the season by which short pairs differ from all"),
     "phase_variance": Variable("rad2", "variance of the phase about a plane"),
     "variance_ratio": Variable("1", "variance after over before the correction"),
     "incidence": Variable("degree", "incidence angle", valid=(0.0, 90.0), fault="I11", held=(2.0, 90.0)),
@@ -213,6 +243,11 @@ VARIABLES: dict[str, Variable] = {
     "mean_water_content": Variable(
         "1", "depth-weighted mean volumetric water content of the active layer", fault="S03", held=FRACTION
     ),
+    "active_layer_thickness_std": Variable("m", "standard deviation of the active layer thickness"),
+    "mean_water_content_std": Variable("1", "standard deviation of the mean water content"),
+    "water_column": Variable("m", "water column of the active layer"),
+    "water_column_std": Variable("m", "standard deviation of the water column"),
+    "flag": Variable("1", "flags, as a sum of bits"),
     "alt_calibrated": Variable("m", "active layer thickness calibrated by water content"),
     "soil_temperature": Variable("degC", "soil temperature", held=(-60.0, 60.0)),
     "lake": Variable("1", "lake"),

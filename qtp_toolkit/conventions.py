@@ -26,7 +26,7 @@ from qtp_toolkit._grids import (  # noqa: F401  (imported from here)
     require_same_grid,
     with_same_labels,
 )
-from qtp_toolkit._variables import VARIABLES
+from qtp_toolkit._variables import LOOKS, VARIABLES  # noqa: F401  (LOOKS is imported from here)
 from qtp_toolkit.kernels import reasons
 
 xnp: Any = np  # a ufunc keeps the labels of its arrays, but the stubs of NumPy call the result bare
@@ -39,6 +39,9 @@ RADAR_AXES = {Y: "line of a radar image", X: "sample of a radar image"}
 
 ESTIMATED_FROM = "estimated_from"
 """Attribute of a coherence: whether it was estimated from ``filtered`` or ``unfiltered`` interferograms."""
+
+CYCLES = "component_cycles"
+"""Attribute of a phase whose components were brought to one level: whole cycles added, by pair and component."""
 
 SENTINEL1_WAVELENGTH = 0.05546576
 """Radar wavelength of Sentinel-1 in m (C band, 5.405 GHz)."""

@@ -243,3 +243,26 @@ def aria_tools(folder, orbit):
             with rasterio.open(path, "w", driver="ENVI", **size, **place) as dataset:
                 dataset.write(values.astype("f4"), 1)
             path.with_name(path.name + ".vrt").write_text("<VRTDataset/>")
+
+
+def grd(path, values, *, west=93.0, north=35.0, step=0.001, units="radians", kind="f4", **said):
+    """Grid of GMT in longitude and latitude: rows from south to north, NaN where nothing is, or packed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width = values.shape
+    lat, lon = (north - step * (np.arange(height) + 0.5))[::-1], west + step * (np.arange(width) + 0.5)
+    axes = {"lat": ("lat", lat, {"units": "degrees_north"}), "lon": ("lon", lon, {"units": "degrees_east"})}
+    said = {"_FillValue": np.float32(np.nan)} | said
+    data = xr.Dataset({"z": (("lat", "lon"), values[::-1].astype(kind), {"units": units} | said)}, axes)
+    data.to_netcdf(path, engine="h5netcdf")
+
+
+def gmtsar(folder, _=None):
+    """Folders that count the days of the year from 0."""
+    phase, coherence, _ = truth()
+    days = [np.datetime64(f"{day[:4]}-{day[4:6]}-{day[6:]}") for day in DAYS]
+    days = [f"{str(day)[:4]}{(day - day.astype('M8[Y]')).astype(int):03d}" for day in days]
+    for k, (a, b) in enumerate(PAIRS):
+        home = folder / "intf_all" / f"{days[a]}_{days[b]}"
+        grd(home / "unwrap_ll.grd", phase[k])
+        grd(home / "corr_ll.grd", coherence[k], units="dimensionless")
+        (home / "S1.PRM").write_text(f"num_lines = 4\nradar_wavelength        = {WAVELENGTH}\n")

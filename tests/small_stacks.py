@@ -21,7 +21,7 @@ from distributed import secede
 
 from qtp_toolkit import load
 from qtp_toolkit.conventions import describe
-from qtp_toolkit.store import ingest, write_blocks
+from qtp_toolkit.store import append, ingest, write_blocks
 from qtp_toolkit.store.run import mark_done
 
 DATES = ["20180101", "20180113", "20180125", "20180206"]
@@ -167,3 +167,27 @@ def chunks_of(folder, variable="phase"):
     """Files of the blocks of one variable of all stores in a folder."""
     found = Path(folder).glob(f"runs/*/*/data.zarr/{variable}/**/*")
     return sorted(path for path in found if path.is_file() and path.name != "zarr.json")
+
+
+def slow_append(folder):
+    """Append two of six pairs to the four that are stored, in small windows."""
+    append(lazy(24, 20, rows=8).chunk(pair=1), folder, memory_budget=1e4)
+
+
+def write_pairs(folder, pairs):
+    """Write true GeoTIFFs of some pairs; the values depend on the dates alone."""
+    from small_files import tif  # noqa: PLC0415
+
+    for first, second in pairs:
+        rng = np.random.default_rng([int(first), int(second)])
+        phase = rng.normal(0, 4, (40, 30)).astype("float32")
+        phase[:9, :9] = 0.0
+        tif(folder / "phase" / f"{first}_{second}.tif", phase)
+        tif(folder / "coherence" / f"{first}_{second}.tif", rng.uniform(0.1, 1, (40, 30)).astype("float32"))
+
+
+def open_pairs(folder, **options):
+    """Open what :func:`write_pairs` wrote, by default pair by pair."""
+    phase, coherence = (sorted((folder / role).glob("*.tif")) for role in ("phase", "coherence"))
+    options = {"chunks": {"pair": 1, "y": 16}} | options
+    return load.interferograms(phase, coherence=coherence, **options)

@@ -46,7 +46,7 @@ def test_what_aria_tools_left_virtual_or_elsewhere_is_named(tmp_path):
     assert "-l coherence" in refused(load.aria_tools, paths, code="I03")
     header = paths[1].with_name(paths[1].name + ".hdr")
     header.write_text(header.read_text().replace("Geographic Lat/Lon, 1, 1", "UTM, 1, 1"))
-    assert "in degrees" in refused(load.aria_tools, paths, code="M05")
+    assert "in degrees" in refused(load.aria_tools, paths, code="I07")
     header.write_text(header.read_text().replace("byte order = 0", "byte order = 1"))
     assert "little-endian" in refused(load.aria_tools, paths, code="M05")
 

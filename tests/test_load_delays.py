@@ -103,7 +103,7 @@ def test_delays_of_other_grids_dates_or_units_are_refused(tmp_path):
     values = np.full((2, 2), 2.0)
     one = delay(tmp_path / "20180819.ztd", values)
     other = delay(tmp_path / "20180831.ztd", values, place=(93.0, 35.1, 0.001, -0.001))
-    refused(load.gacos, [one, other], registration="corner", code="I05")
+    refused(load.gacos, [one, other], registration="corner", code="I06")
     refused(load.gacos, [delay(tmp_path / "august.ztd", values)], registration="corner", code="I27")
     in_mm = load.gacos([delay(tmp_path / "20180912.ztd", 1000 * values)], registration="corner")
     refused(in_mm.compute, code="M11")

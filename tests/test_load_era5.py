@@ -118,6 +118,15 @@ def test_lazy_chunks_of_grib_are_those_asked_for(tmp_path, no_compute):
     xr.testing.assert_equal(usual, asked)
 
 
+def test_lazy_chunks_of_netcdf_are_those_asked_for(tmp_path, no_compute):
+    """By our names of the dims, whatever the store calls them."""
+    path = netcdf(tmp_path / "era5.nc")
+    with no_compute():
+        asked = load.era5(path, chunks={"time": 1, "level": 1, "y": 2})
+    assert asked["temperature"].chunks == ((1, 1), (1, 1), (2, 1), (2,))
+    xr.testing.assert_equal(load.era5(path).compute(), asked.compute())
+
+
 def test_grib_that_is_incomplete_double_or_broken_is_refused(tmp_path):
     refuse(grib(tmp_path / "less.grib", messages()[:-1]), "lacks messages")
     refuse(grib(tmp_path / "wind.grib", messages(names="zt")), "not ERA5")

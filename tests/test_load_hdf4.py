@@ -20,6 +20,7 @@ from qtp_toolkit.load.temperature import hdf4
 from qtp_toolkit.load.temperature.composites import Composite
 from qtp_toolkit.load.temperature.coverage import share_covered
 from qtp_toolkit.load.temperature.layers import FAMILIES
+from qtp_toolkit.load.temperature.tiles import Granule, Tile
 
 SINU = "+proj=sinu +lon_0=0 +x_0=0 +y_0=0 +R=6371007.181 +units=m +no_defs"
 
@@ -360,13 +361,11 @@ def test_a_year_of_tiles_opens_without_reading_pixels(tmp_path, monkeypatch, no_
 
 
 def composites(number):
-    tiles = [hdf4.Tile((h - 18) * TILE, 4 * TILE, TILE / 1200, 1200, 1200) for h in (25, 26)]
+    tiles = [Tile((h - 18) * TILE, 4 * TILE, TILE / 1200, 1200, 1200) for h in (25, 26)]
     dates = np.datetime64("2014-01-01") + 8 * np.arange(number)
     layers = dict.fromkeys(FAMILIES["lst"], "L")
     return [
-        Composite(date, Path("none.hdf"), hdf4.Granule(tile, layers), part=tile.name)
-        for date in dates
-        for tile in tiles
+        Composite(date, Path("none.hdf"), Granule(tile, layers), part=tile.name) for date in dates for tile in tiles
     ]
 
 

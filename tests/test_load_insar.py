@@ -105,7 +105,7 @@ def test_licsar_coherence_is_0_to_255(tmp_path):
         pixel=0.001,
     )
     data = load.licsar([phase])
-    np.testing.assert_allclose(data["coherence"].values[0], [[0, 0.2], [0.4, 1]], atol=1e-6)
+    np.testing.assert_allclose(data["coherence"].values[0], [[np.nan, 0.2], [0.4, 1]], atol=1e-6)  # 0 is no data
     assert data.attrs["coherence_scale"] == pytest.approx(1 / 255)
     assert 93 < data["x"][0] < 93.01
     assert 34.99 < data["y"][0] < 35

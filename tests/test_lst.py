@@ -528,6 +528,7 @@ def test_lazy(composites, no_compute):
 
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(lst) == {
+        "composite_centers": {"days": 8},
         "daily_mean": {"overpasses": "all"},
         "fill_gaps": {
             "method": "harmonic",
@@ -541,11 +542,15 @@ def test_closed_form_defaults_are_the_promised_ones():
             "pull": 1.0,
             "period_days": 365.25,
         },
+        "fit_bridge": {"min_common": 12},
         "fit_daily_mean": {"overpasses": "all"},
         "hold_out": {"share": 0.2, "seed": 0},
         "mask_quality": {"max_error_K": 2.0, "max_emissivity_error": np.inf},
+        "mean_of_hours": {"min_hours": 20},
+        "overpass_drift": {"latitude": 0.0, "tolerance_minutes": 30.0},
         "to_composites": {"min_days": 5},
         "to_daily": {"max_gap_days": 40.0},
+        "warn_of_drift": {"stacklevel": 2},
     }
 
 

@@ -44,7 +44,7 @@ VARIANTS = [
     ("12", {"ramp": "plane"}),
 ]
 """Every value that the comments of the parameters cells offer beside the one that is set."""
-FALLBACK_SOURCES = ("gacos", "opera_tropo", "stable_ground", "water_content")
+FALLBACK_SOURCES = ("gacos", "opera_tropo", "stable_ground", "water_content", "viirs_lst", "era5_land")
 """What only the catalog of an own region has."""
 WORKSHOP = sorted((notebooks_folder() / "workshop").glob("*.ipynb"))
 FORMULA_FIRST = ("05_time_series",)

@@ -342,6 +342,26 @@ class TestLines:
         assert ax.get_xlabel() == "Active layer thickness (m)"
         assert sum(len(points.get_offsets()) for points in ax.collections if hasattr(points, "get_sizes")) >= 6
 
+    def test_station_scatter_has_equal_axes_and_says_what_it_compares(self):
+        measured = describe(xr.DataArray([1.5, 2.0, np.nan, 3.0], dims="station"), "active_layer_thickness")
+        found = measured + 0.5
+        scores = {"slope": 1.0, "intercept": 0.5, "r2": 0.99, "rmse": 0.024}
+        about = {"vegetation": list("aabb"), "error": 0.1 * measured, "scores": scores}
+        ax = plot.station_scatter(measured, found, **about)
+        words = [text.get_text() for text in ax.get_legend().get_texts()]
+        assert words == ["a", "b", "equal", "Line: R² 0.99, RMSE 0.02 m"]
+        assert ax.get_xlim() == ax.get_ylim() == pytest.approx((1.5 - 0.16, 3.5 + 0.16))
+        assert (ax.get_xlabel(), ax.get_ylabel()) == ("Measured (m)", "Estimated (m)")
+        assert ax.get_title() == "Active layer thickness (m)"
+        without = plot.station_scatter(measured, found, keys=False).get_legend()
+        assert [text.get_text() for text in without.get_texts()] == ["equal"]
+
+    def test_station_scatter_of_nothing(self):
+        nothing = describe(xr.DataArray([np.nan, np.nan], dims="station"), "mean_water_content")
+        ax = plot.station_scatter(nothing, nothing)
+        assert ax.get_xlabel() == "Measured"
+        assert ax.get_xlim()[0] < ax.get_xlim()[1]
+
 
 class TestStatistics:
     def test_box_labels_edges_and_whiskers(self):

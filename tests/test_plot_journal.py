@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 from qtp_toolkit import plot
 from qtp_toolkit.conventions import SYNTHETIC, describe
-from qtp_toolkit.plot import detector, names, style
+from qtp_toolkit.plot import detector, names, overlay, style
 from qtp_toolkit.plot.figure import LIMITS_GID
 
 mpl.use("Agg")
@@ -127,6 +127,7 @@ class TestSizes:
             "box": lambda ax: plot.box(table([9, 5, 4, 3, 30]), ax=ax, counts=True),
             "q": lambda ax: plot.q_bars(q, ax=ax, chance=q),
             "alt": lambda ax: plot.alt_scatter(alt, amplitude, ax=ax, calibrated=alt, scores=scores),
+            "stations": lambda ax: plot.station_scatter(alt, 2 * alt, ax=ax, scores=scores, vegetation=list("aab")),
         }
         for name, one in draw.items():
             fig, ax = plot.new(width=width)
@@ -216,6 +217,40 @@ class TestNames:
         shown = [text.get_window_extent() for text in ax.texts if text.get_text().startswith(("Number", "0", "50"))]
         for k, one in enumerate(shown):
             assert not any(one.overlaps(other) for other in shown[k + 1 :])
+
+    def test_names_keep_off_lines_and_points_that_are_drawn_after_them(self):
+        """Stations above a lake, where its name would stand; a road that climbs to where its own name would."""
+        low, high = [[90.30, 35.85], [90.75, 35.87]], [[90.37, 35.65], [90.60, 35.98]]
+        roads = [{"name": name, "geometry": {"type": "LineString", "coordinates": at}}
+                 for name, at in (("Low Road", low), ("Steep Road", high))]  # fmt: skip
+        spots = pd.DataFrame({"longitude": np.linspace(90.36, 90.52, 9), "latitude": 36.072})
+        fig, ax = self.draw(lakes=self.lakes(0.06), highway=pd.DataFrame(roads), stations=spots)
+        plot.figure.settle(fig)
+        fig.canvas.draw()
+        shown = {text.get_text(): text.get_window_extent() for text in ax.texts if "Road" in text.get_text()}
+        shown["lake"] = written(ax)["Number 0 Lake"].get_window_extent()
+        assert len(shown) == 3
+        marks = [np.column_stack(line.get_data()) for line in ax.lines if line.get_zorder() >= 4]
+        assert len(marks) == 2 + 9 + 1  # roads, stations, scale bar
+        for name, box in shown.items():
+            for points in marks:
+                steps = np.linspace(0, len(points) - 1, 500)
+                dense = np.column_stack([np.interp(steps, np.arange(len(points)), axis) for axis in points.T])
+                x, y = ax.transData.transform(dense).T
+                inside = (x > box.x0 + 1) & (x < box.x1 - 1) & (y > box.y0 + 1) & (y < box.y1 - 1)
+                assert not inside.any(), name
+
+    def test_a_name_that_has_no_room_loses_its_noun_first(self):
+        _, ax = self.draw()
+        ring = np.array([[0.4, 0.5], [0.45, 0.5], [0.45, 0.55], [0.4, 0.55]])
+        edges = np.array([ax.get_xlim(), ax.get_ylim()])
+        wide = 0.58 * 7 * len("Long Name") / names.size_in_points(ax)[0]
+        ax.qtp_names = [(0, 0, 1, 0.49), (0, 0.56, 1, 1), (0.46 + 1.2 * wide, 0, 1, 1), (0, 0, 0.4, 1)]
+        how = {"facecolor": "blue", "edgecolor": "k"}
+        overlay._name(
+            ax, "Long Name", "Lake", [names.beside(edges[:, 0] + np.diff(edges)[:, 0] * ring, filled=True)], how
+        )
+        assert {"Long Name"} == {text.get_text() for text in ax.texts} & {"Long Name", "Long Name Lake"}
 
     def test_a_profile_has_its_letters_at_its_ends(self):
         line = {"type": "LineString", "coordinates": [[90.4, 36.05], [90.6, 35.8]]}

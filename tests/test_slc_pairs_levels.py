@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import rasterio
+import xarray as xr
 from small_files import refused, tif
 from typer.testing import CliRunner
 
@@ -76,6 +77,8 @@ def test_a_lake_cuts_one_pair_in_two_and_triangles_join_them(tmp_path, catalog):
     assert told == [f"components: 1 beside the largest of {len(pieces)} pairs; triangles decide on 1 and move 1"]
     assert "component" not in level
     assert level["phase"].attrs["components"] == told[0]
+    (moved,) = level["phase"].attrs["component_cycles"].items()
+    assert moved == (f"{DATES[0]}/{DATES[2]}", {"2": int(before[pair])})  # the north, which is the smaller part
     words = ["ingest", "--catalog", str(catalog), "--out", str(tmp_path / "store"), "--block", "16"]
     said = CliRunner().invoke(cli.app, words)
     assert said.exit_code == 0, said.output
@@ -83,6 +86,16 @@ def test_a_lake_cuts_one_pair_in_two_and_triangles_join_them(tmp_path, catalog):
     kept = store.open_store(tmp_path / "store")["phase"].load()
     np.testing.assert_array_equal(kept, level["phase"])
     assert kept.attrs["components"] == told[0]
+    assert kept.attrs["component_cycles"] == dict([moved])
+    store.ingest(level.isel(pair=slice(0, -1)), tmp_path / "grown", block=16)
+    more = CliRunner().invoke(
+        cli.app, ["ingest", "--catalog", str(catalog), "--out", str(tmp_path / "grown"), "--append"]
+    )
+    assert more.exit_code == 0, more.output
+    assert f"1 of {len(pieces)} pairs are new to the store" in more.stdout
+    assert "warning" not in more.stdout
+    grown, whole = (store.open_store(tmp_path / name).load() for name in ("grown", "store"))
+    xr.testing.assert_identical(grown, whole)
 
 
 def test_what_no_triangle_decides_stays_or_goes_and_is_counted(catalog):

@@ -412,6 +412,17 @@ def test_closed_form_defaults_are_the_promised_ones():
             "scheme": "johansen",
         },
         "uniform_ratio": {"ratio": 1.0},
+        "water_and_depth": {
+            "texture": "fine",
+            "scheme": "johansen",
+            "particle_density": 2700.0,
+            "surface_factor": 1.0,
+            "heat_std": 0.0,
+            "share": 1.0,
+            "share_std": 0.0,
+            "max_slope": 5.0,
+            "least": 1.0,
+        },
         "water_content_by_class": {"state": "thawed"},
     }
 

@@ -7,11 +7,15 @@ import json
 import os
 import re
 import sys
+from copy import deepcopy
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from qtp_toolkit import _execute
 from qtp_toolkit._execute import Kernels, execute
+from qtp_toolkit._pages import write_page
 from qtp_toolkit.reproduce import notebooks_folder
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -164,11 +168,45 @@ def test_links_of_the_teaching_page_lead_somewhere():
     assert [link for link in found if not (ROOT / "docs" / link).exists()] == []
 
 
+def lesson_page(path):
+    """Write the page of an executed key, and beside it one for students."""
+
+    def write(nb, page, *, title):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_page(workshop.reopen(deepcopy(nb)), path, title=title)
+        write_page(nb, page, title=title)
+
+    return write
+
+
+def test_a_lesson_for_the_site_gives_no_answer_away(tmp_path):
+    keys, answers = sorted(workshop.unpack(tmp_path)), workshop.read_key()
+    for key, path in zip(keys, NOTEBOOKS, strict=True):
+        nb = nbformat.read(key, as_version=4)
+        for k in workshop.tasks(nb):
+            nb.cells[k].outputs = [nbformat.v4.new_output("stream", text="the answer")]
+        told = json.dumps(workshop.reopen(deepcopy(nb)), ensure_ascii=False)
+        assert "the answer" not in told
+        assert "**Why.**" not in told
+        assert [one["code"] for one in answers[path.stem] if json.dumps(one["code"], ensure_ascii=False) in told] == []
+        open_cells = [(cell.cell_type, cell.source) for cell in workshop.reopen(deepcopy(nb)).cells]
+        assert open_cells == [(c.cell_type, c.source) for c in nbformat.read(path, as_version=4).cells]
+    lesson_page(tmp_path / "open" / "page.html")(nb, tmp_path / "key.html", title="a lesson")
+    shown, whole = ((tmp_path / name).read_text() for name in ("open/page.html", "key.html"))
+    assert ("the answer" in whole, "the answer" in shown) == (True, False)
+    assert shown.count("# your code") == 3
+
+
 @pytest.mark.notebooks
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", NAMES)
 def test_the_key_runs_through(name, tmp_path, monkeypatch):
-    """The notebook of the students with the teacher's answers in it, on the tiny scene."""
+    """The notebook of the students with the teacher's answers in it, on the tiny scene.
+
+    Without the answers its page joins the run that is kept for the site.
+    """
+    if kept := os.environ.get("QTP_TEST_RUN"):
+        monkeypatch.setattr(_execute, "write_page", lesson_page(Path(kept) / "notebooks" / "workshop" / f"{name}.html"))
     monkeypatch.delenv("QTP_SCENE", raising=False)
     workshop.unpack(tmp_path)
     env = {**os.environ, "QTP_OUTPUT": str(tmp_path / "out"), "QTP_NOTEBOOK": name, "OMP_NUM_THREADS": "1"}

@@ -2,14 +2,16 @@
 
     uv run --group docs python tools/build_site.py SITE [--run qtp_output]
 
-Nothing is fetched and no notebook is executed: pages, figures and report are those of a finished ``qtp reproduce``;
-without ``--run`` the notebooks are shown as they are stored, without results. Warnings are errors, and so are links
-that lead nowhere and pages that would load something from elsewhere.
+Nothing is fetched and no notebook is executed: pages, figures and report are those of a finished ``qtp reproduce``, and
+lessons of the workshop those that the tests of ``.ci/run`` left beside them. What a run did not make is shown as it is
+stored, without results, and said to be. Every page leads on, back and to the list of all. Warnings are errors, and so
+are links that lead nowhere and pages that would load something from elsewhere.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
 import importlib
 import inspect
 import re
@@ -18,13 +20,14 @@ import sys
 import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 
 import qtp_toolkit
 from qtp_toolkit._pages import write_page, write_text
-from qtp_toolkit.reproduce import Notebook, find_notebooks, notebooks_folder
+from qtp_toolkit.reproduce import find_notebooks, notebooks_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE", "CITATION.cff")
@@ -41,6 +44,9 @@ div.math, .math-wrapper, p:has(> math), section > math { overflow-y: hidden; }
 """
 """Equations that are a little higher than their line get no scroll bar of their own."""
 
+BAR = "display:flex;flex-wrap:wrap;gap:.4em 1.6em;padding:.6em 2em;font:14px sans-serif;background:#eef1f4"
+"""Looks of the line of links of a notebook's page."""
+
 
 def stage(folder: Path, run: Path | None) -> None:
     """Gather the sources of the site in ``folder``: pages as they are, the reference and the tables made from code."""
@@ -50,32 +56,79 @@ def stage(folder: Path, run: Path | None) -> None:
     shutil.copy(ROOT / "tools" / "site_conf.py", folder / "conf.py")
     (folder / "static").mkdir()
     (folder / "static" / "site.css").write_text(STYLE, encoding="utf-8")
-    (folder / "extra" / "notebooks").mkdir(parents=True)
-    _gather_pages(folder / "extra", run)
-    (folder / "notebooks.md").write_text(_list_notebooks(find_notebooks(), run), encoding="utf-8")
+    lessons = [*_course(), *_workshop()]
+    executed = _gather_pages(folder / "extra" / "notebooks", lessons, run / "notebooks" if run else None)
+    (folder / "notebooks.md").write_text(_list_lessons(executed), encoding="utf-8")
     _write_reference(folder / "api")
     (folder / "index.md").write_text(_contents(folder), encoding="utf-8")
 
 
-def _gather_pages(extra: Path, run: Path | None) -> None:
-    """Copy what the run left: pages beside figures and report, as they stand to each other in its folder."""
-    for nb in find_notebooks() if run is None else ():
-        write_page(nbformat.read(nb.path, as_version=4), extra / "notebooks" / f"{nb.name}.html", title=nb.title)
-    for page in (run / "notebooks").glob("*.html") if run else ():
-        shutil.copy(page, extra / "notebooks")
-    write_text(notebooks_folder() / "glossary.md", extra / "notebooks" / "glossary.html")
-    for page in (extra / "notebooks").iterdir():
-        text = page.read_text(encoding="utf-8")
-        page.write_text(re.sub(r'href="\.\./docs/(\w+)\.md', r'href="../docs/\1.html', text), encoding="utf-8")
+class Lesson(NamedTuple):
+    """A notebook and its page."""
+
+    source: Path
+    page: str
+    """Below the folder of the pages."""
+    title: str
+    figures: tuple[str, ...] = ()
 
 
-def _list_notebooks(notebooks: list[Notebook], run: Path | None) -> str:
-    told = "as executed on the embedded scene" if run else "as they are stored, without results"
-    # Links to pages that Sphinx does not make are written as HTML: it would look for their sources.
-    links = [f'<a href="notebooks/{nb.name}.html">{nb.name}</a>' for nb in notebooks]
-    rows = [f"| {link} | {nb.title} | {', '.join(nb.figures)} |" for link, nb in zip(links, notebooks, strict=True)]
-    head = ["# The notebooks", "", f"The pages below are the notebooks {told}.", ""]
-    return "\n".join([*head, "| notebook | what it is about | figures |", "| --- | --- | --- |", *rows, ""])
+def _course() -> list[Lesson]:
+    return [Lesson(nb.path, f"{nb.name}.html", nb.title, tuple(nb.figures)) for nb in find_notebooks()]
+
+
+def _workshop() -> list[Lesson]:
+    found = []
+    for path in sorted((notebooks_folder() / "workshop").glob("*.ipynb")):
+        head = nbformat.read(path, as_version=4).cells[0].source.splitlines()[0]
+        found.append(Lesson(path, f"workshop/{path.stem}.html", head.removeprefix("# ")))
+    return found
+
+
+def _gather_pages(folder: Path, lessons: list[Lesson], run: Path | None) -> dict[Lesson, bool]:
+    """Put a page of every lesson below ``folder``, that of the run where it has one, and say where it has."""
+    (folder / "workshop").mkdir(parents=True)
+    executed = {}
+    for number, lesson in enumerate(lessons):
+        made, page = run / lesson.page if run else None, folder / lesson.page
+        executed[lesson] = made is not None and made.is_file()
+        if made is not None and executed[lesson]:
+            shutil.copy(made, page)
+        else:
+            write_page(nbformat.read(lesson.source, as_version=4), page, title=lesson.title)
+        before, after = (lessons[k] if 0 <= k < len(lessons) else None for k in (number - 1, number + 1))
+        _lead_on(page, "../" * lesson.page.count("/"), before, after)
+    write_text(notebooks_folder() / "glossary.md", folder / "glossary.html")
+    _lead_on(folder / "glossary.html", "", None, None)
+    return executed
+
+
+def _lead_on(page: Path, up: str, before: Lesson | None, after: Lesson | None) -> None:
+    """Put a line of links at the top and the foot of a page, and let those to docs/ lead to what Sphinx makes of it."""
+    links = [f'<a href="{up}../index.html">qtp_toolkit</a>', f'<a href="{up}../notebooks.html">All notebooks</a>']
+    links += [f'<a href="{up}glossary.html">Glossary</a>']
+    for lesson, arrow in ((before, "\N{LEFTWARDS ARROW} {}"), (after, "{} \N{RIGHTWARDS ARROW}")):
+        links += [f'<a href="{up}{lesson.page}">{arrow.format(html.escape(lesson.title))}</a>'] if lesson else []
+    bar = f'<nav aria-label="Notebooks" style="{BAR}">{" ".join(links)}</nav>'
+    text = re.sub(r'href="((?:\.\./)+)docs/(\w+)\.md', r'href="\1docs/\2.html', page.read_text(encoding="utf-8"))
+    text = re.sub(r"(<body[^>]*>)", lambda found: found[1] + bar, text, count=1)
+    begin, end = text[: (at := text.rfind("</body>"))], text[at:]
+    page.write_text(begin + bar + end, encoding="utf-8")
+
+
+def _list_lessons(executed: dict[Lesson, bool]) -> str:
+    lines = ["# The notebooks", "", "Pages as they were executed on the embedded scene, where a run has them.", ""]
+    for name in ("The course", "The workshop"):
+        lines += [f"## {name}", "", "| page | what it is about | figures | results |", "| --- | --- | --- | --- |"]
+        for lesson, done in executed.items():
+            if ("/" in lesson.page) == (name == "The workshop"):
+                # Links to pages that Sphinx does not make are written as HTML: it would look for their sources.
+                link = f'<a href="notebooks/{lesson.page}">{lesson.source.stem}</a>'
+                made = "as executed" if done else "as stored, without results"
+                lines.append(f"| {link} | {lesson.title} | {', '.join(lesson.figures)} | {made} |")
+        lines.append("")
+    words = "Words are explained in the"
+    return "\n".join([*lines, f'{words} <a href="notebooks/glossary.html">glossary</a>.', ""])
 
 
 def _write_reference(folder: Path) -> None:

@@ -92,6 +92,14 @@ def unpack(folder: Path) -> list[Path]:
     return written
 
 
+def reopen(nb: Any) -> Any:
+    """Make of an executed key what students may see: results of the lesson, tasks open, neither answers nor reasons."""
+    for k in tasks(nb):
+        nb["cells"][k].update(source="# your code", outputs=[], execution_count=None)
+    nb["cells"] = [cell for cell in nb["cells"] if "why" not in cell["metadata"].get("tags", [])]
+    return nb
+
+
 def seal(folder: Path) -> None:
     """Read edited notebooks of the key, and write the encoded file."""
     answers = {}

@@ -11,6 +11,9 @@ from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog.schema import Settings, Source
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, SYNTHETIC, TIME, QtpDataError, X, Y
 
+TEMPERATURES = ("modis_lst", "viirs_lst", "era5_land")
+"""Sources of surface temperature, one beside the other."""
+
 
 def stamp(data: Any, name: str, source: Source) -> Any:
     """Put the source's name, citation, provenance (and that it is synthetic) into the attrs; returns a shallow copy."""
@@ -90,14 +93,16 @@ def keep_period(data: Any, name: str, settings: Settings) -> Any:
     stack = isinstance(data, xr.Dataset) and PAIR in data.dims
     key = "period" if stack else "lst_period"
     span = getattr(settings, key)
-    if span is None or not (stack or (name == "modis_lst" and TIME in data.dims)):
+    if span is None or not (stack or (name in TEMPERATURES and TIME in data.dims)):
         return data
     first, after = np.datetime64(span[0]), np.datetime64(span[1]) + np.timedelta64(1, "D")
     ends = np.stack([data[end].to_numpy() for end in ((REFERENCE, SECONDARY) if stack else (TIME,))])
     inside = ((ends >= first) & (ends < after)).all(axis=0)
     if inside.all():
         return data
-    what = f"{(~inside).sum()} of {inside.size} {'pairs' if stack else 'composites'}"
+    what = (
+        f"{(~inside).sum()} of {inside.size} {'pairs' if stack else 'hours' if name == 'era5_land' else 'composites'}"
+    )
     if not inside.any():
         raise QtpDataError(
             f"nothing of source {name!r} lies in settings.{key}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -171,13 +171,15 @@ class Catalog:
         own = self.source(name).root
         return own is not None and waits(own)
 
-    def open(self, name: str, **parameters: str) -> Any:
+    def open(self, name: str, *, chunks: Mapping[str, int] | None = None, **parameters: str) -> Any:
         """Open a source lazily.
 
         Parameters
         ----------
         name : str
             A source of the catalog.
+        chunks : mapping of str to int, optional
+            Sizes by dim, -1 for a whole one, in place of those of the catalog.
         **parameters
             Values for the ``{name}`` placeholders of the uri.
 
@@ -195,6 +197,7 @@ class Catalog:
             If the files are not what they should be; lists all bad ones.
         """
         source = self.source(name)
+        source = source if chunks is None else source.model_copy(update={"chunks": dict(chunks)})
         files = self._found(name, parameters)
         request = Request(name, source, files, self.root(name), self.settings)
         given = source.options().model_dump(exclude_unset=True)  # defaults are the loader's own

@@ -79,6 +79,10 @@ class DailyMean(Model):
     terra_night: float = 0.0
     aqua_day: float = 0.0
     aqua_night: float = 0.0
+    snpp_day: float = 0.0
+    snpp_night: float = 0.0
+    noaa20_day: float = 0.0
+    noaa20_night: float = 0.0
 
 
 class Settings(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -110,37 +110,68 @@ def ingest(
     source: Annotated[str, typer.Option("--source", help="Source of the catalog.")] = "interferograms",
     catalog: CatalogOption = None,
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the store; default: below the output.")] = None,
-    storage: Annotated[str, typer.Option("--storage", help="float32, or compact (0.5 mrad).")] = "float32",
-    block: Annotated[int, typer.Option("--block", help="Side of a block in pixels, a multiple of 8.")] = 64,
+    storage: Annotated[
+        str | None, typer.Option("--storage", help="float32, or compact (0.5 mrad); default: float32, or as the store.")
+    ] = None,
+    block: Annotated[
+        int | None,
+        typer.Option("--block", help="Side of a block in pixels, a multiple of 8; default: 64, or as the store."),
+    ] = None,
     memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB; a slab takes up to half.")] = 2.0,
     restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished run of something else.")] = False,
+    append: Annotated[bool, typer.Option("--append", help="Add the pairs that the finished store lacks.")] = False,
+    archived: Annotated[
+        bool, typer.Option("--archived", help="With --append: files of stored pairs may be gone; they stay as stored.")
+    ] = False,
+    join: Annotated[
+        bool, typer.Option("--join", help="Make one part of what was appended, from the store itself, and end.")
+    ] = False,
     scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
 ) -> None:
     """Copy a stack of interferograms to a store of pixel blocks, from which large areas are inverted."""
+    if archived and not append:
+        raise typer.BadParameter("--archived says what --append may do without; give both")
     with one_line("What is done is kept: run the same command again to go on from there."), connected(scheduler):
         from qtp_toolkit import products, prospects, store  # noqa: PLC0415
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
 
-        stack = open_catalog(catalog)[source]
-        if "phase" in stack:  # what is no stack is refused below, by name
-            typer.echo("\n".join(prospects.look_at_pixels(stack)))
-            stack, lines = prospects.level_components(stack)
-            for line in lines:
-                typer.echo(line)
-        typer.echo(store.slab_memory(stack, block=block, memory_budget=memory * 1e9))
+        folder = out or products.output_folder() / "store"
+        how: dict[str, Any] = {"name": source, "memory_budget": memory * 1e9, "restart": restart, "progress": True}
+        if join:
+            typer.echo(str(store.join(folder, **how)))
+            return
+        stack, new = _look_first(open_catalog(catalog), source, folder if append else None)
+        if getattr(new, "sizes", {}).get("pair") != 0:
+            side = int(store.describe(folder, name=source)["block"].iloc[0]) if append else block or 64
+            typer.echo(store.slab_memory(new, block=side, memory_budget=memory * 1e9))
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always", UserWarning)
-            folder = store.ingest(
-                stack,
-                out or products.output_folder() / "store",
-                name=source,
-                storage=storage,
-                block=block,
-                memory_budget=memory * 1e9,
-                restart=restart,
-                progress=True,
-            )
-    typer.echo("\n".join([*(f"warning: {each.message}" for each in told), str(folder)]))
+            if append:
+                store.append(stack, folder, archived=archived, storage=storage, block=block, **how)
+            else:
+                store.ingest(stack, folder, storage=storage or "float32", block=block or 64, **how)
+        said = prospects.tell_store(folder, source) if append else []
+    typer.echo("\n".join([*(f"warning: {each.message}" for each in told), *said, str(folder)]))
+
+
+def _look_first(catalog: Any, source: str, store_to_append_to: Path | None) -> tuple[Any, Any]:
+    """Open a stack and say what a look at its pixels finds; gives all of it, and what is to be stored of it."""
+    from qtp_toolkit import prospects, store  # noqa: PLC0415
+
+    stack = catalog[source]
+    if "phase" not in stack:  # what is no stack is refused later, by name
+        return stack, stack
+    new: Any = slice(None)
+    if store_to_append_to is not None:
+        new = store.new_pairs(stack, store_to_append_to, name=source)
+        typer.echo(f"{len(new)} of {stack.sizes['pair']} pairs are new to the store")
+        stack = catalog.open(source, chunks=store.by_pair(stack, len(new)))
+    if new:
+        typer.echo("\n".join(prospects.look_at_pixels(stack.isel(pair=new))))
+    stack, lines = prospects.level_components(stack)
+    for line in lines:
+        typer.echo(line)
+    return stack, stack.isel(pair=new)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 
 from qtp_toolkit import grid
 from qtp_toolkit._dates import read_times
+from qtp_toolkit._over_blocks import over_blocks
 from qtp_toolkit.conventions import (
     SENTINEL1_WAVELENGTH,
     TIME,
@@ -127,18 +129,15 @@ def tropospheric_delay(
     _check_cover(dem, axes)
     table = _tabulate(profiles)
     with many_blocks():
-        phase = xr.apply_ufunc(
-            _slant_phase,
+        phase = over_blocks(
+            partial(_slant_phase, axes=axes, scale=4 * np.pi / wavelength),
             _at_passes(table, passes, used),
             dem,
             lonlat.longitude,
             lonlat.latitude,
             incidence,
             input_core_dims=[["height", "row", "column"], [], [], [], []],
-            keep_attrs=True,
-            kwargs={"axes": axes, "scale": 4 * np.pi / wavelength},
-            dask="parallelized",
-            output_dtypes=[np.float32],
+            dtype=np.float32,
         )
     return describe(phase.transpose(TIME, Y, X), "tropospheric_phase", like=era5, wavelength=wavelength)
 

@@ -12,6 +12,7 @@ import rasterio.warp
 import xarray as xr
 
 from qtp_toolkit._angles import nearest_turn, period_of, through_circle
+from qtp_toolkit._over_blocks import over_blocks
 from qtp_toolkit.conventions import QtpDataError, X, Y, describe, is_lazy, many_blocks, require_option
 from qtp_toolkit.grid._frame import (
     LONLAT,
@@ -85,27 +86,21 @@ def match(da: SameGrid, template: Grid, *, resampling: str = "bilinear") -> Same
     da = da.chunk({Y: -1, X: -1}) if is_lazy(da) else da
     rows, columns = axes(template, lazy=is_lazy(da))
     with many_blocks():
-        out = xr.apply_ufunc(
+        resample = partial(
             _resample,
-            da.rename(_SOURCE).drop_vars(list(_SOURCE.values())),
-            rows,
-            columns,
-            input_core_dims=[list(_SOURCE.values()), [], []],
-            kwargs={
-                "crs": (source_crs.to_wkt(), target_crs.to_wkt()),
-                "origin": (float(da[Y][0]), float(da[X][0])),
-                "source": spacing(da),
-                "target": spacing(template),
-                "middle": middle_longitude(da),
-                "method": method,
-                "fill": _fill_value(da),
-                # Probes a side of a target pixel: one for each source pixel under it, if there is more than one.
-                "split": max(2, int(np.ceil(pixel_size(template) / pixel_size(da) - 0.05))),
-            },
-            keep_attrs=True,
-            dask="parallelized",
-            output_dtypes=[da.dtype],
+            crs=(source_crs.to_wkt(), target_crs.to_wkt()),
+            origin=(float(da[Y][0]), float(da[X][0])),
+            source=spacing(da),
+            target=spacing(template),
+            middle=middle_longitude(da),
+            method=method,
+            fill=_fill_value(da),
+            # Probes a side of a target pixel: one for each source pixel under it, if there is more than one.
+            split=max(2, int(np.ceil(pixel_size(template) / pixel_size(da) - 0.05))),
         )
+        bare = da.rename(_SOURCE).drop_vars(list(_SOURCE.values()))
+        cores = [list(_SOURCE.values()), [], []]
+        out = over_blocks(resample, bare, rows, columns, input_core_dims=cores, dtype=da.dtype)
     out = out.transpose(..., Y, X).drop_vars("spatial_ref", errors="ignore").rename(da.name)
     return out.assign_coords(_pixel_axes(template)).assign_attrs(da.attrs).rio.write_crs(target_crs)
 

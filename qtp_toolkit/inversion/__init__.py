@@ -7,6 +7,16 @@ least-squares solution as hard as its error is large, an L1 solution not at all 
 from qtp_toolkit.inversion._invert import NORMS, invert
 from qtp_toolkit.inversion._link import invert_linked
 from qtp_toolkit.inversion._misfit import pair_misfit
+from qtp_toolkit.inversion._short import compare_short
 from qtp_toolkit.inversion._weights import WEIGHTS, phase_variance, weight_table
 
-__all__ = ["NORMS", "WEIGHTS", "invert", "invert_linked", "pair_misfit", "phase_variance", "weight_table"]
+__all__ = [
+    "NORMS",
+    "WEIGHTS",
+    "compare_short",
+    "invert",
+    "invert_linked",
+    "pair_misfit",
+    "phase_variance",
+    "weight_table",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,11 +76,7 @@ def invert_linked(
     labels = graph.label_components(len(dates), first, second)
     design = [_select_dates(column, dates) for column in columns]
     home = labels[find_date(dates, reference_date)]
-    parts = []
-    for label in range(labels.max() + 1):
-        own = np.flatnonzero(labels[first] == label)
-        stack: list[Any] = [da if da is None else da.isel({PAIR: own}) for da in (phase, coherence)]
-        parts.append(invert(*stack, reference_date=reference_date if label == home else None, **options))
+    parts = invert_groups(phase, coherence, labels, first, zero={home: reference_date}, **options)
     out = _merge(parts).assign_coords(group=(TIME, labels))
     joined, sound = xr.apply_ufunc(
         _join,
@@ -99,6 +95,37 @@ def invert_linked(
     attrs = {**parts[home].attrs, "pairs": phase.sizes[PAIR], "linked": len(parts), "linked_by": names}
     joined = joined.transpose(TIME, ...).assign_attrs(parts[home]["phase"].attrs)
     return out.assign(phase=joined, reason=reason).assign_attrs(attrs)
+
+
+def invert_groups(
+    phase: xr.DataArray,
+    coherence: xr.DataArray | None,
+    labels: np.ndarray,
+    first: np.ndarray,
+    *,
+    zero: Mapping[int, Any] | None = None,
+    **options: Any,
+) -> list[xr.Dataset]:
+    """Invert each group of dates by itself; ``zero`` gives reference dates of groups, others take their first date.
+
+    Parameters
+    ----------
+    phase, coherence
+        As in :func:`invert`.
+    labels : numpy.ndarray
+        Group of each date.
+    first : numpy.ndarray
+        Number of the earlier date of each pair.
+    zero : mapping of int to date, optional
+    **options
+        Further options of :func:`invert`.
+    """
+    parts = []
+    for label in range(labels.max() + 1):
+        own = np.flatnonzero(labels[first] == label)
+        stack: list[Any] = [da if da is None else da.isel({PAIR: own}) for da in (phase, coherence)]
+        parts.append(invert(*stack, reference_date=(zero or {}).get(label), **options))
+    return parts
 
 
 def _select_dates(column: xr.DataArray, dates: np.ndarray) -> xr.DataArray:

@@ -32,11 +32,12 @@ from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps.features import vectors
 from qtp_toolkit.load.maps.rasters import dem, raster, series, series_set
 from qtp_toolkit.load.maps.soil import soilgrids
-from qtp_toolkit.load.reanalysis import era5
+from qtp_toolkit.load.reanalysis import era5, era5_land
 from qtp_toolkit.load.tables import station_series, stations
 from qtp_toolkit.load.temperature.cells import lst_table
 from qtp_toolkit.load.temperature.checks import check_lst
 from qtp_toolkit.load.temperature.modis import modis_lst, ndvi
+from qtp_toolkit.load.temperature.viirs import viirs_lst
 
 __all__ = [
     "aria",
@@ -46,6 +47,7 @@ __all__ = [
     "check_stack",
     "dem",
     "era5",
+    "era5_land",
     "gacos",
     "gmtsar",
     "hyp3",
@@ -74,5 +76,6 @@ __all__ = [
     "station_series",
     "stations",
     "vectors",
+    "viirs_lst",
     "zarr",
 ]

@@ -144,7 +144,7 @@ def chosen(
     geographic = spatial_names(data)
     data = with_crs(data.rename({**geographic, **(rename or {})}), crs)
     data = data.assign({name: _spelled(da) for name, da in data.data_vars.items() if name in VARIABLES})
-    data = data.assign({name: _held(da, path) for name, da in data.data_vars.items() if _is_known(da)})
+    data = data.assign({name: held(da, path) for name, da in data.data_vars.items() if _is_known(da)})
     return descending(data) if geographic or "spatial_ref" in data.coords else data
 
 
@@ -162,7 +162,8 @@ def _is_known(da: xr.DataArray) -> bool:
     )
 
 
-def _held(da: xr.DataArray, path: Path) -> xr.DataArray:
+def held(da: xr.DataArray, path: Path) -> xr.DataArray:
+    """Array of a known quantity whose values are held to its physical range when they are computed."""
     options = {"variable": str(da.name), "path": path}
     return xr.apply_ufunc(_hold, da, kwargs=options, dask="parallelized", output_dtypes=[da.dtype], keep_attrs=True)
 

@@ -50,7 +50,7 @@ from qtp_toolkit.load.insar.requests import (
 )
 from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps import features, rasters, soil
-from qtp_toolkit.load.temperature import cells, modis
+from qtp_toolkit.load.temperature import cells, modis, viirs
 
 
 class Reader(NamedTuple):
@@ -69,6 +69,10 @@ class Reader(NamedTuple):
 def _modis(request: Request, **options: Any) -> xr.Dataset | xr.DataArray:
     said = {name: value for name, value in options.items() if value is not None}
     return modis.modis(request.files, chunks=request.chunks, area=request.settings.bounds, **said)
+
+
+def _viirs(request: Request, **options: Any) -> xr.Dataset:
+    return viirs.viirs_lst(request.files, chunks=request.chunks, area=request.settings.bounds, **options)
 
 
 def _lst_table(request: Request, **options: Any) -> xr.Dataset:
@@ -141,6 +145,10 @@ def _era5(request: Request, **options: Any) -> xr.Dataset:
     return reanalysis.era5(request.paths, chunks=request.chunks, **options)
 
 
+def _era5_land(request: Request, **options: Any) -> xr.Dataset:
+    return reanalysis.era5_land(request.paths, chunks=request.chunks, **options)
+
+
 def _csv(
     request: Request, *, table: Literal["stations", "series"], index: Sequence[str] = (), **options: Any
 ) -> pd.DataFrame | xr.Dataset:
@@ -156,6 +164,7 @@ def _vectors(request: Request) -> pd.DataFrame:
 
 
 _LST = "`terra_day` ... (time, y, x), degC, and `qc_terra_day` ...; or `ndvi` (time, y, x), 1: the product decides"
+_VIIRS = "`snpp_day` ..., `noaa20_day` ... (time, y, x), degC, and `qc_snpp_day` ..."
 _IFG = "`phase` (pair, y, x), rad, and `coherence`, 1"
 _LAYERS = "; the maps of `layers` beside them"
 _AS_IS = "its variables, in the units of the file"
@@ -166,9 +175,10 @@ _SERIES = "`displacement` (time, y, x), mm, positive toward the satellite"
 _MINTPY = f"a stack as the others; or {_SERIES}; or `linear_rate` (y, x), mm/yr; or maps: the file decides"
 
 READERS: dict[str, Reader] = {
-    "modis_hdf4": Reader(_modis, (modis.ndvi,), "MODIS granules, HDF4-EOS", _LST),
-    "appeears_netcdf": Reader(_modis, (modis.ndvi,), "MODIS from AppEEARS, NetCDF", _LST),
-    "appeears_geotiff": Reader(_modis, (modis.ndvi,), "MODIS from AppEEARS, GeoTIFF", _LST),
+    "modis_hdf4": Reader(_modis, (modis.ndvi, modis.modis), "MODIS granules, HDF4-EOS", _LST),
+    "appeears_netcdf": Reader(_modis, (modis.ndvi, modis.modis), "MODIS and VIIRS from AppEEARS, NetCDF", _LST),
+    "appeears_geotiff": Reader(_modis, (modis.ndvi, modis.modis), "MODIS and VIIRS from AppEEARS, GeoTIFF", _LST),
+    "viirs_hdf5": Reader(_viirs, (viirs.viirs_lst,), "VIIRS granules, HDF-EOS5", _VIIRS),
     "lst_table": Reader(_lst_table, (cells.lst_table,), "a table, one row a cell", "`lst` (time, y, x), degC"),
     "hyp3": Reader(open_hyp3, (interferograms,), "HyP3 products of GAMMA and of ISCE bursts", _IFG + _LAYERS),
     "aria": Reader(open_aria, (aria,), "ARIA S1-GUNW products, NetCDF", _IFG + _LAYERS),
@@ -204,6 +214,12 @@ READERS: dict[str, Reader] = {
     "zarr": Reader(_zarr, (datasets.zarr,), "Zarr as it is", _AS_IS),
     "era5_netcdf": Reader(_era5, (reanalysis.era5,), "ERA5 on pressure levels, NetCDF, also zipped", _PROFILES),
     "era5_grib": Reader(_era5, (), "ERA5 on pressure levels, GRIB, also zipped", _PROFILES),
+    "era5_land": Reader(
+        _era5_land,
+        (reanalysis.era5_land,),
+        "ERA5-Land skin temperature, NetCDF or GRIB, also zipped",
+        "`skin_temperature` (time, y, x), degC",
+    ),
     "csv": Reader(
         _csv,
         (tables.stations, tables.station_series),

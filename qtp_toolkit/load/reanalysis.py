@@ -1,4 +1,4 @@
-"""ERA5 on pressure levels, in each of the forms in which it is delivered."""
+"""ERA5 on pressure levels and skin temperature of ERA5-Land, in each of the forms in which they are delivered."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
-from qtp_toolkit.load.datasets import NETCDF, chosen, netcdf, opened, refuse_no_date
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
+from qtp_toolkit.load.datasets import NETCDF, chosen, held, netcdf, opened, refuse_no_date
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import refuse_bad
 from qtp_toolkit.load.files.grib import grib_fields
@@ -28,6 +29,8 @@ _ERA5 = {
 _ERA5_DIMS = {"valid_time": TIME, "date": TIME, "pressure_level": "level", "isobaricInhPa": "level"}
 _GRIB = {"Z": "z", "T": "t", "Q": "q", "GP": "z", "TMP": "t", "SPFH": "q"}
 """GDAL's names of the fields in both editions of GRIB."""
+_SKIN = ("skin_temperature", "K", _ERA5["t"][2])
+_SKIN_GRIB = {"SKT": "skt", "SKINT": "skt"}
 
 
 def era5(
@@ -70,33 +73,95 @@ def era5(
     [500.0, 1000.0]
     """
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
-    parts = [_profiles(part, file) for file in paths for part in _delivered(file, rename, chunks)]
+    wanted = _Wanted(_GRIB, rename, chunks)
+    parts = [_profiles(part, file) for file in paths for part in _delivered(file, wanted)]
     result = parts[0] if len(parts) == 1 else _in_time(parts, paths)
-    return with_crs(result, "EPSG:4326")
+    return _placed(result, chunks)
 
 
-def _delivered(path: Path, rename: Mapping[str, str] | None, chunks: Chunks | None) -> list[xr.Dataset]:
+def era5_land(
+    path: Path | Sequence[Path], *, rename: Mapping[str, str] | None = None, chunks: Chunks | None = None
+) -> xr.Dataset:
+    """Open skin temperature of ERA5-Land as the Climate Data Store delivers it, or has delivered it.
+
+    Parameters
+    ----------
+    path : path or sequence of path
+        NetCDF (NetCDF-3 too), GRIB of either edition, or a zip of such files, hourly or monthly means by hour of day.
+        Variable ``skt``, dims valid_time (or time), latitude, longitude; what else is there is left out. Several files
+        are joined along time.
+    rename : mapping, optional
+        Further names in NetCDF to ours.
+    chunks : dict, optional
+
+    Returns
+    -------
+    xarray.Dataset
+        ``skin_temperature`` (time, y, x), degC, float32, NaN over the sea; ``time`` in UTC as in the file; y from north
+        to south; longitude as in :func:`era5`. Lazy. :func:`qtp_toolkit.lst.mean_of_hours` makes daily means of it,
+        :func:`qtp_toolkit.lst.at_local_hours` what a satellite sees at its hour.
+
+    Raises
+    ------
+    QtpDataError
+        If ``skt`` is missing, or in another unit by its tag (M11), a dim has no coordinates, time is no date, there are
+        dims beside these (an ensemble, levels), files are of different grids or of the same time (M27).
+
+    Examples
+    --------
+    >>> time = np.array(["2018-08-31T06", "2018-08-31T07"], "datetime64[ns]")
+    >>> coords = {"valid_time": time, "latitude": [35.0, 34.9], "longitude": [93.0]}
+    >>> skt = xr.DataArray(np.full((2, 2, 1), 280.15), coords, tuple(coords), attrs={"units": "K"})
+    >>> skt.to_dataset(name="skt").to_netcdf(folder / "skt.nc", engine="h5netcdf")
+    >>> round(float(load.era5_land(folder / "skt.nc")["skin_temperature"][0, 0, 0]), 2)
+    7.0
+    """
+    paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
+    wanted = _Wanted(_SKIN_GRIB, rename, chunks, levels=False)
+    parts = [_surface(part, file) for file in paths for part in _delivered(file, wanted)]
+    result = parts[0] if len(parts) == 1 else _in_time(parts, paths)
+    return _placed(result, chunks)
+
+
+def _placed(data: xr.Dataset, chunks: Chunks | None) -> xr.Dataset:
+    """Give data their CRS, and the chunks that were asked for by our names of the dims."""
+    return with_crs(data.chunk({dim: size for dim, size in (chunks or {}).items() if dim in data.dims}), "EPSG:4326")
+
+
+class _Wanted(NamedTuple):
+    """What to take of a file, and how."""
+
+    elements: dict[str, str]
+    rename: Mapping[str, str] | None
+    chunks: Chunks | None
+    levels: bool = True
+
+    def grib(self, uri: str, path: Path) -> xr.Dataset:
+        return grib_fields(uri, path, self.elements, levels=self.levels, chunks=self.chunks)
+
+
+def _delivered(path: Path, wanted: _Wanted) -> list[xr.Dataset]:
     """Open what a file holds: one set of fields, or one for each member of an archive."""
     with path.open("rb") as stream:
         magic = stream.read(4)
     if magic == b"GRIB":
-        return [grib_fields(str(path), path, _GRIB, chunks=chunks)]
+        return [wanted.grib(str(path), path)]
     if magic == b"PK\x03\x04":
-        return _unpacked(path, rename, chunks)
-    return [netcdf(path, rename=rename, chunks=chunks)]
+        return _unpacked(path, wanted)
+    return [netcdf(path, rename=wanted.rename)]
 
 
-def _unpacked(path: Path, rename: Mapping[str, str] | None, chunks: Chunks | None) -> list[xr.Dataset]:
+def _unpacked(path: Path, wanted: _Wanted) -> list[xr.Dataset]:
     out = []
     try:
         with zipfile.ZipFile(path) as archive:
             for name in sorted(info.filename for info in archive.infolist() if not info.is_dir()):
                 whole = archive.read(name)
                 if whole.startswith(b"GRIB"):
-                    out.append(grib_fields(f"/vsizip/{{{path}}}/{name}", path, _GRIB, chunks=chunks))
+                    out.append(wanted.grib(f"/vsizip/{{{path}}}/{name}", path))
                 elif whole.startswith(NETCDF):
-                    data = opened(io.BytesIO(whole), whole[:4], path, chunks)
-                    out.append(chosen(data, path, variables=None, rename=rename, complex_pairs=None, crs=None))
+                    data = opened(io.BytesIO(whole), whole[:4], path, None)
+                    out.append(chosen(data, path, variables=None, rename=wanted.rename, complex_pairs=None, crs=None))
     except zipfile.BadZipFile as error:
         refuse_bad([(path, f"a zip archive that is damaged: {error}")], "readable ERA5", total=1, code="M04")
     if not out:
@@ -107,7 +172,7 @@ def _unpacked(path: Path, rename: Mapping[str, str] | None, chunks: Chunks | Non
 def _in_time(parts: list[xr.Dataset], paths: Sequence[Path]) -> xr.Dataset:
     """Join files along time; what does not fit together is refused."""
     first = parts[0]
-    for dim in ("level", Y, X):
+    for dim in [dim for dim in ("level", Y, X) if dim in first.dims]:
         if any(part.sizes[dim] != first.sizes[dim] or not np.allclose(part[dim], first[dim]) for part in parts):
             raise QtpDataError(
                 f"files of ERA5 differ in {dim}",
@@ -147,7 +212,7 @@ def _profiles(data: xr.Dataset, path: Path) -> xr.Dataset:
     out = {}
     for short, (name, units, spelled) in _ERA5.items():
         array = data[short if short in data else name].transpose(TIME, "level", Y, X)
-        _refuse_other_unit(array, name, spelled, path)
+        _refuse_other_unit(array, name, units, spelled, path)
         out[name] = array.assign_attrs(units=units, long_name=name.replace("_", " ")).rename(name)
     level = data["level"].astype(float)
     if str(data["level"].attrs.get("units", "hPa")).lower() == "pa":
@@ -157,13 +222,39 @@ def _profiles(data: xr.Dataset, path: Path) -> xr.Dataset:
     return result.sortby(Y, ascending=False)
 
 
-def _refuse_other_unit(array: xr.DataArray, name: str, spelled: tuple[str, ...], path: Path) -> None:
+def _surface(data: xr.Dataset, path: Path) -> xr.Dataset:
+    """Name, order and measure skin temperature as we do, in degC; or an error that says what is there instead."""
+    name, units, spelled = _SKIN
+    data = data.rename({old: new for old, new in _ERA5_DIMS.items() if old in data.dims and new == TIME})
+    data = _joined(data, path)
+    short = next((each for each in ("skt", name) if each in data), None)
+    dims = set(data[short].dims) if short else set()
+    bare = {TIME, Y, X} - set(data.coords)
+    if short is None or bare or dims != {TIME, Y, X}:
+        raise QtpDataError(
+            "not skin temperature of ERA5-Land",
+            path=path,
+            found=f"{sorted(map(str, data.data_vars))} over {dict(data.sizes)}"
+            + (f", no coordinates {sorted(bare)}" if bare else ""),
+            expected="skt over time, latitude, longitude",
+            code="M27",
+        )
+    refuse_no_date(data, path)
+    array = data[short].transpose(TIME, Y, X)
+    _refuse_other_unit(array, name, units, spelled, path)
+    celsius = held(describe((array - 273.15).astype("float32"), name), path)
+    kept = [coord for coord in celsius.coords if coord not in (TIME, Y, X)]
+    result = celsius.drop_vars(kept).to_dataset(name=name)
+    result = result.assign_coords({X: _eastward(result[X])}).sortby([X, TIME])
+    return result.sortby(Y, ascending=False)
+
+
+def _refuse_other_unit(array: xr.DataArray, name: str, units: str, spelled: tuple[str, ...], path: Path) -> None:
     """Raise if the unit tag is another one (M11); no tag says nothing."""
     unit = str(array.attrs.get("units", ""))
     if unit and re.sub(r"[ *^]", "", unit.lower()) not in spelled:
-        expected = next(units for long_name, units, _ in _ERA5.values() if long_name == name)
         what = "the reanalysis is in another unit by its tag"
-        raise QtpDataError(what, path=path, variable=name, found=unit, expected=expected, code="M11")
+        raise QtpDataError(what, path=path, variable=name, found=unit, expected=units, code="M11")
 
 
 def _eastward(longitude: xr.DataArray) -> xr.DataArray:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, decoded_times, require
+from qtp_toolkit.conventions import LOOKS, TIME, VARIABLES, QtpDataError, decoded_times, require
 
-OVERPASSES = ("terra_day", "terra_night", "aqua_day", "aqua_night")
+OVERPASSES = LOOKS[:4]
 """The four MODIS overpasses, local solar time about 10:30, 22:30, 13:30 and 01:30."""
+
+VIIRS = LOOKS[4:]
+"""The overpasses of VIIRS on Suomi NPP and on NOAA-20, about 13:30 and 01:30 both."""
+
+
+SENSOR = "sensor"
+"""Coordinate of a bridged series: who saw each date."""
 
 
 def temperatures(lst: xr.Dataset) -> list[str]:
     """Names of the temperature variables of ``lst``, each checked for time dim and unit."""
-    names = [name for name in (*OVERPASSES, "lst") if name in lst]
+    names = [name for name in (*LOOKS, "lst") if name in lst]
     if not names:
-        raise QtpDataError("no temperature variable", expected=[*OVERPASSES, "lst"], found=list(lst.data_vars))
+        raise QtpDataError("no temperature variable", expected=[*LOOKS, "lst"], found=list(lst.data_vars))
     for name in names:
         # The unit only: what lies outside the physical range is masked, not refused.
         require(lst[name], dims=(TIME,), units=VARIABLES[name].units)

@@ -11,22 +11,28 @@ import xarray as xr
 
 from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import (
+    LOOKS,
     STATION,
     TIME,
     VARIABLES,
     QtpDataError,
+    coordinate,
     describe,
     require,
     require_covered,
-    require_option,
     with_same_labels,
 )
 from qtp_toolkit.kernels import daily as kernels
-from qtp_toolkit.lst.axis import OVERPASSES, as_days, days_since_start, whole_days
+from qtp_toolkit.lst.axis import OVERPASSES, SENSOR, as_days, days_since_start, whole_days
 from qtp_toolkit.lst.kernels import regression
-
-SATELLITES = {"all": OVERPASSES, "terra": OVERPASSES[:2], "aqua": OVERPASSES[2:]}
-"""Choices of overpasses by name."""
+from qtp_toolkit.lst.overpasses import (
+    check_overpasses,
+    choose_overpasses,
+    crossing_hours,
+    dates_of,
+    overpass_drift,
+    warn_of_drift,
+)
 
 WARM_BIAS = "equal weights: 2.7 (summer) to 3.4 K (winter) too warm for four overpasses; give coefficients"
 UNKNOWN_BIAS = "equal weights of {}: biased by an unknown amount that changes with the season; give coefficients"
@@ -47,15 +53,16 @@ def daily_mean(
     Parameters
     ----------
     lst : xarray.Dataset
-        Some of terra_day, terra_night, aqua_day, aqua_night in degC; or a variable ``lst`` that already is a daily
-        mean and is returned as it is.
+        Some of terra_day, terra_night, aqua_day, aqua_night, snpp_day ... noaa20_night in degC; or a variable ``lst``
+        that already is a daily mean and is returned as it is.
     coefficients : mapping or xarray.Dataset, optional
         ``intercept`` and one coefficient per overpass, for degC (converted from kelvin: the intercept changes unless
         the coefficients add up to 1). Also takes the result of :func:`fit_daily_mean`. The keys say which overpasses
         are used. Without coefficients those of ``overpasses`` are averaged with equal weights, which is 2.7 (summer)
         to 3.4 K (winter) too warm for all four and biased otherwise for fewer.
-    overpasses : {"all", "terra", "aqua"} or sequence of str
-        Used only without coefficients. A satellite that is absent is an error unless it is left out here.
+    overpasses : {"all", "terra", "aqua", "snpp", "noaa20"} or sequence of str
+        Used only without coefficients; all are the four of MODIS. A satellite that is absent is an error unless it is
+        left out here.
 
     Returns
     -------
@@ -68,6 +75,11 @@ def daily_mean(
     QtpDataError
         If an overpass that is asked for, or named by a coefficient, is absent: a regression with four terms cannot be
         used with two.
+
+    Warns
+    -----
+    UserWarning
+        Where Terra or Aqua passed more than 30 minutes from the hour of the coefficients: :func:`overpass_drift` (M29).
 
     Notes
     -----
@@ -87,44 +99,22 @@ def daily_mean(
         require(lst["lst"], dims=(TIME,), units=VARIABLES["lst"].units)
         return describe(lst["lst"], "lst", like=lst, daily_mean="given")
     if coefficients is None:
-        names = _choose_overpasses(overpasses)
+        names = choose_overpasses(overpasses)
         table: Mapping[str, float] = {name: 1.0 / len(names) for name in names}
         method = WARM_BIAS if set(names) == set(OVERPASSES) else UNKNOWN_BIAS.format(", ".join(names))
     else:
         table = (
             coefficients["coefficient"].to_series().to_dict() if isinstance(coefficients, xr.Dataset) else coefficients
         )
-        unknown = sorted(set(table) - {"intercept", *OVERPASSES})
+        unknown = sorted(set(table) - {"intercept", *LOOKS})
         if unknown:
-            raise QtpDataError("unknown terms", expected=["intercept", *OVERPASSES], found=unknown)
+            raise QtpDataError("unknown terms", expected=["intercept", *LOOKS], found=unknown)
         method = "regression on the overpasses"
-    used = _check_overpasses(lst, [name for name in table if name != "intercept"])
+    used = check_overpasses(lst, [name for name in table if name != "intercept"])
+    fitted = coefficients.get("view_hour") if isinstance(coefficients, xr.Dataset) else None
+    warn_of_drift(overpass_drift(lst[used], hours=None if fitted is None else fitted.to_series().to_dict()))
     total: Any = sum(lst[name] * np.float32(table[name]) for name in used) + np.float32(table.get("intercept", 0.0))
     return describe(total, "lst", like=lst, daily_mean=method, overpasses=" ".join(used))
-
-
-def _check_overpasses(lst: xr.Dataset, used: list[str]) -> list[str]:
-    """Check that all of ``used`` is there and in degC; in the order of :data:`OVERPASSES`."""
-    present = [name for name in OVERPASSES if name in lst]
-    missing = [name for name in used if name not in present]
-    if missing or not used:
-        raise QtpDataError(
-            f"no overpass {missing or list(OVERPASSES)} in the Dataset",
-            expected=used or list(OVERPASSES),
-            found=present,
-            code="M21",
-            hint="Give coefficients fitted to the overpasses at hand (fit_daily_mean), or choose: overpasses='terra'.",
-        )
-    for name in used:
-        require(lst[name], dims=(TIME,), units=VARIABLES[name].units)
-    return [name for name in OVERPASSES if name in used]
-
-
-def _choose_overpasses(overpasses: str | Sequence[str]) -> list[str]:
-    if isinstance(overpasses, str):
-        require_option("choice of overpasses", overpasses, SATELLITES)
-        return list(SATELLITES[overpasses])
-    return list(overpasses)
 
 
 def fit_daily_mean(
@@ -143,8 +133,9 @@ def fit_daily_mean(
         were observed, not filled.
     surface_temperature : xarray.DataArray
         Mean ground surface temperature of each composite, degC, same dims (see :func:`to_composites`).
-    overpasses : {"all", "terra", "aqua"} or sequence of str
-        What to regress on. A satellite that is absent is an error unless it is left out here.
+    overpasses : {"all", "terra", "aqua", "snpp", "noaa20"} or sequence of str
+        What to regress on: coefficients of one sensor are not those of another, and carry its names. A satellite that
+        is absent is an error unless it is left out here.
     folds : {"station", "year"} or int, optional
         What is left out in turn for the cross-validation: each station, each year, or one of that many groups of
         stations. By default stations if there are three or more, else years.
@@ -152,7 +143,8 @@ def fit_daily_mean(
     Returns
     -------
     xarray.Dataset
-        ``coefficient`` and ``coefficient_std`` (dim ``term``: intercept and overpasses); of the fit ``r2``, ``mae``,
+        ``coefficient`` and ``coefficient_std`` (dim ``term``: intercept and overpasses) and ``view_hour``, the mean
+        hour (local solar time at the equator) of the dates, NaN for the intercept; of the fit ``r2``, ``mae``,
         ``rmse`` and of rows predicted without their fold ``r2_cross_validated``, ``mae_cross_validated``,
         ``rmse_cross_validated``, ``bias_cross_validated`` (degC, prediction minus station);
         ``bias_equal_weights`` (degC, the same without a fit); ``n`` rows; ``fold_bias`` and ``fold_rmse`` (dim
@@ -179,7 +171,7 @@ def fit_daily_mean(
     >>> fit["coefficient"].values.round(3)
     array([1. , 0.8])
     """
-    used = _check_overpasses(lst, _choose_overpasses(overpasses))
+    used = check_overpasses(lst, choose_overpasses(overpasses))
     arrays = with_same_labels(*(lst[name] for name in used), surface_temperature)
     for array in arrays:
         require(array, dims=(TIME, STATION), units=VARIABLES["lst"].units)
@@ -199,6 +191,8 @@ def fit_daily_mean(
         },
     )
     out = xr.Dataset({"coefficient": coefficient, "coefficient_std": spread}).assign_coords(term=["intercept", *used])
+    passed = [np.nan, *(float(crossing_hours(name, dates_of(lst)).mean()) for name in used)]
+    out["view_hour"] = "term", passed, {"units": "h"}
     for i, (name, units) in enumerate(SCORES.items()):
         out[name] = scores.isel(score=i).assign_attrs(units=units)
     for i, name in enumerate(("fold_bias", "fold_rmse")):
@@ -330,6 +324,8 @@ def _interpolate(lst: xr.DataArray, wanted: np.ndarray, *, reach: float) -> xr.D
     left, weight = kernels.interpolation_weights(days_since_start(lst), as_days(wanted, origin), reach=reach)
     require_covered(wanted, np.isnan(weight), lst[TIME].values)
     out = _move_to(wanted, kernels.interpolate, lst, lst.dtype, left=left, weight=weight)
+    if SENSOR in lst.coords:  # of the nearer neighbor
+        out = out.assign_coords({SENSOR: (TIME, coordinate(lst, SENSOR)[left + (weight > 0.5)])})
     return describe(out, "lst", like=lst, **{key: lst.attrs[key] for key in lst.attrs.keys() & {"daily_mean"}})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import xarray as xr
 
 from qtp_toolkit import grid
 from qtp_toolkit._dates import read_times
+from qtp_toolkit._over_blocks import over_blocks
 from qtp_toolkit.conventions import (
     THAW_YEAR,
     TIME,
@@ -113,19 +115,16 @@ def indices(
     # No cycle to look up leaves the ratio that was given.
     cycles = closed["conductivity_ratio"].isel({THAW_YEAR: slice(None if close == "adjust" else 0)})
     source = list(_SOURCE.values())
-    composite = xr.apply_ufunc(
-        kernels.composite_under,
+    composite = over_blocks(
+        partial(kernels.composite_under, rule=kernels.Rule(clip=CLIPS.index(clip))),
         *(_strip(coarse[name]) for name in DAILY),
         fine["row"],
         fine["column"],
         conductivity_ratio,
         cycles.drop_vars(THAW_YEAR),
         input_core_dims=[[*source, TIME]] * 3 + [[], [], [], [THAW_YEAR]],
-        output_core_dims=[[TIME]],
-        kwargs={"rule": kernels.Rule(clip=CLIPS.index(clip))},
-        keep_attrs=True,
-        dask="parallelized",
-        output_dtypes=[np.result_type(coarse["addt"].dtype, coarse["addf"].dtype)],
+        output_core_dims={TIME: coarse.sizes[TIME]},
+        dtype=np.result_type(coarse["addt"].dtype, coarse["addf"].dtype),
     )
     composite = composite.assign_coords({TIME: coarse[TIME].values}).transpose(TIME, Y, X)
     like = coarse["addt"]
@@ -136,14 +135,13 @@ def indices(
         **_count_adjustments(closed, like),
     }
     if "reason" in coarse:
-        nearest = xr.apply_ufunc(
+        nearest = over_blocks(
             _take_nearest,
             _strip(coarse["reason"]),
             fine["row"],
             fine["column"],
             input_core_dims=[source, [], []],
-            dask="parallelized",
-            output_dtypes=[np.uint8],
+            dtype=np.uint8,
         )
         layers["reason"] = describe(nearest, "reason", like=like)
     layers = {name: da.drop_vars(THAW_YEAR, errors="ignore") for name, da in layers.items()}

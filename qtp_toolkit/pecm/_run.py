@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from qtp_toolkit._over_blocks import over_blocks
 from qtp_toolkit.conventions import DAYS_PER_YEAR, TIME, QtpDataError, describe, provenance, require, require_option
 from qtp_toolkit.kernels import lstsq
 from qtp_toolkit.pecm.kernels import decompose
@@ -74,17 +76,12 @@ def run_stacked(
     given = [(da, dim) for da, dim in arrays if da is not None]
     # Coordinates of a dim that is summed over need not agree between inputs, nor need labels that hang on others.
     bare = [da.drop_vars({*da.coords} - ({*da.dims, "spatial_ref"} - {dim})) for da, dim in given]
-    return xr.apply_ufunc(
-        decompose.by_slabs,
+    return over_blocks(
+        partial(decompose.by_slabs, kernel=kernel, layers=layers, **options),
         *bare,
         input_core_dims=[[dim] for _, dim in given],
-        output_core_dims=[["layer"]],
-        join="exact",
-        kwargs={"kernel": kernel, "layers": layers, **options},
-        keep_attrs=True,
-        dask="parallelized",
-        output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": {"layer": layers}},
+        output_core_dims={"layer": layers},
+        dtype=np.float64,
     )
 
 

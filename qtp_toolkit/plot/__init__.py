@@ -15,7 +15,7 @@ from qtp_toolkit.plot.lines import network, profile, time_series
 from qtp_toolkit.plot.locator import key, locator
 from qtp_toolkit.plot.maps import deformation_map, onset_map, quicklook
 from qtp_toolkit.plot.overlay import vectors
-from qtp_toolkit.plot.scatter import alt_scatter
+from qtp_toolkit.plot.scatter import alt_scatter, station_scatter
 from qtp_toolkit.plot.statistics import box, box2
 from qtp_toolkit.plot.style import STYLE, house, label, limits, style_of
 
@@ -39,6 +39,7 @@ __all__ = [
     "q_matrix",
     "quicklook",
     "save",
+    "station_scatter",
     "style_of",
     "time_series",
     "vectors",

@@ -20,7 +20,7 @@ from qtp_toolkit._classes import class_names
 from qtp_toolkit.conventions import REASONS, X, Y, require
 from qtp_toolkit.plot.figure import OWN, mark_limits, panel, wrap
 from qtp_toolkit.plot.names import FLAT
-from qtp_toolkit.plot.overlay import frame, graticule, scale_bar, vectors
+from qtp_toolkit.plot.overlay import frame, graticule, layers, scale_bar
 from qtp_toolkit.plot.style import (
     CLASS_COLORS,
     LIMITS,
@@ -100,8 +100,7 @@ def deformation_map(
     frame(ax, da)
     if scale:
         scale_bar(ax, north=north_arrow)
-    for name, table in (overlays or {}).items():
-        vectors(ax, table, name=name)
+    layers(ax, overlays or {})
     if coordinates == "graticule":
         graticule(ax)
     elif coordinates == "km":

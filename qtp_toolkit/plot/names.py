@@ -1,4 +1,4 @@
-"""Names on maps: beside what they name, within the map, and never over one another."""
+"""Names on maps: beside what they name, within the map, not over one another, and off lines and points if possible."""
 
 from __future__ import annotations
 
@@ -51,7 +51,9 @@ def beside(ring: np.ndarray, *, filled: bool) -> list[Place]:
     if not filled:
         return [Place(left, high, 1, 1), Place(left, low, 1, -1), Place(left, high, 1, -1)]
     x, y = (left + right) / 2, (low + high) / 2
-    return [Place(x, high, 0, 1), Place(x, low, 0, -1), Place(right, y, 1, 0), Place(left, y, -1, 0)]
+    sides = [Place(x, high, 0, 1), Place(x, low, 0, -1), Place(right, y, 1, 0), Place(left, y, -1, 0)]
+    corners = [Place(x, edge, across, up) for edge, up in ((high, 1), (low, -1)) for across in (1, -1)]
+    return sides + corners
 
 
 def bears(ax: Axes, ring: np.ndarray, text: str) -> bool:
@@ -66,6 +68,22 @@ def occupy(ax: Axes, ring: np.ndarray) -> None:
     corner, span = np.array([ax.get_xlim()[0], ax.get_ylim()[0]]), np.ptp([ax.get_xlim(), ax.get_ylim()], axis=1)
     low, high = (ring.min(axis=0) - corner) / span, (ring.max(axis=0) - corner) / span
     ax.__dict__.setdefault("qtp_names", []).append((*low, *high))
+
+
+def keep_off(ax: Axes, points: np.ndarray, *, size: float = 0.0) -> None:
+    """Keep names off a line, or off marks of a size in points, where there is another place for them."""
+    corner, span = (
+        np.array([ax.get_xlim()[0], ax.get_ylim()[0]]),
+        np.array([*np.diff(ax.get_xlim()), *np.diff(ax.get_ylim())]),
+    )
+    at = (points - corner) / span
+    if size:
+        step = 0.5 * size / np.array(size_in_points(ax))
+        at = (at[:, None, None] + step * np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1]), axis=-1)).reshape(-1, 2)
+    else:
+        steps = np.linspace(0, len(at) - 1, max(401, 8 * len(at)))
+        at = np.column_stack([np.interp(steps, np.arange(len(at)), axis) for axis in at.T])
+    ax.__dict__.setdefault("qtp_marks", []).append(at[((at >= 0) & (at <= 1)).all(axis=1)])
 
 
 def reserve(ax: Axes, wide: float, tall: float) -> None:
@@ -87,30 +105,42 @@ def ends_of(name: str) -> tuple[str, str] | None:
 
 
 def write_name(ax: Axes, text: str, places: Iterable[Place], *, color: Any, must: bool) -> bool:
-    """Write a name at the first place that is on the map and free; without one at the first on the map if it must.
+    """Write a name at the first place that is on the map and free, if there is one also off lines and points.
 
-    False if it is not written: there is no place, or none is free and it need not be.
+    Without a free place at the first on the map if it must. False if it is not written: there is no place, or none is
+    free and it need not be.
     """
-    taken = ax.__dict__.setdefault("qtp_names", [])
-    best: tuple[Place, tuple[float, ...]] | None = None
-    for place, frame in _frames(ax, text, places):
-        free = all(
-            frame[0] >= box[2] or frame[2] <= box[0] or frame[1] >= box[3] or frame[3] <= box[1] for box in taken
-        )
-        if free or best is None:
-            best = place, frame
-        if free:
-            break
-    else:
-        if best is None or not must:
-            return False
-    place, frame = best
-    taken.append(frame)
+    found = _choose(ax, list(_frames(ax, text, places)), must=must)
+    if found is None:
+        return False
+    place, frame = found
+    ax.__dict__["qtp_names"].append(frame)
     how = {-1: ("right", "top"), 0: ("center", "center"), 1: ("left", "bottom")}
     look = {"ha": how[place.across][0], "va": how[place.up][1], "color": color, "path_effects": HALO, "zorder": 6}
     offset = 2.0 * place.across, 2.0 * place.up
     annotate(ax, text, (place.x, place.y), offset, fontsize=TEXT["tick"], annotation_clip=True, **look)
     return True
+
+
+def _choose(
+    ax: Axes, choices: list[tuple[Place, tuple[float, ...]]], *, must: bool
+) -> tuple[Place, tuple[float, ...]] | None:
+    taken = ax.__dict__.setdefault("qtp_names", [])
+    marks = np.concatenate([np.empty((0, 2)), *ax.__dict__.get("qtp_marks", [])])
+    free = [one for one in choices if not _over_boxes(one[1], taken)]
+    clear = next((one for one in free if not _over_points(one[1], marks)), None)
+    return clear or next(iter(free), None) or (choices[0] if must and choices else None)
+
+
+def _over_boxes(frame: tuple[float, ...], taken: list[tuple[float, ...]]) -> bool:
+    left, low, right, high = frame
+    return any(left < box[2] and right > box[0] and low < box[3] and high > box[1] for box in taken)
+
+
+def _over_points(frame: tuple[float, ...], marks: np.ndarray) -> bool:
+    left, low, right, high = frame
+    x, y = marks.T
+    return bool(((x > left) & (x < right) & (y > low) & (y < high)).any())
 
 
 def _frames(ax: Axes, text: str, places: Iterable[Place]) -> Iterator[tuple[Place, tuple[float, ...]]]:

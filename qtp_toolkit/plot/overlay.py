@@ -26,6 +26,7 @@ from qtp_toolkit.plot.names import (
     bears,
     beside,
     ends_of,
+    keep_off,
     occupy,
     reserve,
     size_in_points,
@@ -34,6 +35,8 @@ from qtp_toolkit.plot.names import (
 from qtp_toolkit.plot.style import FAULT, TEXT, house
 
 LONLAT = "EPSG:4326"
+Name = tuple[str, str, list[list[Place]], Mapping[str, Any]]
+"""A name, its noun, its places, and how what it names is drawn."""
 
 INK = "#101010"
 """Lines on maps are told apart by their dashes rather than by a color, which any map may have."""
@@ -94,9 +97,29 @@ def vectors(
     >>> [text.get_text() for text in vectors(ax, sites, name="stations", text=True).texts]
     ['QT01']
     """
+    names = _draw_table(ax, table, name=name, crs=crs, text=text, **style)
+    with house():
+        for one in names:
+            _name(ax, *one)
+    return ax
+
+
+def layers(ax: Axes, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Draw vector tables by name, and then write all names, which so keep off what is drawn."""
+    names = [one for name, table in tables.items() for one in _draw_table(ax, table, name=name)]
+    with house():
+        for one in names:
+            _name(ax, *one)
+
+
+def _draw_table(
+    ax: Axes, table: pd.DataFrame, *, name: str, crs: Any = None, text: bool | None = None, **style: Any
+) -> list[Name]:
+    """Draw a table without its names, and return these."""
     how = {"text": False, **PLAIN, **OVERLAYS.get(name, {}), **style}
     usual, noun = how.pop("text"), how.pop("noun", "")
     named = usual if text is None else text
+    names: list[Name] = []
     target = crs or getattr(ax, "qtp_crs", None) or LONLAT
     project = pyproj.Transformer.from_crs(LONLAT, target, always_xy=True)
     ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())  # which fixes them
@@ -109,9 +132,9 @@ def vectors(
                 drawn.append(_draw(ax, kind, shapes, how, str(row.get("name", ""))))
                 known[name] = {**how, "kind": kind}
             if named and drawn and row.get("name"):
-                _name(ax, str(row["name"]), noun, drawn, how)
+                names.append((str(row["name"]), noun, drawn, how))
         mark_provenance(ax, table)
-    return ax
+    return names
 
 
 def _name(ax: Axes, name: str, noun: str, drawn: list[list[Place]], how: Mapping[str, Any]) -> None:
@@ -125,7 +148,8 @@ def _name(ax: Axes, name: str, noun: str, drawn: list[list[Place]], how: Mapping
     if how.get("beyond") and point_beyond(ax, places[0].x, places[0].y, called, color):
         return
     filled = how["facecolor"] != "none" and "edgecolor" in how
-    write_name(ax, called, places, color=color, must=not filled)
+    if not write_name(ax, called, places, color=color, must=not filled) and called != name:
+        write_name(ax, name, places, color=color, must=False)  # the shorter one may have room
 
 
 def frame(ax: Axes, da: xr.DataArray) -> None:
@@ -257,10 +281,12 @@ def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any], 
     if kind == "Point":
         dot = {key: how[key] for key in ("marker", "ms", "color", "mfc") if key in how}
         ax.plot(*parts[0].T, ls="none", mec=how.get("mec", "white"), mew=0.5, zorder=5, **dot)
+        keep_off(ax, parts[0], size=how.get("ms", 3.0))
         return around(*map(float, parts[0][0]))
     if kind == "LineString":
         for points in parts:
             ax.plot(*points.T, color=color, zorder=4, path_effects=casing, **line)
+            keep_off(ax, points)
         return along(parts[0])
     path = OutlinePath.make_compound_path(*(OutlinePath(ring, closed=True) for ring in parts if len(ring) > 2))
     patch = PathPatch(path, facecolor=how["facecolor"], edgecolor=how.get("edgecolor", color), zorder=3, **line)
@@ -269,6 +295,7 @@ def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any], 
         patch.set_path_effects(casing)
     ax.add_patch(patch)
     if not filled:
+        keep_off(ax, parts[0])
         return beside(parts[0], filled=False)
     if not bears(ax, parts[0], name):
         return []

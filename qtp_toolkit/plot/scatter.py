@@ -1,4 +1,4 @@
-"""Seasonal amplitude against active layer thickness."""
+"""Seasonal amplitude against active layer thickness, and what was estimated against what was measured."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.transforms import ScaledTranslation
 
 from qtp_toolkit.conventions import require_same_grid
 from qtp_toolkit.plot.figure import OWN, panel
-from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, label
+from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, UNITS, label
+
+UNDER = 30.0
+"""Points from an axis to the legend below its label."""
 
 
 @panel
@@ -81,6 +85,79 @@ def alt_scatter(
     return ax
 
 
+@panel
+def station_scatter(
+    measured: xr.DataArray,
+    estimated: xr.DataArray,
+    *,
+    ax: Axes = OWN,
+    error: xr.DataArray | None = None,
+    vegetation: Sequence[str] | xr.DataArray | None = None,
+    scores: Mapping[str, float] | None = None,
+    keys: bool = True,
+    **style: Any,
+) -> Axes:
+    """Draw what a map says at stations against what was measured there: equal axes, and the line where both agree.
+
+    Parameters
+    ----------
+    measured, estimated : xarray.DataArray
+        Dim station, of one quantity and unit, stations in the same order. Those with NaN in either are left out.
+    ax : matplotlib.axes.Axes, optional
+    error : xarray.DataArray, optional
+        Standard deviation of the estimate (station).
+    vegetation : sequence of str, optional
+        Class of each station: one color a class.
+    scores : mapping, optional
+        As :func:`qtp_toolkit.validation.scores` of the estimate against the measurement returns them: drawn as a line.
+    keys : bool
+        Whether the legend names the classes.
+    **style
+        Keywords of the points.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> depth = xr.DataArray([1.5, 2.5, 3.5], dims="station", name="depth", attrs={"units": "m"})
+    >>> station_scatter(depth, depth + 0.2).get_xlabel()
+    'Measured (m)'
+    """
+    estimated = require_same_grid(estimated, measured, name="estimated")
+    error = None if error is None else require_same_grid(error, measured, name="error")
+    groups = np.asarray(vegetation, dtype=object) if vegetation is not None else np.full(measured.size, "Stations")
+    colors = dict(zip(dict.fromkeys(groups), cycle(CLASS_COLORS), strict=False))
+    x, y = (np.asarray(da.values, dtype="float64") for da in (measured, estimated))
+    both = np.isfinite(x) & np.isfinite(y)
+    _draw_stations(ax, measured, y, groups, colors, marker="s", error=error, style=style)
+    ends = _common_ends(np.concatenate([x[both], y[both]]))
+    (agree,) = ax.plot(ends, ends, color="0.5", lw=0.7, ls="--", zorder=1, label="equal")
+    handles = [Line2D([], [], ls="none", marker="s", ms=4, color=c, label=group) for group, c in colors.items()]
+    line = _draw_line(ax, measured.where(both), scores, color=ACCENT, marker="", name="Line", unit=_unit(measured))
+    ax.set(xlabel=f"Measured{_unit(measured, bracketed=True)}", xlim=ends, ylim=ends, title=label(measured))
+    ax.set_box_aspect(1.0)
+    ax.set_ylabel(f"Estimated{_unit(measured, bracketed=True)}")
+    shown = [*(handles if keys else []), agree, *([line] if scores is not None else [])]
+    lower = ax.transAxes + ScaledTranslation(0.0, -UNDER / 72, ax.figure.dpi_scale_trans)
+    under: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (0.0, 0.0), "bbox_transform": lower}
+    ax.legend(handles=shown, frameon=False, handletextpad=0.5, labelspacing=0.3, borderaxespad=0.0, **under)
+    return ax
+
+
+def _common_ends(values: np.ndarray) -> tuple[float, float]:
+    """Limits that both axes share, with some room."""
+    low, high = (float(values.min()), float(values.max())) if values.size else (0.0, 1.0)
+    room = 0.08 * ((high - low) or 1.0)
+    return low - room, high + room
+
+
+def _unit(da: xr.DataArray, *, bracketed: bool = False) -> str:
+    unit = UNITS.get(str(da.attrs.get("units", "")), str(da.attrs.get("units", "")))
+    return f" ({unit})" * bool(unit) if bracketed else unit
+
+
 def _draw_stations(
     ax: Axes,
     alt: xr.DataArray,
@@ -104,7 +181,14 @@ def _draw_stations(
 
 
 def _draw_line(
-    ax: Axes, alt: xr.DataArray, scores: Mapping[str, float] | None, *, color: str, marker: str, name: str
+    ax: Axes,
+    alt: xr.DataArray,
+    scores: Mapping[str, float] | None,
+    *,
+    color: str,
+    marker: str,
+    name: str,
+    unit: str = "mm",
 ) -> Line2D:
     """Draw the fitted line of ``scores`` and return the entry of the legend."""
     x = np.asarray(alt.values, dtype="float64")
@@ -112,5 +196,6 @@ def _draw_line(
         return Line2D([], [], ls="none", marker=marker, ms=4, mfc="white", mec="0.3", label=name)
     ends = np.array([np.nanmin(x), np.nanmax(x)])
     ax.plot(ends, float(scores["intercept"]) + float(scores["slope"]) * ends, color=color, lw=1.0, zorder=1)
-    words = f"{name}: R² {float(scores['r2']):.2f}, RMSE {float(scores['rmse']):.1f} mm"
+    digits = 1 if unit == "mm" else 2
+    words = f"{name}: R² {float(scores['r2']):.2f}, RMSE {float(scores['rmse']):.{digits}f} {unit}".rstrip()
     return Line2D([], [], color=color, lw=1.0, marker=marker, ms=4, mfc="white", mec="0.3", label=words)

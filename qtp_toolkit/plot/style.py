@@ -37,6 +37,7 @@ SHORTER = (
     ("linear deformation rate", "linear rate"),
     ("seasonal deformation amplitude", "seasonal amplitude"),
     (", positive away from the satellite", ""),
+    ("depth-weighted mean volumetric water content of the active layer", "mean water content"),
 )
 """What a label says shorter than the variable table does."""
 
@@ -147,6 +148,8 @@ STYLE: dict[str, Style] = {
     "amplitude_trend_std": _ERROR,
     "late_season_loss_std": _ERROR,
     "rms": _ERROR,
+    "rate_difference": _SIGNED,
+    "amplitude_difference": Style("qtp.warm", vmin=0.0),
     "phase": _SIGNED,
     "tropospheric_phase": _SIGNED,
     "closure_phase": _SIGNED,
@@ -184,6 +187,10 @@ STYLE: dict[str, Style] = {
     "ndvi": Style("cmc.bamako_r"),
     "ground_ice": _COLD,
     "active_layer_thickness": Style("cmc.lapaz_r"),
+    "active_layer_thickness_std": _ERROR,
+    "mean_water_content_std": _ERROR,
+    "water_column": Style("cmc.davos_r", vmin=0.0),
+    "water_column_std": _ERROR,
 }
 
 

@@ -10,6 +10,7 @@ from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import Catalog
 from qtp_toolkit.prospects._delays import look_at_delays
 from qtp_toolkit.prospects._sources import Finding, look, look_at_dates, look_at_reference
+from qtp_toolkit.prospects._stores import look_at_stores
 from qtp_toolkit.reproduce import Notebook, find_notebooks
 
 
@@ -22,11 +23,12 @@ class Prospect(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What ``qtp check`` found: a row a source, findings on reference and delays, what each notebook will do."""
+    """What ``qtp check`` found: a row a source, findings on reference and delays, notebooks, stores that there are."""
 
     sources: list[dict[str, Any]]
     reference: list[Finding]
     notebooks: list[Prospect]
+    stores: list[str] = []  # noqa: RUF012  (never changed)
 
     @property
     def lacking(self) -> list[str]:
@@ -43,7 +45,7 @@ class Answer(NamedTuple):
         found = f"{len(self.sources) - len(self.lacking)} of {len(self.sources)} sources found"
         reference = [f"{'good' if each.good else 'LOOK':8}{each.text}" for each in self.reference]
         plan = [f"{nb.verdict:8}{nb.name}" + "".join(f"; {note}" for note in nb.notes) for nb in self.notebooks]
-        said = [line for row in self.sources for line in _told(row)] + [found, *reference, *plan]
+        said = [line for row in self.sources for line in _told(row)] + [found, *reference, *self.stores, *plan]
         if width is None:
             return said
         return [part for line in said for part in textwrap.wrap(line, width, subsequent_indent=10 * " ")]
@@ -88,7 +90,7 @@ def check(catalog: Catalog, *, quick: bool = False, progress: bool = False) -> A
             reference = look_at_dates(catalog)
             reference += [] if quick else look_at_reference(catalog) + look_at_delays(catalog)
         bar.advance(1)
-    return Answer(rows, reference, foresee(catalog, find_notebooks(), status, reference))
+    return Answer(rows, reference, foresee(catalog, find_notebooks(), status, reference), look_at_stores(catalog))
 
 
 def foresee(

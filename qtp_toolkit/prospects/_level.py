@@ -6,7 +6,8 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import network
-from qtp_toolkit.conventions import X, Y
+from qtp_toolkit._pairs import name_pairs
+from qtp_toolkit.conventions import CYCLES, X, Y
 
 _SIDE = 128
 """Rows and columns, at most, of the thinned copy that decides."""
@@ -32,7 +33,8 @@ def level_components(stack: xr.Dataset, *, drop: bool = False) -> tuple[xr.Datas
         Without ``component``; lazy if it was. Without components, the very stack.
     told : list of str
         One line: how many pieces there are beside the largest of each pair, how many are decided, and how many of them
-        moved. Also attribute ``components`` of the phase. Empty without components.
+        moved. Also attribute ``components`` of the phase, and ``component_cycles`` says which cycles were added: by
+        them a store knows whether pairs that are appended change earlier ones. Empty without components.
 
     Examples
     --------
@@ -61,4 +63,15 @@ def level_components(stack: xr.Dataset, *, drop: bool = False) -> tuple[xr.Datas
     if left := beside - decided:
         line += f"; {left} {'are left out' if drop else 'stay as they were unwrapped'}"
     phase = network.add_cycles(stack["phase"], stack["component"], cycles, drop=drop)
-    return stack.drop_vars("component").assign(phase=phase.assign_attrs(components=line)), [line]
+    phase = phase.assign_attrs({"components": line, CYCLES: _moved(cycles)})
+    return stack.drop_vars("component").assign(phase=phase), [line]
+
+
+def _moved(cycles: xr.DataArray) -> dict[str, dict[str, int]]:
+    """Cycles that are not 0, by pair and component."""
+    out: dict[str, dict[str, int]] = {}
+    values = cycles.transpose("pair", "component").fillna(0).values.astype(int)
+    names, labels = name_pairs(cycles), cycles["component"].values.tolist()
+    for k, j in zip(*np.nonzero(values), strict=True):
+        out.setdefault(names[k], {})[str(labels[j])] = int(values[k, j])
+    return out

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit import correct, grid, load
+from qtp_toolkit import correct, grid, load, lst
 from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
 
 _SIDE = 64
@@ -104,6 +104,26 @@ def look_at_area(
     return [found, _look_how_still(thin(stack).compute(), inside["phase"], wavelength)]
 
 
+def look_at_hours(data: Any) -> None:
+    """Warn of overpasses at other hours than those that coefficients of the daily mean are for; see there.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Land surface temperature; what is none is passed over. Only dates are read, and view times if it has them.
+    """
+    if isinstance(data, xr.Dataset) and set(lst.LOOKS) & set(data.data_vars):
+        middle = _middle_latitude(data) if any(str(name).startswith("view_time") for name in data) else 0.0
+        lst.warn_of_drift(lst.overpass_drift(thin(data), latitude=middle))
+
+
+def _middle_latitude(data: xr.Dataset) -> float:
+    """Latitude in the middle of a grid, degrees; 0 where there is none."""
+    if not {Y, X} <= set(data.coords) or data.rio.crs is None:
+        return 0.0
+    return float(grid.lonlat(thin(data))["latitude"].mean())
+
+
 @contextmanager
 def noting_warnings(notes: list[str]) -> Iterator[None]:
     """Turn what the toolkit warns of into lines that are read where the look is taken."""
@@ -121,7 +141,8 @@ def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
         gray = f", median coherence {table['coherence'].median():.2f}" if "coherence" in table else ", no coherence"
         gray += f" of {said} interferograms" if (said := _estimated_from(data)) else ""
         return [f"{words}, valid {table['valid'].mean():.0%}{gray}", *_of_radar(data)]
-    if isinstance(data, xr.Dataset) and {"terra_day", "terra_night", "aqua_day", "aqua_night"} & set(data.data_vars):
+    if isinstance(data, xr.Dataset) and set(lst.LOOKS) & set(data.data_vars):
+        look_at_hours(data)
         table = load.check_lst(thin(data), every=1)
         return [
             f"{name}: median {row['median']:.1f} degC, valid {row['valid']:.0%}, {row['empty']} empty composites"

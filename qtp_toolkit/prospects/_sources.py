@@ -15,7 +15,7 @@ from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog import Catalog, named
 from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.kernels import daily
-from qtp_toolkit.prospects._looks import look_at_area, look_at_pixels, noting_warnings, thin
+from qtp_toolkit.prospects._looks import look_at_area, look_at_hours, look_at_pixels, noting_warnings, thin
 from qtp_toolkit.reproduce import find_notebooks
 
 _FEWEST, _YEARS = 10, 3
@@ -56,7 +56,9 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
                 row["notes"] += _known_name(name)
                 row["notes"] += [data.attrs[said] for said in ("left_out", "recognized") if said in data.attrs]
                 row["notes"] += _places(data, catalog.settings.bounds)
-                if not quick and isinstance(data, (xr.Dataset, xr.DataArray)):
+                if quick:
+                    look_at_hours(data)
+                elif isinstance(data, (xr.Dataset, xr.DataArray)):
                     row["notes"] += look_at_pixels(data, wavelength=catalog.settings.wavelength)
         except QtpDataError as error:
             row |= {"status": "broken", "problem": str(error)}
@@ -123,18 +125,28 @@ def _cut_to_temperature(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset
     try:
         with named("modis_lst", catalog.files("modis_lst")):
             days = daily.daily_stamps(catalog["modis_lst"][TIME].values)
+        first, last = days[0], _last_day(catalog, days[-1])
     except QtpDataError:
         return stack, []  # there is none, or it is told where the source is looked at
     ends = np.stack([stack[end].values for end in ("reference", "secondary")])
-    inside = ((ends >= days[0]) & (ends < days[-1] + np.timedelta64(1, "D"))).all(axis=0)
+    inside = ((ends >= first) & (ends < last + np.timedelta64(1, "D"))).all(axis=0)
     covered, every = np.unique(ends[:, inside]).size, np.unique(ends).size
-    text = f"temperature from {days[0]} to {days[-1]} covers {covered} of {every} acquisitions"
+    text = f"temperature from {first} to {last} covers {covered} of {every} acquisitions"
     found = []
     if covered < _FEWEST:
         found = [Finding(False, f"{text}: the maps need {_FEWEST}", "deformation")]
     elif not inside.all():
         found = [Finding(False, f"{text}: pairs with the others are left out")]
     return (stack.isel({PAIR: np.flatnonzero(inside)}) if inside.any() else stack), found
+
+
+def _last_day(catalog: Catalog, last: np.datetime64) -> np.datetime64:
+    """Last day of the temperature, which a second source carries on, as notebook 01 does."""
+    second = next((name for name in ("viirs_lst", "era5_land") if catalog.available(name)), None)
+    if second is None:
+        return last
+    with named(second, catalog.files(second)):
+        return max(last, catalog[second][TIME].values[-1].astype("datetime64[D]"))
 
 
 def _choose_area(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset, xr.DataArray]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, on_one_grid, require, require_option, xnp
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, on_one_grid, require, require_option
 from qtp_toolkit.soil._checks import STATES, hold
 from qtp_toolkit.soil._contents import PARTICLE_DENSITY, hold_density, pores
+from qtp_toolkit.soil.kernels import conductivity as kernel
 
 SCHEMES = ("johansen", "clm", "balland_arp")
 
@@ -20,9 +23,6 @@ OTHER_MINERALS, OTHER_MINERALS_POOR = 2.0, 3.0
 
 SAND, CLAY = 8.80, 2.92
 """Conductivity of sand and of clay in W m-1 K-1 in the scheme of the Community Land Model."""
-
-DRY_LIMIT = {"johansen": 1e-5, "clm": 1e-7, "balland_arp": 1e-5}
-"""Degree of saturation up to which the soil counts as dry (Eq. 1)."""
 
 RATIO_RANGE = (0.5, 5.0)
 
@@ -110,18 +110,14 @@ def thermal_conductivity(
         raise QtpDataError("unfrozen water is not a fraction", expected="0 to 1", found=unfrozen_water)
     density, grains, wet, texture, clay = on_one_grid(bulk_density, quartz, saturation, texture, clay)
     density, grains, wet = hold_density(density), hold(grains, "quartz"), hold(wet, "saturation")
-    n = pores(density, particle_density)
-    solid = _solids(grains, clay, scheme)
-    dry = _dry(density, solid, particle_density, scheme)
     if state == "thawed":
-        saturated = solid ** (1.0 - n) * WATER**n
+        ends = thawed_ends(density, grains, clay, particle_density, scheme)
+        kappa = on_blocks(kernel.thawed, wet, *ends, grains, coarseness(texture, scheme), scheme=scheme)
     else:
+        n, solid = pores(density, particle_density), _solids(grains, clay, scheme)
         liquid = np.minimum(n, unfrozen_water)
         saturated = solid ** (1.0 - n) * ICE[scheme] ** (n - liquid) * WATER**liquid
-    kersten = _kersten(wet, grains, state=state, scheme=scheme, texture=texture)
-    moist = (saturated - dry) * kersten + dry
-    # Where saturation or the grains are unknown the conductivity is unknown, not dry.
-    kappa = moist.where(wet > DRY_LIMIT[scheme], dry.where(np.isfinite(wet) & np.isfinite(solid)))
+        kappa = on_blocks(kernel.frozen, wet, _dry(density, solid, particle_density, scheme), saturated, scheme=scheme)
     return describe(kappa, f"conductivity_{state}", like=(bulk_density, quartz, saturation), scheme=scheme)
 
 
@@ -212,6 +208,38 @@ def uniform_ratio(like: xr.DataArray, ratio: float = 1.0) -> xr.DataArray:
     return describe(flat, "conductivity_ratio", like=like)
 
 
+def thawed_ends(
+    density: xr.DataArray, grains: xr.DataArray, clay: xr.DataArray | None, particle_density: float, scheme: str
+) -> tuple[xr.DataArray, xr.DataArray]:
+    """Conductivity of dry and of saturated thawed soil, of parts that have been checked."""
+    n, solid = pores(density, particle_density), _solids(grains, clay, scheme)
+    return _dry(density, solid, particle_density, scheme), solid ** (1.0 - n) * WATER**n
+
+
+def coarseness(texture: str | xr.DataArray, scheme: str) -> xr.DataArray | float:
+    """Texture as a number: above 0 where coarse, NaN where unknown, 0 for schemes that do not know it."""
+    if scheme != "johansen":
+        return 0.0
+    if isinstance(texture, xr.DataArray):
+        return texture.astype(np.float64)
+    require_option("texture, which is no array either", texture, ("fine", "coarse"))
+    return float(texture == "coarse")
+
+
+def on_blocks(function: Callable[..., Any], *parts: xr.DataArray | float, layers: int = 1, **options: Any) -> Any:
+    """Apply a kernel of this room, which returns ``layers`` arrays, block by block, in the widest type of its parts."""
+    kind = np.result_type(*(part.dtype for part in parts if isinstance(part, xr.DataArray)), np.float32)
+    return xr.apply_ufunc(
+        function,
+        *parts,
+        kwargs=options,
+        join="inner",
+        output_core_dims=[[]] * layers,
+        dask="parallelized",
+        output_dtypes=[kind] * layers,
+    )
+
+
 def _solids(grains: xr.DataArray, clay: xr.DataArray | None, scheme: str) -> xr.DataArray:
     if scheme != "clm":
         # NaN times 0 is NaN: unknown grains stay unknown.
@@ -229,23 +257,3 @@ def _dry(density: xr.DataArray, solid: xr.DataArray, particle_density: float, sc
         a = 0.053
         return ((a * solid - AIR) * density + AIR * particle_density) / (particle_density - (1.0 - a) * density)
     return (0.135 * density + 64.7) / (particle_density - 0.947 * density)
-
-
-def _kersten(
-    wet: xr.DataArray, sand: xr.DataArray, *, state: str, scheme: str, texture: str | xr.DataArray
-) -> xr.DataArray:
-    """Kersten number; Balland and Arp (2005) without organic matter and gravel."""
-    if state == "frozen":
-        return wet
-    if scheme == "balland_arp":
-        return wet ** ((1.0 - 0.24 * sand) / 2.0) * ((1.0 + np.exp(-18.1 * wet)) ** -3.0 - ((1.0 - wet) / 2.0) ** 3.0)
-    if scheme == "clm":
-        texture = "fine"
-    if isinstance(texture, xr.DataArray):
-        fine, coarse = (_kersten(wet, sand, state=state, scheme=scheme, texture=t) for t in ("fine", "coarse"))
-        return coarse.where(texture > 0, fine).where(texture.notnull())
-    require_option("texture, which is no array either", texture, ("fine", "coarse"))
-    slope, limit = (1.0, 0.1) if texture == "fine" else (0.7, 0.05)
-    # The logarithm only sees saturations above the limit: no warning at 0, and NaN stays NaN.
-    above = slope * xnp.log10(wet.where(~(wet <= limit), 1.0)) + 1.0
-    return above.where(~(wet <= limit), 0.0)

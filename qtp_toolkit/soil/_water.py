@@ -52,20 +52,7 @@ def water_content_by_class(
     array([0.3, 0.2, nan], dtype=float32)
     """
     require_option("state", state, STATES)
-    if not np.issubdtype(vegetation.dtype, np.integer):
-        raise QtpDataError(
-            "the vegetation classes are not integers",
-            variable=str(vegetation.name),
-            expected="integer codes",
-            found=vegetation.dtype,
-            hint="Resample classes with grid.match(..., resampling='nearest').",
-            code="S10",
-        )
-    names = class_names(vegetation)
-    if not names:
-        raise QtpDataError(
-            "class names are missing", variable=str(vegetation.name), expected="attrs['classes']: code to name"
-        )
+    names = names_of(vegetation)
     unknown = sorted(set(table) - set(names.values()))
     if unknown:
         raise QtpDataError(
@@ -82,6 +69,25 @@ def water_content_by_class(
         _look_up, vegetation, kwargs={"values": values}, dask="parallelized", output_dtypes=[np.float32]
     )
     return describe(out, "water_content", like=vegetation)
+
+
+def names_of(vegetation: xr.DataArray) -> dict[int, str]:
+    """Names of the classes of a vegetation map by code; refuses a map that holds no classes."""
+    if not np.issubdtype(vegetation.dtype, np.integer):
+        raise QtpDataError(
+            "the vegetation classes are not integers",
+            variable=str(vegetation.name),
+            expected="integer codes",
+            found=vegetation.dtype,
+            hint="Resample classes with grid.match(..., resampling='nearest').",
+            code="S10",
+        )
+    names = class_names(vegetation)
+    if not names:
+        raise QtpDataError(
+            "class names are missing", variable=str(vegetation.name), expected="attrs['classes']: code to name"
+        )
+    return names
 
 
 def _water(entry: Mapping[str, float] | float, state: str) -> float:

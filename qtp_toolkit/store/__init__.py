@@ -5,9 +5,22 @@ resumes it with bit-identical outcome, and a failing rerun leaves the earlier re
 protocol). Nothing here makes a dask client: work runs on the scheduler in force.
 """
 
+from qtp_toolkit.store.appending import append, by_pair, new_pairs
 from qtp_toolkit.store.blocks import write_blocks
+from qtp_toolkit.store.describing import describe
+from qtp_toolkit.store.joining import join
 from qtp_toolkit.store.opening import open_store
 from qtp_toolkit.store.stack import ingest
 from qtp_toolkit.store.windows import slab_memory
 
-__all__ = ["ingest", "open_store", "slab_memory", "write_blocks"]
+__all__ = [
+    "append",
+    "by_pair",
+    "describe",
+    "ingest",
+    "join",
+    "new_pairs",
+    "open_store",
+    "slab_memory",
+    "write_blocks",
+]

@@ -106,3 +106,13 @@ def encode(values: np.ndarray, key: str) -> np.ndarray:
     out = np.empty(values.shape, dtype)
     tiles.to_integers(values, 1 / SCALES[key], fill, 1 if key == "coherence" else -np.inf, out)
     return out
+
+
+def as_stored(values: np.ndarray, key: str, storage: str) -> np.ndarray:
+    """Values as a store of some kind gives them back."""
+    if storage == "float32":
+        return values
+    kept = encode(np.ascontiguousarray(values), key)
+    out = np.multiply(kept, np.float32(SCALES[key]), dtype="float32")
+    out[kept == _INTEGERS[key][1]] = np.nan
+    return out

@@ -27,12 +27,11 @@ from typing import Any
 
 from qtp_toolkit._atomic import PARTIAL, flush, flush_tree, put_file, refuse_small_disk
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError
-from qtp_toolkit.store.chunks import again
 from qtp_toolkit.store.fingerprint import changed_files, differences, fingerprint
 from qtp_toolkit.store.layout import audit
 from qtp_toolkit.store.lock import locked
+from qtp_toolkit.store.parts import DATA, check_complete, lost, run_names
 
-DATA, QUICKLOOK = "data.zarr", "quicklook.zarr"
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
@@ -53,7 +52,7 @@ class Run:
         pointer = read_pointer(self.folder, self.name)
         if pointer is None or pointer["fingerprint"] != self.fingerprint or not self.path.is_dir():
             return False
-        check_complete(self.path, pointer)
+        check_complete(self.folder, pointer)
         return True
 
     def create(self, make: Callable[[Path], None], *, restart: bool) -> None:
@@ -113,7 +112,10 @@ class Run:
             ) from error
 
     def publish(self, **more: Any) -> Path:
-        """Point the name at this run, once its count of blocks is right; then remove what the name held before."""
+        """Point the name at this run, once its count of blocks is right; then remove what the name held before.
+
+        What ``more`` names as ``earlier`` parts of the store stays.
+        """
         changed = changed_files(self.identity)
         if changed:
             raise QtpDataError(
@@ -128,17 +130,17 @@ class Run:
             found = audit(self.path)
             for array, entry in found.items():
                 if entry["expected"] is not None and entry["files"] != entry["expected"]:
-                    raise _lost(self.path, array, entry["expected"], entry["files"])
-            others = [path for path in sorted(self.path.parent.iterdir()) if path != self.path]
-            pointer = {
+                    raise lost(self.path, array, entry["expected"], entry["files"])
+            pointer: dict[str, Any] = {
                 "name": self.name,
                 "run": self.path.relative_to(self.folder).as_posix(),
                 "fingerprint": self.fingerprint,
                 "version": self.identity["version"],
-                "replaced": [path.name for path in others],
                 "arrays": found,
                 **more,
             }
+            others = [path for path in sorted(self.path.parent.iterdir()) if path.name not in run_names(pointer)]
+            pointer["replaced"] = [path.name for path in others]
             put_file(self.folder / f"{self.name}.json", json.dumps(pointer, indent=1).encode())
             flush(self.folder)
         for other in others:
@@ -152,8 +154,9 @@ class Run:
 
     def _refuse_others(self, *, restart: bool) -> None:
         """Refuse to start beside an unfinished run of other inputs, parameters or version; ``restart`` removes it."""
-        pointer = read_pointer(self.folder, self.name) or {"run": "", "replaced": []}
-        others = [path for path in self.path.parent.glob("*") if path not in (self.path, self.folder / pointer["run"])]
+        pointer = read_pointer(self.folder, self.name) or {"run": "", "arrays": {}, "replaced": []}
+        own = {self.path.name, *run_names(pointer)}
+        others = [path for path in self.path.parent.glob("*") if path.name not in own]
         for other in others:
             identity = _json(other / "run.json")
             if identity is not None and not restart and other.name not in pointer["replaced"]:
@@ -203,6 +206,14 @@ def mark_done(path: Path, key: str, text: str) -> None:
     put_file(path / "done" / key, text.encode(), flush=False)
 
 
+def read_identity(path: Path) -> dict[str, Any]:
+    """Return what a run was made of."""
+    identity = _json(path / "run.json")
+    if identity is None:
+        raise QtpDataError("the store does not say what it was made of", path=path / "run.json", code="R12")
+    return identity
+
+
 def read_pointer(folder: Path, name: str) -> dict[str, Any] | None:
     """Return what the name points at; None if nothing complete is there."""
     return _json(folder / f"{name}.json", name=name)
@@ -233,24 +244,6 @@ def list_complete(folder: Path) -> list[str]:
     return names
 
 
-def check_complete(path: Path, pointer: dict[str, Any]) -> None:
-    """Refuse a run that no longer holds the number and size of files that it was published with."""
-    now = audit(path)
-    for array, was in pointer["arrays"].items():
-        found = now.get(array, {"files": 0, "bytes": 0})
-        if found["files"] != was["files"]:
-            raise _lost(path, array, was["files"], found["files"])
-        if found["bytes"] != was["bytes"]:
-            raise QtpDataError(
-                "the store is damaged: its files have another size than when they were written",
-                path=path / array,
-                expected=f"{was['bytes']} bytes",
-                found=f"{found['bytes']} bytes",
-                code="R12",
-                hint=again(path),
-            )
-
-
 def _json(path: Path, **held: Any) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -261,17 +254,6 @@ def _json(path: Path, **held: Any) -> dict[str, Any] | None:
     if not isinstance(found, dict) or not held.items() <= found.items():
         raise QtpDataError("not the JSON that was written here", path=path, code="R12", hint="Delete it.")
     return found
-
-
-def _lost(path: Path, array: str, expected: int, found: int) -> QtpDataError:
-    return QtpDataError(
-        f"the store is incomplete: {expected - found} of {expected} files are missing",
-        path=path / array,
-        expected=f"{expected} files",
-        found=found,
-        code="R12",
-        hint=again(path),
-    )
 
 
 def _missing(folder: Path, name: str | None, names: list[str]) -> QtpDataError:

@@ -24,10 +24,12 @@ from qtp_toolkit.store.chunks import BlockArray, gather
 from qtp_toolkit.store.compact import ERRORS, SCALES, STEP, encode, lay_out_stack, refuse_beyond, summarize
 from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
-from qtp_toolkit.store.run import QUICKLOOK, Run, mark_done, writing
+from qtp_toolkit.store.parts import HEADERS, QUICKLOOK
+from qtp_toolkit.store.run import Run, mark_done, writing
 from qtp_toolkit.store.windows import WindowPlan, pieces, plan_windows
 from qtp_toolkit.store.work import run_tasks
 
+FORMAT = 2
 _ROWS, _LOOKED = "rows", "quicklook"
 _LOOK_BYTES = 4_000_000
 """Maps of the quicklook share a file until it gets this large: each file costs a wait for the disk."""
@@ -40,6 +42,27 @@ class Window(NamedTuple):
     top: int
     left: int
     marks: tuple[str, ...]
+
+
+class Work(NamedTuple):
+    """What is copied into a store: the variables of a stack, how they lie on disk, and the windows they are cut to.
+
+    ``whole`` are coordinates and attributes of all pairs, where the stack is a part of them.
+    """
+
+    stack: xr.Dataset
+    arrays: dict[str, xr.DataArray]
+    stored: dict[str, Stored]
+    parameters: dict[str, Any]
+    plan: WindowPlan
+    windows: dict[str, Window]
+    memory: float
+    whole: xr.Dataset | None = None
+
+    @property
+    def contents(self) -> dict[str, list[str]]:
+        """What the name of the store says of it."""
+        return {"variables": [*map(str, self.stack)], "blocks": list(self.stored)}
 
 
 class Target(NamedTuple):
@@ -121,29 +144,36 @@ def ingest(
     >>> store.open_store(path)["phase"].chunksizes["y"]
     (16, 4)
     """
-    stack = _without_layers(stack)
-    arrays = _check_stack(stack, storage, block)
-    plan = plan_windows(stack, block=block, memory_budget=memory_budget)
-    windows = _cut(arrays, plan, block)
-    keys = [key for window in windows.values() for key in window.marks]
-    parameters = {"storage": storage, "block": block, "format": 2}
-    with writing(folder, name, identify(stack, parameters, code=False)) as run:
+    work = foresee(without_layers(stack), storage=storage, block=block, memory_budget=memory_budget)
+    with writing(folder, name, identify(work.stack, work.parameters, code=False)) as run:
         if run.is_published:
             return run.folder
-        chunks = (stack.sizes[PAIR], block, block)
-        stored = {key: lay_out_stack(key, storage, chunks) for key in arrays}
-        # Uncompressed, the quicklook counted twice: its rows, and its maps.
-        pixel = sum(np.dtype(how.dtype).itemsize + 2 * 4 / STEP**2 for how in stored.values())
-        run.need(int(pixel * stack["phase"].size), keys)
-        ds = stack.assign_attrs(storage=storage, storage_error=ERRORS[storage])
-        run.create(lambda path: _make(path, ds, stored, plan.columns), restart=restart)
-        with run.kept(keys, unit="windows"):
-            _fill(run, arrays, stored, plan, windows, progress=progress)
-            if not run.is_done(_LOOKED):
-                _turn(run, arrays, stored, plan, memory=memory_budget / 3)
-                mark_done(run.path, _LOOKED, run.fingerprint)
-        shutil.rmtree(run.path / _ROWS, ignore_errors=True)
-        return run.publish(variables=[*map(str, stack)], blocks=list(stored))
+        copy(run, work, restart=restart, progress=progress)
+        return run.publish(**work.contents)
+
+
+def foresee(stack: xr.Dataset, *, storage: str, block: int, memory_budget: float) -> Work:
+    """Check a stack without layers and plan how it is copied; nothing is read."""
+    arrays = check_stack(stack, storage, block)
+    plan = plan_windows(stack, block=block, memory_budget=memory_budget)
+    stored = {key: lay_out_stack(key, storage, (stack.sizes[PAIR], block, block)) for key in arrays}
+    parameters = {"storage": storage, "block": block, "format": FORMAT}
+    return Work(stack, arrays, stored, parameters, plan, _cut(arrays, plan, block), memory_budget)
+
+
+def copy(run: Run, work: Work, *, restart: bool, progress: bool) -> None:
+    """Copy all windows of a stack into a run, and make its quicklook; resumes what was begun."""
+    keys = [key for window in work.windows.values() for key in window.marks]
+    # Uncompressed, the quicklook counted twice: its rows, and its maps.
+    pixel = sum(np.dtype(how.dtype).itemsize + 2 * 4 / STEP**2 for how in work.stored.values())
+    run.need(int(pixel * work.stack["phase"].size), keys)
+    run.create(lambda path: _make(path, work), restart=restart)
+    with run.kept(keys, unit="windows"):
+        _fill(run, work, progress=progress)
+        if not run.is_done(_LOOKED):
+            _turn(run, work.arrays, work.stored, work.plan, memory=work.memory / 3)
+            mark_done(run.path, _LOOKED, run.fingerprint)
+    shutil.rmtree(run.path / _ROWS, ignore_errors=True)
 
 
 def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[str, ...]) -> str:
@@ -174,7 +204,7 @@ def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[s
     return keys[0]
 
 
-def _without_layers(stack: xr.Dataset) -> xr.Dataset:
+def without_layers(stack: xr.Dataset) -> xr.Dataset:
     """Stack without the maps that are no interferograms; says which."""
     if not isinstance(stack, xr.Dataset) or "phase" not in stack:
         return stack
@@ -186,7 +216,8 @@ def _without_layers(stack: xr.Dataset) -> xr.Dataset:
     return stack.drop_vars(others).assign_attrs(layers_left_out=listed)
 
 
-def _check_stack(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataArray]:
+def check_stack(stack: xr.Dataset, storage: str, block: int) -> dict[str, xr.DataArray]:
+    """Variables of a stack that can be stored, or an error that says why not."""
     if "phase" not in stack:
         hint = "Displacement needs no inversion: pecm.fit takes it as it is." if "displacement" in stack else None
         raise QtpDataError(
@@ -229,18 +260,31 @@ def _cut(arrays: dict[str, xr.DataArray], plan: WindowPlan, block: int) -> dict[
     return windows
 
 
-def _make(path: Path, ds: xr.Dataset, stored: dict[str, Stored], columns: int) -> None:
+def _make(path: Path, work: Work) -> None:
     """Lay out the blocks and the quicklook; the rows from which that is made need no description of their own."""
-    layout.make_group(path, ds, stored)
-    small = ds.isel({Y: slice(None, None, STEP), X: slice(None, None, STEP)})
+    ds = work.stack.assign_attrs(with_error(work.parameters["storage"]))
+    layout.make_group(path, ds, work.stored)
+    how = _looks(next(iter(ds.values())), work.stored, work.plan.columns)[QUICKLOOK]
+    layout.make_group(path.with_name(QUICKLOOK), _thinned(ds), dict.fromkeys(work.stored, how))
+    if work.whole is not None:
+        for file, whole in ((path.name, work.whole), (QUICKLOOK, _thinned(work.whole))):
+            layout.make_group(path.with_name(HEADERS[file]), whole, {})
+
+
+def with_error(storage: str) -> dict[str, str]:
+    """Attributes that a kind of storage adds to those of a stack."""
+    return {"storage": storage, "storage_error": ERRORS[storage]}
+
+
+def _thinned(ds: xr.Dataset) -> xr.Dataset:
+    """Coordinates, and shape, of the quicklook."""
+    small = ds.isel({Y: slice(None, None, STEP), X: slice(None, None, STEP)}, missing_dims="ignore")
     for dim in [dim for dim in (Y, X) if dim in ds.coords]:
         values = ds[dim].to_numpy()
         step = (values[-1] - values[0]) / max(len(values) - 1, 1)
         centers = values[0] + step * (np.arange(small.sizes[dim]) * STEP + (STEP - 1) / 2)
         small = small.assign_coords({dim: (dim, centers, ds[dim].attrs)})
-    small.attrs["quicklook"] = f"means of {STEP} x {STEP} pixels"
-    how = _looks(next(iter(ds.values())), stored, columns)[QUICKLOOK]
-    layout.make_group(path.parent / QUICKLOOK, small, dict.fromkeys(stored, how))
+    return small.assign_attrs(quicklook=f"means of {STEP} x {STEP} pixels")
 
 
 def _looks(da: xr.DataArray, stored: dict[str, Stored], columns: int) -> dict[str, Stored]:
@@ -257,25 +301,18 @@ def _look(run: Run, file: str, key: str, da: xr.DataArray, how: Stored) -> Block
     return how.at(run.path / file / key, (pairs, -(-height // STEP), -(-width // STEP)))
 
 
-def _fill(
-    run: Run,
-    arrays: dict[str, xr.DataArray],
-    stored: dict[str, Stored],
-    plan: WindowPlan,
-    windows: dict[str, Window],
-    *,
-    progress: bool,
-) -> None:
+def _fill(run: Run, work: Work, *, progress: bool) -> None:
     """Write window after window; one whose markers are all there is on disk already."""
-    first = next(iter(arrays.values()))
-    rows = _looks(first, stored, plan.columns)[_ROWS]
+    plan, windows = work.plan, work.windows
+    first = next(iter(work.arrays.values()))
+    rows = _looks(first, work.stored, plan.columns)[_ROWS]
     pairs = _pair_names(first)
 
     def make(key: str) -> tuple[Callable, tuple]:
         name, top, left, marks = windows[key]
-        da = arrays[name]
+        da = work.arrays[name]
         region = {Y: slice(top, top + plan.rows), X: slice(left, left + plan.columns)}
-        blocks, look = stored[name].at(run.data / name, da.shape), _look(run, _ROWS, name, da, rows)
+        blocks, look = work.stored[name].at(run.data / name, da.shape), _look(run, _ROWS, name, da, rows)
         target = Target(name, blocks, look, str(run.path), run.fingerprint, pairs)
         return write_window, (pieces(da.isel(region).data), target, top, left, marks)
 

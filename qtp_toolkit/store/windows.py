@@ -56,6 +56,7 @@ def slab_memory(stack: xr.Dataset, *, block: int = 64, memory_budget: float = 2e
 
 def plan_windows(stack: xr.Dataset, *, block: int, memory_budget: float) -> WindowPlan:
     """Choose the windows of a stack; see :func:`slab_memory`."""
+    layout.spatial(stack)  # what is no stack is refused by name
     height, width = stack.sizes[Y], stack.sizes[X]
     rows_at, columns_at = _edges(stack, Y), _edges(stack, X)
     columns = int(columns_at[1])

@@ -75,8 +75,8 @@ def beyond_scene(size: str = "default", *, seed: int = 2022, window: tuple[slice
     fitted to it is never exact. Its strength grows by 5 % of its mean in a year and varies by 3 % at random (11 % in
     the main scene). H rises linearly from 0 to 1 over the last third of the thaw season of 2017 and stays 1; 40 mm are
     lost in 40 by 26 km of permafrost. The fault moves east and west only, 8 mm/yr over its whole width, locked to
-    15 km: north of it the ground moves west. Shortening of 0.002 mm/yr per km moves the north south, 0.6 mm/yr at most,
-    which two tracks cannot tell from a tenth of that upward.
+    15 km: north of it the ground moves west. Shortening of 0.002 mm/yr per km adds up to 0.7 mm/yr along the scene, a
+    sixth of which two tracks take for vertical motion of the other sign.
 
     References
     ----------

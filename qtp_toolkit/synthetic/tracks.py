@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit import network
+from qtp_toolkit import correct, network
 from qtp_toolkit.conventions import (
     DAYS_PER_YEAR,
     SENTINEL1_WAVELENGTH,
@@ -42,8 +42,6 @@ from qtp_toolkit.synthetic.truth import frame_of, ground, map_rows
 
 CYCLE = 12
 """Days between two passes: the step of a phase bias."""
-BIAS_SHARES = {1: 1.0, 2: 0.494, 3: 0.297}
-"""Part of the sum of its steps' biases that a pair of so many steps carries (Maghsoudi et al. 2022); longer ones: 0."""
 _WETTEST = 215
 """Day of the year on which the phase bias is twice its mean; half a year from it there is none."""
 _GREEN = 0.4
@@ -227,7 +225,7 @@ def pair_biases(track: Track, seed: int) -> np.ndarray:
     base = 1.0 + np.cos(2 * np.pi * (steps[:-1].day_of_year.to_numpy() + CYCLE / 2 - _WETTEST) / DAYS_PER_YEAR)
     total = np.concatenate([[0.0], np.cumsum(base)])
     at = steps.get_indexer(days)
-    share = (table["days"] // CYCLE).map(BIAS_SHARES).fillna(0.0).to_numpy()
+    share = np.nan_to_num(correct.bias_shares(table["days"]))
     return share * (total[at[table["second"]]] - total[at[table["first"]]])
 
 

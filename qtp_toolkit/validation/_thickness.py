@@ -7,15 +7,12 @@ from typing import Literal
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._thaw import EXPANSION, thaw_supply
 from qtp_toolkit._variables import FRACTION, VARIABLES
 from qtp_toolkit.conventions import (
     DEPTH,
-    ICE_DENSITY,
-    LATENT_HEAT_OF_FUSION,
-    SECONDS_PER_DAY,
     THAW_YEAR,
     TIME,
-    WATER_DENSITY,
     QtpDataError,
     decoded_times,
     describe,
@@ -153,8 +150,7 @@ def stefan_alt(
     require(water_content, between=FRACTION)
     addt, conductivity_thawed, water_content = on_one_grid(addt, conductivity_thawed, water_content)
     water = water_content.where(water_content > 0)
-    heat = WATER_DENSITY * water * LATENT_HEAT_OF_FUSION
-    out = xnp.sqrt(2.0 * conductivity_thawed * surface_factor * addt * SECONDS_PER_DAY / heat)
+    out = xnp.sqrt(conductivity_thawed * thaw_supply(addt, surface_factor) / water)
     return describe(out, "active_layer_thickness", like=addt)
 
 
@@ -254,6 +250,6 @@ def pore_water_settlement(active_layer_thickness: xr.DataArray, mean_water_conte
     require(active_layer_thickness, quantity="active_layer_thickness")
     require(mean_water_content, between=FRACTION)
     active_layer_thickness, mean_water_content = on_one_grid(active_layer_thickness, mean_water_content)
-    out = 1000.0 * active_layer_thickness * mean_water_content * (WATER_DENSITY - ICE_DENSITY) / ICE_DENSITY
+    out = 1000.0 * active_layer_thickness * mean_water_content * EXPANSION
     out = describe(out, "seasonal_amplitude", like=active_layer_thickness)
     return out.assign_attrs(long_name="vertical pore-water settlement")

@@ -43,6 +43,17 @@ def test_granule_counts_range_and_quality(catalog):
     assert edges == pytest.approx([-4447802.079066, -3335851.559300, -1111950.519767], abs=1e-3)
 
 
+def test_view_times_of_a_granule_are_those_of_terra(real_data):
+    """Just south of the equator by day and by night, within the swath: decoded from a true file."""
+    (source,) = (real_data / "modis_mod11a1_hdf4").glob("*.hdf")
+    data = load.modis_lst([source], sensors=["terra"], view_times=True)
+    for part, low, high in (("day", 9.5, 11.5), ("night", 21.5, 23.5)):
+        hours = data[f"view_time_terra_{part}"].compute()
+        assert low < float(hours.min()) < float(hours.max()) < high
+        seen = np.isfinite(data[f"terra_{part}"].compute())
+        assert bool(np.isfinite(hours.where(seen, 0.0)).all())  # a value has a time
+
+
 def test_granule_that_was_cut_short_is_named(real_data, tmp_path):
     (source,) = (real_data / "modis_mod11a1_hdf4").glob("*.hdf")
     cut = tmp_path / source.name

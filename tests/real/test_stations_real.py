@@ -8,7 +8,7 @@ import pytest
 import rasterio
 import xarray as xr
 
-from qtp_toolkit import seasons, validation
+from qtp_toolkit import seasons, soil, validation
 
 pytestmark = pytest.mark.real
 WATER_DENSITY = 1000.0
@@ -56,6 +56,27 @@ def test_published_stefan_depths(tables):
     np.testing.assert_array_equal(np.isfinite(ours), np.isfinite(published))
     assert np.isfinite(ours).sum() == 2691
     np.testing.assert_allclose(ours, published, rtol=5e-15)
+
+
+def test_published_stefan_depths_from_their_settlement_alone(tables):
+    """Water and depth of all station-years out of one number each, with neither told: published depths come back."""
+    read, info = tables
+    index, published = read("Thawing_index_air"), read("Thaw_depth_Stefan")
+    info = info.loc[published["station"].values]
+    share = xr.DataArray((info["W"] - info["Wu"]) / 100 * info["Y"] / WATER_DENSITY, dims="station")
+    share = share.drop_vars("SNameEN", errors="ignore")
+    conductivity = xr.DataArray(info["COT"], dims="station", attrs={"units": "W m-1 K-1"})
+    settled = validation.pore_water_settlement(published.assign_attrs(units="m"), share)
+    sigma = (0.1 * settled).assign_attrs(units="mm")
+    out = soil.water_and_depth(settled, sigma, index, incidence=None, conductivity=conductivity)
+    depth = out["active_layer_thickness"].transpose("year", "station").values
+    np.testing.assert_array_equal(np.isfinite(depth), np.isfinite(published))
+    assert np.isfinite(depth).sum() == 2691
+    np.testing.assert_allclose(depth, published, rtol=1e-12)
+    found = out["mean_water_content"].transpose("year", "station")
+    np.testing.assert_allclose(found.fillna(share), share.broadcast_like(found), rtol=1e-12)
+    assert set(np.unique(out["flag"])) == {0, 1}
+    assert 0.05 < float(found.median()) < 0.5
 
 
 @pytest.mark.parametrize(("kind", "mean", "count"), [("air", "MAAT", 2691), ("ground", "MAGST", 2299)])

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from qtp_toolkit.conventions import QtpDataError
 
 _HINTS = {
@@ -100,3 +102,16 @@ def no_duplicates(keys: Iterable[Any], paths: Iterable[Path], what: str, code: s
         seen[key] = path
     if double:
         raise QtpDataError(f"{what} stands twice; " + "; ".join(double), hint="Move one of each away.", code=code)
+
+
+def refuse_complex(kinds: Sequence[tuple[Path, str]]) -> None:
+    """Raise if numbers that are read as real ones are complex: half of each would be dropped without a word (I11).
+
+    Parameters
+    ----------
+    kinds : sequence of (path, type)
+        Type as numpy spells it.
+    """
+    bad = [(path, f"holds {np.dtype(kind).name}") for path, kind in kinds if np.dtype(kind).kind == "c"]
+    hint = "Take the unwrapped interferograms; complex images are opened by driver slc_stack."
+    refuse_bad(bad, "file of real numbers", total=len(kinds), code="I11", hint=hint)

@@ -1,4 +1,4 @@
-"""GRIB messages on pressure levels through GDAL: each message is a band, read when its block is computed."""
+"""GRIB messages on pressure levels or at the surface through GDAL: each is a band, read when its block is computed."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import Chunks, block_shape, lazy_blocks
 
 _LEVEL = re.compile(r"^([\d.]+)-ISBL$")
+_SURFACE = re.compile(r"^([\d.]+)-SFC$")
 
 
 class _Message(NamedTuple):
@@ -25,8 +26,10 @@ class _Message(NamedTuple):
     level: float
 
 
-def grib_fields(uri: str, path: Path, elements: dict[str, str], *, chunks: Chunks | None = None) -> xr.Dataset:
-    """Fields of a GRIB file on pressure levels, in the units of the file.
+def grib_fields(
+    uri: str, path: Path, elements: dict[str, str], *, levels: bool = True, chunks: Chunks | None = None
+) -> xr.Dataset:
+    """Fields of a GRIB file on pressure levels, or at the surface, in the units of the file.
 
     Parameters
     ----------
@@ -36,13 +39,15 @@ def grib_fields(uri: str, path: Path, elements: dict[str, str], *, chunks: Chunk
         The file on the disk, for errors and for the state of what is read.
     elements : dict of str to str
         GDAL's name of each element wanted, and ours; others are left out.
+    levels : bool
+        Whether messages on pressure levels are wanted, or those at the surface.
     chunks : dict, optional
 
     Returns
     -------
     xarray.Dataset
-        Dims ``time, level, y, x``; ``level`` in hPa, rising; y from north to south; no CRS: GRIB names a sphere, on
-        which latitudes are meant as they are. Lazy, float32.
+        Dims ``time, level, y, x``, without ``level`` at the surface; ``level`` in hPa, rising; y from north to south;
+        no CRS: GRIB names a sphere, on which latitudes are meant as they are. Lazy, float32.
 
     Raises
     ------
@@ -51,25 +56,25 @@ def grib_fields(uri: str, path: Path, elements: dict[str, str], *, chunks: Chunk
     """
     try:
         with _kept_units(), rasterio.open(uri) as file:
-            bands = _find_messages(file, elements)
+            bands = _find_messages(file, elements, _LEVEL if levels else _SURFACE)
             transform, shape = file.transform, file.shape
     except rasterio.errors.RasterioIOError as error:
         raise QtpDataError(f"cannot open GRIB: {error}", path=path, code="M05") from None
     names = sorted({message.element for message in bands})
     times = sorted({message.time for message in bands})
-    levels = sorted({message.level for message in bands})
-    table = np.array([[[bands.get(_Message(n, t, p), 0) for p in levels] for t in times] for n in names])
+    heights = sorted({message.level for message in bands})
+    table = np.array([[[bands.get(_Message(n, t, p), 0) for p in heights] for t in times] for n in names])
     if not table.size or not table.all():
         raise QtpDataError(
             "GRIB lacks messages",
             path=path,
-            found=f"{np.count_nonzero(table)} messages on pressure levels",
-            expected=f"{sorted(set(elements.values()))} on each of {len(times)} times and {len(levels)} levels",
+            found=f"{np.count_nonzero(table)} messages {'on pressure levels' if levels else 'at the surface'}",
+            expected=f"{sorted(set(elements.values()))} on each of {len(times)} times and {len(heights)} levels",
             code="M27",
         )
     coords = {
         TIME: np.array(times, "datetime64[ns]"),
-        "level": np.array(levels),
+        "level": np.array(heights),
         Y: transform.f + (np.arange(shape[0]) + 0.5) * transform.e,
         X: transform.c + (np.arange(shape[1]) + 0.5) * transform.a,
     }
@@ -79,7 +84,8 @@ def grib_fields(uri: str, path: Path, elements: dict[str, str], *, chunks: Chunk
         name: (tuple(coords), lazy_blocks(_read, blocks, "float32", paths=[path], uri=uri, bands=numbers.tolist()))
         for name, numbers in zip(names, table, strict=True)
     }
-    return xr.Dataset(fields, coords)
+    data = xr.Dataset(fields, coords)
+    return data if levels else data.isel(level=0, drop=True)
 
 
 @contextmanager
@@ -89,11 +95,13 @@ def _kept_units() -> Iterator[None]:
         yield
 
 
-def _find_messages(file: rasterio.DatasetReader, elements: dict[str, str]) -> dict[_Message, int]:
+def _find_messages(
+    file: rasterio.DatasetReader, elements: dict[str, str], place: re.Pattern[str]
+) -> dict[_Message, int]:
     found: dict[_Message, int] = {}
     for band in file.indexes:
         tags = file.tags(band)
-        level = _LEVEL.match(tags.get("GRIB_SHORT_NAME", ""))
+        level = place.match(tags.get("GRIB_SHORT_NAME", ""))
         element = elements.get(tags.get("GRIB_ELEMENT", ""))
         if level is None or element is None:
             continue

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import X, Y
+from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.pixels import Rows
 
@@ -21,23 +21,27 @@ def on_grid(values: Any, dims: Sequence[str], coords: dict[str, Any], crs: str) 
     return xr.DataArray(values, dims=list(dims), coords=coords).rio.write_crs(crs)
 
 
-def geographic(
+def of_axes(
     path: Path,
-    latitude: np.ndarray,
-    longitude: np.ndarray,
+    y: np.ndarray,
+    x: np.ndarray,
+    crs: str,
     *,
     dtype: str,
     blocks: tuple[int, int],
     layout: Rows | None = None,
     dataset: str = "",
+    units: str = "",
 ) -> Header:
-    """Header of an array in longitude and latitude, as of a raster.
+    """Header of an array whose axes are known, as of a raster.
 
     Parameters
     ----------
     path : pathlib.Path
-    latitude, longitude : numpy.ndarray
-        Centers of rows and columns, degree, two or more.
+    y, x : numpy.ndarray
+        Centers of rows and columns, in the unit of the CRS, two or more.
+    crs : str
+        As WKT.
     dtype : str
         Of the stored values.
     blocks : (int, int)
@@ -46,15 +50,30 @@ def geographic(
         Of plain rows.
     dataset : str
         Path inside an HDF5 file.
+    units : str
+        What the file says.
+
+    Raises
+    ------
+    QtpDataError
+        I06: fewer than two rows or columns; I09: columns that run from east to west.
     """
+    if min(len(y), len(x)) < 2:
+        raise QtpDataError("one row or column tells no size of pixels", path=path, found=(len(y), len(x)), code="I06")
+    steps = [float(axis[-1] - axis[0]) / (len(axis) - 1) for axis in (x, y)]
+    if not steps[0] > 0 or not abs(steps[1]) > 0:
+        raise QtpDataError("columns must run from west to east", path=path, found=(x[0], x[-1]), code="I09")
+    corner = float(x[0]) - steps[0] / 2, float(y[0]) - steps[1] / 2
+    transform = (steps[0], 0.0, corner[0], 0.0, steps[1], corner[1])
+    shape = len(y), len(x)
+    return Header(path, *shape, transform, crs, dtype, None, blocks, layout, {}, dataset=dataset, units=(units,))
+
+
+def geographic(path: Path, latitude: np.ndarray, longitude: np.ndarray, **how: Any) -> Header:
+    """Header of an array in longitude and latitude, degree; the rest as of :func:`of_axes`."""
     from pyproj import CRS  # noqa: PLC0415  slow to import
 
-    steps = [float(axis[-1] - axis[0]) / (len(axis) - 1) for axis in (longitude, latitude)]
-    corner = float(longitude[0]) - steps[0] / 2, float(latitude[0]) - steps[1] / 2
-    transform = (steps[0], 0.0, corner[0], 0.0, steps[1], corner[1])
-    shape = len(latitude), len(longitude)
-    crs = CRS.from_epsg(4326).to_wkt()
-    return Header(path, *shape, transform, crs, dtype, None, blocks, layout, {}, dataset=dataset)
+    return of_axes(path, latitude, longitude, CRS.from_epsg(4326).to_wkt(), **how)
 
 
 def with_crs(data: xr.Dataset, crs: str | None = None) -> xr.Dataset:

@@ -9,7 +9,9 @@ import dask.array as da
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.files.blocks import ITEM_BYTES, Chunks, block_shape
+from qtp_toolkit.load.files.checks import refuse_complex
 from qtp_toolkit.load.files.hdf5 import lazy_dataset, opened
 from qtp_toolkit.load.files.limits import hold
 from qtp_toolkit.load.files.tiff import Decode, decoded
@@ -39,7 +41,11 @@ def hdf5_layer(
         Key of the variable table: values are held to its physical range.
     """
     with opened(path) as file:
-        sizes = dict(zip(dims, file[name].shape, strict=True))
+        shape, kind = file[name].shape, file[name].dtype.name
+    refuse_complex([(path, kind)])
+    if len(shape) != len(dims):
+        raise QtpDataError("a dataset of other dims", path=path, variable=name, expected=dims, found=shape, code="I06")
+    sizes = dict(zip(dims, shape, strict=True))
     stored = lazy_dataset(path, name, block_shape(sizes, chunks, itemsize=ITEM_BYTES))
     how = {"decode": decode, "variable": variable, "path": str(path)}
     return xr.DataArray(da.map_blocks(_physical, stored, dtype=decode.dtype, **how), dims=tuple(dims))

@@ -165,7 +165,7 @@ def refuse_other_scale(path: Path, tags: Mapping[str, Any], scale_factor: float)
         )
 
 
-def stored_scale(found: Sequence[Header], band: int, given: float | None, option: str) -> tuple[float, float]:
+def stored_scale(found: Sequence[Header], band: int, given: float | None, option: str | None) -> tuple[float, float]:
     """Scale and offset of all files of a kind: those that are given, else those of the files' own tags.
 
     Parameters
@@ -175,8 +175,8 @@ def stored_scale(found: Sequence[Header], band: int, given: float | None, option
         From 1.
     given : float, optional
         Scale that the catalog sets: it overrules the tags, with a warning.
-    option : str
-        Its name there.
+    option : str, optional
+        Its name there; None where the reader has no such setting.
 
     Returns
     -------
@@ -198,7 +198,8 @@ def stored_scale(found: Sequence[Header], band: int, given: float | None, option
     decimals = any(header.dtype.startswith("float") for header in found)
     if own != {(1.0, 0.0)} and (len(own) > 1 or decimals):
         what = "decimals carry a scale tag: they may be scaled already" if decimals else "files have unlike scale tags"
-        hint = f"Say which scale holds with parameters.{option}; 1 leaves the values as they are stored."
+        say = f"Say which scale holds with parameters.{option}; 1 leaves the values as they are stored."
+        hint = say if option else "Write them anew without a scale (gmt grdedit -D, gdal_translate -unscale)."
         raise QtpDataError(what, path=found[0].path, found=f"scale and offset {sorted(own)}", hint=hint, code="M11")
     return own.pop()
 

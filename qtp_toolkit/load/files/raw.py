@@ -17,7 +17,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import ITEM_BYTES, Chunks, block_shape, lazy_blocks
-from qtp_toolkit.load.files.checks import names_entities
+from qtp_toolkit.load.files.checks import names_entities, refuse_complex
 from qtp_toolkit.load.files.limits import hold
 from qtp_toolkit.load.files.tiff import Decode, decoded
 
@@ -230,6 +230,7 @@ def lazy_raw(
         I06: unlike shapes (lists how many files have which).
     """
     present = [band for band in bands if band is not None]
+    refuse_complex([(band.path, band.dtype) for band in present])
     shape = same_shape(present)
     sizes = dict(zip((dim, Y, X), (len(bands), *shape), strict=True))
     each = tuple(map(float, factors)) if factors is not None else (1.0,) * len(bands)

@@ -12,6 +12,7 @@ import xarray as xr
 from qtp_toolkit._grids import SNAP, same_crs
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import BLOCK_BYTES, ITEM_BYTES, Chunks, block_shape, lazy_blocks
+from qtp_toolkit.load.files.checks import refuse_bad, refuse_complex
 from qtp_toolkit.load.files.grids import on_grid
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.limits import hold
@@ -21,6 +22,10 @@ _UNIT = 64
 """Rows and columns of a default chunk are multiples of it: the edge of the blocks of a store."""
 _ABOUT = 3
 """A chunk may be so many times too large before its rows are halved: each window of a file costs its opening."""
+
+_EXCHANGED = "Latitude and longitude, or easting and northing, are exchanged: write the files anew in the right order."
+_POLE, _MIDDLE, _ZONES = 90.0, 5e5, 2e6
+"""Degrees; easting in the middle of a zone of UTM, and how far from it no grid of a zone reaches, m."""
 
 _HALF = (
     "By half a pixel: some files give centers where others give corners. Find out which are right, and write the "
@@ -61,8 +66,14 @@ def same_grid(found: Sequence[Header], *, extent: str | None = None) -> Header:
     Raises
     ------
     QtpDataError
-        I05 (shifted by a part of a pixel), I06 (unlike size or extent), I07 (unlike CRS), I20 (unlike pixel size).
+        I05 (shifted by a part of a pixel), I06 (unlike size or extent), I07 (unlike CRS), I08 (latitude along x), I20
+        (unlike pixel size).
     """
+    exchanged = {h.path: told for h in found if (told := _exchanged(h))}
+    total = len({h.path for h in found})
+    refuse_bad(
+        [*exchanged.items()], "map with east along x and north along y", total=total, code="I08", hint=_EXCHANGED
+    )
     keys = [(h.crs, h.height, h.width, h.corner, h.size) for h in found]
     common = found[keys.index(Counter(keys).most_common(1)[0][0])]
     if not all(same_crs(wkt, common.crs) for wkt in {h.crs for h in found}):
@@ -81,6 +92,17 @@ def same_grid(found: Sequence[Header], *, extent: str | None = None) -> Header:
         hint = f"Crop them to one extent{other}."
         _refuse_grids(found, common, "the files differ in size or extent", "I06", hint)
     return common if alike else _intersection(found, common, shifts)
+
+
+def _exchanged(header: Header) -> str | None:
+    """Say what no place on Earth has, and exchanged axes make: latitudes beyond the poles, eastings far outside."""
+    (west, north), (dx, dy) = header.corner, header.size
+    south, east = north - header.height * dy, west + header.width * dx
+    if "UTM zone" in header.crs:
+        return None if max(abs(west - _MIDDLE), abs(east - _MIDDLE)) < _ZONES else f"easting {west:g} to {east:g} m"
+    degrees = "GEO" in header.crs and "PROJ" not in header.crs
+    beyond = degrees and (north - dy > _POLE or south + dy < -_POLE)  # an edge of half a pixel is fine
+    return f"latitude {south:g} to {north:g}" if beyond else None
 
 
 def _shift(header: Header, common: Header) -> tuple[float, float]:
@@ -173,6 +195,8 @@ def lazy_stack(
     xarray.DataArray
         Lazy; y from north to south; carries ``spatial_ref``.
     """
+    if np.dtype(decode.dtype).kind != "c":
+        refuse_complex([(header.path, header.dtype) for header in found if header is not None])
     sizes = {dim: len(found), Y: grid.height, X: grid.width}
     if not {Y, X} & set(chunks or {}):
         present = [header for header in found if header is not None]

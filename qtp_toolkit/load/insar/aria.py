@@ -6,7 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import xarray as xr
@@ -16,12 +16,16 @@ from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.grids import geographic
-from qtp_toolkit.load.files.hdf5 import MAGIC, opened
+from qtp_toolkit.load.files.hdf5 import MAGIC, opened, text_of
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.cubes import Term, at_pixels, medians
 from qtp_toolkit.load.insar.look import angles_to_vector
+from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
 from qtp_toolkit.load.insar.stack import Orbit, Pair, Stored, beside, opened_from, stack_of, with_orbit
+
+if TYPE_CHECKING:
+    import h5py
 
 AriaLayer = Literal["incidence", "look", "component", "ionosphere", "tide", "troposphere"]
 NAME = (
@@ -80,8 +84,9 @@ def aria(
     ------
     QtpDataError
         Names that are none of this product (I27); unreadable files (M05); a pair of one date (I18); a pair twice, or in
-        several frames (I19); a layer that products lack, or that needs an elevation (I03); unlike grids (I05, I06,
-        I20); pairs of several tracks (I33).
+        several frames (I19); a layer that products lack, or that needs an elevation (I03); unlike grids (I05 to I08,
+        I20); complex numbers or another unit than rad (I11, I12); wavelengths that differ (I15); pairs of several
+        tracks (I33).
 
     Notes
     -----
@@ -118,6 +123,7 @@ def aria(
         key=lambda row: row[0].dates,
     )
     pairs = [pair for pair, _, _ in rows]
+    refuse_not_phase([Quantity.of(pair.header) for pair in pairs])
     _refuse_frames(pairs)
     baselines, azimuths = _geometry(pairs)
     zero = Stored(_ZERO)
@@ -128,7 +134,7 @@ def aria(
         zero,
         extent=extent,
         baselines=None if np.isnan(baselines).all() else baselines,
-        wavelength=_wavelength(pairs[0].header.path),
+        wavelength=_wavelength([pair.header.path for pair in pairs]),
         chunks=chunks,
     )
     orbits = [
@@ -163,7 +169,8 @@ def _header(path: Path, name: str) -> Header:
         group = name.rpartition("/")[0]
         latitude, longitude = (file[f"{group}/{axis}"][()] for axis in ("latitude", "longitude"))
         blocks = dataset.chunks or (1, dataset.shape[1])
-        return geographic(path, latitude, longitude, dtype=dataset.dtype.name, blocks=blocks, dataset=name)
+        how = {"dtype": dataset.dtype.name, "blocks": blocks, "dataset": name}
+        return geographic(path, latitude, longitude, **how, units=text_of(dataset.attrs.get("units", "")))
 
 
 def _refuse_tracks(matches: Sequence[re.Match[str]]) -> None:
@@ -209,9 +216,26 @@ def _geometry(pairs: Sequence[Pair]) -> tuple[np.ndarray, np.ndarray]:
     return values[:, 0], values[:, 1]
 
 
-def _wavelength(path: Path) -> float:
-    with opened(path) as file:
-        return round(float(file[_WAVELENGTH][()]), 9) if _WAVELENGTH in file else SENTINEL1_WAVELENGTH
+def _wavelength(paths: Sequence[Path]) -> float:
+    """Wavelength of all products, m; that of Sentinel-1 where none tells it; unlike ones are refused (I15)."""
+    said = set()
+    for path in paths:
+        with opened(path) as file:
+            _refuse_map(file[f"{_GRIDS}/data/unwrappedPhase"], path)
+            said |= {round(float(file[_WAVELENGTH][()]), 9)} if _WAVELENGTH in file else set()
+    if said and max(said) > min(said) * 1.001:
+        raise QtpDataError("the products give different wavelengths", found=sorted(said), expected="one", code="I15")
+    return min(said, default=SENTINEL1_WAVELENGTH)
+
+
+def _refuse_map(dataset: h5py.Dataset, path: Path) -> None:
+    """Refuse a grid that is none of latitude and longitude, where the product says so (I07)."""
+    mapping = text_of(dataset.attrs.get("grid_mapping", ""))
+    own = dataset.parent[mapping].attrs if mapping and mapping in dataset.parent else {}
+    said = text_of(own.get("grid_mapping_name", "latitude_longitude"))
+    if said != "latitude_longitude":
+        hint = "Open them as GeoTIFF by driver geotiff_stack."
+        raise QtpDataError(f"on a map of its own: {said}", path=path, expected="degrees", hint=hint, code="I07")
 
 
 def _seconds(clock: str) -> float:

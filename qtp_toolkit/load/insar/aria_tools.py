@@ -21,6 +21,7 @@ from qtp_toolkit.load.files.raw import raw_bands, read_raw
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.look import angles_to_vector
 from qtp_toolkit.load.insar.pairs import arrange
+from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
 from qtp_toolkit.load.insar.stack import Orbit, Pair, Stored, beside, opened_from, stack_of, with_orbit
 
 ToolsLayer = Literal["incidence", "look", "component"]
@@ -60,8 +61,8 @@ def aria_tools(
     ------
     QtpDataError
         I27: names; I18, I19: a pair of one date, or twice; I03: no coherence, or a layer that is not there; M05: a
-        raster that is no file of ENVI with its ``.hdr`` (a ``.vrt`` alone points into the products); I05, I06, I20:
-        unlike grids.
+        raster that is no file of ENVI with its ``.hdr`` (a ``.vrt`` alone points into the products); I05 to I08, I20:
+        unlike grids, or none in degrees; I11, I12: complex or whole numbers, another unit.
 
     Examples
     --------
@@ -82,6 +83,7 @@ def aria_tools(
     ends = [(ymd(m["reference"], path), ymd(m["secondary"], path)) for m, path in zip(matches, paths, strict=True)]
     order = arrange(ends).order
     headers = _headers(paths)
+    refuse_not_phase([Quantity.of(header) for header in headers])
     rows = [Pair(*ends[k], headers[k]) for k in order]
     files = [pair.header.path for pair in rows]
     baselines = [_middle(path, "bPerpendicular") for path in files]
@@ -106,12 +108,17 @@ def aria_tools(
 
 def _headers(paths: Sequence[Path]) -> list[Header]:
     """Headers of rasters of ENVI; all that cannot be read are listed."""
-    bad, found = [], []
+    bad: list[tuple[Path, str]] = []
+    maps: list[tuple[Path, str]] = []
+    found = []
     for path in paths:
         try:
             found.append(_header(path))
         except QtpDataError as error:
-            bad.append((path, f"{error.what} ({error.found})" if error.found else error.what))
+            listed = maps if error.code == "I07" else bad
+            listed.append((path, f"{error.what} ({error.found})" if error.found else error.what))
+    in_degrees = "Extract them in degrees: ariaTSsetup.py -p 4326."
+    refuse_bad(maps, "raster in longitude and latitude", total=len(paths), code="I07", hint=in_degrees)
     hint = None
     if any(path.with_name(path.name + ".vrt").is_file() and not path.is_file() for path, _ in bad):
         hint = "A .vrt alone points into the products: extract with -of ENVI, or open the products by driver aria."
@@ -131,7 +138,8 @@ def _header(path: Path) -> Header:
     except ValueError:
         words = []
     if not words or not words[0].lower().startswith("geographic"):
-        raise QtpDataError("its .hdr has no map info in degrees", found=", ".join(words) or "none")
+        what, code = "its .hdr has no map info in degrees", "I07" if words else "M05"
+        raise QtpDataError(what, found=", ".join(words) or "none", code=code)
     # the place is that of the corner of a pixel that is counted from 1
     axes = top - (np.arange(band.height) - row + 1.5) * dy, left + (np.arange(band.width) - column + 1.5) * dx
     kind = np.dtype(band.dtype).name

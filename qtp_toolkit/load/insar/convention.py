@@ -21,6 +21,7 @@ from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expressi
 from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode
+from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
 from qtp_toolkit.load.insar.stack import Pair, Stored, coherence_notes, stack_of
 
 _DATE = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{2}[A-Za-z]{3}\d{4}"
@@ -30,14 +31,6 @@ PATTERN = rf"(?<!\d)(?P<reference>{_DATE}){_CLOCK}[-_](?P<secondary>{_DATE}){_CL
 ISCE, SNAP and many more."""
 
 _SIGNS = {"positive_away": 1.0, "positive_toward": -1.0}
-_RADIANS = ("", "rad", "radian", "radians", "phase", "abs_phase", "1", "unitless")
-"""Unit tags of phase in rad: SNAP writes the quantity, others that there is no unit."""
-_CYCLES = "Set parameters.scale_factor: 6.2831853, which makes rad of cycles."
-_OTHER = {
-    "I10": ("wrapped phase", re.compile(r"(?<!un)wrapped|diff_pha(?![a-z])|phasefilt", re.IGNORECASE)),
-    "I12": ("displacement", re.compile(r"(?:los|vert)_?disp|displacement", re.IGNORECASE)),
-}
-"""What the names of other products say that they hold, by the fault that it would be."""
 
 
 def interferograms(
@@ -142,7 +135,8 @@ def interferograms(
         raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
     pairs = _pairs(headers(phase), expression)
     which = _one_band([p.header for p in pairs], band, "band")
-    _refuse_not_phase(pairs, which, scale_factor)
+    told = [Quantity.of(pair.header, which) for pair in pairs]
+    refuse_not_phase(told, scale_factor=scale_factor, scalable=True)
     order = sorted(range(len(pairs)), key=lambda k: pairs[k].dates)  # baselines come in the files' order
     pairs = [pairs[k] for k in order]
     found = [p.header for p in pairs]
@@ -227,31 +221,6 @@ def _other_pairs(match: re.Match[str]) -> str:
     """Say which pairs a name gives beside the one that was found, as a date of processing before or after it does."""
     found = {frozenset(m.group("reference", "secondary")) for m in re.finditer(f"(?={PATTERN})", match.string)}
     return f"may be any of {sorted('/'.join(sorted(pair)) for pair in found)}" if len(found) > 1 else ""
-
-
-def _refuse_not_phase(pairs: Sequence[Pair], band: int, scale_factor: float | None) -> None:
-    """Refuse what type or unit tag of a file rule out: complex numbers; whole ones and other units without a scale."""
-    for code, (what, name) in _OTHER.items() if scale_factor is None else ():
-        named = [(p.header.path, f"is {what} by its name") for p in pairs if name.search(p.header.path.name)]
-        refuse_bad(named, "unwrapped phase", total=len(pairs), code=code, hint="Narrow the uri to the unwrapped phase.")
-    bad, packed, odd = [], [], []
-    for _, _, header in pairs:
-        kind, unit = np.dtype(header.dtype).kind, header.units[band - 1].strip().lower()
-        if kind not in "fiu":
-            bad.append((header.path, f"holds {header.dtype}"))
-        elif kind != "f" and header.scales[band - 1] == (1.0, 0.0) and scale_factor is None:
-            packed.append((header.path, f"holds {header.dtype}"))
-        if unit not in _RADIANS:
-            odd.append((header.path, f"its unit is {unit!r}"))
-    refuse_bad(bad, "unwrapped phase in rad (decimal numbers)", total=len(pairs), code="I11")
-    hint = "Give the unwrapped phase in rad, or set parameters.scale_factor if these are packed numbers."
-    refuse_bad(packed, "unwrapped phase in rad (decimal numbers)", total=len(pairs), code="I11", hint=hint)
-    if odd and scale_factor is not None:
-        warnings.warn(f"scale_factor: {scale_factor:g} overrules the unit tag: {odd[0][1]} (I12)", stacklevel=3)
-        return
-    degrees = any("'deg" in text for _, text in odd)
-    cycles = _CYCLES if all("'cycle" in text for _, text in odd) else None
-    refuse_bad(odd, "phase in rad", total=len(pairs), code="I11" if degrees else "I12", hint=cycles)
 
 
 def _is_closer_day_first(first: str, second: str) -> bool:

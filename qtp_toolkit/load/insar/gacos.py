@@ -15,8 +15,8 @@ from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.grids import descending, on_grid
-from qtp_toolkit.load.files.headers import headers, nodata_values
-from qtp_toolkit.load.files.raw import lazy_raw, raw_bands, rsc
+from qtp_toolkit.load.files.headers import Header, headers, nodata_values
+from qtp_toolkit.load.files.raw import RawBand, lazy_raw, raw_bands, rsc
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
 
 _DATE = r"(?<!\d)(?P<day>\d{8})(?!\d)"
@@ -52,7 +52,8 @@ def gacos(
     ------
     QtpDataError
         C10: no file; I27: names without a date; I19: a date twice; M05: unreadable; I05: nobody says what the corner
-        is, or unlike grids; M11: values that are no delay in m, when computed.
+        is; I05, I06, I08, I09, I20: unlike grids, or latitude along x; M11, when computed: values that are no delay
+        in m.
 
     Examples
     --------
@@ -95,28 +96,42 @@ def _bare(files: Sequence[Path], registration: str | None, chunks: Chunks | None
             hint="Set parameters.registration; half a cell, some 45 m, hangs on it.",
             code="I05",
         )
-    bands = [raw_bands(path)[0] for path in files]
-    said = [_place(path) for path in files]
-    odd = [(path, f"begins at {p[:2]}, steps {p[2:]}") for path, p in zip(files, said, strict=True) if p != said[0]]
-    refuse_bad(odd, f"file of the grid of {files[0].name}", total=len(files), code="I05")
-    left, top, dx, dy = said[0]
-    half = 0.5 if registration == "corner" else 0.0
+    all_bands = [raw_bands(path) for path in files]
+    odd = [
+        (path, f"{len(own)} bands, or numbers of twice the size")
+        for path, own in zip(files, all_bands, strict=True)
+        if len(own) > 1
+    ]
+    refuse_bad(odd, "delay: one band of decimals", total=len(files), code="M05")
+    bands = [own[0] for own in all_bands]
+    grids = [_grid(band, registration) for band in bands]
+    crs, (dx, _, left, _, dy, top) = same_grid(grids).crs, grids[0].transform
+    turned = [(g.path, "runs the other way") for g in grids if g.transform[4] * dy < 0]
+    refuse_bad(turned, "delay whose rows run as those of the first", total=len(files), code="I09")
     array = lazy_raw(bands, Decode((0.0,)), dim=TIME, chunks=chunks, variable="zenith_delay")
-    coords = {Y: top + (np.arange(array.sizes[Y]) + half) * dy, X: left + (np.arange(array.sizes[X]) + half) * dx}
-    return descending(on_grid(array.data, (TIME, Y, X), coords, "EPSG:4326"))
+    coords = {Y: top + (np.arange(array.sizes[Y]) + 0.5) * dy, X: left + (np.arange(array.sizes[X]) + 0.5) * dx}
+    return descending(on_grid(array.data, (TIME, Y, X), coords, crs))
 
 
 def _header(path: Path) -> dict[str, str]:
     return rsc(path.with_name(path.name + ".rsc"))
 
 
-def _place(path: Path) -> tuple[float, ...]:
-    said = _header(path)
+def _grid(band: RawBand, registration: str) -> Header:
+    """Place of a delay, by the header beside it."""
+    from pyproj import CRS  # noqa: PLC0415  slow to import
+
+    said = _header(band.path)
     try:
-        return tuple(float(said[key]) for key in _PLACE)
+        left, top, dx, dy = (float(said[key]) for key in _PLACE)
     except (KeyError, ValueError):
         what = "the header of a delay does not tell its place"
-        raise QtpDataError(what, path=path, expected=", ".join(_PLACE), found=sorted(said), code="M05") from None
+        expected = ", ".join(_PLACE)
+        raise QtpDataError(what, path=band.path, expected=expected, found=sorted(said), code="M05") from None
+    half = 0.0 if registration == "corner" else 0.5
+    corner = (dx, 0.0, left - half * dx, 0.0, dy, top - half * dy)
+    crs = CRS.from_epsg(4326).to_wkt()
+    return Header(band.path, band.height, band.width, corner, crs, "float32", None, (1, band.width), None, {})
 
 
 def _time(day: np.datetime64, path: Path) -> np.datetime64 | None:

@@ -14,8 +14,10 @@ from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, check_wa
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, no_duplicates
 from qtp_toolkit.load.files.dates import match_names, ymd
-from qtp_toolkit.load.files.headers import headers
+from qtp_toolkit.load.files.headers import Header, headers, nodata_values
+from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode
+from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
 from qtp_toolkit.load.insar.stack import Pair, Stored, stack_of, with_orbit
 
 _PAIR = r"(?<!\d)(?P<reference>\d{7})_(?P<secondary>\d{7})(?!\d)"
@@ -58,7 +60,8 @@ def gmtsar(
     ------
     QtpDataError
         C10: no file; I27: folders without two dates; I19: a pair twice; I03: no ``corr_ll.grd``; M05: grids in radar
-        geometry, or unreadable; I05 to I07, I20: unlike grids.
+        geometry, or unreadable; I05 to I08, I20: unlike grids; I10 to I12: wrapped phase, displacement, another unit;
+        M11: decimals with a scale.
 
     Examples
     --------
@@ -83,6 +86,7 @@ def gmtsar(
     ]
     pairs = [Pair(first, second, header) for (first, second), header in zip(ends, headers(paths), strict=True)]
     pairs.sort(key=lambda pair: pair.dates)
+    refuse_not_phase([Quantity.of(pair.header) for pair in pairs])
     no_duplicates([f"{p.dates[0]} {p.dates[1]}" for p in pairs], [p.header.path for p in pairs], "pair", "I19")
     beside = [pair.header.path.with_name("corr_ll.grd") for pair in pairs]
     lacking = [path for path in beside if not path.is_file()]
@@ -93,17 +97,24 @@ def gmtsar(
             hint="Geocode the coherence too, or set parameters.coherence: optional for unit weights.",
             code="I03",
         )
-    found = iter(headers([path for path in beside if path not in lacking]))
+    gamma = headers([path for path in beside if path not in lacking])
+    found = iter(gamma)
     stack = stack_of(
         pairs,
-        Stored(Decode()),
+        _stored([pair.header for pair in pairs]),
         [None if path in lacking else next(found) for path in beside],
-        Stored(Decode()),
+        _stored(gamma),
         extent=extent,
         wavelength=_wavelength(paths[0].parent) if wavelength is None else wavelength,
         chunks=chunks,
     )
     return with_orbit(stack, [], producer="GMTSAR", estimated_from=None)
+
+
+def _stored(found: Sequence[Header]) -> Stored:
+    """Whole numbers by the scale that GMT packed them with, and without its fill value; decimals as they are."""
+    scale, offset = stored_scale(found, 1, None, None)
+    return Stored(Decode(nodata_values(found, None), scale, offset))
 
 
 def _day(text: str, path: Path, first_day: int) -> np.datetime64:

@@ -46,7 +46,7 @@ def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: 
         Which maps to open beside phase and coherence: from ``_lv_theta``, that and ``_lv_phi``, ``_water_mask``,
         ``_conncomp`` and ``_dem``. All but the components, one a pair, are of the first pair: others have the same.
     **options
-        As for :func:`interferograms`.
+        As for :func:`interferograms`; a coherence of 0 is no data unless ``coherence_nodata`` says otherwise.
 
     Returns
     -------
@@ -81,6 +81,7 @@ def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: 
     said = {path: _parameters(path.with_name(path.name.partition("_unw_phase")[0] + ".txt")) for path in phase}
     found = [_number(said[path], "baseline") for path in phase]
     known = None if np.isnan(found).all() else found
+    options = {"coherence_nodata": 0.0} | options  # tags are lost by clipping
     stack = interferograms(phase, coherence=[p for p in beside_phase if p.is_file()], baselines=known, **options)
     grid, files = opened_from(stack)
     orbits = [Orbit(_number(said[path], "heading") % 360, _number(said[path], "utctime")) for path in files]

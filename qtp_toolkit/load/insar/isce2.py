@@ -26,7 +26,8 @@ from qtp_toolkit.load.insar.isce2_folders import (
     usual_wavelength,
 )
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, dates_of, heading_of, look_vector, orbit_of
-from qtp_toolkit.load.insar.radar import Geometry, Layer, Onto, Table, placed, places, squares
+from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
+from qtp_toolkit.load.insar.radar import Geometry, Layer, Onto, Table, check_latitudes, placed, places, squares
 
 _FILES = {"incidence": "los", "elevation": "hgt", "land": "waterMask", "layover_shadow": "shadowMask"}
 _ZERO, _DEGREES = Decode((0.0,)), Decode(dtype="float64")
@@ -80,14 +81,14 @@ def isce2(
         ``incidence``, degree; ``look_east``, ``look_north``, ``look_up``; ``elevation``, m above the
         *ellipsoid*; ``land``, True but for water; ``layover_shadow``; ``component`` (pair, y, x), 0 without one, -1
         outside. attrs: ``wavelength``, ``heading``, ``orbit_direction``, ``overpass`` (UTC), ``geometry``. Lazy:
-        headers are read, a line of ``los`` for the heading, for a map every 16th line of ``lat`` and ``lon``.
+        headers are read, a line of ``los`` and of ``lat``, for a map every 16th line of ``lat`` and ``lon``.
 
     Raises
     ------
     QtpDataError
         M05: files whose headers do not fit their size; I06: unlike sizes; I27, I18, I19: dates; I03: coherence
-        or a layer that is missing, the lookup table of a map among them; I15: no wavelength; I33: files of several
-        stacks.
+        or a layer that is missing, the lookup table of a map among them; I08: ``lat`` and ``lon`` exchanged; I11:
+        complex or whole numbers; I15: no wavelength; I33: files of several stacks.
 
     Examples
     --------
@@ -108,6 +109,7 @@ def isce2(
     _refuse_stacks(phase)
     both = [raw_bands(path)[:2] for path in phase]  # amplitude and phase, or the phase alone
     bands = [own[-1] for own in both]
+    refuse_not_phase([Quantity(band.path, band.path.name, np.dtype(band.dtype).name) for band in bands])
     dates = dates_of(phase)
     order = arrange(dates)
     found = [bands[k] for k in order.order]
@@ -246,6 +248,7 @@ def _table(where: Folders, shape: tuple[int, int], onto: Onto) -> Table | None:
     if onto.geometry == "radar" and any(_beside(where.geometry, name, shape) is None for name in ("lat", "lon")):
         return None
     bands = [_needed(where.geometry, name, shape) for name in ("lat", "lon")]
+    check_latitudes(read_raw(bands[0], (shape[0] // 2, shape[0] // 2 + 1), (0, shape[1])), bands[0].path)
     parts = [_one(band, _DEGREES, onto) for band in bands]
     thin = [_thin(band) for band in bands] if onto.geometry == "geocoded" else [np.empty((0, 0))] * 2
     return Table((parts[0], parts[1]), (thin[0], thin[1]))

@@ -50,8 +50,8 @@ def folders_of(phase: Path) -> Folders:
 
 
 def coherence_beside(phase: Path) -> Path:
-    """Path of the coherence of a pair: ``filt_fine.cor`` of ``filt_fine.unw``, the same without ``_snaphu``."""
-    name = re.sub(r"(_snaphu)?\.unw$", ".cor", phase.name)
+    """Path of the coherence of a pair: ``filt_fine.cor`` of ``filt_fine.unw``, without what unwrapped it."""
+    name = re.sub(r"(_snaphu2stage|_snaphu|_icu)?\.unw$", ".cor", phase.name)
     return phase.with_name(name if name != phase.name else phase.name + ".cor")
 
 

@@ -44,7 +44,8 @@ def licsar(
     within : path, optional
         Folder that no file of the frame is looked for outside of.
     **options
-        As for :func:`interferograms`.
+        As for :func:`interferograms`; a coherence of 0 is no data, as LiCSAR has no other word for it, unless
+        ``coherence_nodata`` says otherwise.
 
     Returns
     -------
@@ -74,6 +75,7 @@ def licsar(
     """
     phase = as_paths(phase)
     gamma = [companion(path, ".geo.unw", ".geo.cc") for path in phase]
+    options = {"coherence_nodata": 0.0} | options
     stack = interferograms(phase, coherence=[p for p in gamma if p.is_file()], **options)
     grid, files = opened_from(stack)
     frames = _frames(files, within)

@@ -12,19 +12,24 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe, require_option
-from qtp_toolkit.load.files.blocks import Chunks, block_shape
+from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
-from qtp_toolkit.load.files.grids import geographic, on_grid
-from qtp_toolkit.load.files.hdf5 import lazy_dataset, opened, text_of
+from qtp_toolkit.load.files.grids import descending, geographic, on_grid
+from qtp_toolkit.load.files.hdf5 import opened, text_of
 from qtp_toolkit.load.files.headers import Header
+from qtp_toolkit.load.files.layers import hdf5_layer
 from qtp_toolkit.load.files.pixels import Rows
-from qtp_toolkit.load.files.tiff import Decode, grid_coords
+from qtp_toolkit.load.files.tiff import Decode, same_grid
 from qtp_toolkit.load.insar.licsar import GEOMETRY, are_stand_ins, clock_seconds, first_of, with_baselines
+from qtp_toolkit.load.insar.mintpy_file import days_of
 from qtp_toolkit.load.insar.stack import Orbit, Pair, Stored, opened_from, stack_of, with_orbit
 
 _PAIR = r"(?P<reference>\d{8})_(?P<secondary>\d{8})"
 _LIGHT = 299792458.0
+_LOOKS = re.compile(r"GEOCml(\d+)")
+_LICSAR_STEP = 0.001
+"""Side of the pixels of LiCSAR, degree."""
 LicsbasLayer = Literal["incidence", "look", "elevation"]
 
 
@@ -43,20 +48,27 @@ def licsbas(phase: Sequence[Path], *, layers: Sequence[LicsbasLayer] = (), chunk
     Returns
     -------
     xarray.Dataset
-        ``phase``, ``coherence`` (pair, y, x) as :func:`interferograms`: NaN and 0 are missing, bytes of coherence are
-        255ths, decimals 0..1. ``perpendicular_baseline`` (pair) where known; attrs ``wavelength`` and ``overpass``.
+        ``phase``, ``coherence`` (pair, y, x) as :func:`interferograms`: NaN and 0 are missing, of
+        the coherence too, whose bytes are 255ths, decimals 0..1. ``perpendicular_baseline`` (pair) where known; attrs
+        ``wavelength`` and ``overpass``.
         Layers asked for, as of :func:`licsar`. Lazy.
 
     Raises
     ------
     QtpDataError
         Names without two dates (I27); a pair twice (I19); no parameter file, no coherence, no file of a layer (I03);
-        files of another size than it says (M05); files of several folders, whose grids differ (I05).
+        files of another size than it says (M05); files of several folders, whose grids differ (I05); a map that is not
+        in degrees (I07), or whose latitude runs along x (I08).
 
     Warns
     -----
     UserWarning
         Baselines that LiCSBAS made up for want of real ones, none beyond 1 m, are left out.
+
+    Notes
+    -----
+    Maps of averaged pixels (``GEOCml10``) lie where their pixels are on the ground: LiCSBAS tells the center of the
+    first pixel before averaging, 4.5 of these, some 500 m, to the north and west, and its own GeoTIFFs lie so.
 
     Examples
     --------
@@ -93,7 +105,7 @@ def licsbas(phase: Sequence[Path], *, layers: Sequence[LicsbasLayer] = (), chunk
         pairs,
         Stored(Decode((0.0,))),
         [cc for _, cc in rows],
-        Stored(Decode(), factors=(factor,) * len(rows)),
+        Stored(Decode((0.0,)), factors=(factor,) * len(rows)),  # its bytes are 0 where it is unknown
         wavelength=round(_LIGHT / frequency, 9) if frequency else SENTINEL1_WAVELENGTH,
         chunks=chunks,
     )
@@ -120,12 +132,14 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     xarray.Dataset
         ``displacement`` (time, y, x), mm, positive toward the satellite, zero at the first date and relative to the
         reference area ``attrs["reference_area"]`` (columns and rows, x1:x2/y1:y2). It is not masked: LiCSBAS keeps its
-        mask beside it. ``perpendicular_baseline`` (time), m, where it is known. Lazy.
+        mask beside it. ``perpendicular_baseline`` (time), m, where it is known. Placed as by :func:`licsbas`, where the
+        folder is called after the pairs (``TS_GEOCml10``). Lazy.
 
     Raises
     ------
     QtpDataError
-        M05: no HDF5, or without what is needed.
+        M05: no HDF5, or without what is needed; I06: dates of another number than the maps; I08: latitude along x; I19:
+        a date twice; I28: dates stored as decimals.
 
     Examples
     --------
@@ -138,16 +152,19 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     """
     path = Path(path)
     with opened(path) as file:
-        days = [str(day) for day in file["imdates"][()]]
+        days = [day for (day,) in days_of(path, file["imdates"][()][:, None])]
         size, (lat, lon, dlat, dlon) = file["cum"].shape, (float(file[f"{end}_{axis}"][()]) for end, axis in _PLACE)
         baselines = np.asarray(file["bperp"][()], float) if "bperp" in file else None
         area = file["refarea"][()] if "refarea" in file else b""
-    axes = lat + dlat * np.arange(size[1]), lon + dlon * np.arange(size[2])
-    header = geographic(path, *axes, dtype="float32", blocks=(1, size[2]))
-    sizes = dict(zip((TIME, Y, X), size, strict=True))
-    values = lazy_dataset(path, "cum", block_shape(sizes, chunks, itemsize=4))
-    coords = {TIME: np.array([ymd(day, path) for day in days], "datetime64[ns]"), **grid_coords(header)}
-    array = on_grid(values, (TIME, Y, X), coords, header.crs)
+    no_duplicates(days, [path] * len(days), "date", "I19")
+    if size[0] != len(days):
+        raise QtpDataError("as many dates as maps are needed", path=path, found=(len(days), size[0]), code="I06")
+    home = path.absolute().parent.name
+    axes = _centers(home, lat, dlat, size[1]), _centers(home, lon, dlon, size[2])
+    crs = same_grid([geographic(path, *axes, dtype="float32", blocks=(1, size[2]))]).crs
+    values = hdf5_layer(path, "cum", (TIME, Y, X), Decode(), chunks=chunks)
+    coords = {TIME: np.array(days, "datetime64[ns]"), Y: axes[0], X: axes[1]}
+    array = descending(on_grid(values.data, (TIME, Y, X), coords, crs))
     notes = {"producer": "LiCSBAS", "reference_area": text_of(area)}
     out = xr.Dataset({"displacement": describe(array, "displacement")}, attrs=notes)
     if baselines is not None and not are_stand_ins(list(baselines), path):
@@ -173,7 +190,7 @@ def _number(text: str | None) -> float | None:
 
 
 def _grid(home: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Centers of rows and columns: the corners of LiCSBAS are those of the first pixel's center."""
+    """Centers of rows and columns."""
     said = _parameters(home / "EQA.dem_par")
     found = {key: _number(said.get(key)) for key in ("width", "nlines", *(f"{end}_{axis}" for end, axis in _PLACE))}
     lacking = [key for key, value in found.items() if value is None]
@@ -186,11 +203,28 @@ def _grid(home: Path) -> tuple[np.ndarray, np.ndarray]:
             hint="Give the files as LiCSBAS lays them out: GEOCml*/<pair>/<pair>.unw.",
             code="I03",
         )
+    projection = said.get("DEM_projection", "EQA")
+    if projection != "EQA":
+        path = home / "EQA.dem_par"
+        raise QtpDataError("the grid is not in degrees", path=path, expected="EQA", found=projection, code="I07")
     values = {key: float(value or 0.0) for key, value in found.items()}
     return (
-        values["corner_lat"] + values["post_lat"] * np.arange(int(values["nlines"])),
-        values["corner_lon"] + values["post_lon"] * np.arange(int(values["width"])),
+        _centers(home.name, values["corner_lat"], values["post_lat"], int(values["nlines"])),
+        _centers(home.name, values["corner_lon"], values["post_lon"], int(values["width"])),
     )
+
+
+def _centers(folder: str, corner: float, step: float, count: int) -> np.ndarray:
+    """Centers of rows or columns from the ``corner`` that LiCSBAS tells.
+
+    It is the center of the first pixel of LiCSAR, also where each pixel is the mean of n x n of them, whose center lies
+    (n - 1) / 2 of those farther. How many they are, the name of the folder and the step must say alike.
+    """
+    match = _LOOKS.search(folder)
+    n = int(match[1]) if match else 1
+    if n < 1 or not np.isclose(abs(step), n * _LICSAR_STEP, rtol=1e-3):
+        n = 1
+    return corner + step * (n - 1) / (2 * n) + step * np.arange(count)
 
 
 def _home(paths: Sequence[Path]) -> Path:

@@ -17,9 +17,11 @@ from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.hdf5 import opened
 from qtp_toolkit.load.files.layers import hdf5_layer
 from qtp_toolkit.load.files.tiff import Decode
-from qtp_toolkit.load.insar.mintpy_file import File, days_of, look, notes, on_map, to_mm
+from qtp_toolkit.load.insar.lengths import to_mm
+from qtp_toolkit.load.insar.mintpy_file import File, days_of, look, notes, on_map, refuse_other_image, unit_of
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, look_vector
-from qtp_toolkit.load.insar.radar import TABLE, Geometry, Layer, Onto, Table, placed, places, squares
+from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
+from qtp_toolkit.load.insar.radar import TABLE, Geometry, Layer, Onto, Table, check_latitudes, placed, places, squares
 
 _ZERO, _BYTES = Decode((0.0,)), Decode(dtype="uint8", fill=0.0)
 _MOVED = 3
@@ -34,6 +36,7 @@ class Asked(NamedTuple):
     dropped: str
     layers: tuple[str, ...]
     geometry: File | None
+    crs: str | None
 
 
 def mintpy(
@@ -84,7 +87,8 @@ def mintpy(
     ------
     QtpDataError
         M05: no HDF5; M27: a file of another kind, or without what is asked for; M11: another unit; I05: radar
-        coordinates where nobody says what to do; I07: no CRS; I18, I19: dates; I12: a series of delays.
+        coordinates where nobody says what to do; I07: no CRS; I05 to I09, I20: a geometry of another image, latitude
+        along x; I06: unlike numbers of pairs; I10 to I12: no phase in rad, or a series of delays; I18, I19: dates.
 
     Examples
     --------
@@ -117,7 +121,7 @@ def mintpy(
     where = "map" if file.mapped else str(geometry)
     windows = squares(file.shapes.get("date", (1,))[0]) if where == "geocoded" else chunks
     onto = Onto(where, crs or "EPSG:4326", resolution, resampling, windows, chunks)
-    out = reader(file, Asked(onto, dataset, dropped, tuple(layers), beside))
+    out = reader(file, Asked(onto, dataset, dropped, tuple(layers), beside, crs))
     out = out.assign_attrs({key: value for key, value in notes(file, where).items() if value is not None})
     return on_map(out, file, crs) if file.mapped else out
 
@@ -138,6 +142,9 @@ def _layer(file: File, name: str, dims: Sequence[str], decode: Decode, asked: As
         raise QtpDataError(
             f"the file has no {name}", path=file.path, found=sorted(file.shapes), expected=name, code="M27"
         )
+    if file.shapes[name][-2:] != file.size:
+        told = {name: file.shapes[name], "LENGTH, WIDTH": file.size}
+        raise QtpDataError("a dataset of another size than the file says", path=file.path, found=told, code="I06")
     return hdf5_layer(file.path, name, dims, decode, chunks=asked.onto.chunks, **how)
 
 
@@ -150,10 +157,7 @@ def _geometry_of(file: File, asked: Asked, layer: str) -> File:
             hint="Name it in the uri: {data: ..., geometry: ...}.",
             code="I03",
         )
-    both = (file, asked.geometry)
-    sizes = {own.path.name: tuple(int(own.attrs.get(key, -1)) for key in ("LENGTH", "WIDTH")) for own in both}
-    if len(set(sizes.values())) > 1:
-        raise QtpDataError("the geometry is of another image", path=asked.geometry.path, found=sizes, code="I06")
+    refuse_other_image(file, asked.geometry, asked.crs)
     return asked.geometry
 
 
@@ -164,7 +168,9 @@ def _table(file: File, asked: Asked) -> Table | None:
         return None
     degrees = Decode(dtype="float64")
     parts = [_layer(_geometry_of(file, asked, name), name, (Y, X), degrees, asked) for name in TABLE]
-    return Table((parts[0], parts[1]), _thin(_geometry_of(file, asked, TABLE[0])))
+    thin = _thin(_geometry_of(file, asked, TABLE[0]))
+    check_latitudes(thin[0], _geometry_of(file, asked, TABLE[0]).path)
+    return Table((parts[0], parts[1]), thin)
 
 
 def _thin(file: File) -> tuple[np.ndarray, np.ndarray]:
@@ -187,6 +193,7 @@ def _stack(file: File, asked: Asked) -> xr.Dataset:
     if file.path.name.lower().removeprefix("geo_").startswith("ion"):
         what = "by its name this is the phase of the ionosphere, which MintPy keeps like interferograms (ionStack.h5)"
         raise QtpDataError(what, path=file.path, expected="ifgramStack.h5", code="I12")
+    _refuse_numbers(file, asked)
     with opened(file.path) as stored:
         dates = days_of(file.path, stored["date"][()])
         kept = np.array(stored["dropIfgram"][()], bool) if "dropIfgram" in stored else np.ones(len(dates), bool)
@@ -211,6 +218,18 @@ def _stack(file: File, asked: Asked) -> xr.Dataset:
     if file.attrs.get("PROCESSOR", "").lower() == "isce":
         out["coherence"].attrs["estimated_from"] = "filtered"
     return out
+
+
+def _refuse_numbers(file: File, asked: Asked) -> None:
+    """Refuse what is no phase in rad, and dates, baselines and maps of unlike numbers of pairs (I06)."""
+    with opened(file.path) as stored:
+        kinds = {name: stored[name].dtype.name for _, name in _of_stack(asked) if name in stored}
+    unit = unit_of(file, asked.dataset, "")
+    told = [Quantity(file.path, asked.dataset, kinds[asked.dataset], unit)] if asked.dataset in kinds else []
+    refuse_not_phase(told)
+    counts = {name: file.shapes[name][0] for name in ("date", "bperp", "dropIfgram", *kinds) if name in file.shapes}
+    if len(set(counts.values())) > 1:
+        raise QtpDataError("unlike numbers of pairs", path=file.path, expected="one", found=counts, code="I06")
 
 
 def _of_stack(asked: Asked) -> tuple[tuple[str, str], ...]:
@@ -247,7 +266,7 @@ def _geometry(file: File, asked: Asked) -> xr.Dataset:
 
 
 def _series(file: File, asked: Asked) -> xr.Dataset:
-    scale = to_mm(file, "timeseries", "")
+    scale = to_mm(unit_of(file, "timeseries", "m"), file.path, "timeseries")
     with opened(file.path) as stored:
         days = [day for (day,) in days_of(file.path, stored["date"][()][:, None])]
         baselines = np.array(stored["bperp"][()], float) if "bperp" in stored else None
@@ -291,8 +310,10 @@ def _velocity(file: File, asked: Asked) -> xr.Dataset:
     found = {ours: name for ours, name in names.items() if name in file.shapes or name == "velocity"}
     arrays = {}
     for ours, name in found.items():
-        arrays[ours] = _layer(file, name, (Y, X), Decode(scale=to_mm(file, name, "/year")), asked)
-    if not file.has_nan:
+        scale = to_mm(unit_of(file, name, "m/year"), file.path, name, per_year=True)
+        arrays[ours] = _layer(file, name, (Y, X), Decode(scale=scale), asked)
+    # a rate of 0 without any error was never estimated; the word that NaN is missing comes from the series
+    if not file.has_nan or "linear_rate_std" in arrays:
         missing = arrays["linear_rate"] == 0
         missing &= arrays["linear_rate_std"] == 0 if "linear_rate_std" in arrays else True
         kept = ~missing | _at_reference(file, missing)

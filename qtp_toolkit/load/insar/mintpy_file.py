@@ -13,8 +13,9 @@ from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.load.files.dates import ymd
 from qtp_toolkit.load.files.grids import descending
 from qtp_toolkit.load.files.hdf5 import opened, text_of
+from qtp_toolkit.load.files.headers import Header
+from qtp_toolkit.load.files.tiff import same_grid
 
-_TO_MM = {"m": 1000.0, "cm": 10.0, "mm": 1.0}
 _PLACE = ("X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP")
 
 
@@ -30,6 +31,13 @@ class File(NamedTuple):
     def kind(self) -> str:
         """Its FILE_TYPE."""
         return self.attrs.get("FILE_TYPE", "")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Lines and samples, by the attributes, else by the first map in it."""
+        told = [int(float(self.attrs[key])) for key in ("LENGTH", "WIDTH") if key in self.attrs]
+        maps = [shape[-2:] for name, shape in self.shapes.items() if len(shape) > 1 and name != "date"]
+        return (told[0], told[1]) if len(told) == 2 else (maps[0][0], maps[0][1]) if maps else (0, 0)
 
     @property
     def mapped(self) -> bool:
@@ -59,15 +67,9 @@ def days_of(path: Path, stored: np.ndarray) -> list[tuple[np.datetime64, ...]]:
     return [tuple(ymd(text_of(day)[:8], path) for day in row) for row in stored]
 
 
-def to_mm(file: File, name: str, per: str) -> float:
-    """Factor to mm (per year) from the unit of a dataset, else of the file (M11 for others)."""
-    unit = file.units.get(name) or file.attrs.get("UNIT", "m" + per)
-    length, _, rest = unit.strip().partition("/")
-    if length not in _TO_MM or bool(per) != bool(rest) or rest not in ("", "yr", "year", "y", "a"):
-        raise QtpDataError(
-            "a unit that is none of these", path=file.path, variable=name, found=unit, expected=f"m{per}", code="M11"
-        )
-    return _TO_MM[length]
+def unit_of(file: File, name: str, usual: str) -> str:
+    """Find the unit of a dataset, else of the file, else the usual one."""
+    return file.units.get(name) or file.attrs.get("UNIT", usual)
 
 
 def notes(file: File, where: str) -> dict[str, Any]:
@@ -90,8 +92,44 @@ def _number(text: str | None) -> float | None:
         return None
 
 
+def header_of(file: File, crs: str | None) -> Header:
+    """Grid of a geocoded file, as of a raster; its attributes tell it."""
+    from pyproj import CRS  # noqa: PLC0415  slow to import
+
+    left, top, dx, dy = (float(file.attrs[key]) for key in _PLACE)
+    wkt = CRS.from_user_input(crs or _crs(file)).to_wkt()
+    height, width = file.size
+    return Header(file.path, height, width, (dx, 0.0, left, 0.0, dy, top), wkt, "float32", None, (1, width), None, {})
+
+
+def refuse_other_image(file: File, geometry: File, crs: str | None) -> None:
+    """Refuse a geometry that is none of a file: of another size, place or CRS, of other looks, or cut out elsewhere.
+
+    Raises
+    ------
+    QtpDataError
+        I05 to I07, I20.
+    """
+    if file.size != geometry.size:
+        sizes = {own.path.name: own.size for own in (file, geometry)}
+        raise QtpDataError("the geometry is of another image", path=geometry.path, found=sizes, code="I06")
+    if file.mapped and geometry.mapped:
+        ours = header_of(file, crs)
+        theirs = header_of(geometry, crs or _told_crs(geometry) or ours.crs)
+        same_grid([ours, theirs])
+        if ours.transform[4] * theirs.transform[4] < 0:
+            raise QtpDataError("the rows of the geometry run the other way", path=geometry.path, code="I09")
+    for code, keys in (("I20", ("ALOOKS", "RLOOKS")), ("I06", ("SUBSET_YMIN", "SUBSET_XMIN"))):
+        told = [{key: _number(own.attrs.get(key)) for key in keys} for own in (file, geometry)]
+        known = [key for key in keys if None not in (told[0][key], told[1][key])]
+        if any(told[0][key] != told[1][key] for key in known):
+            what = "the geometry is of another image"
+            raise QtpDataError(what, path=geometry.path, expected=told[0], found=told[1], code=code)
+
+
 def on_map(data: xr.Dataset, file: File, crs: str | None) -> xr.Dataset:
     """Pixel centers and CRS of a geocoded file: X_FIRST, Y_FIRST are the outer corner of its first pixel."""
+    same_grid([header_of(file, crs)])  # whether it is one on Earth
     left, top, dx, dy = (float(file.attrs[key]) for key in _PLACE)
     coords = {Y: top + (np.arange(data.sizes[Y]) + 0.5) * dy, X: left + (np.arange(data.sizes[X]) + 0.5) * dx}
     import rioxarray  # noqa: F401, PLC0415  registers .rio
@@ -99,15 +137,20 @@ def on_map(data: xr.Dataset, file: File, crs: str | None) -> xr.Dataset:
     return descending(data.assign_coords(coords)).rio.write_crs(crs or _crs(file))
 
 
-def _crs(file: File) -> str:
+def _told_crs(file: File) -> str | None:
     epsg, zone = file.attrs.get("EPSG", ""), re.fullmatch(r"(\d{1,2})([A-Za-z])?", file.attrs.get("UTM_ZONE", ""))
     if epsg.isdigit():
         return f"EPSG:{epsg}"
     if zone and zone[2]:  # the number alone is either of two places
         south = zone[2].upper() in "CDEFGHJKLMS"
         return f"EPSG:{327 if south else 326}{int(zone[1]):02d}"
-    if file.attrs.get("X_UNIT", "").lower().startswith("deg"):
-        return "EPSG:4326"
+    return "EPSG:4326" if file.attrs.get("X_UNIT", "").lower().startswith("deg") else None
+
+
+def _crs(file: File) -> str:
+    told = _told_crs(file)
+    if told is not None:
+        return told
     raise QtpDataError(
         "the file does not tell its coordinate reference system",
         path=file.path,

@@ -10,20 +10,21 @@ from typing import Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, check_wavelength, describe
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths
-from qtp_toolkit.load.files.grids import descending, on_grid
+from qtp_toolkit.load.files.grids import of_axes, on_grid
 from qtp_toolkit.load.files.hdf5 import opened, text_of
-from qtp_toolkit.load.files.headers import headers
+from qtp_toolkit.load.files.headers import Header, headers
 from qtp_toolkit.load.files.layers import hdf5_layer
-from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
+from qtp_toolkit.load.files.tiff import Decode, grid_coords, lazy_stack, same_grid
+from qtp_toolkit.load.insar.lengths import to_mm
 from qtp_toolkit.load.insar.pairs import arrange, dates_of
 
 Correction = Literal["solid_earth_tide", "ionospheric_delay"]
 _ABOUT = "radar_wavelength", "orbit_pass_direction"
-_MM = Decode(scale=1000.0)
 _BYTES = Decode(dtype="uint8", fill=255.0)
+_FRAME = re.compile(r"(?<=_)F\d{5}(?=_)")
 
 
 class Product(NamedTuple):
@@ -69,7 +70,8 @@ def opera_disp(
     ------
     QtpDataError
         C10: no file; I27: names without two dates; I19: a date twice; I18; a reference to which no product leads;
-        I05 to I07, I20: unlike grids; I03: corrections or masks that are not there.
+        I05 to I08, I20: unlike grids; I03: corrections or masks that are not there; M11: another unit than a length;
+        I15: a wavelength that is not in m; I33: several frames.
 
     Examples
     --------
@@ -103,7 +105,11 @@ def opera_disp(
 
 
 def _products(files: Sequence[Path]) -> list[Product]:
-    """Products by date, their references before them."""
+    """Products by date, their references before them; of one frame."""
+    frames = sorted({match[0] for path in files if (match := _FRAME.search(path.name))})
+    if len(frames) > 1:
+        hint = "Open each frame as a source of its own."
+        raise QtpDataError("products of several frames", found=frames, expected="one frame", hint=hint, code="I33")
     dates = dates_of(files)
     order = arrange(dates)
     if order.turned.any():
@@ -144,7 +150,8 @@ def _of_geotiff(
         raise QtpDataError("GeoTIFFs bring no corrections", found=list(subtract), expected="NetCDF", code="I03")
     found = headers([product.path for product in products])
     grid = same_grid(found)
-    data = lazy_stack(found, grid, _MM, dim=TIME, chunks=chunks)
+    scales = [to_mm(header.units[0] or "m", header.path, "displacement") for header in found]
+    data = lazy_stack(found, grid, Decode(), dim=TIME, chunks=chunks, factors=scales)
     if masked:
         beside = [p.path.with_name(re.sub("^displacement", "recommended_mask", p.path.name)) for p in products]
         _refuse_absent([path for path in beside if not path.is_file()])
@@ -162,22 +169,27 @@ def _refuse_absent(absent: Sequence[Path]) -> None:
 def _of_netcdf(
     products: Sequence[Product], *, masked: bool, subtract: Sequence[str], chunks: Chunks | None
 ) -> list[xr.DataArray]:
-    places = [_place(product.path) for product in products]
-    for product, place in zip(products, places, strict=True):
-        if any(a.shape != b.shape or not np.allclose(a, b) for a, b in zip(place[:2], places[0][:2], strict=True)):
-            raise QtpDataError("products of unlike grids", path=product.path, expected="one frame", code="I06")
-    y, x, crs = places[0]
+    found = [_header(product.path) for product in products]
+    grid = same_grid(found)
     needed = [f"corrections/{name}" for name in subtract] + ["recommended_mask"] * masked
     _refuse_absent([product.path / name for product in products for name in needed if not _has(product.path, name)])
     out = []
-    for product in products:
-        data = hdf5_layer(product.path, "displacement", (Y, X), _MM, chunks=chunks)
+    for product, header in zip(products, found, strict=True):
+        data = _lengths(product.path, "displacement", chunks)
         for name in subtract:
-            data -= hdf5_layer(product.path, f"corrections/{name}", (Y, X), _MM, chunks=chunks)
+            data -= _lengths(product.path, f"corrections/{name}", chunks)
         if masked:
             data = data.where(hdf5_layer(product.path, "recommended_mask", (Y, X), _BYTES, chunks=chunks) == 1)
-        out.append(descending(on_grid(data.data, (Y, X), {Y: y, X: x}, crs)))
+        rows = slice(None, None, -1) if header.transform[4] > 0 else slice(None)
+        out.append(on_grid(data.data[rows], (Y, X), grid_coords(grid), grid.crs))
     return out
+
+
+def _lengths(path: Path, name: str, chunks: Chunks | None) -> xr.DataArray:
+    """Layer of lengths, mm; products tell their unit, which is m."""
+    with opened(path) as file:
+        unit = text_of(file[name].attrs.get("units", "m"))
+    return hdf5_layer(path, name, (Y, X), Decode(scale=to_mm(unit, path, name)), chunks=chunks)
 
 
 def _has(path: Path, name: str) -> bool:
@@ -195,6 +207,7 @@ def _said(path: Path) -> dict[str, object]:
     notes: dict[str, object] = {"overpass": ":".join(clock.groups())} if clock else {}
     if "radar_wavelength" in about:
         notes["wavelength"] = float(about["radar_wavelength"])
+        check_wavelength(float(about["radar_wavelength"]))
     if "orbit_pass_direction" in about:
         notes["orbit_direction"] = text_of(about["orbit_pass_direction"]).lower()
     return notes
@@ -215,9 +228,10 @@ def _baselines(products: Sequence[Product]) -> np.ndarray | None:
     return np.array(list(since.values()))
 
 
-def _place(path: Path) -> tuple[np.ndarray, np.ndarray, str]:
-    """Centers of rows and columns, and the CRS."""
+def _header(path: Path) -> Header:
+    """Grid of a product; x and y are centers."""
     with opened(path) as file:
         attrs = file["spatial_ref"].attrs
         wkt = attrs["crs_wkt"] if "crs_wkt" in attrs else attrs["spatial_ref"]
-        return file["y"][()], file["x"][()], text_of(wkt)
+        y, x = file["y"][()], file["x"][()]
+    return of_axes(path, y, x, text_of(wkt), dtype="float32", blocks=(1, len(x)), dataset="displacement")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import RADAR_AXES, X, Y, describe
+from qtp_toolkit.conventions import RADAR_AXES, QtpDataError, X, Y, describe
 from qtp_toolkit.grid import to_map
 from qtp_toolkit.load.files.blocks import BLOCK_BYTES, ITEM_BYTES, Chunks
 
@@ -16,7 +17,7 @@ Layer = Literal["incidence", "look", "elevation", "land", "layover_shadow", "com
 TABLE = ("latitude", "longitude")
 _OUTSIDE = {"component": -1, "land": 0, "layover_shadow": 255}
 """Layers of whole numbers, and what they are where the image does not reach."""
-_SIDE = 64
+_SIDE, _POLE = 64, 90.0
 
 
 class Onto(NamedTuple):
@@ -35,6 +36,26 @@ class Table(NamedTuple):
 
     parts: tuple[xr.DataArray, xr.DataArray]
     thin: tuple[np.ndarray, np.ndarray] | None = None
+
+
+def check_latitudes(latitude: np.ndarray, path: Path) -> None:
+    """Refuse latitudes beyond the poles: those of a table that was exchanged with its longitudes (I08).
+
+    Parameters
+    ----------
+    latitude : numpy.ndarray
+        Some of the table, degree.
+    path : path
+    """
+    known = latitude[np.isfinite(latitude)]
+    if known.size and float(np.abs(known).max()) > _POLE:
+        raise QtpDataError(
+            "latitude and longitude are exchanged",
+            path=path,
+            expected="latitudes from -90 to 90",
+            found=f"{known.min():g} to {known.max():g}",
+            code="I08",
+        )
 
 
 def squares(pairs: int) -> Chunks:

@@ -192,6 +192,13 @@ def series(
         storage = Storage(units, nodata, scale_factor, add_offset, band, valid_range)
         out = physical(ordered, variable, storage, dim=TIME, chunks=chunks)
     out = out.assign_coords({TIME: centers(start[order], composite_days)})
+    return _described(out, variable)
+
+
+def _described(out: xr.DataArray, variable: str) -> xr.DataArray:
+    """Array with the attributes of its variable, or of the quality byte that it is."""
+    if variable.startswith(("qc_snpp", "qc_noaa20")):
+        return describe(out, "qc_viirs", quality_bits="VNP21").rename(variable)
     return describe(out, "qc" if variable.startswith("qc") else variable).rename(variable)
 
 

@@ -1,4 +1,4 @@
-"""MODIS as AppEEARS delivers it: NetCDF, one file a product, and GeoTIFF, one file a date and layer."""
+"""MODIS and VIIRS as AppEEARS delivers them: NetCDF, one file a product; GeoTIFF, one file a date and layer."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from qtp_toolkit.load.files.headers import Header, band_tags, headers
 from qtp_toolkit.load.files.tiff import decoded, lazy_stack, same_grid
 from qtp_toolkit.load.temperature.composites import Composite, refuse_unlike
 from qtp_toolkit.load.temperature.coverage import Box
-from qtp_toolkit.load.temperature.hdf4 import SINUSOIDAL
 from qtp_toolkit.load.temperature.layers import (
     FAMILIES,
     PRODUCTS,
     SENSORS,
+    SHORT_NAME,
     Role,
     Stored,
     find,
@@ -31,21 +31,24 @@ from qtp_toolkit.load.temperature.layers import (
     product_named,
     used_by_all,
 )
+from qtp_toolkit.load.temperature.tiles import SINUSOIDAL
 
-_PRODUCT = re.compile(r"(?P<product>M[OY]D\d\d[A-Z]\d)\.(?P<collection>\d{3})")
+_PRODUCT = re.compile(SHORT_NAME + r"\.(?P<collection>\d{3})")
 _LAYER = _PRODUCT.pattern + r"_(?P<layer>.+?)_doy(?P<year>\d{4})(?P<doy>\d{3})"
 
 
 # GeoTIFF --------------------------------------------------------------------------------------------------------------
 
 
-def scan_tiff(paths: Sequence[Path]) -> list[Composite]:
+def scan_tiff(paths: Sequence[Path], *, extras: bool = False) -> list[Composite]:
     """Headers of AppEEARS GeoTIFFs such as ``MOD11A2.061_LST_Day_1km_doy2014001_aid0001.tif``.
 
     Parameters
     ----------
     paths : sequence of pathlib.Path
         Layers that play no role (view angles, emissivities) are passed over.
+    extras : bool
+        Whether the times of the views are wanted.
 
     Returns
     -------
@@ -64,14 +67,14 @@ def scan_tiff(paths: Sequence[Path]) -> list[Composite]:
     groups: dict[str, list[tuple[Header, re.Match[str]]]] = {}
     for header, match in zip(found, matches, strict=True):
         groups.setdefault(match["product"], []).append((header, match))
-    return [composite for product, group in groups.items() for composite in _tiffs_of(product, group)]
+    return [composite for product, group in groups.items() for composite in _tiffs_of(product, group, extras)]
 
 
-def _tiffs_of(product: str, group: Sequence[tuple[Header, re.Match[str]]]) -> list[Composite]:
+def _tiffs_of(product: str, group: Sequence[tuple[Header, re.Match[str]]], extras: bool) -> list[Composite]:
     family = product_named(product).family
     example = {match["layer"]: header for header, match in group}
     stored = {layer: Stored(header.dtype, band_tags(header.path)) for layer, header in example.items()}
-    layers = find(stored, family)
+    layers = find(stored, family, extras=extras)
     roles = {layer: role for role, layer in layers.items()}
     out = []
     for header, match in group:
@@ -111,12 +114,14 @@ def stack_tiff(kept: Sequence[Composite], *, chunks: Chunks | None) -> tuple[xr.
 # NetCDF ---------------------------------------------------------------------------------------------------------------
 
 
-def scan_netcdf(paths: Sequence[Path]) -> list[Composite]:
+def scan_netcdf(paths: Sequence[Path], *, extras: bool = False) -> list[Composite]:
     """Headers of AppEEARS NetCDF files such as ``MOD11A2.061_1km_aid0001.nc``; product by name, else by the title.
 
     Parameters
     ----------
     paths : sequence of pathlib.Path
+    extras : bool
+        Whether the times of the views are wanted.
 
     Returns
     -------
@@ -130,7 +135,7 @@ def scan_netcdf(paths: Sequence[Path]) -> list[Composite]:
     """
     bad = [(p, problem) for p in paths if (problem := first_bytes_problem(p, (b"\x89HDF",), "NetCDF-4"))]
     refuse_bad(bad, "readable NetCDF", total=len(paths), code="M04")
-    found = [_steps(Path(path)) for path in paths]
+    found = [_steps(Path(path), extras) for path in paths]
     grids: dict[tuple[str, str], xr.Dataset] = {}
     for steps in found:
         for composite in steps[:1]:  # two areas of one order, before each date is told to be double
@@ -148,7 +153,7 @@ def same_netcdf(first: Composite, second: Composite) -> bool:
     )
 
 
-def _steps(path: Path) -> list[Composite]:
+def _steps(path: Path, extras: bool) -> list[Composite]:
     try:
         raw = xr.open_dataset(path, engine="h5netcdf", decode_cf=False, chunks={})
     except OSError as error:
@@ -161,7 +166,7 @@ def _steps(path: Path) -> list[Composite]:
     try:
         family = product_named(match["product"]).family
         stored = {str(name): Stored(str(array.dtype), array.attrs) for name, array in raw.data_vars.items()}
-        picked = find({name: _as_if_stored(layer) for name, layer in stored.items()}, family)
+        picked = find({name: _as_if_stored(layer) for name, layer in stored.items()}, family, extras=extras)
     except QtpDataError as error:
         raise error.restated(path=path) from None
     starts = _days_since(raw, path)

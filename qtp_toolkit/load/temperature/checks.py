@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError
+from qtp_toolkit.conventions import LOOKS, TIME, QtpDataError
 from qtp_toolkit.load.files.limits import implausible
 
-_LAYERS = ("terra_day", "terra_night", "aqua_day", "aqua_night")
 _PLAUSIBLE = (-60.0, 60.0)
 """Medians of a layer, degC."""
 _SIDE = 8
@@ -25,7 +24,8 @@ def check_lst(data: xr.Dataset, *, every: int = 4, max_empty: float = 0.5, max_h
     Parameters
     ----------
     data : xarray.Dataset
-        From :func:`qtp_toolkit.load.modis_lst`: ``terra_day`` ... (time, y, x), degC, with their quality bytes.
+        From :func:`qtp_toolkit.load.modis_lst` or :func:`qtp_toolkit.load.viirs_lst`: ``terra_day`` ... (time, y, x),
+        degC, with their quality bytes.
     every : int
         Rows and columns to step over.
     max_empty : float
@@ -45,8 +45,8 @@ def check_lst(data: xr.Dataset, *, every: int = 4, max_empty: float = 0.5, max_h
     Raises
     ------
     QtpDataError
-        No layer of MODIS; M06: hollow blocks, or more than ``max_empty`` of the composites empty; M11: median outside
-        -60..60 degC.
+        No layer of MODIS or VIIRS; M06: hollow blocks, or more than ``max_empty`` of the composites empty; M11: median
+        outside -60..60 degC.
 
     Warns
     -----
@@ -60,14 +60,14 @@ def check_lst(data: xr.Dataset, *, every: int = 4, max_empty: float = 0.5, max_h
     >>> float(load.check_lst(day.to_dataset(name="terra_day"), every=1).loc["terra_day", "median"])
     -3.0
     """
-    layers = [name for name in _LAYERS if name in data]
+    layers = [name for name in LOOKS if name in data]
     if not layers:
-        raise QtpDataError("nothing to look at", expected=_LAYERS, found=list(data.data_vars))
+        raise QtpDataError("nothing to look at", expected=LOOKS, found=list(data.data_vars))
     wanted = [name for layer in layers for name in (layer, f"qc_{layer}") if name in data]
     thin = data[wanted].isel(y=slice(None, None, every), x=slice(None, None, every)).compute()
     rows = [_row(thin, name, max_empty=max_empty, max_hollow=max_hollow) for name in layers]
     table = pd.DataFrame(rows, index=pd.Index(layers, name="layer"))
-    for sensor in ("terra", "aqua"):
+    for sensor in dict.fromkeys(name.partition("_")[0] for name in layers):
         day, night = f"{sensor}_day", f"{sensor}_night"
         if {day, night} <= set(layers) and table.loc[day, "median"] < table.loc[night, "median"]:
             medians = f"medians {table.loc[day, 'median']:.1f} and {table.loc[night, 'median']:.1f} degC"

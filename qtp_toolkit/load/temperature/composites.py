@@ -235,7 +235,7 @@ def merge_sensors(parts: Mapping[str, xr.Dataset], *, no_quality: int) -> xr.Dat
     Parameters
     ----------
     parts : mapping of sensor to Dataset
-        Variables day, night, qc_day, qc_night (time, y, x) on one grid.
+        Variables day, night, qc_day, qc_night, view_time_day ... (time, y, x) on one grid.
     no_quality : int
         Quality byte of a composite that is not there.
 
@@ -257,7 +257,7 @@ def merge_sensors(parts: Mapping[str, xr.Dataset], *, no_quality: int) -> xr.Dat
         refuse_unlike(template, part, sensor)
         part = part.assign_coords({Y: template[Y], X: template[X]})  # noqa: PLW2901
         attrs |= part.attrs
-        names = {n: f"qc_{sensor}_{n[3:]}" if n.startswith("qc") else f"{sensor}_{n}" for n in map(str, part.data_vars)}
+        names = {name: _of_sensor(name, sensor) for name in map(str, part.data_vars)}
         for name, new in names.items():
             array = part[name]
             if len(times) != part.sizes[TIME]:
@@ -266,6 +266,12 @@ def merge_sensors(parts: Mapping[str, xr.Dataset], *, no_quality: int) -> xr.Dat
             out[new] = array
     order = sorted(out, key=lambda name: name.startswith("qc"))
     return xr.Dataset({name: out[name] for name in order}).assign_attrs(attrs)
+
+
+def _of_sensor(role: str, sensor: str) -> str:
+    """Name of a variable: the sensor stands before the part of the day, ``qc_terra_day``."""
+    kind, _, part = role.rpartition("_")
+    return f"{kind}_{sensor}_{part}".removeprefix("_")
 
 
 def refuse_unlike(template: xr.Dataset, part: xr.Dataset, label: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from qtp_toolkit._angles import beyond_seam, nearest_turn
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.load.temperature.hdf4 import SINUSOIDAL, TILE_SIZE
+from qtp_toolkit.load.temperature.tiles import SINUSOIDAL, TILE_SIZE
 
 Box = tuple[float, float, float, float]
 _SIDE = 61

@@ -1,4 +1,4 @@
-"""What MODIS products hold: which layer plays which role, how it is stored, and what its tags must agree with."""
+"""What MODIS and VIIRS products hold: which layer plays which role, how it is stored, and what its tags must say."""
 
 from __future__ import annotations
 
@@ -13,20 +13,24 @@ from qtp_toolkit.load.files.tiff import QC, Decode
 
 
 class Product(NamedTuple):
-    """A MODIS product: which roles its layers play, and how many days a composite covers."""
+    """A product: which roles its layers play, how many days a composite covers, and of which instruments it is."""
 
     family: str
     days: int
+    prefixes: tuple[str, ...] = ("MOD", "MYD")
 
 
 PRODUCTS = {
     "11A1": Product("lst", 1), "11B1": Product("lst", 1), "11A2": Product("lst", 8), "11B2": Product("lst", 8),
     "13Q1": Product("ndvi", 16), "13A1": Product("ndvi", 16), "13A2": Product("ndvi", 16),
     "09Q1": Product("reflectance", 8), "09A1": Product("reflectance", 8),
+    "21A2": Product("viirs", 8, ("VNP", "VJ1")),
 }  # fmt: skip
-"""Products by their short name without MOD or MYD."""
+"""Products by their short name without MOD, MYD, VNP or VJ1. M?D21A2 has other layers than its namesakes of VIIRS."""
 
-SENSORS = {"MOD": "terra", "MYD": "aqua"}
+SENSORS = {"MOD": "terra", "MYD": "aqua", "VNP": "snpp", "VJ1": "noaa20"}
+SHORT_NAME = r"(?P<product>(?:M[OY]D|VNP|VJ1)\d\d[A-Z]\d)"
+"""Short names as they stand in names of files."""
 
 
 class Stored(NamedTuple):
@@ -51,6 +55,8 @@ class Role(NamedTuple):
     units: tuple[str, ...] = ()
     fills: tuple[float, ...] = ()
     needed: bool = True
+    extra: bool = False
+    """Looked for, and needed, only where it is asked for."""
 
 
 LST = Decode(nodata=(0.0,), scale=0.02, offset=-273.15, valid=(7500, 65535))
@@ -60,6 +66,8 @@ NDVI = Decode(nodata=(-3000.0,), scale=1e-4, valid=(-2000, 10000))
 """MOD13 by its product specification; what leaves the valid range is NaN, so any other fill value is too."""
 
 RELIABILITY = Decode(dtype="int8", fill=-1.0)
+VIEW_TIME = Decode(nodata=(255.0,), scale=0.1, valid=(0, 240))
+"""Local solar time of the view by both product specifications: hours x 10, fill 255."""
 REFLECTANCE = Decode(nodata=(-28672.0,), scale=1e-4, valid=(-100, 16000))
 STATE = Decode(dtype="uint16", fill=1.0)
 """State word of MOD09; where there is no file: 1, cloudy."""
@@ -90,11 +98,23 @@ def _byte(part: str) -> Role:
     return Role(rf"^(?=.*(?:qc|quality))(?=.*{part}){other}", QC, ("uint8", "int8"))
 
 
+def _clock(part: str) -> Role:
+    other = "(?!.*night)" if part == "day" else ""
+    return Role(
+        rf"^(?=.*view)(?=.*time)(?=.*{part}){other}", VIEW_TIME, ("uint8",), scales=(0.1,), fills=(255.0,), extra=True
+    )
+
+
 _WORD = ("uint16", "int16", "uint32", "int32")
+_LOOKS = {
+    "day": _temperature("day"), "night": _temperature("night"), "qc_day": _byte("day"), "qc_night": _byte("night"),
+    "view_time_day": _clock("day"), "view_time_night": _clock("night"),
+}  # fmt: skip
+"""Layers of surface temperature: MODIS and VIIRS store them alike, and mean other things by the bits of the bytes."""
+
 FAMILIES: dict[str, dict[str, Role]] = {
-    "lst": {
-        "day": _temperature("day"), "night": _temperature("night"), "qc_day": _byte("day"), "qc_night": _byte("night"),
-    },
+    "lst": _LOOKS,
+    "viirs": _LOOKS,
     "ndvi": {
         "ndvi": Role(r"ndvi$", NDVI, ("int16",), scales=(1e-4, 1e4), fills=(-3000.0,)),
         "reliability": Role(r"pixel.reliability$", RELIABILITY, ("int8", "uint8"), needed=False),
@@ -111,23 +131,32 @@ FAMILIES: dict[str, dict[str, Role]] = {
 
 def product_named(short_name: str) -> Product:
     """Product of a short name such as MOD11A2; an error that lists the readable ones if it is none of them."""
-    if short_name[:3] in SENSORS and short_name[3:] in PRODUCTS:
-        return PRODUCTS[short_name[3:]]
+    product = PRODUCTS.get(short_name[3:])
+    if product is not None and short_name[:3] in product.prefixes:
+        return product
     raise QtpDataError(
         f"product {short_name!r} is not read",
-        expected=", ".join(f"M?D{key}" for key in PRODUCTS),
+        expected=", ".join(map(spelled, PRODUCTS)),
         code="M27",
         hint="Other products have other quality flags or calendars; see docs/data.md.",
     )
 
 
-def find(stored: Mapping[str, Stored], family: str) -> dict[str, str]:
+def spelled(key: str) -> str:
+    """Short names of a product in words: ``M?D11A2``, ``VNP21A2, VJ121A2``."""
+    own = PRODUCTS[key].prefixes
+    return f"M?D{key}" if own == ("MOD", "MYD") else ", ".join(f"{prefix}{key}" for prefix in own)
+
+
+def find(stored: Mapping[str, Stored], family: str, *, extras: bool = False) -> dict[str, str]:
     """Layers by role: found by name, else by their long name and unit, and held against the product specification.
 
     Parameters
     ----------
     stored : mapping of layer name to Stored
-    family : {"lst", "ndvi", "reflectance"}
+    family : {"lst", "viirs", "ndvi", "reflectance"}
+    extras : bool
+        Whether the layers that are not for everyday use are wanted: the times of the views.
 
     Returns
     -------
@@ -140,7 +169,7 @@ def find(stored: Mapping[str, Stored], family: str) -> dict[str, str]:
         M27: no layer, or several, for a role: lists what there is; M11, M07, M12: a layer's type or tags contradict
         the specification.
     """
-    roles = FAMILIES[family]
+    roles = {role: wanted for role, wanted in FAMILIES[family].items() if extras or not wanted.extra}
     found = {role: _candidates(stored, wanted) for role, wanted in roles.items()}
     lacking = [role for role, names in found.items() if not names and roles[role].needed]
     unclear = {role: names for role, names in found.items() if len(names) > 1}
@@ -153,9 +182,10 @@ def find(stored: Mapping[str, Stored], family: str) -> dict[str, str]:
     return picked
 
 
+_TEMPERATURES = "day and night land surface temperature in K and the quality byte of each, e.g. "
 _WANTED = {
-    "lst": "day and night land surface temperature in K and the quality byte of each, e.g. LST_Day_1km, QC_Day, "
-    "LST_Night_1km, QC_Night",
+    "lst": _TEMPERATURES + "LST_Day_1km, QC_Day, LST_Night_1km, QC_Night",
+    "viirs": _TEMPERATURES + "LST_Day_1KM, QC_Day, LST_Night_1KM, QC_Night",
     "ndvi": "a layer whose name ends in NDVI",
     "reflectance": "sur_refl_b01 and sur_refl_b02",
 }
@@ -198,7 +228,7 @@ def hold_to_specification(name: str, stored: Stored, role: Role) -> None:
     units = attrs.get("units")
     if role.units and units not in (None, "", *role.units):
         _contradicts(name, f"units {units}", role.units[0], "M11")
-    fill = _number(attrs.get("_FillValue"))
+    fill = _number(attrs.get("_FillValue", attrs.get("_Fillvalue")))  # so VIIRS spells it in its specification
     if fill is not None and fill not in role.fills:
         _contradicts(name, f"_FillValue {fill:g}", " or ".join(f"{one:g}" for one in role.fills), "M07")
 
@@ -215,7 +245,10 @@ def _contradicts(name: str, found: str, expected: str, code: str, hint: str | No
 
 
 def _number(value: Any) -> float | None:
-    return None if value is None else float(np.ravel(value)[0])
+    try:
+        return None if value is None else float(np.ravel(value)[0])
+    except ValueError:  # text such as "n/a"
+        return None
 
 
 def used_by_all(picked: Iterable[Mapping[str, str]], family: str) -> list[str]:

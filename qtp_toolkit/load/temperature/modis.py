@@ -2,74 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import xarray as xr
 from pydantic import Field
 
 from qtp_toolkit.catalog.options import Fraction
-from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, describe
+from qtp_toolkit.conventions import TIME, QtpDataError, describe
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.dates import centers
-from qtp_toolkit.load.temperature import appeears, granules
-from qtp_toolkit.load.temperature.composites import Composite, choose, merge_sensors, settle
-from qtp_toolkit.load.temperature.coverage import share_covered
-from qtp_toolkit.load.temperature.hdf4 import SINUSOIDAL
-from qtp_toolkit.load.temperature.layers import PRODUCTS, QC
-
-
-class Wishes(NamedTuple):
-    """What to take of the files, and what to put up with; the keywords of :func:`modis_lst`."""
-
-    chunks: Chunks | None
-    sensors: Sequence[str] | None
-    max_gap: int | None
-    duplicates: str
-    mixed_collections: bool
-    area: Sequence[float] | None
-    min_cover: float | None
-
-
-class _Format(NamedTuple):
-    """How files of one kind are read: their headers, and the lazy arrays."""
-
-    scan: Callable[..., list[Composite]]
-    stack: Callable[..., tuple[xr.Dataset, dict[str, Any]]]
-    min_cover: float
-    """Tiles are whole, so a hole in the area is a missing one; cut-outs are as their maker wanted them."""
-    same: Callable[[Composite, Composite], bool] | None
-    """Whether two composites hold the same values: orders of single years share one across New Year."""
-
-
-_HDF4 = _Format(granules.scan, granules.stack, 0.99, None)
-_NETCDF = _Format(appeears.scan_netcdf, appeears.stack_netcdf, 0.0, appeears.same_netcdf)
-_TIFF = _Format(appeears.scan_tiff, appeears.stack_tiff, 0.0, appeears.same_tiff)
-_FORMATS = {".hdf": _HDF4, ".hdf4": _HDF4, ".nc": _NETCDF, ".nc4": _NETCDF, ".tif": _TIFF, ".tiff": _TIFF}
+from qtp_toolkit.load.temperature import delivered
+from qtp_toolkit.load.temperature.composites import Composite
+from qtp_toolkit.load.temperature.delivered import Files, Wishes
+from qtp_toolkit.load.temperature.viirs import viirs_lst
 
 _BAND_BITS = {"qc_250m": 0x0FF0, "qc_500m": 0x03FC}
 """Bits of the red and the near infrared band in the quality words of M?D09Q1 (4-11) and M?D09A1 (2-9)."""
 
 
-class Scanned(NamedTuple):
-    """Files whose headers have been read."""
-
-    form: _Format
-    composites: list[Composite]
-
-
-Files = Sequence[Path] | Mapping[str, Sequence[Path]] | Scanned
-Sensors = Annotated[Sequence[Literal["terra", "aqua"]], Field(min_length=1)]
+Sensors = Annotated[Sequence[Literal["terra", "aqua", "snpp", "noaa20"]], Field(min_length=1)]
 Count = Annotated[int, Field(ge=0)]
 
 
-def modis(paths: Files, *, quality_mask: bool = True, **options: Any) -> xr.Dataset | xr.DataArray:
-    """Open MODIS files as what their product is: as :func:`modis_lst` or as :func:`ndvi`, with the defaults of each."""
-    found = _scan(paths)
-    if PRODUCTS[found.composites[0].product].family == "lst":
-        return modis_lst(found, **options)
+def modis(
+    paths: Files, *, quality_mask: bool = True, view_times: bool = False, **options: Any
+) -> xr.Dataset | xr.DataArray:
+    """Open files as what their product is: by :func:`modis_lst`, :func:`ndvi` or :func:`viirs_lst`, with its defaults.
+
+    ``view_times`` is of temperatures, ``quality_mask`` of the vegetation index.
+    """
+    found = delivered.scan(paths, view_times=view_times)
+    if found.family == "lst":
+        return modis_lst(found, view_times=view_times, **options)
+    if found.family == "viirs":
+        return viirs_lst(found, view_times=view_times, **options)
     return ndvi(found, quality_mask=quality_mask, **options)
 
 
@@ -83,6 +51,7 @@ def modis_lst(
     mixed_collections: bool = False,
     area: Sequence[float] | None = None,
     min_cover: Fraction | None = None,
+    view_times: bool = False,
 ) -> xr.Dataset:
     """Open MODIS land surface temperature of Terra and Aqua, day and night, with its quality bytes.
 
@@ -112,14 +81,17 @@ def modis_lst(
         Area of interest, degrees.
     min_cover : float, optional
         Share of the area that the files must cover, 0..1; by default 0.99 for tiles, 0 for cut-outs.
+    view_times : bool
+        Open the layers of the view times, too; they must be there.
 
     Returns
     -------
     xarray.Dataset
         ``terra_day``, ``terra_night``, ``aqua_day``, ``aqua_night`` (time, y, x), degC, float32, NaN where the file
         holds fill or leaves the valid range; ``qc_terra_day`` ... uint8, never NaN (3, not produced, where a sensor
-        has no composite). Lazy: only headers are read. ``time`` is the CENTER of the composite: the first of its days
-        + (days - 1) / 2, where the last composite of a year has 5 or 6 days. Not masked by quality: that is
+        has no composite); with ``view_times`` ``view_time_terra_day`` ... (h, local solar time, float32). Lazy: only
+        headers are read. ``time`` is the CENTER of the composite: the first of its days + (days - 1) / 2, where the
+        last composite of a year has 5 or 6 days. Not masked by quality: that is
         :func:`qtp_toolkit.lst.mask_quality`. In attrs, by sensor: ``composites_``, ``missing_composites_``,
         ``missing_dates_``, ``duplicates_dropped_`` and, with an area, ``cover_`` (0..1).
 
@@ -140,23 +112,8 @@ def modis_lst(
     >>> round(float(lst["terra_day"][0, 0, 0]), 2), str(lst["time"].values[0])[:13]
     (0.01, '2019-01-04T12')
     """
-    wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
-    form, found = _scan(paths)
-    groups, notes, days = _settled(form, found, ("lst",), wishes)
-    parts = {}
-    for sensor, group in groups.items():
-        parts[sensor], boxes = form.stack(group, chunks=wishes.chunks)
-        notes |= {f"{key}_{sensor}": share for key, share in _cover(form, parts[sensor], boxes, wishes).items()}
-    data = merge_sensors(parts, no_quality=int(QC.fill))
-    data = data.assign_coords({TIME: centers(data[TIME].to_numpy(), days)})
-    described = {
-        name: describe(a, name if name in VARIABLES else "qc").rename(name) for name, a in data.data_vars.items()
-    }
-    return data.assign(described).assign_attrs(
-        notes | _tiles(groups),
-        composite_days=days,
-        converted="K x 50 to degC; fill 0 and values below 150 K to NaN by product specification; time to the center",
-    )
+    wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover, view_times)
+    return delivered.temperatures(paths, "lst", wishes, quality="qc")
 
 
 def ndvi(
@@ -209,54 +166,23 @@ def ndvi(
     [[[0.5, nan]]]
     """
     wishes = Wishes(chunks, sensors, max_gap, duplicates, mixed_collections, area, min_cover)
-    form, found = _scan(paths)
-    groups, notes, days = _settled(form, found, ("ndvi", "reflectance"), wishes)
+    form, found = delivered.scan(paths)
+    groups, notes, days = delivered.settled(form, found, ("ndvi", "reflectance"), wishes)
     _refuse_shared_dates(groups)
     kept = sorted((c for group in groups.values() for c in group), key=lambda c: (c.start, c.part))
     layers, boxes = form.stack(kept, chunks=wishes.chunks)
-    notes |= _cover(form, layers, boxes, wishes)
+    notes |= delivered.cover(form, layers, boxes, wishes)
     value, masked = _index(layers, quality_mask=quality_mask)
     value = value.assign_coords({TIME: centers(value[TIME].to_numpy(), days)})
     return describe(
         value,
         "ndvi",
         **notes,
-        **_tiles(groups),
+        **delivered.tiles_of(groups),
         composite_days=days,
         quality_mask=masked,
         converted="scale 0.0001; fill and values outside the valid range to NaN; time to the center",
     )
-
-
-def _scan(paths: Files) -> Scanned:
-    if isinstance(paths, Scanned):
-        return paths
-    groups = list(paths.values()) if isinstance(paths, Mapping) else [paths]
-    files = [Path(path) for group in groups for path in group]
-    formats = {_FORMATS.get(path.suffix.lower()) for path in files}
-    form = formats.pop() if len(formats) == 1 else None
-    if form is None:
-        found = sorted({path.suffix.lower() for path in files})
-        raise QtpDataError("MODIS files must be all of one kind", expected=sorted(_FORMATS), found=found, code="M04")
-    return Scanned(form, form.scan(files))
-
-
-def _settled(
-    form: _Format, found: Sequence[Composite], families: Sequence[str], wishes: Wishes
-) -> tuple[dict[str, list[Composite]], dict[str, Any], int]:
-    """Composites by sensor, what is to be told of them, and how many days one covers."""
-    other = sorted({c.product for c in found if PRODUCTS[c.product].family not in families})
-    if other:
-        raise QtpDataError(
-            "the files are another product",
-            found=f"M?D{', M?D'.join(other)}",
-            code="M27",
-            expected=", ".join(f"M?D{key}" for key, product in PRODUCTS.items() if product.family in families),
-        )
-    groups = choose(found, wishes.sensors, mixed_collections=wishes.mixed_collections)
-    days = PRODUCTS[next(iter(groups.values()))[0].product].days
-    kept, notes = settle(groups, days=days, duplicates=wishes.duplicates, max_gap=wishes.max_gap, same=form.same)
-    return kept, notes, days
 
 
 def _refuse_shared_dates(groups: Mapping[str, Sequence[Composite]]) -> None:
@@ -302,17 +228,3 @@ def _clear(state: xr.DataArray) -> xr.DataArray:
 def _good_bands(quality: xr.DataArray, band_bits: int) -> xr.DataArray:
     """Say where M?D09 produced both bands (bits 0-1: 0, 1) in the highest quality (the bits of both bands: 0)."""
     return ((quality & 3) <= 1) & ((quality & np.uint16(band_bits)) == 0)
-
-
-def _cover(form: _Format, data: xr.Dataset, boxes: Mapping[str, Any], wishes: Wishes) -> dict[str, float]:
-    if wishes.area is None:
-        return {}
-    crs = SINUSOIDAL if form is _HDF4 else data.rio.crs.to_wkt()
-    least = form.min_cover if wishes.min_cover is None else wishes.min_cover
-    return {"cover": round(share_covered(boxes, crs, wishes.area, min_cover=least), 3)}
-
-
-def _tiles(groups: Mapping[str, Sequence[Composite]]) -> dict[str, Any]:
-    """Tiles of granules, in words; nothing for cut-outs, whose parts are layers."""
-    names = sorted({c.part for group in groups.values() for c in group if c.part.startswith("h")})
-    return {"tiles": ", ".join(names)} if names else {}

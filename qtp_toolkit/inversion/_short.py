@@ -1,0 +1,174 @@
+"""Is the phase of short pairs biased? What they say against what all pairs say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from qtp_toolkit._pairs import index_pairs
+from qtp_toolkit.conventions import (
+    DAYS_PER_YEAR,
+    PAIR,
+    SENTINEL1_WAVELENGTH,
+    TIME,
+    QtpDataError,
+    coordinate,
+    describe,
+    is_lazy,
+    phase_to_displacement,
+    require,
+)
+from qtp_toolkit.inversion._invert import invert
+from qtp_toolkit.inversion._link import invert_groups
+from qtp_toolkit.kernels import lstsq
+from qtp_toolkit.kernels import pairs as graph
+from qtp_toolkit.kernels.harmonic import design_matrix
+
+_COLUMN = "_column"
+
+
+def compare_short(
+    phase: xr.DataArray,
+    coherence: xr.DataArray | None = None,
+    *,
+    longest: float = 40.0,
+    series: xr.DataArray | None = None,
+    linear: xr.DataArray | None = None,
+    composite: xr.DataArray | None = None,
+    peak_index: xr.DataArray | None = None,
+    wavelength: float = SENTINEL1_WAVELENGTH,
+    **options: Any,
+) -> xr.Dataset:
+    r"""Tell what short pairs alone add to rate and season: a phase bias shows, atmosphere and motion do not.
+
+    The network is inverted twice, from short pairs and from all. What belongs to the dates, motion, troposphere and
+    ramps, is the same in both series and leaves their difference; what pairs carry beside their dates does not:
+
+    .. math:: \phi^{short}_t - \phi^{all}_t = v L_t + d I_t + c_{g(t)}
+
+    with an offset for each group g of dates that short pairs connect.
+
+    Parameters
+    ----------
+    phase, coherence
+        As in :func:`invert`.
+    longest : float
+        Days of the longest pair that counts as short.
+    series : xarray.DataArray, optional
+        ``phase`` (time, ...) of :func:`invert` of all pairs, if it is there already.
+    linear, composite : xarray.DataArray, optional
+        Indices (time, ...) of ``pecm`` at all dates, both or none. Without them a rate in calendar years and the wave
+        of the year.
+    peak_index : xarray.DataArray, optional
+        (...) mean annual maximum of ``composite``; by default its largest value at a date.
+    wavelength : float
+        m.
+    **options
+        Further options of :func:`invert`; its reference date is of no account.
+
+    Returns
+    -------
+    xarray.Dataset
+        (...): ``rate_difference`` and its formal ``rate_difference_std``, mm/yr, rate from short pairs less that from
+        all, and ``amplitude_difference``, mm, amplitude (peak to trough, not negative) of the season by which the two
+        differ. NaN where the dates do not tell them. ``attrs``: ``short_pairs``, ``pairs``, ``groups`` of dates that
+        short pairs connect. Lazy if the phase is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        If no pair, or every pair, is short; else as :func:`invert`.
+
+    Notes
+    -----
+    Where annual pairs are many, the series of all has next to no false rate (-0.01 mm/yr with the paper's network for
+    a bias of 0.05 rad in 12 days, that makes -6.7 in a chain of 12 days), so the difference is the bias of the short
+    ones. The false season of all pairs is smaller than the difference, and not zero.
+
+    Examples
+    --------
+    A bias of 0.05 rad in pairs of 12 days, none in those of a year:
+
+    >>> from qtp_toolkit import network
+    >>> pairs = network.select_pairs(pd.date_range("2016-01-01", periods=90, freq="12D"), windows=[(0, 12), (360, 360)])
+    >>> added = np.where(pairs["temporal_baseline"] < 40, 0.05, 0.0)
+    >>> out = compare_short(xr.DataArray(added, pairs.coords, "pair", attrs={"units": "rad"}), norm="l2")
+    >>> round(float(out["rate_difference"]), 1)
+    -6.7
+    """
+    require(phase, dims=(PAIR,), quantity="phase")
+    columns = [index for index in (linear, composite) if index is not None]
+    if len(columns) == 1:
+        raise QtpDataError("linear and composite index go together", found="one of them")
+    short = _short_pairs(phase, longest)
+    few = phase.isel({PAIR: short})
+    dates, first, second = index_pairs(few)
+    labels = graph.label_components(len(dates), first, second)
+    weight = None if coherence is None else coherence.isel({PAIR: short})
+    options.pop("reference_date", None)  # each group has its offset anyway
+    parts = [part["phase"] for part in invert_groups(few, weight, labels, first, **options)]
+    apart = xr.concat(parts, dim=TIME, join="exact").sortby(TIME)
+    whole = invert(phase, coherence, **options)["phase"] if series is None else series
+    difference = apart - whole.sel({TIME: coordinate(apart, TIME)})
+    difference = difference.chunk({TIME: -1}) if is_lazy(difference) else difference
+    moved = phase_to_displacement(difference.assign_attrs(units="rad"), wavelength=wavelength)
+    columns = [column.sel({TIME: dates}) for column in columns] or [_calendar(dates)]
+    rate, std, season = xr.apply_ufunc(
+        _fit,
+        moved,
+        *columns,
+        input_core_dims=[[TIME], *([dim for dim in column.dims if dim in (TIME, _COLUMN)] for column in columns)],
+        output_core_dims=[[], [], [_COLUMN]],
+        exclude_dims={_COLUMN},
+        kwargs={"labels": labels},
+        dask="parallelized",
+        output_dtypes=[np.float64] * 3,
+        dask_gufunc_kwargs={"output_sizes": {_COLUMN: 2 if composite is None else 1}},
+    )
+    peak: Any = 2.0 if composite is None else composite.max(TIME) if peak_index is None else peak_index
+    layers = {
+        "rate_difference": rate,
+        "rate_difference_std": std,
+        "amplitude_difference": np.sqrt((season**2).sum(_COLUMN, skipna=False)) * peak,
+    }
+    notes = {"short_pairs": short.size, "pairs": phase.sizes[PAIR], "groups": int(labels.max()) + 1}
+    return xr.Dataset({name: describe(da, name, like=phase) for name, da in layers.items()}, attrs=notes)
+
+
+def _short_pairs(phase: xr.DataArray, longest: float) -> np.ndarray:
+    """Positions of the short pairs; refuses networks that have nothing to compare."""
+    dates, first, second = index_pairs(phase)
+    days = (dates[second] - dates[first]) / np.timedelta64(1, "D")
+    short = np.flatnonzero(days <= longest)
+    if not 0 < short.size < days.size:
+        raise QtpDataError(
+            "short pairs cannot be compared with all pairs: " + ("all are short" if short.size else "none is short"),
+            expected=f"pairs up to {longest:g} days, and longer ones",
+            found=f"{days.size} pairs of {days.min():g} to {days.max():g} days",
+            hint="Add pairs of about a year." if short.size else f"Give longest, from {days.min():g} days.",
+        )
+    return short
+
+
+def _calendar(dates: np.ndarray) -> xr.DataArray:
+    """Years since the first date, and the wave of the year."""
+    years = (dates - dates[0]) / np.timedelta64(1, "D") / DAYS_PER_YEAR
+    wave = design_matrix(years, period=1.0, harmonics=1)[:, 1:]
+    return xr.DataArray(np.column_stack([years, wave]), dims=(TIME, _COLUMN))
+
+
+def _fit(series: np.ndarray, *columns: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rate, its standard deviation and coefficients of the season, for arrays (..., time); offsets for the groups."""
+    shape, size = series.shape[:-1], series.shape[-1]
+    flat = np.moveaxis(series, -1, 0).reshape(size, -1)
+    if len(columns) == 1:
+        design = [column[:, None] for column in columns[0].T]
+    else:
+        design = [np.moveaxis(np.broadcast_to(a, series.shape), -1, 0).reshape(size, -1) for a in columns]
+    groups = [(labels == label).astype(float)[:, None] for label in range(labels.max() + 1)]
+    answer = lstsq.solve(flat, [*design, *groups])
+    season = np.moveaxis(answer.coefficients[1 : len(design)], 0, -1)
+    std = np.sqrt(answer.covariance[0, 0])
+    return answer.coefficients[0].reshape(shape), std.reshape(shape), season.reshape(*shape, -1)

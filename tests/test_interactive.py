@@ -164,6 +164,12 @@ class TestTwins:
         assert list(overlay.get(1).dimension_values("factor")) == ["MAGT", "sand fraction"]
         assert list(overlay.get(1).dimension_values("chance")) == [0.05, 0.2]
 
+    def test_several_models_of_a_series_have_their_names(self):
+        place = cube().isel(x=3, y=3)
+        overlay = interactive.time_series(place, fit={"first": place, "second": place + 1.0})
+        assert [part.label for part in overlay] == ["InSAR", "second", "first"]
+        assert len(interactive.time_series(place)) == 1
+
     def test_bars_of_a_series_are_as_long_as_the_error(self):
         overlay = interactive.time_series(cube().isel(x=3, y=3), error=2.0)
         assert set(overlay.get(0).dimension_values("error")) == {2.0}

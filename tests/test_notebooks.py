@@ -27,7 +27,7 @@ NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
 NAMES = (
     "00_start_here", "01_modis_lst", "02_freeze_thaw", "03_soil_conductivity", "04_interferograms", "05_time_series",
     "06_deformation_maps", "07_controls", "08_box_plots", "09_profiles", "10_local_regions", "11_alt_validation",
-    "12_your_own_data", "14_two_tracks",
+    "12_your_own_data", "13_year_by_year", "14_two_tracks",
 )  # fmt: skip
 HEADINGS = ("## Goals", "## You need", "## Exercises", "## Summary", "## What next", "## Links")
 FIGURES = {f"fig{number:02d}" for number in range(1, 14)} | {"figS1", "figS2", "figS3"}

@@ -490,7 +490,8 @@ def test_indices_stay_lazy(no_compute):
 
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(pecm) == {
-        "compare": {"min_dates": 30},
+        "common_error": {"min_dates": 10},
+        "compare": {"min_dates": 30, "leave_out": "years"},
         "composite_index": {"close": "adjust", "clip": "frozen"},
         "fit_variants": {"without_intercept": ""},
         "median_change": {"above": 5.0},
@@ -516,7 +517,23 @@ def test_closed_form_defaults_are_the_promised_ones():
             "max_condition": 10000.0,
             "max_dilution": 5.0,
         },
+        "candidates": {"yearly": False},
+        "fit_years": {
+            "losses": "found",
+            "loss_share": 0.1,
+            "loss_size": 20.0,
+            "spread": "free",
+            "toward": "trend",
+            "onsets": "mean",
+            "uncertainty": "correlated",
+            "min_dates": 30,
+            "min_dates_of_year": 3,
+            "min_dates_of_thaw": 0,
+            "max_condition": 10000.0,
+            "max_inflation": 100.0,
+        },
         "indices": {"form": "thaw_normalized", "close": "adjust", "clip": "frozen"},
+        "late_season_index": {"share": 1.0 / 3.0},
         "linear_index": {"form": "thaw_normalized"},
         "sinusoid": {"min_dates": 10, "max_condition": 10000.0},
     }

@@ -315,6 +315,13 @@ class TestLines:
         assert sorted(text.get_text() for text in named) == ["A", "B"]
         assert ax.get_ylabel() == "LOS displacement (mm)"
 
+    def test_several_models_are_told_apart_by_color_and_by_dashes(self):
+        models = {"first": series(), "second": series() + 1.0}
+        lines = {line.get_label(): line for line in plot.time_series(series(), fit=models).get_lines()}
+        assert lines["first"].get_color() != lines["second"].get_color()
+        assert lines["first"].get_linestyle() != lines["second"].get_linestyle()
+        assert lines["first"].get_zorder() > lines["second"].get_zorder()
+
     def test_profile_in_kilometers_with_band_elevation_and_fault(self):
         distance = xr.DataArray(np.arange(0, 5e4, 1e3), dims="distance")
         swath = xr.DataArray(np.random.default_rng(0).normal(size=(50, 3)), dims=("distance", "percentile"))

@@ -15,7 +15,7 @@ from qtp_toolkit.conventions import PERCENTILE, STRATUM, TIME, X, Y, require
 from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, holoviews, safe
 from qtp_toolkit.plot.detector import factor_series, short_name
 from qtp_toolkit.plot.figure import map_aspect
-from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band, number_of
+from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band, model_lines, number_of
 from qtp_toolkit.plot.maps import classes_of, date_ticks
 from qtp_toolkit.plot.statistics import SECOND, factor_label, places_of, stratum_names, value_label
 from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, FAULT, GROUP_COLORS, LINE, NEUTRAL, TEXT
@@ -134,28 +134,28 @@ def histogram(da: xr.DataArray, *, title: str = "", bins: int = 60, **style: Any
 def time_series(
     displacement: xr.DataArray,
     *,
-    fit: xr.DataArray | None = None,
+    fit: xr.DataArray | Mapping[str, xr.DataArray] | None = None,
     error: xr.DataArray | float | None = None,
     title: str = "",
     **style: Any,
 ) -> Any:
-    """Points with their bars, and the model as a line; see :func:`qtp_toolkit.plot.time_series`."""
+    """Points with their bars, and models as lines; see :func:`qtp_toolkit.plot.time_series`."""
     require(displacement, dims=(TIME,))
     hv = holoviews()
     data = {"time": displacement[TIME].values, "value": np.asarray(displacement.values, dtype="float64")}
     look = {"color": NEUTRAL, "line_color": "black", "size": 6, "tools": ["hover"]}
     points = hv.Scatter(data, "time", "value", label="InSAR").opts(**look)
-    line: dict[str, Any] = (
-        {"time": [], "value": []} if fit is None else {"time": fit[TIME].values, "value": np.asarray(fit.values)}
-    )
-    model = hv.Curve(line, "time", "value", label="Model").opts(color=ACCENT)
+    lines = []
+    for name, da, how in reversed(model_lines(fit)):
+        curve = hv.Curve({"time": da[TIME].values, "value": np.asarray(da.values)}, "time", "value", label=safe(name))
+        lines.append(curve.opts(color=how["color"], line_dash="solid" if how["ls"] == "-" else "dashed"))
     how = {"xlabel": "Date", "ylabel": caption(displacement), "title": heading(title, displacement, fit)}
     legend = {"show_legend": fit is not None, "legend_position": "top_right"}
     if error is None:
-        return (points * model).opts(**legend, **{**how, **SIZE, **style})
+        return hv.Overlay([points, *lines]).opts(**legend, **{**how, **SIZE, **style})
     bars = {**data, "error": np.broadcast_to(np.asarray(error, dtype="float64"), data["value"].shape)}
     bars = hv.ErrorBars(bars, "time", ["value", "error"]).opts(line_color="#999999")
-    return (bars * points * model).opts(**legend, **{**how, **SIZE, **style})
+    return hv.Overlay([bars, points, *lines]).opts(**legend, **{**how, **SIZE, **style})
 
 
 def network(

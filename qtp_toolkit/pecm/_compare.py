@@ -3,77 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, describe, is_lazy, provenance, require, xnp
+from qtp_toolkit.conventions import (
+    TIME,
+    QtpDataError,
+    describe,
+    is_lazy,
+    provenance,
+    require,
+    require_option,
+    xnp,
+)
 from qtp_toolkit.kernels import lstsq
-from qtp_toolkit.pecm._index import FORMS, linear_index
-from qtp_toolkit.pecm._run import elapsed_years, run, same_dates
+from qtp_toolkit.pecm._models import Model
+from qtp_toolkit.pecm._run import run, same_dates
 
 MODEL = "model"
 SCORES = ("rms", "bic", "cv_rms")
 RESIDUAL = "root-mean-square residual"
+LEFT_OUT = {"years": "calendar years", "dates": "dates"}
 SMALLEST_RMS = 1e-9
 """mm: an exact fit has no logarithm."""
-
-
-class Model(NamedTuple):
-    """A linear model of displacement: curves times one coefficient each."""
-
-    columns: tuple[xr.DataArray, ...]
-    """(time, ...) each, or (time,) for a curve that all pixels share."""
-    intercept: bool = True
-    """Whether a constant is fitted too."""
-
-
-def candidates(composite: xr.DataArray, thaw_onset: xr.DataArray, freeze_onset: xr.DataArray) -> dict[str, Model]:
-    """Build the models that are worth comparing, by name.
-
-    ``index``: the default, ``v L + d I + c``. ``printed L``: Eq. 3 by the letter. ``calendar L``: a rate that is steady
-    in calendar time. ``index + steady``: both kinds of rate. ``no intercept``: Eq. 7 by the letter. ``index +
-    half-year``: with a sine and cosine of half a year. ``sinusoid``, ``sinusoid + half-year``: no temperature at all.
-
-    Parameters
-    ----------
-    composite : xarray.DataArray
-        (time, ...) :func:`composite_index` on the dates of the displacement.
-    thaw_onset, freeze_onset : xarray.DataArray
-        (...) mean day of year.
-
-    Returns
-    -------
-    dict of str to Model
-        Lazy if the inputs are lazy. Add models of your own, or take some away.
-
-    Examples
-    --------
-    >>> composite = xr.DataArray(np.zeros(3), {"time": pd.date_range("2015", periods=3, freq="YS")}, "time")
-    >>> thaw, freeze = (xr.DataArray(day, attrs={"units": "day of year"}) for day in (130.0, 280.0))
-    >>> list(candidates(composite, thaw, freeze))[:4]
-    ['index', 'printed L', 'calendar L', 'index + steady']
-    """
-    require(composite, dims=(TIME,))
-    dates = composite[TIME]
-    normalized, printed, calendar = (linear_index(dates, thaw_onset, freeze_onset, form=form) for form in FORMS)
-    years = elapsed_years(pd.DatetimeIndex(dates.values))
-    steady, *waves = (
-        xr.DataArray(curve, {TIME: dates.values}, (TIME,))
-        for curve in (years, *(f(2 * np.pi * k * years) for k in (1, 2) for f in (np.sin, np.cos)))
-    )
-    return {
-        "index": Model((normalized, composite)),
-        "printed L": Model((printed, composite)),
-        "calendar L": Model((calendar, composite)),
-        "index + steady": Model((normalized, composite, steady)),
-        "no intercept": Model((normalized, composite), intercept=False),
-        "index + half-year": Model((normalized, composite, *waves[2:])),
-        "sinusoid": Model((steady, *waves[:2])),
-        "sinusoid + half-year": Model((steady, *waves)),
-    }
+FOLDS = 5
+"""Dates that are left out together are every fifth."""
 
 
 def compare(
@@ -82,14 +38,16 @@ def compare(
     *,
     weights: xr.DataArray | None = None,
     min_dates: int = 30,
+    leave_out: Literal["years", "dates"] = "years",
 ) -> xr.Dataset:
-    r"""Score models on the same series by BIC and by predicting calendar years that they have not seen.
+    r"""Score models on the same series by BIC and by predicting calendar years, or dates, that they have not seen.
 
     .. math:: \mathrm{BIC} = N \ln(\mathrm{rms}^2) + K \ln N
 
     with N dates and K coefficients. It takes the residuals of different dates for independent, which favors rich models
     when they are not. The cross-validated residual does not: each calendar year in turn is left out, predicted by the
-    fit to the others, and missed by so much.
+    fit to the others, and missed by so much. A model with coefficients of single years can show what they are worth
+    only where a part of each year is left out: ``leave_out="dates"`` leaves out every fifth date, five times.
 
     Parameters
     ----------
@@ -101,18 +59,21 @@ def compare(
         (time, ...) inverse variances in any common unit.
     min_dates : int
         Fewest dates of a pixel that is scored.
+    leave_out : {"years", "dates"}
+        What is left out together. Errors that neighboring dates have in common help a model with ``dates``, not with
+        ``years``.
 
     Returns
     -------
     xarray.Dataset
         (model, ...): ``rms`` (mm), ``bic``, ``cv_rms`` (mm), NaN where a model cannot be fitted, or not without one of
-        the years; (...): ``best_bic``, ``best_cv`` (int8), number of the best model, -1 for none; (model,):
-        ``parameters``. Lazy if the inputs are lazy; ``time`` must be one chunk.
+        the years (or dates); (...): ``best_bic``, ``best_cv`` (int8), number of the best model, -1 for none; (model,):
+        ``parameters``, those with a prior included. Lazy if the inputs are lazy; ``time`` must be one chunk.
 
     Raises
     ------
     QtpDataError
-        No models, columns on other dates, fewer than three calendar years.
+        No models, columns on other dates, fewer than three calendar years to leave out.
 
     References
     ----------
@@ -128,12 +89,14 @@ def compare(
     'line and wave'
     """
     require(displacement, dims=(TIME,), quantity="displacement")
+    require_option("part to leave out", leave_out, tuple(LEFT_OUT))
     if not models:
         raise QtpDataError("There are no models to compare", hint="Start from pecm.candidates.")
     # Models share columns: each is summed once, and told apart by identity, not by value.
     pool = {id(column): column for model in models.values() for column in model.columns}
-    years = same_dates(displacement, *pool.values()).year.to_numpy()
-    blocks = lstsq.Blocks.of(years)
+    stamps = same_dates(displacement, *pool.values())
+    by_rank = np.argsort(np.argsort(stamps)) % FOLDS
+    blocks = lstsq.Blocks.of(stamps.year.to_numpy() if leave_out == "years" else by_rank)
     if blocks.member.shape[1] < 3:
         raise QtpDataError("Leaving years out needs three calendar years", found=blocks.member.shape[1])
     own = [key for key, column in pool.items() if column.ndim > 1 or is_lazy(column)]
@@ -143,7 +106,7 @@ def compare(
         (*(number[id(column)] for column in model.columns), *((len(number),) if model.intercept else ()))
         for model in models.values()
     )
-    shared = np.array([*(pool[key].values for key in common), np.ones(len(years))])
+    shared = np.array([*(pool[key].values for key in common), np.ones(len(stamps))])
     names = [f"{kind} of {name}" for name in models for kind in SCORES]
     layers = run(
         score_models,
@@ -151,6 +114,7 @@ def compare(
         layers=names,
         shared=shared,
         models=picks,
+        penalties=tuple(model.penalty for model in models.values()),
         blocks=blocks,
         weighted=weights is not None,
         min_count=min_dates,
@@ -160,7 +124,8 @@ def compare(
     out |= {"best_bic": _find_best(out["bic"]), "best_cv": _find_best(out["cv_rms"])}
     out = {name: describe(da, name, like=displacement) for name, da in out.items()}
     out["rms"].attrs["long_name"] = RESIDUAL
-    marks = provenance(displacement)
+    out["cv_rms"].attrs["long_name"] = f"{RESIDUAL} of {LEFT_OUT[leave_out]} left out of the fit"
+    marks = provenance(displacement) | {"left_out": leave_out}
     return xr.Dataset(out, attrs=marks).assign(parameters=(MODEL, [len(pick) for pick in picks]))
 
 
@@ -213,6 +178,7 @@ def score_models(
     *arrays: np.ndarray,
     shared: np.ndarray,
     models: tuple[tuple[int, ...], ...],
+    penalties: tuple[np.ndarray | None, ...],
     blocks: lstsq.Blocks,
     weighted: bool,
     min_count: int,
@@ -233,6 +199,8 @@ def score_models(
         Columns that all pixels have in common.
     models : tuple of tuple of int
         Numbers of the columns of each model: own columns first, shared ones behind.
+    penalties : tuple of ndarray (K, K) or None
+        What priors add to the normal equations of each model.
     blocks : Blocks
         One label an observation.
     min_count : int
@@ -256,17 +224,22 @@ def score_models(
     added = lstsq.sums(y, columns, weights, blocks.cells)
     count = added.moments[:, 2].sum(axis=0)
     factors = np.vstack([np.ones(len(added.normal)), 1.0 - np.eye(len(added.normal))])
-    found = [_score_one(added, np.array(model), factors, count) for model in models]
+    found = [
+        _score_one(added, np.array(model), penalty, factors, count)
+        for model, penalty in zip(models, penalties, strict=True)
+    ]
     return np.where(count >= min_count, np.concatenate(found), np.nan)
 
 
-def _score_one(added: lstsq.Sums, pick: np.ndarray, factors: np.ndarray, count: np.ndarray) -> np.ndarray:
+def _score_one(
+    added: lstsq.Sums, pick: np.ndarray, penalty: np.ndarray | None, factors: np.ndarray, count: np.ndarray
+) -> np.ndarray:
     part = lstsq.Sums(
         np.ascontiguousarray(added.normal[:, pick][:, :, pick]),
         np.ascontiguousarray(added.right[:, pick]),
         added.moments,
     )
-    whole, *without = lstsq.replicate(part, factors)
+    whole, *without = lstsq.replicate(*((part, factors) if penalty is None else _with_prior(part, penalty, factors)))
     each = range(len(part.normal))
     fitted = sum(_misfit(part, c, whole) for c in each)
     predicted = sum(np.where(part.moments[c, 2] > 0, _misfit(part, c, without[c]), 0.0) for c in each)
@@ -275,6 +248,13 @@ def _score_one(added: lstsq.Sums, pick: np.ndarray, factors: np.ndarray, count: 
     used = np.maximum(count, 1.0)
     bic = 2.0 * used * np.log(np.maximum(rms, SMALLEST_RMS)) + len(pick) * np.log(used)
     return np.stack([rms, bic, cv])
+
+
+def _with_prior(part: lstsq.Sums, penalty: np.ndarray, factors: np.ndarray) -> tuple[lstsq.Sums, np.ndarray]:
+    """Add the prior to the sums as one more cell, which is never left out."""
+    normal = np.concatenate([part.normal, np.broadcast_to(penalty[None, :, :, None], (1, *part.normal.shape[1:]))])
+    right = np.concatenate([part.right, np.zeros((1, *part.right.shape[1:]))])
+    return lstsq.Sums(normal, right, part.moments), np.hstack([factors, np.ones((len(factors), 1))])
 
 
 def _misfit(added: lstsq.Sums, cell: int, beta: np.ndarray) -> np.ndarray:

@@ -65,17 +65,24 @@ def run(
     **options: Any,
 ) -> dict[str, xr.DataArray]:
     """Apply a kernel of (n, pixels) arrays over the named dim of each array; its layers by name."""
+    stacked = run_stacked(kernel, arrays, layers=len(layers), **options)
+    return {name: stacked.isel(layer=i) for i, name in enumerate(layers)}
+
+
+def run_stacked(
+    kernel: Callable[..., np.ndarray], arrays: Sequence[tuple[xr.DataArray | None, str]], *, layers: int, **options: Any
+) -> xr.DataArray:
+    """As :func:`run`, with the layers along the last dim, ``layer``."""
     given = [(da, dim) for da, dim in arrays if da is not None]
     # Coordinates of a dim that is summed over need not agree between inputs, nor need labels that hang on others.
     bare = [da.drop_vars({*da.coords} - ({*da.dims, "spatial_ref"} - {dim})) for da, dim in given]
-    stacked = over_blocks(
-        partial(decompose.by_slabs, kernel=kernel, layers=len(layers), **options),
+    return over_blocks(
+        partial(decompose.by_slabs, kernel=kernel, layers=layers, **options),
         *bare,
         input_core_dims=[[dim] for _, dim in given],
-        output_core_dims={"layer": len(layers)},
+        output_core_dims={"layer": layers},
         dtype=np.float64,
     )
-    return {name: stacked.isel(layer=i) for i, name in enumerate(layers)}
 
 
 def to_dataset(layers: dict[str, xr.DataArray], like: xr.DataArray, **attrs: Any) -> xr.Dataset:

@@ -84,7 +84,7 @@ def time_series(
     displacement: xr.DataArray,
     *,
     ax: Axes = OWN,
-    fit: xr.DataArray | None = None,
+    fit: xr.DataArray | Mapping[str, xr.DataArray] | None = None,
     thaw_onset: float | xr.DataArray | None = None,
     freeze_onset: float | xr.DataArray | None = None,
     error: xr.DataArray | float | None = None,
@@ -100,8 +100,8 @@ def time_series(
     displacement : xarray.DataArray
         Dim time; any unit. NaN dates are left out.
     ax : matplotlib.axes.Axes, optional
-    fit : xarray.DataArray, optional
-        Model, dim time (its own dates if wanted).
+    fit : xarray.DataArray or mapping of str to xarray.DataArray, optional
+        Model, dim time (its own dates if wanted); or several models by name, the first drawn over the others.
     thaw_onset, freeze_onset : float or xarray.DataArray, optional
         Mean onsets in day of year; the season between them is shaded in each year.
     error : xarray.DataArray or float, optional
@@ -135,8 +135,8 @@ def time_series(
     else:
         points["label"] = f"{name} \N{PLUS-MINUS SIGN} {error_name}" if error_name else name
         ax.errorbar(times, displacement.values, np.asarray(error), elinewidth=0.5, ecolor="0.6", zorder=3, **points)
-    if fit is not None:
-        ax.plot(fit[TIME].values, fit.values, color=ACCENT, zorder=4, label=fit_name)
+    for words, curve, look in model_lines(fit, fit_name):
+        ax.plot(curve[TIME].values, curve.values, label=words, **look)
     if thaw_onset is not None and freeze_onset is not None:
         _shade_seasons(ax, times, float(thaw_onset), float(freeze_onset))
     ax.axhline(0, color="0.5", lw=0.5, zorder=1)
@@ -150,6 +150,14 @@ def time_series(
         tight = {"handlelength": 1.1, "handletextpad": 0.4, "columnspacing": 0.7, "borderpad": 0.1}
         ax.legend(loc="upper center", ncols=3, frameon=False, **tight)
     return ax
+
+
+def model_lines(fit: Any, name: str = "Model") -> list[tuple[str, xr.DataArray, dict[str, Any]]]:
+    """Name, values and look of each model line; all but the first are broken, too, for those who see no colors."""
+    models = fit if isinstance(fit, Mapping) else {} if fit is None else {name: fit}
+    looks = zip((ACCENT, LINE, NEUTRAL), ("-", (0, (4, 1.5)), ":"), (6, 5, 4), strict=True)
+    styles = [{"color": color, "ls": dashes, "zorder": order} for color, dashes, order in looks]
+    return [(*model, style) for model, style in zip(models.items(), styles, strict=False)]
 
 
 @panel

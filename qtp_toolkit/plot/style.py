@@ -38,6 +38,7 @@ SHORTER = (
     (", peak to trough", ""),
     ("linear deformation rate", "linear rate"),
     ("seasonal deformation amplitude", "seasonal amplitude"),
+    (", positive away from the satellite", ""),
     ("depth-weighted mean volumetric water content of the active layer", "mean water content"),
 )
 """What a label says shorter than the variable table does."""
@@ -145,10 +146,15 @@ STYLE: dict[str, Style] = {
     "vertical_amplitude": Style("qtp.warm", vmin=0.0, ends=_WIDE),
     "signed_amplitude": Style("cmc.vik", symmetric=True, ends=_WIDE),
     "linear_rate_std": _ERROR,
+    "amplitude_trend": Style("cmc.vik", symmetric=True),
+    "late_season_loss": Style("cmc.lapaz_r", vmin=0.0, ends=_WIDE),
+    "loss_probability": _UNIT,
     "seasonal_amplitude_std": _ERROR,
     "vertical_rate_std": _ERROR,
     "east_rate_std": _ERROR,
     "vertical_amplitude_std": _ERROR,
+    "amplitude_trend_std": _ERROR,
+    "late_season_loss_std": _ERROR,
     "rms": _ERROR,
     "rate_difference": _SIGNED,
     "amplitude_difference": Style("qtp.warm", vmin=0.0),

@@ -29,11 +29,11 @@ class Spread(NamedTuple):
         """Find the standard deviations (K, P) of the coefficients."""
         diagonal = range(len(answer.coefficients))
         if self.blocks is None:
-            return _root(answer.covariance[diagonal, diagonal])
+            return root(answer.covariance[diagonal, diagonal])
         factor = lstsq.student(lstsq.blocks_used(answer.sums, self.blocks))
         if self.kind == "bootstrap":
             return factor * lstsq.bootstrap(answer, self.blocks, draws=self.draws, seed=self.seed)
-        return factor * _root(lstsq.jackknife(answer, self.blocks)[diagonal, diagonal])
+        return factor * root(lstsq.jackknife(answer, self.blocks)[diagonal, diagonal])
 
     def covariance(self, answer: lstsq.Solution) -> np.ndarray:
         """Find the covariance (K, K, P) of the coefficients, formal or by leaving out blocks."""
@@ -138,11 +138,11 @@ def sinusoid(
     reason = np.where(answer.condition <= max_condition, reasons.OK, reasons.ILL_CONDITIONED)
     reason = np.where(answer.count < min_count, reasons.TOO_FEW, reason)
     reason = np.where(np.isfinite(y).any(axis=0), reason, reasons.MASKED)
-    return _where_valid((answer.coefficients[0], _root(c[0, 0]), 2 * size, 2 * _root(variance), answer.rms), reason)
+    return _where_valid((answer.coefficients[0], root(c[0, 0]), 2 * size, 2 * root(variance), answer.rms), reason)
 
 
-def _root(variance: np.ndarray) -> np.ndarray:
-    # Rounding may leave the variance of an exact fit just below zero.
+def root(variance: np.ndarray) -> np.ndarray:
+    """Take the root of variances, which rounding may leave just below zero where a fit is exact."""
     return np.sqrt(np.maximum(variance, 0.0))
 
 

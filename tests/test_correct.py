@@ -489,6 +489,8 @@ def test_lazy_troposphere(no_compute):
 def test_closed_form_defaults_are_the_promised_ones():
     length = {"wavelength": 0.05546576}
     assert defaults(correct) == {
+        "bias_shares": {"unbiased": 300.0},
+        "fit_phase_bias": {"unbiased": 300.0, "cell": 8, "harmonics": 2, "stiffness": 1.0},
         "choose_ramp": length,
         "choose_reference": {"radius_m": 1000.0},
         "coherent_area": {"size": 5},

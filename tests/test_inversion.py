@@ -297,6 +297,7 @@ def test_lazy_import_compiles_nothing():
 
 def test_closed_form_defaults_are_the_promised_ones():
     assert defaults(inversion) == {
+        "compare_short": {"longest": 40.0, "wavelength": 0.05546576},
         "invert": {
             "norm": "l1",
             "weights": "coherence",

@@ -26,7 +26,7 @@ from qtp_toolkit.conventions import QtpDataError
 PATIENCE = "2 hours"
 """How long a run waits for a cluster none of whose workers is at work, unless dask's own setting says."""
 
-_AHEAD = 8
+_AHEAD = 4
 """Local tasks come in groups of so many times those that run at once."""
 
 _LEAST = 16

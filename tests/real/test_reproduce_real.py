@@ -23,6 +23,7 @@ def test_notebooks_run_on_real_sources_and_the_others_say_why_not(tmp_path):
     assert "temperature covers: 0" in told["06"][1]
     rest = {number: why for number, (status, why) in told.items() if status == "skipped"}
     assert sorted(rest) == ["07", "08", "09", "10", "11", "14"]
+    assert rest.pop("14") == "the catalog has no settings.tracks"
     assert all("06_deformation_maps, which failed" in why for why in rest.values())
     assert done["ok"] is False
     assert (tmp_path / "report.html").is_file()

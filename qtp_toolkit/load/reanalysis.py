@@ -200,14 +200,8 @@ def _profiles(data: xr.Dataset, path: Path) -> xr.Dataset:
     lacking = [name for name in _ERA5 if name not in data and _ERA5[name][0] not in data]
     bare = {TIME, "level", Y, X} - set(data.coords)
     if lacking or bare or {TIME, "level", Y, X} != set(data.dims):
-        raise QtpDataError(
-            "not ERA5 on pressure levels",
-            path=path,
-            found=f"{sorted(map(str, data.data_vars))} over {dict(data.sizes)}"
-            + (f", no coordinates {sorted(bare)}" if bare else ""),
-            expected="z, t, q over time, level, latitude, longitude",
-            code="M27",
-        )
+        expected = "z, t, q over time, level, latitude, longitude"
+        raise _other_fields("not ERA5 on pressure levels", data, path, bare, expected)
     refuse_no_date(data, path)
     out = {}
     for short, (name, units, spelled) in _ERA5.items():
@@ -222,6 +216,13 @@ def _profiles(data: xr.Dataset, path: Path) -> xr.Dataset:
     return result.sortby(Y, ascending=False)
 
 
+def _other_fields(what: str, data: xr.Dataset, path: Path, bare: set[str], expected: str) -> QtpDataError:
+    """Error that says what a file holds in place of what was expected, and which coordinates are bare."""
+    found = f"{sorted(map(str, data.data_vars))} over {dict(data.sizes)}"
+    found += f", no coordinates {sorted(bare)}" if bare else ""
+    return QtpDataError(what, path=path, found=found, expected=expected, code="M27")
+
+
 def _surface(data: xr.Dataset, path: Path) -> xr.Dataset:
     """Name, order and measure skin temperature as we do, in degC; or an error that says what is there instead."""
     name, units, spelled = _SKIN
@@ -231,14 +232,8 @@ def _surface(data: xr.Dataset, path: Path) -> xr.Dataset:
     dims = set(data[short].dims) if short else set()
     bare = {TIME, Y, X} - set(data.coords)
     if short is None or bare or dims != {TIME, Y, X}:
-        raise QtpDataError(
-            "not skin temperature of ERA5-Land",
-            path=path,
-            found=f"{sorted(map(str, data.data_vars))} over {dict(data.sizes)}"
-            + (f", no coordinates {sorted(bare)}" if bare else ""),
-            expected="skt over time, latitude, longitude",
-            code="M27",
-        )
+        expected = "skt over time, latitude, longitude"
+        raise _other_fields("not skin temperature of ERA5-Land", data, path, bare, expected)
     refuse_no_date(data, path)
     array = data[short].transpose(TIME, Y, X)
     _refuse_other_unit(array, name, units, spelled, path)

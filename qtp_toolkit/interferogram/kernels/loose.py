@@ -46,16 +46,16 @@ def _plane(phase: np.ndarray, weight: np.ndarray, reach: float) -> np.ndarray:
     bell = np.exp(-0.5 * (steps / reach) ** 2)
     powers = [bell / bell.sum() * (steps / reach) ** n for n in range(3)]
 
-    def moment(values: np.ndarray, n: int, m: int) -> np.ndarray:
-        down = ndimage.correlate1d(values, powers[n], axis=0, mode="constant")
-        return ndimage.correlate1d(down, powers[m], axis=1, mode="constant")
+    def moments(values: np.ndarray, *wanted: tuple[int, int]) -> list[np.ndarray]:
+        down = [ndimage.correlate1d(values, power, axis=0, mode="constant") for power in powers[: wanted[-1][0] + 1]]
+        return [ndimage.correlate1d(down[n], powers[m], axis=1, mode="constant") for n, m in wanted]
 
-    total = moment(w, 0, 0)
+    total, x, xx, y, xy, yy = moments(w, (0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (2, 0))
+    p, px, py = moments(wp, (0, 0), (0, 1), (1, 0))
     total[total <= 1e-6] = np.nan
     # Means, variances and covariances of the window, and the slopes that they give.
-    y, x, p = moment(w, 1, 0) / total, moment(w, 0, 1) / total, moment(wp, 0, 0) / total
-    yy, xx = moment(w, 2, 0) / total - y * y + _RIDGE, moment(w, 0, 2) / total - x * x + _RIDGE
-    xy = moment(w, 1, 1) / total - x * y
-    py, px = moment(wp, 1, 0) / total - p * y, moment(wp, 0, 1) / total - p * x
+    y, x, p = y / total, x / total, p / total
+    yy, xx, xy = yy / total - y * y + _RIDGE, xx / total - x * x + _RIDGE, xy / total - x * y
+    py, px = py / total - p * y, px / total - p * x
     area = yy * xx - xy * xy
     return p - y * (py * xx - px * xy) / area - x * (px * yy - py * xy) / area

@@ -169,7 +169,9 @@ def _whirlwind(values: np.ndarray, weight: np.ndarray, *, looks: float) -> tuple
         return np.full(values.shape, np.nan, np.float32), np.zeros(values.shape, np.uint16)
     # More looks than the cost tables hold make no difference to the library, but a warning.
     looks = min(max(looks, 1.0), 300.0)
-    phase, component = whirlwind.unwrap(image, gamma, looks, seen)
+    # Pieces are levelled against each other; to look for them in an image of one piece costs a twentieth.
+    pieces = ndimage.label(seen)[1]
+    phase, component = whirlwind.unwrap(image, gamma, looks, seen, bridge=pieces > 1)
     phase = settle(_congruent(phase, values), gamma**2, component == 0)
     return _congruent(phase, values), component.astype(np.uint16)
 

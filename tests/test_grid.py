@@ -117,13 +117,44 @@ def test_horn_of_a_plane(crs, upward):
     dem = raster(0.05 * east + 0.03 * north, lat, lon, crs, units="m")
     dem = dem.isel(y=slice(None, None, -1)) if upward else dem
     out = grid.slope_aspect(dem)
-    inner = out.isel(y=slice(1, -1), x=slice(1, -1))
     tolerance = 2e-3 if crs == 4326 else 1e-6  # the meters of a degree are rounded above
-    np.testing.assert_allclose(inner.slope, 3.337111, atol=tolerance)
-    np.testing.assert_allclose(inner.aspect, 239.0362, atol=1e-4 + 20 * tolerance)
-    assert np.isnan(out.slope[0]).all()
+    np.testing.assert_allclose(out.slope, 3.337111, atol=tolerance)
+    np.testing.assert_allclose(out.aspect, 239.0362, atol=1e-4 + 20 * tolerance)
     np.testing.assert_array_equal(out.y, dem.y)
     assert out.aspect.attrs["units"] == "degree"
+
+
+def test_beside_missing_heights_there_is_no_false_slope(rng):
+    """On a plane every pixel has its slope, whatever is missing around it; none where nothing tells it."""
+    y, x = np.meshgrid(np.arange(40.0)[::-1], np.arange(50.0), indexing="ij")
+    heights = 0.3 * x - 0.1 * y
+    heights[rng.random(heights.shape) < 0.4] = np.nan
+    out = grid.slope_aspect(raster(heights, y[:, 0], x[0], 32646, units="m"))
+    known = np.isfinite(heights)
+    assert np.isnan(out.slope.values[~known]).all()
+    told = np.isfinite(out.slope.values)
+    assert told[known].mean() > 0.95
+    np.testing.assert_allclose(out.slope.values[told], np.rad2deg(np.arctan(np.hypot(0.3, 0.1))), atol=1e-9)
+    np.testing.assert_allclose(out.aspect.values[told], np.rad2deg(np.arctan2(-0.3, 0.1)) % 360, atol=1e-7)
+    alone = np.full((5, 5), np.nan)
+    alone[2, 1:4] = [1.0, 2.0, 3.0]  # a line has no slope across it
+    assert np.isnan(grid.slope_aspect(raster(alone, y[:5, 0], x[0, :5], 32646, units="m"))["slope"]).all()
+
+
+def test_oracle_beside_missing_heights_it_is_weighted_least_squares(rng):
+    heights, weight = rng.normal(size=(3, 3)), np.array([[1.0, 2, 1], [2, 0, 2], [1, 2, 1]])
+    for gone in ([], [0], [0, 1, 2], [0, 1, 2, 5, 8], [1, 3]):
+        some = heights.copy()
+        some.flat[gone] = np.nan
+        north, east = (step.ravel() for step in np.meshgrid([1.0, 0, -1], [-1.0, 0, 1], indexing="ij"))
+        use = np.isfinite(some).ravel() & (weight.ravel() > 0)
+        root = np.sqrt(weight.ravel()[use])
+        design = np.column_stack([10.0 * north[use], 20.0 * east[use]]) * root[:, None]
+        rise = np.linalg.lstsq(design, (some.ravel()[use] - some[1, 1]) * root, rcond=None)[0]
+        dem = raster(some, [20.0, 10.0, 0.0], [0.0, 20.0, 40.0], 32646, units="m")
+        got = grid.slope_aspect(dem).isel(y=1, x=1)
+        assert got.slope.item() == pytest.approx(np.rad2deg(np.arctan(np.hypot(*rise))))
+        assert got.aspect.item() == pytest.approx(np.rad2deg(np.arctan2(-rise[1], -rise[0])) % 360)
 
 
 def test_level_ground_has_no_aspect():
@@ -310,6 +341,7 @@ def test_many_small_blocks_are_no_cause_for_a_warning():
 
 def test_terrain_and_coordinates_stay_lazy(template, rng, no_compute):
     dem = template.copy(data=rng.normal(size=template.shape).cumsum(0))
+    dem = dem.where(rng.random(dem.shape) < 0.9)
     with no_compute():
         lazy, where = grid.slope_aspect(dem.chunk(y=7, x=11)), grid.lonlat(dem.chunk(y=7))
         points = grid.sample(dem.chunk(y=7), [92.5], [34.3])

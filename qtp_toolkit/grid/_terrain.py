@@ -24,7 +24,9 @@ def slope_aspect(dem: xr.DataArray) -> xr.Dataset:
     -------
     xarray.Dataset
         ``slope`` in degree, ``aspect`` in degree clockwise from grid north, pointing down the slope; (y, x).
-        NaN on the outermost frame and beside missing heights; aspect is also NaN where the ground is exactly level.
+        On the outermost frame and beside missing heights they are those of the plane through the neighbors that are
+        known, one-sided; NaN where the height is missing, or where these neighbors lie on one line through the pixel.
+        Aspect is also NaN where the ground is exactly level.
         Lazy if the input is lazy (blocks share a one-pixel overlap).
 
     Notes
@@ -41,6 +43,8 @@ def slope_aspect(dem: xr.DataArray) -> xr.Dataset:
     >>> terrain = slope_aspect(dem.rio.write_crs(32646))
     >>> [float(terrain[name][1, 1].round(6)) for name in ("slope", "aspect")]
     [45.0, 180.0]
+    >>> bool((terrain["slope"].round(6) == 45.0).all())
+    True
     """
     require(dem, dims=(Y, X), units="m")
     crs, (dy, dx) = crs_of(dem), spacing(dem)

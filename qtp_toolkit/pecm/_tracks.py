@@ -84,7 +84,8 @@ def fit_tracks(
     upstream_reason : xarray.DataArray, optional
         (...) reason codes of earlier steps: pixels other than 0 become NaN and keep their code.
     min_dates : int
-        Fewest dates of a track that counts at a pixel. One that has fewer there is left out there.
+        Fewest dates of a track that counts at a pixel. One that has fewer there, or for ``year_block`` has all in one
+        calendar year, is left out there.
     max_condition : float
         Largest condition number of the normal matrix of unit-length columns.
     max_dilution : float
@@ -125,7 +126,10 @@ def fit_tracks(
     the crust is not told from thaw: it goes to ``vertical_rate``, as in :func:`fit`. Seasonal motion to the side, of
     slopes, goes to the amplitude.
 
-    The uncertainty does not know of motion of the reference area, nor of what north leaks.
+    The uncertainty holds what is noise in time, however far it reaches: ramps and the weather above the reference area
+    are in every series. It holds on the average of many maps. In a single map such errors are common to all pixels, so
+    that the share of pixels within one sigma scatters, from a third to all. It does not know of motion of the reference
+    area, of what north leaks, nor of seasons that grow from year to year, which go to the rate.
 
     Examples
     --------

@@ -100,7 +100,7 @@ def fit_tracks(
     spread : Spread
         Formal, or by blocks of years.
     min_count : int
-        Fewest dates of a track that counts at a pixel.
+        Fewest dates of a track that counts at a pixel; by blocks of years they must lie in two of them.
     max_condition, max_dilution : float
         Largest condition number, and largest sigma of a rate for one of the line of sight by geometry alone.
 
@@ -148,8 +148,9 @@ def _look(view: View, dates: Dates, cells: int, min_count: int) -> Sight:
     work = (y, columns, np.ones(y.shape) if view.weights is None else view.weights)
     block_sums.clean(*work)
     added = lstsq.sums(*work, dates.cells, count=cells)
-    known = np.isfinite(view.look).all(axis=0)
-    counts = known & (added.moments[:, 2].sum(axis=0) >= max(min_count, 1))
+    known, dated = np.isfinite(view.look).all(axis=0), added.moments[:, 2]
+    # Without its only year nothing would be left of a track, nor of the uncertainty of all.
+    counts = known & (dated.sum(axis=0) >= max(min_count, 1)) & ((dated > 0).sum(axis=0) >= min(cells, 2))
     look = np.where(known, view.look, 0.0)
     return Sight(
         lstsq.Sums(*(part * counts for part in added)),

@@ -208,7 +208,7 @@ def test_closed_form_orbits_and_sides(flights):
         vector = [-turn * np.sin(np.deg2rad(39)) * np.cos(a), turn * np.sin(np.deg2rad(39)) * np.sin(a)]
         np.testing.assert_allclose([look["look_east"], look["look_north"]], vector, atol=1e-12)
         seen.append([*vector, np.cos(np.deg2rad(39))])
-        t, linear, composite = curves(np.arange(290 + 5 * k, 2190, 12))
+        t, _, composite = curves(np.arange(290 + 5 * k, 2190, 12))
         moved = seen[-1][0] * EAST * t + seen[-1][1] * 4.0 * t + seen[-1][2] * (UP * t + SEASON * composite) - 9.0 * k
         made[f"t{k}"] = pecm.Track(moved.assign_attrs(units="mm"), t, composite, look)
     out, directions = pecm.fit_tracks(made), np.array(seen)

@@ -16,7 +16,8 @@ import xarray as xr
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, describe
 from qtp_toolkit.synthetic import atmosphere, places
 from qtp_toolkit.synthetic.acquisitions import candidate_pairs, dates
-from qtp_toolkit.synthetic.frame import EAST, EPSG, NOTED, SIZES, WEST, Frame, generator, whole_frame
+from qtp_toolkit.synthetic.formats import HEADING
+from qtp_toolkit.synthetic.frame import EAST, EPSG, NORTH, NOTED, SIZES, SOUTH, WEST, Frame, generator, whole_frame
 from qtp_toolkit.synthetic.truth import BLOCK_ROWS, Ground, frame_of, ground, map_rows
 
 PAIRS = 466
@@ -28,9 +29,11 @@ _UNWRAP = (2.15, 2.0)
 """Level of the unwrapping errors, and how strongly they prefer low coherence."""
 
 
-def incidence(frame: Frame) -> np.ndarray:
-    """Incidence angle of a descending, right-looking orbit, degree, (ny, nx): near range is in the east."""
-    across = (EAST - (frame.x[None, :] + 0.17 * (frame.y[:, None] - 3_764_000.0))) / (EAST - WEST)
+def incidence(frame: Frame, heading: float = HEADING) -> np.ndarray:
+    """Incidence angle of a satellite that looks to its right, degree, (ny, nx): it grows with the distance from it."""
+    flight = np.deg2rad(heading)
+    east, north = frame.x[None, :] - (WEST + EAST) / 2, frame.y[:, None] - (NORTH + SOUTH) / 2
+    across = 0.5 + (east * np.cos(flight) - north * np.sin(flight)) / (EAST - WEST)
     return 34.0 + 9.6 * across - 0.8 * across**2
 
 

@@ -27,12 +27,13 @@ from qtp_toolkit.conventions import (
 )
 from qtp_toolkit.synthetic import acquisitions, atmosphere, places
 from qtp_toolkit.synthetic.formats import Flight, look_vector
-from qtp_toolkit.synthetic.frame import EAST, NORTH, NOTED, SOUTH, WEST, Frame, generator
+from qtp_toolkit.synthetic.frame import NOTED, Frame, generator
 from qtp_toolkit.synthetic.interferograms import (
     as_stack,
     coherence_of,
     errors_of,
     estimate,
+    incidence,
     ramp,
     row_noise,
     states_of,
@@ -105,11 +106,8 @@ def pair_table(track: Track, seed: int) -> pd.DataFrame:
 
 
 def incidence_of(frame: Frame, track: Track) -> np.ndarray:
-    """Incidence angle, degree, (ny, nx): the satellite looks to its right, where it grows with the distance."""
-    heading = np.deg2rad(track.flight.heading)
-    x, y = frame.x[None, :] - (WEST + EAST) / 2, frame.y[:, None] - (NORTH + SOUTH) / 2
-    across = 0.5 + (x * np.cos(heading) - y * np.sin(heading)) / (EAST - WEST)
-    return 34.0 + 9.6 * across - 0.8 * across**2
+    """Incidence angle of a track, degree, (ny, nx)."""
+    return incidence(frame, track.flight.heading)
 
 
 def look_of(frame: Frame, track: Track) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pecm_cases import CASE_A, degree_days, index, series
 
-from qtp_toolkit import load, pecm, validation
+from qtp_toolkit import grid, load, pecm, validation
 from qtp_toolkit.conventions import QtpDataError
 
 HEADINGS = {"descending": -168.0, "ascending": -12.0}
@@ -224,6 +224,34 @@ def test_tracks_that_are_nearly_parallel_are_ill_conditioned(heading, reason):
     out = pecm.fit_tracks({"descending": track("descending"), "other": track("ascending", heading=heading)})
     assert out["reason"].item() == reason
     assert np.isfinite(out["east_rate"]) == np.isfinite(out["vertical_rate"]) == (reason == 0)
+
+
+def on_grid(name, pixel, shape, corner, crs=32646):
+    """A track over a map whose rates follow the coordinates, (time, y, x), and these rates."""
+    y, x = corner[1] - pixel * (np.arange(shape[0]) + 0.5), corner[0] + pixel * (np.arange(shape[1]) + 0.5)
+    axes = {"y": y, "x": x}
+    place = xr.DataArray(np.add.outer(-1e-4 * (y - 3.8e6), 2e-4 * (x - 5e5)), axes, ("y", "x"))
+    exact = track(name, east=0.0, up=0.0, season=0.0)
+    t, _, _ = curves((exact.displacement.time.values - np.datetime64("2014-01-01")) // np.timedelta64(1, "D"))
+    moved = exact.look["look_east"] * (EAST + place) * t + exact.look["look_up"] * (UP - place) * exact.linear
+    moved = moved + exact.look["look_up"] * SEASON * exact.composite
+    moved = moved.transpose("time", "y", "x").rename("displacement").assign_attrs(units="mm").rio.write_crs(crs)
+    return exact._replace(displacement=moved), place
+
+
+def test_closed_form_tracks_on_unlike_grids_are_matched_first():
+    """500 m against 700 m, shifted, over the western half: exact there, one track elsewhere, refused as they are."""
+    down, place = on_grid("descending", 500.0, (16, 20), (5e5, 3.808e6))
+    rise, _ = on_grid("ascending", 700.0, (14, 9), (4.999e5, 3.8085e6))
+    with pytest.raises(QtpDataError, match=r"track 'ascending'.*grid\.match"):
+        pecm.fit_tracks({"descending": down, "ascending": rise})
+    matched = rise._replace(displacement=grid.match(rise.displacement, down.displacement))
+    out = pecm.fit_tracks({"descending": down, "ascending": matched})
+    both_see = out["reason"] == 0
+    assert both_see[:, :10].all()
+    assert (out["reason"][:, 13:] == 9).all()
+    np.testing.assert_allclose((out["east_rate"] - place - EAST).where(both_see, 0.0), 0.0, atol=0.02)
+    np.testing.assert_allclose((out["vertical_rate"] + place - UP).where(both_see, 0.0), 0.0, atol=0.02)
 
 
 # oracle

@@ -16,7 +16,7 @@ from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.grids import geographic
-from qtp_toolkit.load.files.hdf5 import MAGIC, opened, text_of
+from qtp_toolkit.load.files.hdf5 import MAGIC, number_of, opened, text_of
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.cubes import Term, at_pixels, medians
@@ -222,7 +222,7 @@ def _wavelength(paths: Sequence[Path]) -> float:
     for path in paths:
         with opened(path) as file:
             _refuse_map(file[f"{_GRIDS}/data/unwrappedPhase"], path)
-            said |= {round(float(file[_WAVELENGTH][()]), 9)} if _WAVELENGTH in file else set()
+            said |= {round(number_of(file[_WAVELENGTH][()]), 9)} if _WAVELENGTH in file else set()
     if said and max(said) > min(said) * 1.001:
         raise QtpDataError("the products give different wavelengths", found=sorted(said), expected="one", code="I15")
     return min(said, default=SENTINEL1_WAVELENGTH)
@@ -250,7 +250,8 @@ def _refuse_lacking(pairs: Sequence[Pair], names: Sequence[str], layer: str) -> 
     lacking = []
     for pair in pairs:
         with opened(pair.header.path) as file:
-            if any(name not in file for name in names):
+            # former versions have a text in the place of a layer that later ones bring
+            if any(name not in file or file[name].dtype.kind not in "iuf" for name in names):
                 lacking.append(pair.header.path.name)
     if lacking:
         raise QtpDataError(

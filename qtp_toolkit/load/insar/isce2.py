@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
-from pydantic import Field
 
 from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import PAIR, QtpDataError, require_option
@@ -28,6 +27,7 @@ from qtp_toolkit.load.insar.isce2_folders import (
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, dates_of, heading_of, look_vector, orbit_of
 from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
 from qtp_toolkit.load.insar.radar import Geometry, Layer, Onto, Table, check_latitudes, placed, places, squares
+from qtp_toolkit.load.insar.stack import Wavelength
 
 _FILES = {"incidence": "los", "elevation": "hgt", "land": "waterMask", "layover_shadow": "shadowMask"}
 _ZERO, _DEGREES = Decode((0.0,)), Decode(dtype="float64")
@@ -42,7 +42,7 @@ def isce2(
     resampling: Literal["nearest", "bilinear"] = "nearest",
     layers: Sequence[Layer] = (),
     require_coherence: bool = True,
-    wavelength: Annotated[float, Field(ge=0.01, le=1.0)] | None = None,
+    wavelength: Wavelength | None = None,
     chunks: Chunks | None = None,
 ) -> xr.Dataset:
     r"""Open a stack of ISCE2: ``merged/interferograms/<pair>/filt_fine.unw`` or ``Igrams/<pair>/filt_*_snaphu.unw``.

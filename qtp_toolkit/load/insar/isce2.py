@@ -188,7 +188,7 @@ def isce2_layer(
     require_option("geometry", geometry, ("radar", "geocoded"))
     require_option("variable", variable, _FILES)
     folder = Path(path).parent
-    band = _band(folder / f"{_FILES[variable]}.rdr")
+    band = _band(_layer_path(folder, _FILES[variable]))
     where, shape = Folders(folder, None, (), striped=False), (band.height, band.width)
     onto = Onto(geometry, crs, resolution, resampling, chunks if geometry == "radar" else squares(1), chunks)
     array = _fixed(where, shape, (variable,), onto)[variable]
@@ -210,9 +210,16 @@ def _band(path: Path, number: int = 1) -> RawBand:
     return bands[min(number, len(bands)) - 1]
 
 
+def _layer_path(folder: Path, name: str) -> Path:
+    """File of a layer of the geometry; where no looks were taken, that of all pixels may be the only one."""
+    path = folder / f"{name}.rdr"
+    full = folder / f"{name}.rdr.full"
+    return full if full.is_file() and not path.is_file() else path
+
+
 def _beside(folder: Path | None, name: str, shape: tuple[int, int], number: int = 1) -> RawBand | None:
     """Band of a layer of the geometry, or None where there is no such file; one of another size is refused (I06)."""
-    path = None if folder is None else folder / f"{name}.rdr"
+    path = None if folder is None else _layer_path(folder, name)
     if path is None or not path.is_file():
         return None
     band = _band(path, number)

@@ -176,10 +176,12 @@ def _stored_coherence(
 
 
 def _refuse_two_turns(pairs: Sequence[Pair], phase_sign: str) -> None:
-    """Refuse to turn files twice: where the later date is named first, that alone makes positive mean toward (I16)."""
-    if phase_sign == "positive_toward" and len(pairs) > 0 and all(p.first > p.second for p in pairs):
+    """Refuse to turn files twice: where most name the later date first, that makes positive mean toward (I16)."""
+    late = sum(pair.first > pair.second for pair in pairs)
+    if phase_sign == "positive_toward" and late > len(pairs) / 2:
         raise QtpDataError(
-            "every pair is named later-earlier and its phase is said to be positive toward the satellite",
+            f"{late} of {len(pairs)} pairs are named later-earlier and their phase is said to be positive toward the "
+            "satellite",
             path=pairs[0].header.path,
             expected="one of both: turned round for the order of its dates, it would be turned back for its sign",
             hint="Leave phase_sign out: products such as ARIA's count toward because their later date comes first.",

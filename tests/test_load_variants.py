@@ -210,3 +210,14 @@ def test_products_of_opera_that_were_cut_out_by_xarray_are_those_of_the_archive(
     )
     assert np.isnan(cut.values[1:, 1, 1]).all()
     np.testing.assert_allclose(cut.values, whole.values[:, 1:, 2:], atol=1e-4)
+
+
+def test_products_of_aria_without_the_unfiltered_coherence_are_named(tmp_path):
+    """I03: it came with version 3; the files are whole."""
+    paths = aria_files(tmp_path)
+    with h5py.File(paths[2], "r+") as file:
+        del file["science/grids/data/unfilteredCoherence"]
+    said = refused(load.aria, paths, coherence_from="unfiltered", code="I03")
+    assert "1 of 3 products have no unfiltered coherence" in said
+    assert "Download" not in said
+    assert load.aria(paths).sizes["pair"] == 3

@@ -114,11 +114,14 @@ def aria(
         paths, NAME, "is no name of an S1-GUNW product", "S1-GUNW product by its name", hint=AS_DELIVERED
     )
     _refuse_tracks(matches)
-    found = _headers(paths, [f"{_GRIDS}/data/unwrappedPhase", _COHERENCE[coherence_from]])
+    found = _headers(paths, [f"{_GRIDS}/data/unwrappedPhase"])
+    if coherence_from == "unfiltered":  # which came with version 3
+        _refuse_lacking(paths, [_COHERENCE[coherence_from]], "unfiltered coherence")
+    grays = _headers(paths, [_COHERENCE[coherence_from]])
     rows = sorted(
         (
             (Pair(ymd(m["reference"], path), ymd(m["secondary"], path), phase), gamma, m)
-            for path, m, (phase, gamma) in zip(paths, matches, found, strict=True)
+            for path, m, (phase,), (gamma,) in zip(paths, matches, found, grays, strict=True)
         ),
         key=lambda row: row[0].dates,
     )
@@ -134,7 +137,7 @@ def aria(
         zero,
         extent=extent,
         baselines=None if np.isnan(baselines).all() else baselines,
-        wavelength=_wavelength([pair.header.path for pair in pairs]),
+        wavelength=_wavelength(_paths(pairs)),
         chunks=chunks,
     )
     orbits = [
@@ -246,40 +249,44 @@ Maps = dict[str, xr.DataArray]
 Elevation = xr.DataArray | float | None
 
 
-def _refuse_lacking(pairs: Sequence[Pair], names: Sequence[str], layer: str) -> None:
+def _paths(pairs: Sequence[Pair]) -> list[Path]:
+    return [pair.header.path for pair in pairs]
+
+
+def _refuse_lacking(paths: Sequence[Path], names: Sequence[str], layer: str) -> None:
     lacking = []
-    for pair in pairs:
-        with opened(pair.header.path) as file:
+    for path in paths:
+        with opened(path) as file:
             # former versions have a text in the place of a layer that later ones bring
             if any(name not in file or file[name].dtype.kind not in "iuf" for name in names):
-                lacking.append(pair.header.path.name)
+                lacking.append(path.name)
     if lacking:
         raise QtpDataError(
-            f"{len(lacking)} of {len(pairs)} products have no {layer}",
-            path=pairs[0].header.path.parent,
+            f"{len(lacking)} of {len(paths)} products have no {layer}",
+            path=paths[0].parent,
             found="; ".join(lacking[:5]),
-            hint="Only some versions and regions have it: leave the layer out.",
+            hint="Only some versions and regions have it: leave it out.",
             code="I03",
         )
 
 
 def _incidence(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
     names = [f"{_GEOMETRY}/incidenceAngle"]
-    _refuse_lacking(pairs[:1], names, "incidence angle")
+    _refuse_lacking(_paths(pairs[:1]), names, "incidence angle")
     angle = at_pixels([Term(str(pairs[0].header.path), names[0])], stack, elevation)
     return {"incidence": describe(angle, "incidence")}
 
 
 def _look(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
     names = [f"{_GEOMETRY}/incidenceAngle", f"{_GEOMETRY}/azimuthAngle"]
-    _refuse_lacking(pairs[:1], names, "look angles")
+    _refuse_lacking(_paths(pairs[:1]), names, "look angles")
     incidence, azimuth = (at_pixels([Term(str(pairs[0].header.path), name)], stack, elevation) for name in names)
     return angles_to_vector(xnp.deg2rad(90.0 - incidence), xnp.deg2rad(azimuth))
 
 
 def _component(stack: xr.Dataset, pairs: Sequence[Pair], _: Elevation) -> Maps:
     name = f"{_GRIDS}/data/connectedComponents"
-    _refuse_lacking(pairs, [name], "connected components")
+    _refuse_lacking(_paths(pairs), [name], "connected components")
     grid, files = opened_from(stack)
     found = [row[0] for row in _headers(files, [name])]
     return {"component": beside(stack, grid, found, _OUTSIDE, variable="component")}
@@ -291,7 +298,7 @@ def _correction(
     """Correction (pair, y, x) of terms ``(dataset, factor)`` in the sense of the products, turned as their phase is."""
 
     def opened_layer(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
-        _refuse_lacking(pairs, [f"{_CORRECTIONS}/{name}" for name, _ in names], layer)
+        _refuse_lacking(_paths(pairs), [f"{_CORRECTIONS}/{name}" for name, _ in names], layer)
         maps = []
         for pair in pairs:
             turn = -1.0 if pair.first > pair.second else 1.0

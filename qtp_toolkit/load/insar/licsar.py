@@ -323,7 +323,7 @@ def _troposphere(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps
                 f"{len(lacking)} dates have no slant delay",
                 found="; ".join(lacking[:5]),
                 expected="<date>.sltd.geo.tif in GACOS or epochs",
-                hint="Get them, or leave the layer out.",
+                hint="Get them, move the pairs of these dates away (as LiCSBAS does), or leave the layer out.",
                 code="I03",
             )
         found = headers([path for path in paths if path is not None])

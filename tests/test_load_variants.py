@@ -157,6 +157,16 @@ def test_geometry_of_isce2_without_looks_is_that_of_all_pixels(tmp_path):
     assert (load.isce2(paths, geometry="radar", layers=["incidence"])["incidence"] == 41.0).all()
 
 
+def test_a_pair_of_a_line_less_is_told_apart_and_what_to_do(tmp_path):
+    """I06: lines and samples have no place by which they could be cropped."""
+    made = truth()
+    paths = tops_stack(tmp_path, made)
+    isce_xml(paths[1], np.ones((2, 23, 20), "<f4"), kind="FLOAT", bands=2)
+    said = refused(load.isce2, paths, geometry="radar", code="I06")
+    assert "1 of 23 x 20" in said
+    assert "Move the odd ones away" in said
+
+
 def test_clipped_copies_beside_the_originals_are_told_in_few_words(tmp_path):
     """I19: both are named for the first pairs, and what to do."""
     names = [f"201801{day:02d}_201802{day:02d}" for day in range(1, 9)]

@@ -257,7 +257,10 @@ def same_shape(bands: Sequence[RawBand]) -> tuple[int, int]:
     if len(shapes) == 1:
         return next(iter(shapes))
     told = "; ".join(f"{len(names)} of {h} x {w} (e.g. {names[0]})" for (h, w), names in shapes.items())
-    raise QtpDataError("the files differ in size", expected="one shape", found=told or "no file", code="I06")
+    hint = (
+        "Move the odd ones away, or make them anew: nothing says which lines and samples they lack." if told else None
+    )
+    raise QtpDataError("the files differ in size", expected="one shape", found=told or "no file", hint=hint, code="I06")
 
 
 def read_raw_block(

@@ -13,23 +13,28 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import dask
 import dask.threaded
 from dask.base import get_scheduler
+from dask.highlevelgraph import HighLevelGraph
 from dask.local import SynchronousExecutor
+from dask.optimization import cull
 from dask.utils import parse_timedelta
 
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.conventions import QtpDataError
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 PATIENCE = "2 hours"
 """How long a run waits for a cluster none of whose workers is at work, unless dask's own setting says."""
 
 _AHEAD = 16
-"""Local tasks come in groups of so many times those that run at once: dask's graph of all of them would take longer to
-build than the first takes to compute, and to cut the graph of one out of it takes as long as to cut out a group."""
+"""Local tasks come in groups of so many times those that run at once: to cut the graph of a group out of that of all
+takes hardly longer than to cut out one, and all at once would be held in memory."""
 
 _FEW = 4
 """Threads share the chunks of a task if there are fewer tasks than so many for each; else each takes a whole one."""
@@ -136,10 +141,10 @@ def _run_in_threads(
     computing: Executor = ThreadPoolExecutor(at_once) if few else _Inline()
     drivers = ThreadPoolExecutor(at_once)
 
-    def run(key: str, lazy: Any) -> None:
+    def run(key: str, graph: dict[Any, Any], name: Any) -> None:
         busy.append(key)
         try:
-            lazy.compute(scheduler="threads", pool=computing)
+            dask.threaded.get(cull(graph, [name])[0], name, pool=computing)
         except Exception:
             failed.append(key)
             raise
@@ -156,8 +161,9 @@ def _run_in_threads(
     running: set[Future[None]] = set()
     try:
         for group in groups:
-            lazies = dask.optimize(*map(task, group))
-            running |= {drivers.submit(run, key, lazy) for key, lazy in zip(group, lazies, strict=True)}
+            lazies = [task(key) for key in group]
+            graph = _graph_of(lazies)
+            running |= {drivers.submit(run, key, graph, lazy.key) for key, lazy in zip(group, lazies, strict=True)}
             running = finish(running, left=_AHEAD * at_once // 2)
         finish(running, left=0)
     except BaseException:
@@ -168,12 +174,18 @@ def _run_in_threads(
         drivers.shutdown(cancel_futures=True)
 
 
+def _graph_of(lazies: Sequence[Any]) -> dict[Any, Any]:
+    """Tasks that some lazy values need, and no others; ``dask.optimize`` would look at all there are once for each."""
+    graph = HighLevelGraph.merge(*(lazy.dask for lazy in lazies))
+    return graph.cull([lazy.key for lazy in lazies]).to_dict()
+
+
 class _Inline(SynchronousExecutor):
     """Computes in the thread that asks, until it is shut down."""
 
     ended = False
 
-    def submit(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         if self.ended:
             raise CancelledError
         return super().submit(fn, *args, **kwargs)

@@ -242,15 +242,18 @@ def forward_years(
     stamps = same_dates(linear, composite)
     edges = _edges_of_years(seasons, stamps, deformation.attrs.get("onsets", "mean"))
     edges = {name: da.sel({THAW_YEAR: deformation[THAW_YEAR].values}) for name, da in edges.items()}
-    days, begin = days_of(stamps), edges["begin"]
-    over = begin.shift({THAW_YEAR: -1}, fill_value=np.inf)
-    own = deformation["seasonal_coefficient"].where((days >= begin) & (days < over))
-    moved = (own.sum(THAW_YEAR, min_count=1) * composite).where(composite > 0, 0.0 * composite)
-    out = deformation["linear_rate"] * linear + moved + deformation["intercept"]
-    if "late_season_loss" in deformation:
-        lost = deformation["late_season_loss"] * deformation.get("loss_probability", 1.0)
-        ramp = ((days - edges["start"]) / (edges["end"] - edges["start"])).clip(0.0, 1.0)
-        out = out - (lost * ramp).sum(THAW_YEAR)
+    days, own = days_of(stamps), xr.full_like(composite, np.nan)
+    out = deformation["linear_rate"] * linear + deformation["intercept"]
+    # Year by year: no array of all dates of all years is made. A later year overrides those before it.
+    for n in range(deformation.sizes[THAW_YEAR]):
+        year = {name: da.isel({THAW_YEAR: n}, drop=True) for name, da in edges.items()}
+        here = deformation.isel({THAW_YEAR: n}, drop=True)
+        own = xr.where(days >= year["begin"], here["seasonal_coefficient"], own)
+        if "late_season_loss" in deformation:
+            lost = (here["late_season_loss"] * here.get("loss_probability", 1.0)).fillna(0.0)
+            ramp = ((days - year["start"]) / (year["end"] - year["start"])).clip(0.0, 1.0)
+            out = out - lost * ramp.fillna(0.0)
+    out = out + (own * composite).where(composite > 0, 0.0 * composite)
     return describe(out.transpose(TIME, ...), "displacement", like=deformation["linear_rate"])
 
 

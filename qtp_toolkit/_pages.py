@@ -8,6 +8,7 @@ from typing import Any
 
 _TEX = re.compile(r"(?P<code>```.*?```|`[^`]*`)|\$\$(?P<block>.+?)\$\$|\$(?P<line>[^$\n]+?)\$", re.DOTALL)
 _LINK = re.compile(r"(?P<code>```.*?```|`[^`]*`)|\]\((?P<stem>(?:\.\./)?\w+)\.(?P<kind>ipynb|md)(?=[)#])", re.DOTALL)
+_OVERWRITTEN = re.compile(r"[^\r\n]*\r(?!\n)")
 _MARKUP = str.maketrans({"*": "&#x2A;", "_": "&#x5F;", "`": "&#x60;"})
 
 _TEMPLATE = """{%- extends 'lab/index.html.j2' -%}
@@ -33,11 +34,27 @@ def write_page(nb: Any, path: Path, *, title: str) -> None:
     for cell in nb.cells:
         if cell.cell_type == "markdown":
             cell.source = equations(links(cell.source))
-        elif "outputs" in cell:  # displays of scripts only, which a page cannot show
-            cell.outputs = [output for output in cell.outputs if output.get("data", True)]
+        elif "outputs" in cell:
+            cell.outputs = _shown(cell.outputs)
     exporter = HTMLExporter(raw_template=_TEMPLATE)
     html, _ = exporter.from_notebook_node(nb, resources={"metadata": {"name": title}})
     path.write_text(html, encoding="utf-8")
+
+
+def _shown(outputs: list[Any]) -> list[Any]:
+    """Turn outputs into what a terminal shows: of a bar, drawn over itself in many pieces, the last state."""
+    out: list[Any] = []
+    for output in outputs:
+        if not output.get("data", True):  # displays of scripts only, which a page cannot show
+            continue
+        if out and output.output_type == out[-1].output_type == "stream" and output.name == out[-1].name:
+            out[-1].text += output.text
+        else:
+            out.append(output)
+    for output in out:
+        if output.output_type == "stream":
+            output.text = _OVERWRITTEN.sub("", output.text)
+    return out
 
 
 def write_text(source: Path, path: Path) -> None:

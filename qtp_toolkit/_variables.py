@@ -233,7 +233,6 @@ VARIABLES: dict[str, Variable] = {
     "vertical_displacement": Variable("mm", "vertical displacement, positive upward"),
     "yearly_amplitude": Variable("mm", "seasonal amplitude of the permafrost year, peak to trough"),
     "amplitude_trend": Variable("mm/yr", "change of the yearly amplitude from year to year"),
-    "late_loss": Variable("mm", "late-season subsidence that does not come back"),
     "melt_year": Variable("1", "permafrost year of the late-season loss"),
     # environment
     "elevation": Variable("m", "elevation", "surface_altitude", valid=(-500.0, 9000.0)),

@@ -52,6 +52,18 @@ def test_images_keep_their_words(tmp_path):
     assert 'width="425"' in image
 
 
+def test_a_bar_is_its_last_state(tmp_path):
+    """It comes in pieces, each of which begins where the one before did."""
+    said = ["line one\n", "\r\x1b[2Kbar 0/2", "\r\x1b[2Kbar 1/2", "\r\x1b[2Kbar 2/2\n", "line two\r\n"]
+    streams = [nbformat.v4.new_output("stream", name="stderr", text=text) for text in said]
+    streams.append(nbformat.v4.new_output("stream", name="stdout", text="line three"))
+    nb = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("work()", outputs=streams)])
+    write_page(nb, tmp_path / "page.html", title="page")
+    html = (tmp_path / "page.html").read_text(encoding="utf-8")
+    words = ("line one", "bar 0", "bar 1", "bar 2/2", "line two", "line three")
+    assert [html.count(word) for word in words] == [1, 0, 0, 1, 1, 1]
+
+
 def test_solutions_are_folded(tmp_path):
     nb = nbformat.read(NOTEBOOKS[2], as_version=4)
     solutions = sum("solution" in cell.metadata.get("tags", []) for cell in nb.cells)

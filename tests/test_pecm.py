@@ -521,7 +521,7 @@ def test_closed_form_defaults_are_the_promised_ones():
         "fit_years": {
             "losses": "found",
             "loss_share": 0.1,
-            "loss_size": 20.0,
+            "loss_size": 40.0,
             "spread": "free",
             "toward": "trend",
             "onsets": "mean",

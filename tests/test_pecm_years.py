@@ -228,7 +228,7 @@ def test_the_average_over_losses_is_that_of_all_models_fitted_one_by_one(model, 
 # simulation
 
 
-@pytest.mark.parametrize("correlation", [0.0, 0.3])
+@pytest.mark.parametrize("correlation", [0.0, 0.3, 0.6])
 @pytest.mark.parametrize("options", [{}, {"losses": "each"}, {"spread": 0.1}])
 def test_one_sigma_holds_two_thirds(model, late, rng, correlation, options):
     pixels = 1200
@@ -245,7 +245,8 @@ def test_one_sigma_holds_two_thirds(model, late, rng, correlation, options):
         held = (abs(out[name] - value) <= out[f"{name}_std"]).where(np.isfinite(out[name])).mean("x").values
         held = held[np.isfinite(held)]
         assert (held > 0.6).all(), name
-        assert held.mean() < 0.75, name
+        # With all losses free 14 columns hide so much of a strong correlation that the rest is overdone.
+        assert (held < (0.8 if options and correlation > 0.5 else 0.75)).all(), name
     assert float(out.residual_correlation.mean()) == pytest.approx(correlation, abs=0.06)
 
 
@@ -335,32 +336,66 @@ def test_a_year_of_which_only_the_freezing_is_seen_is_a_matter_of_choice(model):
 # what all places have in common
 
 
-def test_still_ground_shows_the_error_that_all_places_share(model, late, rng, no_compute):
+def everywhere(model, rng):
+    """Weather that 4 by 30 pixels share, ground that breathes more and more to the east, and years that grow."""
     shape = xr.DataArray(np.ones((4, 30)), dims=("y", "x"))
-    still = xr.DataArray(np.arange(30) < 15, dims="x") & (shape > 0)
     shared = noise_of(model, rng, 1).isel(x=0)
     own = xr.DataArray(rng.normal(0.0, 1.0, (123, 4, 30)), {"time": model["I"].time}, ("time", "y", "x"))
-    clean = xr.where(still, -0.2 * model["I"] - model["normalized"], moved(model) * shape).transpose("time", "y", "x")
-    d = (clean + shared + own).assign_attrs(units="mm").copy()
-    d[:9, 0, 0] = np.nan  # leaves its pixel out, not its dates
     linear, composite = ((model[key] * shape).transpose("time", "y", "x") for key in ("normalized", "I"))
-    error = pecm.common_error(d, linear, composite, still)
+    strength = xr.DataArray(np.linspace(0.2, 1.6, 30), dims="x")
+    seasons = moved(model) - moved(model, 0 * COEFFICIENTS)
+    d = (strength * seasons * shape - linear + shared + own).transpose("time", "y", "x").assign_attrs(units="mm").copy()
+    d[:9, 0, 0] = np.nan  # leaves its pixel out, not its dates
+    return d, linear, composite, shared
+
+
+def departure(model, series):
+    """What rate, season and constant leave of a series."""
     design = np.stack([model["normalized"], model["I"], np.ones(123)], axis=1)
-    expected = shared - design @ np.linalg.lstsq(design, shared.values, rcond=None)[0]
-    assert float(abs(error - expected).max()) < 0.6
+    return series - design @ np.linalg.lstsq(design, series.values, rcond=None)[0]
+
+
+def test_steady_ground_shows_the_error_that_all_places_share(model, rng, no_compute):
+    d, linear, composite, shared = everywhere(model, rng)
+    steady = xr.DataArray(np.arange(30) < 10, dims="x") & xr.ones_like(d.isel(time=0, drop=True), dtype=bool)
+    d = d.where(~steady, (-0.2 * composite - linear + shared).transpose("time", "y", "x")).assign_attrs(units="mm")
+    error = pecm.common_error(d, linear, composite, steady)
+    assert float(abs(error - departure(model, shared)).max()) < 0.6
     assert abs(float(error.mean())) < 1e-9
-    before, after = (
-        pecm.fit_years((d - what).assign_attrs(units="mm"), linear, composite, SEASONS) for what in (0.0, error)
-    )
-    truth = xr.DataArray(-ROOT * COEFFICIENTS, dims="thaw_year")
-    off = [float(abs((o.seasonal_amplitude - truth).where(~still)).median()) for o in (before, after)]
-    assert off[1] < 0.7 * off[0]
     with no_compute():
-        lazy = pecm.common_error(d.chunk(y=2), linear.chunk(y=2), composite, still)
+        lazy = pecm.common_error(d.chunk(y=2), linear.chunk(y=2), composite, steady)
     xr.testing.assert_allclose(lazy.compute(), error)
-    assert np.isnan(pecm.common_error(d, linear, composite, still & False)).all()
+    assert np.isnan(pecm.common_error(d, linear, composite, steady & False)).all()
     with pytest.raises(QtpDataError, match="one place has nothing"):
-        pecm.common_error(d[:, 0, 0], linear[:, 0, 0], composite[:, 0, 0], still[0, 0])
+        pecm.common_error(d[:, 0, 0], linear[:, 0, 0], composite[:, 0, 0], steady[0, 0])
+
+
+def test_over_the_amplitude_ground_may_change_from_year_to_year(model, rng, no_compute):
+    """Its own growth is not taken for an error: the trend stays whole."""
+    d, linear, composite, shared = everywhere(model, rng)
+    ground = xr.ones_like(d.isel(time=0, drop=True), dtype=bool)
+    amplitude = pecm.fit(d, linear, composite, uncertainty="formal", peak_index=ground * ROOT)["seasonal_amplitude"]
+    error = pecm.common_error(d, linear, composite, ground, amplitude=amplitude)
+    weight = np.isfinite(d).all("time") / float(np.isfinite(d).all("time").sum())
+    by_hand = [np.polyfit(amplitude.where(weight > 0).stack(p=("y", "x")).dropna("p"), row, 1)[1]
+               for row in d.stack(p=("y", "x")).dropna("p").transpose("time", "p").values]  # fmt: skip
+    np.testing.assert_allclose(error, departure(model, shared.copy(data=by_hand)), atol=1e-6)
+    assert float(abs(error - departure(model, shared)).max()) < 1.5
+    trends = [
+        float((fit_years_of(d - what, linear, composite).amplitude_trend / (1.567 * np.linspace(0.2, 1.6, 30)))[:, 20:]
+              .median()) for what in (pecm.common_error(d, linear, composite, ground), error)
+    ]  # fmt: skip
+    assert trends[0] < 0.5
+    assert trends[1] == pytest.approx(1.0, abs=0.15)
+    alike = pecm.common_error(d, linear, composite, ground, amplitude=xr.full_like(amplitude, 7.0))
+    xr.testing.assert_allclose(alike, pecm.common_error(d, linear, composite, ground))
+    with no_compute():
+        lazy = pecm.common_error(d.chunk(y=2), linear.chunk(y=2), composite, ground, amplitude=amplitude.chunk(y=2))
+    xr.testing.assert_allclose(lazy.compute(), error)
+
+
+def fit_years_of(d, linear, composite):
+    return pecm.fit_years(d.assign_attrs(units="mm"), linear, composite, SEASONS)
 
 
 # properties

@@ -60,7 +60,7 @@ def plain_motion(truth, main, row, column):
     late = (truth["time"] - np.datetime64("2017-01-01")) / np.timedelta64(1, "D") + 1
     begun, ended = pixel["thaw_onset"].values[3], pixel["freeze_onset"].values[3]
     share = np.interp(late, [ended - (ended - begun) / 3, ended], [0.0, 1.0])
-    moved = np.array(out) - pixel["late_loss"].item() * share
+    moved = np.array(out) - pixel["late_season_loss"].item() * share
     return moved - moved[int(np.argmax(truth["time"].values == np.datetime64("2018-08-31")))]
 
 
@@ -105,7 +105,7 @@ def test_the_seasonal_strength_grows_by_five_percent(beyond_truth):
 
 
 def test_ice_is_lost_in_one_year_and_one_place(beyond_truth, truth):
-    loss = beyond_truth["late_loss"]
+    loss = beyond_truth["late_season_loss"]
     lost = loss.values > 20
     assert 400 < lost.sum() * 25 < 900  # km2
     assert 35 < loss.max() < 50

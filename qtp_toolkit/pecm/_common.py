@@ -1,4 +1,4 @@
-"""What all places do together: the weather of the reference area, as ground that is known to be steady shows it."""
+"""What all places do together: the weather of the reference area, as ground without seasons would show it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ def common_error(
     displacement: xr.DataArray,
     linear: xr.DataArray,
     composite: xr.DataArray,
-    still: xr.DataArray,
+    ground: xr.DataArray,
     *,
+    amplitude: xr.DataArray | None = None,
     min_dates: int = 10,
 ) -> xr.DataArray:
-    """Error of each date that all pixels have in common, from ground that does not change from year to year.
+    """Error of each date that all pixels have in common, as far as no rate and no season that is alike in all years.
 
     The weather above the reference area goes into every pixel, date by date, and does not average out over a map: all
-    amplitudes of a year are off together. The mean of many places that are steady shows it: what it does beyond a rate
-    and one season, the same in all years, is error, and may be subtracted from the displacement.
+    amplitudes of a year are off together. Many places together show it: what they do beyond a rate and one season, the
+    same in all years, is error where the ground does not change, and may be subtracted from the displacement.
 
     Parameters
     ----------
@@ -28,16 +29,22 @@ def common_error(
         (time, y, x) mm.
     linear, composite : xarray.DataArray
         (time, y, x) of :func:`indices`.
-    still : xarray.DataArray
-        (y, x) bool: ground whose seasons are small or known to be alike, as bedrock, or pixels whose amplitude in the
-        maps of :func:`fit` is among the lowest. Pixels that lack a date are left out.
+    ground : xarray.DataArray
+        (y, x) bool: pixels that are asked. Those that lack a date are left out. Without ``amplitude`` ground that is
+        known to be steady, as bedrock: if it does change from year to year, the change is taken from all pixels.
+    amplitude : xarray.DataArray, optional
+        (y, x) mm, ``seasonal_amplitude`` of :func:`fit`. With it, on each date, a straight line over the amplitude is
+        drawn through the pixels, and its value at an amplitude of 0 taken: what ground without any season would do.
+        Then ``ground`` may breathe, and its years may differ, if they do so in proportion to its amplitude. Pixels
+        without an amplitude are left out.
     min_dates : int
         As in :func:`fit`.
 
     Returns
     -------
     xarray.DataArray
-        ``displacement`` (time,), mm, with a mean of 0; NaN if no pixel of ``still`` is known. Lazy if an input is lazy.
+        ``displacement`` (time,), mm, with a mean of 0; NaN if no pixel of ``ground`` is known. Lazy if an input is
+        lazy.
 
     Raises
     ------
@@ -46,18 +53,19 @@ def common_error(
 
     Notes
     -----
-    Rate and season of the mean are left as they are: a common error of them stays. If the ``still`` ground does change,
-    the change is taken from all pixels, so its amplitude should be small against that of interest.
+    Rate and season of the mean are left as they are: a common error of them stays.
 
     Examples
     --------
     >>> import numpy as np
     >>> import pandas as pd
     >>> years = xr.DataArray(np.arange(36) / 12, {"time": pd.date_range("2015", periods=36, freq="MS")}, "time")
-    >>> flat = xr.DataArray(np.ones((1, 2)), dims=("y", "x"))
-    >>> season, weather = 20.0 * abs(np.sin(np.pi * years)), 3.0 * (-1.0) ** np.arange(36)
-    >>> moved = ((weather - 2.0 * years) * flat).assign_attrs(units="mm")
-    >>> float(abs(common_error(moved, years * flat, season * flat, flat > 0) - weather).max()) < 1.0
+    >>> amplitude = xr.DataArray([[10.0, 20.0, 30.0]], dims=("y", "x"))
+    >>> season, flat = abs(np.sin(np.pi * years)), xr.ones_like(amplitude)
+    >>> weather = 3.0 * (-1.0) ** np.arange(36)
+    >>> moved = (weather - (1.0 + 0.1 * years) * season * amplitude).assign_attrs(units="mm")
+    >>> error = common_error(moved, years * flat, season * flat, flat > 0, amplitude=amplitude)
+    >>> float(abs(error - weather).max()) < 1.0
     True
     """
     for da in (displacement, linear, composite):
@@ -65,9 +73,24 @@ def common_error(
     space = [dim for dim in displacement.dims if dim != TIME]
     if not space:
         raise QtpDataError("one place has nothing in common with others", expected="dims (time, y, x)", found=[TIME])
-    still = on_pixels_of(as_mask(still), displacement, name="still")
-    known = still & xnp.isfinite(displacement + linear + composite).all(TIME)
-    together, *curves = (da.where(known).mean(space) for da in (displacement, linear, composite))
+    ground = on_pixels_of(as_mask(ground), displacement, name="ground")
+    known = ground & xnp.isfinite(displacement + linear + composite).all(TIME)
+    weight = known.astype(float)
+    if amplitude is not None:
+        require(amplitude, quantity="seasonal_amplitude")
+        amplitude = on_pixels_of(amplitude, displacement, name="amplitude")
+        weight = _at_zero(amplitude, known & xnp.isfinite(amplitude))
+    weight = weight / weight.sum(space)
+    together, *curves = ((da * weight).where(known).sum(space, min_count=1) for da in (displacement, linear, composite))
     together = together.assign_attrs(displacement.attrs)
     steady = fit(together, *curves, uncertainty="formal", min_dates=min_dates)
     return describe(together - forward(steady, *curves), "displacement", like=displacement)
+
+
+def _at_zero(amplitude: xr.DataArray, known: xr.DataArray) -> xr.DataArray:
+    """Weights whose sum over pixels is the intercept of a straight line over the amplitude, up to a factor."""
+    mean = amplitude.where(known).mean()
+    away = (amplitude - mean).where(known, 0.0)
+    square = (away**2).sum() / known.sum()
+    # Where all are alike there is no line: the mean.
+    return (1.0 - mean * away / square.where(square > 0, 1.0)).where(known, 0.0)

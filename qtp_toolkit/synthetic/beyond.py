@@ -59,9 +59,10 @@ def beyond_scene(size: str = "default", *, seed: int = 2022, window: tuple[slice
     xarray.Dataset
         In memory, EPSG:32646, NaN over lakes and glaciers. ``vertical_rate``, ``east_rate``, ``north_rate`` (y, x),
         mm/yr relative to the reference; ``yearly_amplitude`` (thaw_year, y, x), mm, vertical; ``amplitude_trend``
-        (y, x), mm/yr, slope of the amplitudes of 2015 to 2019; ``late_loss`` (y, x), mm, positive where the ground
-        sank, in the permafrost year ``melt_year``; ``thaw_onset``, ``freeze_onset`` (thaw_year, y, x), day of year;
-        ``vertical_displacement`` (time, y, x), mm, at the dates of both tracks, relative to the reference date.
+        (y, x), mm/yr, slope of the amplitudes of 2015 to 2019; ``late_season_loss`` (y, x), mm, positive where
+        the ground sank, in the permafrost year ``melt_year``; ``thaw_onset``, ``freeze_onset`` (thaw_year, y, x), day
+        of year; ``vertical_displacement`` (time, y, x), mm, at the dates of both tracks, relative to the reference
+        date.
 
     Raises
     ------
@@ -104,14 +105,14 @@ def beyond_scene(size: str = "default", *, seed: int = 2022, window: tuple[slice
     dates = both_dates()
     components = temperature.patterns(frame, made.fields)
     moved = motion(frame, components, upright, made.layers["conductivity_ratio"], dates, strength=strength)
-    loss = late_loss(frame, made.layers["permafrost"])
+    loss = late_season_loss(frame, made.layers["permafrost"])
     yearly = yearly_amplitudes(moved, strength, upright.seasonal_amplitude)
     maps = {
         "vertical_rate": upright.ice_rate,
         "east_rate": east_rate(frame),
         "north_rate": north_rate(frame),
         "amplitude_trend": _trend(yearly),
-        "late_loss": loss,
+        "late_season_loss": loss,
     }
     years = {"yearly_amplitude": yearly, "thaw_onset": moved.thaw_onset, "freeze_onset": moved.freeze_onset}
     up = moved.displacement - loss * late_share(moved, dates)
@@ -150,7 +151,7 @@ def _trend(yearly: np.ndarray) -> np.ndarray:
     return np.tensordot(away / np.square(away).sum(), yearly[first : last + 1], axes=1)
 
 
-def late_loss(frame: Frame, permafrost: np.ndarray) -> np.ndarray:
+def late_season_loss(frame: Frame, permafrost: np.ndarray) -> np.ndarray:
     """Late-season loss, mm, (ny, nx): in one place, and in permafrost only."""
     size, change = _LOSS
     patchy = size + change * frame.noise("late loss", 6e3)

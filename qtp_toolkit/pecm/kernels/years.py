@@ -119,6 +119,9 @@ def each_year(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
         answer = _solve(normal, variance, possible, _draw(plain, normal, known, variance, rules), rules)
         # What the dates tell is judged without the prior.
         answer = answer._replace(condition=plain.condition, inflation=plain.inflation)
+    narrower = _compare_with_long(correlation, counts[1:, 1])
+    answer.covariance[2:] *= narrower[:, None]
+    answer.covariance[:, 2:] *= narrower
     # From the weakest reason to the strongest, each over those before it.
     reason = np.where(answer.condition <= rules.max_condition, reasons.OK, reasons.ILL_CONDITIONED)
     reason = np.where(thaws, reason, reasons.NEVER_THAWS)
@@ -154,6 +157,12 @@ def _judge_residuals(
             # Of sums over a series whose correlation falls by the same factor from date to date.
             widening = (1.0 + rho) / (1.0 - rho)
     return widening * squares / left, rho
+
+
+def _compare_with_long(rho: np.ndarray, dates: np.ndarray) -> np.ndarray:
+    """How much less the correlation (P,) widens a sum over so many dates (Y, P) than one over a long series."""
+    dates = np.maximum(dates, 1.0)
+    return np.sqrt(1.0 - 2.0 * rho * (1.0 - rho**dates) / (dates * (1.0 - rho**2)))
 
 
 def _solve(

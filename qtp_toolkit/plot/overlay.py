@@ -17,7 +17,7 @@ from matplotlib.path import Path as OutlinePath
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.plot.figure import annotate, mark_provenance
-from qtp_toolkit.plot.locator import point_beyond
+from qtp_toolkit.plot.locator import arrow_to, point_beyond
 from qtp_toolkit.plot.names import (
     HALO,
     Place,
@@ -48,7 +48,7 @@ OVERLAYS: dict[str, dict[str, Any]] = {
     "highway": {"color": INK, "lw": 1.1, "facecolor": "none", "text": True},
     "regions": {"color": INK, "lw": 0.9, "facecolor": "none", "text": True},
     "profiles": {"color": INK, "lw": 1.0, "ls": (0, (3, 1.5)), "facecolor": "none", "text": True},
-    "study_area": {"color": INK, "lw": 0.9, "facecolor": "none"},
+    "study_area": {"color": FAULT, "lw": 1.4, "facecolor": "none"},
     "stations": {"color": FAULT, "marker": "^", "ms": 4},
     "points": {"color": INK, "marker": "o", "ms": 4, "mfc": "#ffd400", "mec": INK, "text": True},
     "reference": {"color": FAULT, "marker": "^", "ms": 6, "mec": INK},
@@ -131,6 +131,8 @@ def _draw_table(
                 shapes = [_project(part, project) for part in parts]
                 drawn.append(_draw(ax, kind, shapes, how, str(row.get("name", ""))))
                 known[name] = {**how, "kind": kind}
+                if how.get("beyond") and (arrow := arrow_to(ax, *shapes[0][0])):
+                    known[name]["marker"] = arrow
             if named and drawn and row.get("name"):
                 names.append((str(row["name"]), noun, drawn, how))
         mark_provenance(ax, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -224,6 +225,15 @@ def label(da: xr.DataArray) -> str:
     unit = UNITS.get(unit := str(da.attrs.get("units", "")), unit)
     name = name[:1].upper() + name[1:]
     return f"{name} ({unit})" if unit else name
+
+
+def minus(text: str) -> str:
+    """Typeset the sign of negative numbers in a text.
+
+    >>> minus("-2 to 0.5, mid-July")
+    '−2 to 0.5, mid-July'
+    """
+    return re.sub(r"(?<!\w)-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
 def style_of(da: xr.DataArray, **override: Any) -> dict[str, Any]:

@@ -132,6 +132,10 @@ class TestFoot:
         assert limits_said(whole.figure) == ["color bars end at percentiles 2 and 98"]
         assert limits_said(holed.figure) == ["color bars end at percentiles 2 and 98; hatched: no value"]
 
+    def test_a_map_that_is_mostly_cut_out_is_not_hatched(self):
+        ax = plot.deformation_map(field("phase").where(field() > 7))
+        assert not ax.patch.get_hatch()
+
 
 class TestSizes:
     def panels(self, width):
@@ -333,6 +337,16 @@ class TestNames:
         frame = inset.patches[0].get_xy()
         assert np.abs(frame).max() < 0.03
         assert sum(len(line.get_xdata()) for line in inset.lines) > 1000
+
+
+def test_the_scale_bar_of_a_narrow_panel_keeps_its_name_on_the_map():
+    fig, axes = plot.new(6, 1, like=field(shape=(90, 30)))
+    for ax in axes:
+        plot.deformation_map(field(shape=(90, 30)), ax=ax, coordinates="none", colorbar=False)
+    plot.save(fig, "narrow")
+    fig.canvas.draw()
+    (words,) = [text for text in axes[2].texts if text.get_text().endswith(" km")]
+    assert words.get_window_extent().x0 >= axes[2].get_window_extent().x0
 
 
 class TestDetector:

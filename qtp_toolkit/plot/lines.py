@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import PAIR, PERCENTILE, REFERENCE, SECONDARY, TIME, QtpDataError, require
-from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel
+from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel, room
 from qtp_toolkit.plot.maps import concise_dates
 from qtp_toolkit.plot.names import ends_of
 from qtp_toolkit.plot.style import ACCENT, FAULT, LINE, NEUTRAL, TEXT, label
@@ -148,7 +148,10 @@ def time_series(
     if fit is not None or thaw_onset is not None:
         headroom(ax, 0.15)
         tight = {"handlelength": 1.1, "handletextpad": 0.4, "columnspacing": 0.7, "borderpad": 0.1}
-        ax.legend(loc="upper center", ncols=3, frameon=False, **tight)
+        handles, words = ax.get_legend_handles_labels()
+        letters = sum(len(text) + 5 for text in words)
+        columns = len(words) if letters <= room(ax, TEXT["legend"]) else 3
+        ax.legend(handles, words, loc="upper center", ncols=columns, frameon=False, **tight)
     return ax
 
 

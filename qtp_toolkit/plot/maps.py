@@ -278,8 +278,8 @@ def _shade(rgba: np.ndarray, da: xr.DataArray, elevation: xr.DataArray) -> np.nd
 
 
 def _hatch_blank(ax: Axes, rgba: np.ndarray) -> None:
-    """Let blank pixels show lines: gray alone is what maps about zero and their relief have, too."""
-    if (rgba[..., 3] == 0).any():
+    """Hatch blank pixels, as pale is what maps about zero are, too; not where most of a map was cut out."""
+    if 0.0 < np.mean(rgba[..., 3] == 0) < 0.5:
         ax.patch.set(hatch="/" * 7, facecolor="white", edgecolor="0.6", linewidth=0.0)
         mark_limits(ax, BLANK)
 

@@ -210,8 +210,10 @@ def scale_bar(ax: Axes, *, north: bool = True) -> None:
     bar: dict[str, Any] = {"color": "black", "lw": 2.4, "solid_capstyle": "butt", "path_effects": effects, "zorder": 6}
     ax.plot([x0, x1], [y0, y0], scalex=False, scaley=False, **bar)
     words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    how = {"ha": "center", "va": "bottom", "fontsize": TEXT["tick"], "path_effects": HALO, "zorder": 6}
-    annotate(ax, words, ((x0 + x1) / 2, y0), (0, 2), **how)
+    how = {"va": "bottom", "fontsize": TEXT["tick"], "path_effects": HALO, "zorder": 6}
+    wider = 0.58 * len(words) * TEXT["tick"] > (length / meters) / (right - left) * size_in_points(ax)[0]
+    at = (x0, "left") if wider else ((x0 + x1) / 2, "center")  # a name that is wider than the bar would leave the map
+    annotate(ax, words, (at[0], y0), (0, 2), ha=at[1], **how)
     reserve(ax, 0.29 * size_in_points(ax)[0] + 16.0, 20.0)
     if north:
         _north(ax, x1, y0)

@@ -148,10 +148,10 @@ def time_series(
     if fit is not None or thaw_onset is not None:
         headroom(ax, 0.15)
         tight = {"handlelength": 1.1, "handletextpad": 0.4, "columnspacing": 0.7, "borderpad": 0.1}
-        entries = ax.get_legend_handles_labels()
-        letters = sum(len(text) + 5 for text in entries[1])
-        columns = len(entries[1]) if letters <= room(ax, TEXT["legend"]) else 3
-        ax.legend(*entries, loc="upper center", ncols=columns, frameon=False, **tight)
+        handles, entries = ax.get_legend_handles_labels()
+        letters = sum(len(text) + 5 for text in entries)
+        columns = len(entries) if letters <= room(ax, TEXT["legend"]) else 3
+        ax.legend(handles, entries, loc="upper center", ncols=columns, frameon=False, **tight)
     return ax
 
 

@@ -225,7 +225,7 @@ def profile(
     for name, at in faults.items() if isinstance(faults, Mapping) else [("", at) for at in faults]:
         ax.axvline(at, color=FAULT, lw=0.9, zorder=4)
         place = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top"}
-        annotate(ax, str(name), (at, 1.0), (2, -2), **place, fontsize=TEXT["tick"], color=FAULT, path_effects=HALO)
+        annotate(ax, str(name), (at, 1.0), (2, -4), **place, fontsize=TEXT["tick"], color=FAULT, path_effects=HALO)
     if elevation is not None:
         _draw_elevation(ax, along, middle_and_band(elevation)[0])
     for at, text in zip((0.0, 1.0), ends_of(ends) or (), strict=False):

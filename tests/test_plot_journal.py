@@ -281,6 +281,15 @@ class TestNames:
         chosen = names._choose(ax, list(names._frames(ax, "Name", [over_spot, over_road])), must=True)
         assert chosen[0] == over_road
 
+    def test_a_lake_that_reaches_beyond_the_map_is_named_last(self):
+        whole, cut = self.lakes(0.1), self.lakes(0.1)
+        cut["name"] = "Beyond"
+        cut["geometry"] = [{"type": "Polygon", "coordinates": [[[lon + 0.15, lat + 0.05] for lon, lat in ring]]}
+                           for (ring,) in (one["coordinates"] for one in cut["geometry"])]  # fmt: skip
+        _, ax = self.draw(lakes=pd.concat([cut, whole], ignore_index=True))
+        drawn = [text.get_text() for text in ax.texts if "Lake" in text.get_text()]
+        assert drawn == ["Number 0 Lake", "Beyond Lake"]
+
     def test_a_name_that_has_no_room_loses_its_noun_first(self):
         _, ax = self.draw()
         ring = np.array([[0.4, 0.5], [0.45, 0.5], [0.45, 0.55], [0.4, 0.55]])

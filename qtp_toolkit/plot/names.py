@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +63,17 @@ def bears(ax: Axes, ring: np.ndarray, text: str) -> bool:
     left, right = np.sort(ax.get_xlim())
     share = np.ptp(np.clip(ring[:, 0], left, right)) / (right - left)
     return bool(share * size_in_points(ax)[0] >= SMALL * len(text) * _WIDE * TEXT["tick"])
+
+
+def is_filled(how: Mapping[str, Any]) -> bool:
+    """Whether what is drawn so is a filled polygon, as a lake is, and no outline, line or point."""
+    return "edgecolor" in how and how["facecolor"] != "none"
+
+
+def is_cut(ax: Axes, drawn: Iterable[Iterable[Place]], how: Mapping[str, Any]) -> bool:
+    """Whether a filled polygon reaches beyond the map: its name comes last and is left out first."""
+    (left, right), (bottom, top) = np.sort(ax.get_xlim()), np.sort(ax.get_ylim())
+    return is_filled(how) and not all(left <= p.x <= right and bottom <= p.y <= top for one in drawn for p in one)
 
 
 def occupy(ax: Axes, ring: np.ndarray) -> None:

@@ -26,6 +26,8 @@ from qtp_toolkit.plot.names import (
     bears,
     beside,
     ends_of,
+    is_cut,
+    is_filled,
     keep_off,
     occupy,
     reserve,
@@ -108,7 +110,7 @@ def layers(ax: Axes, tables: Mapping[str, pd.DataFrame]) -> None:
     """Draw vector tables by name, and then write all names, which so keep off what is drawn."""
     names = [one for name, table in tables.items() for one in _draw_table(ax, table, name=name)]
     with house():
-        for one in names:
+        for one in sorted(names, key=lambda one: is_cut(ax, *one[2:])):
             _name(ax, *one)
 
 
@@ -119,6 +121,7 @@ def _draw_table(
     how = {"text": False, **PLAIN, **OVERLAYS.get(name, {}), **style}
     usual, noun = how.pop("text"), how.pop("noun", "")
     named = usual if text is None else text
+    how["room"] = 0.0 if named else 4.0  # points about a mark that names keep off; its own stands close
     names: list[Name] = []
     target = crs or getattr(ax, "qtp_crs", None) or LONLAT
     project = pyproj.Transformer.from_crs(LONLAT, target, always_xy=True)
@@ -149,8 +152,7 @@ def _name(ax: Axes, name: str, noun: str, drawn: list[list[Place]], how: Mapping
     called = name if not noun or noun.lower() in name.lower() else f"{name} {noun}"
     if how.get("beyond") and point_beyond(ax, places[0].x, places[0].y, called, color):
         return
-    filled = how["facecolor"] != "none" and "edgecolor" in how
-    if not write_name(ax, called, places, color=color, must=not filled) and called != name:
+    if not write_name(ax, called, places, color=color, must=not is_filled(how)) and called != name:
         write_name(ax, name, places, color=color, must=False)  # the shorter one may have room
 
 
@@ -285,7 +287,7 @@ def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any], 
     if kind == "Point":
         dot = {key: how[key] for key in ("marker", "ms", "color", "mfc") if key in how}
         ax.plot(*parts[0].T, ls="none", mec=how.get("mec", "white"), mew=0.5, zorder=5, **dot)
-        keep_off(ax, parts[0], size=how.get("ms", 3.0))
+        keep_off(ax, parts[0], size=how.get("ms", 3.0) + how["room"])
         return around(*map(float, parts[0][0]))
     if kind == "LineString":
         for points in parts:

@@ -16,6 +16,7 @@ import pytest
 import rioxarray  # noqa: F401  (registers .rio)
 import xarray as xr
 import zarr
+from dask.highlevelgraph import HighLevelGraph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_files import refused
@@ -363,6 +364,23 @@ def test_blocks_under_way_at_once_fit_into_their_share_of_the_budget(tmp_path, m
     assert set(workers) == {3}
     assert len(under_way) == (10 if work == "ingest" else 15)
     assert max(under_way) <= 3
+
+
+@pytest.mark.parametrize("work", ["ingest", "write_blocks"])
+def test_the_graph_of_all_is_cut_once_for_a_group_of_tasks(tmp_path, monkeypatch, work):
+    """It is as large as the stack: cut once for each block, it costs the square of their number."""
+    monkeypatch.setattr("qtp_toolkit.store.blocks.CPU_COUNT", 2)
+    monkeypatch.setattr("qtp_toolkit.store.windows.CPU_COUNT", 2)
+    ends = [(str(year), str(year + 1)) for year in range(2000, 2006)]
+    stack = lazy(160, 45, rows=16, pairs=ends)
+    cuts, cull = [], HighLevelGraph.cull
+    monkeypatch.setattr(HighLevelGraph, "cull", lambda graph, keys: (cuts.append(len(graph)), cull(graph, keys))[1])
+    if work == "ingest":
+        ingest(stack, tmp_path, block=16, memory_budget=2 * 3.5 * 4 * 6 * 16 * 45)
+    else:
+        write_blocks(stack["phase"] + 1, tmp_path, name="maps", block=16)
+    assert len(list(tmp_path.glob("runs/*/*/done/*"))) >= 20
+    assert 1 <= len(cuts) <= 2
 
 
 def _counted(block):

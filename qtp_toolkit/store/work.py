@@ -19,7 +19,7 @@ import dask
 import dask.threaded
 from dask.base import get_scheduler
 from dask.highlevelgraph import HighLevelGraph
-from dask.local import SynchronousExecutor
+from dask.local import synchronous_executor
 from dask.optimization import cull
 from dask.utils import parse_timedelta
 
@@ -180,15 +180,16 @@ def _graph_of(lazies: Sequence[Any]) -> dict[Any, Any]:
     return graph.cull([lazy.key for lazy in lazies]).to_dict()
 
 
-class _Inline(SynchronousExecutor):
+class _Inline(Executor):
     """Computes in the thread that asks, until it is shut down."""
 
+    _max_workers = 1  # dask asks for it
     ended = False
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         if self.ended:
             raise CancelledError
-        return super().submit(fn, *args, **kwargs)
+        return synchronous_executor.submit(fn, *args, **kwargs)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  (of Executor)
         self.ended = True

@@ -88,7 +88,7 @@ class TestLimits:
         fig, axes = plot.new(3, 1)
         for ax, name in zip(axes, ("phase", "elevation", "phase"), strict=True):
             plot.deformation_map(field(name), ax=ax)
-        assert limits_said(fig) == ["color bars end at percentiles 2 and 98; color bars span all values"]
+        assert limits_said(fig) == ["color bars end at percentiles 2 and 98; others span all values"]
 
     def test_percentiles_are_those_of_the_data(self):
         how = plot.style_of(describe(xr.DataArray(np.arange(101.0)), "ndvi"))
@@ -105,6 +105,36 @@ class TestLimits:
     def test_signed_maps_are_symmetric_unless_one_side_is_small(self, low, whole):
         how = plot.style_of(describe(xr.DataArray(np.linspace(low, 10.0, 1001)), "phase"))
         assert (how["vmin"] == -how["vmax"]) is whole
+
+
+class TestFoot:
+    @pytest.mark.parametrize("width", ["single", "double"])
+    def test_notes_of_a_narrow_figure_do_not_run_into_each_other(self, width):
+        da = field()
+        fig, ax = plot.new(width=width)
+        plot.deformation_map(da.where(da < 7), ax=ax)
+        plot.save(fig, "noted")
+        fig.canvas.draw()
+        boxes = [text.get_window_extent() for text in fig.texts]
+        assert len(boxes) == 2
+        assert not boxes[0].overlaps(boxes[1])
+        assert min(box.y0 for box in boxes) >= 0
+        assert max(box.y1 for box in boxes) < ax.get_tightbbox().y0 + 1
+
+    @pytest.mark.parametrize("relief", [None, field("elevation", 4000, 5000)])
+    def test_blank_pixels_are_hatched_and_said_and_others_are_not(self, relief):
+        whole = plot.deformation_map(field("phase"), hillshade=relief)
+        holed = plot.deformation_map(field("phase").where(field() < 7), hillshade=relief)
+        assert (whole.images[0].get_array()[..., 3] == 1).all()
+        assert (holed.images[0].get_array()[..., 3] == 0).sum() == int((field() >= 7).sum())
+        assert not whole.patch.get_hatch()
+        assert holed.patch.get_hatch()
+        assert limits_said(whole.figure) == ["color bars end at percentiles 2 and 98"]
+        assert limits_said(holed.figure) == ["color bars end at percentiles 2 and 98; hatched: no value"]
+
+    def test_a_map_that_is_mostly_cut_out_is_not_hatched(self):
+        ax = plot.deformation_map(field("phase").where(field() > 7))
+        assert not ax.patch.get_hatch()
 
 
 class TestSizes:
@@ -240,6 +270,26 @@ class TestNames:
                 inside = (x > box.x0 + 1) & (x < box.x1 - 1) & (y > box.y0 + 1) & (y < box.y1 - 1)
                 assert not inside.any(), name
 
+    def test_a_name_hides_a_line_rather_than_a_point(self):
+        _, ax = self.draw()
+        edges = np.array([ax.get_xlim(), ax.get_ylim()])
+        spot, road = (edges[:, 0] + np.diff(edges)[:, 0] * np.array(at) for at in ([[0.2, 0.5]], [[0.6, 0], [0.6, 1]]))
+        names.keep_off(ax, spot, size=4.0)
+        names.keep_off(ax, road)
+        over_spot, over_road = (names.Place(*edges[:, 0] + np.diff(edges)[:, 0] * at, 0, 0) for at in (0.2, 0.6))
+        over_spot = over_spot._replace(y=float(edges[1].mean()))
+        chosen = names._choose(ax, list(names._frames(ax, "Name", [over_spot, over_road])), must=True)
+        assert chosen[0] == over_road
+
+    def test_a_lake_that_reaches_beyond_the_map_is_named_last(self):
+        whole, cut = self.lakes(0.1), self.lakes(0.1)
+        cut["name"] = "Beyond"
+        cut["geometry"] = [{"type": "Polygon", "coordinates": [[[lon + 0.15, lat + 0.05] for lon, lat in ring]]}
+                           for (ring,) in (one["coordinates"] for one in cut["geometry"])]  # fmt: skip
+        _, ax = self.draw(lakes=pd.concat([cut, whole], ignore_index=True))
+        drawn = [text.get_text() for text in ax.texts if "Lake" in text.get_text()]
+        assert drawn == ["Number 0 Lake", "Beyond Lake"]
+
     def test_a_name_that_has_no_room_loses_its_noun_first(self):
         _, ax = self.draw()
         ring = np.array([[0.4, 0.5], [0.45, 0.5], [0.45, 0.55], [0.4, 0.55]])
@@ -273,6 +323,14 @@ class TestNames:
         (words,) = [text for text in written(ax) if text.startswith(("near", "far"))]
         assert 10 < float(re.fullmatch(r"near, (\d+) km", words)[1]) < 40
 
+    @pytest.mark.parametrize(("lon", "marker"), [(90.2, r"$\leftarrow$"), (90.5, "*"), (91.0, r"$\rightarrow$")])
+    def test_the_key_shows_what_the_map_shows_of_a_place_beyond_it(self, lon, marker):
+        _fig, ax = plot.new()
+        plot.deformation_map(field(), ax=ax)
+        plot.vectors(ax, pd.DataFrame([{"name": "quake", "longitude": lon, "latitude": 35.9}]), name="epicenter")
+        (handle,) = plot.key(ax).legend_handles
+        assert handle.get_marker() == marker
+
     def test_the_key_names_every_overlay_once(self):
         _, ax = self.draw(lakes=self.lakes(0.1), stations=pd.DataFrame({"longitude": [90.5], "latitude": [35.9]}))
         made = plot.key(ax, {"lakes": "lakes in 2018"})
@@ -290,6 +348,16 @@ class TestNames:
         assert sum(len(line.get_xdata()) for line in inset.lines) > 1000
 
 
+def test_the_scale_bar_of_a_narrow_panel_keeps_its_name_on_the_map():
+    fig, axes = plot.new(6, 1, like=field(shape=(90, 30)))
+    for ax in axes:
+        plot.deformation_map(field(shape=(90, 30)), ax=ax, coordinates="none", colorbar=False)
+    plot.save(fig, "narrow")
+    fig.canvas.draw()
+    (words,) = [text for text in axes[2].texts if text.get_text().endswith(" km")]
+    assert words.get_window_extent().x0 >= axes[2].get_window_extent().x0
+
+
 class TestDetector:
     def test_chance_is_drawn_at_its_level_beside_each_bar(self):
         q, chance = {"slope": 0.4, "sand": 0.1, "aspect": 0.05}, {"slope": 0.02, "sand": 0.2, "aspect": 0.01}
@@ -298,6 +366,12 @@ class TestDetector:
         assert list(marks.get_ydata()[::3]) == [0.02, 0.2, 0.01]
         np.testing.assert_allclose(marks.get_xdata()[0::3], np.arange(3) - 0.46)
         assert "without a cause" in ax.get_legend().get_texts()[0].get_text()
+
+    def test_numbers_stand_upon_their_bars_and_above_a_mark_only_where_it_is_in_the_way(self):
+        q, chance = {"low": 0.4, "near": 0.3, "high": 0.1}, {"low": 0.02, "near": 0.31, "high": 0.3}
+        ax = plot.q_bars(q, chance=chance)
+        assert [text.xy[1] for text in ax.texts] == [0.4, 0.31, 0.1]
+        assert [text.xy[1] for text in plot.q_bars(q).texts] == [0.4, 0.3, 0.1]
 
     def test_panels_that_share_the_axis_have_one_range_whatever_the_order(self):
         for order in ((0.1, 0.5), (0.5, 0.1)):
@@ -355,6 +429,16 @@ class TestBoxes:
         assert labels[1].get_text() == "0.2 to\n0.4"
 
 
+def test_negative_numbers_have_a_minus_sign_on_axes_and_in_legends():
+    left = np.linspace(-1, 0.5, 4)
+    data = table([3, 3, 4, 5]).assign_coords(left=("stratum", left), right=("stratum", left + 0.5))
+    assert [text.get_text() for text in plot.box(data).get_xticklabels()] == ["\u22121", "\u22120.5", "0", "0.5", "1"]
+    cells = xr.concat([data, data], "stratum2").transpose("stratum", "stratum2", "percentile")
+    cells = cells.assign_coords(label2=("stratum2", ["< -2", "> -2"]))
+    cells["count"] = (("stratum", "stratum2"), np.full((4, 2), 100))
+    assert [text.get_text() for text in plot.box2(cells).get_legend().get_texts()] == ["< \u22122", "> \u22122"]
+
+
 def lab(color, matrix=None):
     """CIE L*a*b* of a color as somebody sees it whose cones the matrix mixes."""
     linear = np.where((c := np.array(to_rgb(color))) <= 0.04045, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
@@ -374,7 +458,8 @@ SIGHT = {
 
 @pytest.mark.parametrize("sight", SIGHT)
 def test_colors_of_groups_and_lines_are_told_apart(sight):
-    for colors in (style.GROUP_COLORS, [one["color"] for one in style.HOUSE["axes.prop_cycle"]]):
+    cycle = [one["color"] for one in style.HOUSE["axes.prop_cycle"]]
+    for colors in (style.GROUP_COLORS, style.STATION_COLORS, style.CLASS_COLORS, cycle):
         seen = [lab(color, SIGHT[sight]) for color in colors]
         apart = [np.linalg.norm(a - b) for k, a in enumerate(seen) for b in seen[k + 1 :]]
         assert min(apart) > 10

@@ -12,7 +12,7 @@ import xarray as xr
 
 from qtp_toolkit import plot, products, report
 from qtp_toolkit.conventions import describe
-from qtp_toolkit.report import _figures, _paper
+from qtp_toolkit.report import _figures, _found, _paper, _read, _statements
 from qtp_toolkit.reproduce import find_notebooks
 
 EVIL = "<img src=x onerror=alert(1)>"
@@ -114,7 +114,62 @@ class TestPaper:
     def test_area_in_degrees_is_that_of_the_sphere(self):
         one = xr.DataArray(np.ones((2, 2)), {"y": [60.0, 60.0 - 1e-9], "x": [10.0, 10.5]}, ("y", "x"))
         one = one.assign_coords(y=[60.25, 59.75])
-        assert _paper._square_kilometers(one) == pytest.approx(4 * 0.25 * 111.195**2 * 0.5, rel=0.01)
+        assert _read.square_kilometers(one) == pytest.approx(4 * 0.25 * 111.195**2 * 0.5, rel=0.01)
+
+
+class TestStatements:
+    @pytest.mark.parametrize(
+        ("value", "paper", "share", "agrees"),
+        [(15.0, 10.0, 0.5, True), (15.1, 10.0, 0.5, False), (-8.0, -15.0, 0.5, True), (-7.0, -15.0, 0.5, False),
+         (8.0, -15.0, 0.5, False), (130e3, 140e3, 0.1, True)],
+    )  # fmt: skip
+    def test_a_number_agrees_within_a_share_of_that_of_the_paper(self, value, paper, share, agrees):
+        assert _found.near(value, paper, share) is agrees
+
+    @pytest.mark.parametrize(("ice", "agrees"), [([0.4, 2.0], [True, True]), ([1.1, 4.0], [False, False])])
+    def test_medians_of_classes_are_read_and_held_against_the_paper(self, folder, ice, agrees):
+        boxes = {"factor": "ice", "percentile": 50, "left": [0.0, 0.6], "quantile": ice}
+        products.save_table(pd.DataFrame(boxes), "box_plots")
+        found = [found for row, found in _paper.found_in(folder, "fig08") if "ice" in row.what]
+        assert [one.text for one in found] == [f"{value:.1f} mm/yr" for value in ice]
+        assert [one.agrees for one in found] == agrees
+
+    @pytest.mark.parametrize(
+        ("last", "text", "agrees"), [(13.0, "too few pixels beyond 14 degrees", False), (20.0, "+2.0 mm", True)]
+    )
+    def test_steep_slopes_are_compared_if_there_are_any(self, folder, last, text, agrees):
+        left = np.arange(0.0, last + 1)
+        boxes = {"factor": "slope", "percentile": 50, "left": left, "quantile": np.where(left < 16, 4.0, 6.0)}
+        products.save_table(pd.DataFrame(boxes), "box_plots")
+        assert (text, agrees) in [found for _, found in _paper.found_in(folder, "fig05")]
+
+    def test_the_number_of_a_check_is_that_of_its_last_run(self, folder):
+        for share in (0.9, 0.2):
+            report.check("cold permafrost: share of that growth", share, at_most=1.0)
+        assert ("20%", True) in [found for _, found in _paper.found_in(folder, "fig08")]
+
+    def test_checks_and_tables_that_are_read_are_those_that_notebooks_make(self):
+        sources = " ".join(nb.path.read_text(encoding="utf-8") for nb in find_notebooks())
+        checked = [
+            row for row in _statements.STATEMENTS if getattr(row.found, "func", None) in (_found.checked, _found.share)
+        ]
+        assert len(checked) > 10
+        for row in checked:
+            assert row.found.args[0].replace("QQ'", "{across_valleys}") in sources, row.what
+        for name in ("q_statistic", "box_plots", "alt_validation", "local_extremes"):
+            assert f', \\"{name}\\")' in sources
+
+    def test_local_regions_are_read_up_and_down(self, folder):
+        reach = {"region": ["R1"] * 2 + ["R2"] * 2, "map": ["rate", "amplitude"] * 2}
+        reach |= {"low": [-16.0, 0.0, -2.0, 0.0], "high": [9.0, 80.0, 1.0, 44.0]}
+        products.save_table(pd.DataFrame(reach), "local_extremes")
+        first, second = (_paper.found_in(folder, name) for name in ("fig10", "fig11"))
+        assert [found for _, found in first] == [("9 mm/yr", True), ("16 mm/yr", True), ("80 mm", True)]
+        assert [found for _, found in second] == [("2 mm/yr", False), ("44 mm", True)]
+        assert not _paper.found_in(folder, "fig12")  # there is no third region
+
+    def test_every_figure_of_the_paper_has_a_statement(self):
+        assert list(dict.fromkeys(row.figure for row in _statements.STATEMENTS)) == list(_figures.FIGURES)
 
 
 class TestGallery:
@@ -125,9 +180,23 @@ class TestGallery:
         assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == [
             figure.title for figure in _figures.FIGURES.values()
         ]
-        assert text.count("- **Differs:**") == len(_figures.FIGURES)
+        assert text.count("- **Made up:**") == len(_figures.FIGURES)
         assert sorted(path.name for path in page.parent.iterdir()) == ["fig03.webp", "index.md"]
         assert text.count("This run did not make it.") == len(_figures.FIGURES) - 1
+
+    def test_what_agrees_and_differs_is_said_in_the_numbers_of_the_run(self, folder):
+        text = report.gallery(folder).read_text()
+        third = text[text.index("## Figure 3") : text.index("## Figure 4")]
+        held = dict(re.findall(r"- \*\*(Agrees|Differs):\*\* (.+)", third))
+        assert "Linear rate (mm/yr), 0.5 to 99.5 %: -10 to 10 (paper: around -15 to 15)" in held["Agrees"]
+        assert "Side of a pixel: 1000 m (paper: approximately 90 m)" in held["Differs"]
+        assert "Amplitude (mm), mean and largest: 5, 99.9 % below 10" in held["Differs"]
+        calm = products.open("deformation").load()
+        products.save(calm.assign(linear_rate=(calm["linear_rate"] / 10).assign_attrs(calm["linear_rate"].attrs)),
+                      "deformation")  # fmt: skip
+        text = report.gallery(folder).read_text()
+        third = text[text.index("## Figure 3") : text.index("## Figure 4")]
+        assert "-1 to 1 (paper" in dict(re.findall(r"- \*\*(Agrees|Differs):\*\* (.+)", third))["Differs"]
 
     def test_of_observed_data_nothing_is_claimed(self, folder):
         text = report.gallery(folder, synthetic=False).read_text()

@@ -18,7 +18,7 @@ from qtp_toolkit.plot.figure import map_aspect
 from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band, model_lines, number_of
 from qtp_toolkit.plot.maps import classes_of, date_ticks
 from qtp_toolkit.plot.statistics import SECOND, factor_label, places_of, stratum_names, value_label
-from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, FAULT, GROUP_COLORS, LINE, NEUTRAL, TEXT
+from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, FAULT, GROUP_COLORS, LINE, NEUTRAL, STATION_COLORS, TEXT
 
 HEIGHT = 480
 _SCREEN = 1.3
@@ -270,7 +270,7 @@ def alt_scatter(
     for thickness, marker, suffix in ((alt, "circle", ""), (calibrated, "square", ", calibrated")):
         if thickness is None:
             continue
-        for group, color in zip(dict.fromkeys(groups), cycle(CLASS_COLORS), strict=False):
+        for group, color in zip(dict.fromkeys(groups), cycle(STATION_COLORS), strict=False):
             here = groups == group
             data = {"alt": np.asarray(thickness.values)[here], "amplitude": np.asarray(amplitude.values)[here]}
             points = hv.Scatter(data, "alt", "amplitude", label=safe(f"{group}{suffix}"))

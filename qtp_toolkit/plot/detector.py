@@ -42,7 +42,7 @@ def q_bars(
     sort : bool
         Largest first, else as given.
     values : bool
-        Write q above each bar.
+        Write q upon each bar.
     chance : as ``q``, optional
         q that maps without a cause reach, by factor: ``q_null_95`` of
         :func:`qtp_toolkit.geodetector.significance`. A bar below its mark says nothing.
@@ -76,16 +76,23 @@ def q_bars(
         words = "95 % of maps without a cause"
         ax.plot(ends, np.repeat(level, 3), color="black", lw=1.2, solid_capstyle="butt", zorder=3)
         ax.legend(handles=[Line2D([], [], color="black", lw=1.2, label=words)], loc="upper right", frameon=False)
-    if values:
-        tops = np.fmax(series.to_numpy(), level)
-        for place, value, top in zip(places, series, tops, strict=True):
-            annotate(ax, number(value), (place, top), (0, 1), ha="center", va="bottom", fontsize=TEXT["note"])
     names = [short_name(name) for name in series.index]
     ax.set_xticks(places, names, rotation=55, ha="right", rotation_mode="anchor")
     span_y(ax, 0.0, max(float(np.nanmax([series.max(), *level])) * 1.15, 1e-3))
     ax.set(ylabel="q statistic", xlim=(-0.6, len(series) - 0.4))
     ax.grid(axis="y")
+    if values:
+        _write_values(ax, series.to_numpy(), level)
     return ax
+
+
+def _write_values(ax: Axes, q: np.ndarray, level: np.ndarray) -> None:
+    """Write each q upon its bar; above the mark of chance only where this leaves no room between the two."""
+    tall = ax.get_position(original=True).height * ax.figure.canvas.figure.get_figheight() * 72
+    line = 1.6 * TEXT["note"] / tall * np.ptp(ax.get_ylim())
+    tops = np.where((level >= q) & (level < q + line), level, q)
+    for place, (value, top) in enumerate(zip(q, tops, strict=True)):
+        annotate(ax, number(value), (place, top), (0, 1), ha="center", va="bottom", fontsize=TEXT["note"])
 
 
 @panel

@@ -188,7 +188,7 @@ def mark_provenance(ax: Axes, *objects: Any) -> None:
 
 
 def mark_limits(ax: Axes, words: str) -> None:
-    """Say at the foot of the figure where its color bars end; what differs between panels is said in a row."""
+    """Say at the foot of the figure where its color bars end and what is hatched; what panels differ in, in a row."""
     _foot(ax, words, LIMITS_GID, right=False)
 
 
@@ -196,26 +196,35 @@ def _foot(ax: Axes, words: str, gid: str, *, right: bool) -> None:
     """Write at the foot of the figure, in a strip kept free, what is not written there yet."""
     figure = ax.figure.canvas.figure
     there = next((text for text in figure.texts if text.get_gid() == gid), None)
-    if there is not None:
-        said = there.get_text()
-        if not right and words not in said:
-            there.set_text(f"{said}; {words}")
+    if there is None:
+        margin = 1.0 * MM / figure.get_figwidth()
+        look: dict[str, Any] = {"fontsize": TEXT["note"], "color": "0.35", "style": "italic", "va": "bottom"}
+        figure.text(1 - margin if right else margin, 0.0, words, ha="right" if right else "left", gid=gid, **look)
+    elif right or words in (said := there.get_text()):
         return
-    margin = 1.0 * MM / figure.get_figwidth()
-    look: dict[str, Any] = {"fontsize": TEXT["note"], "color": "0.35", "style": "italic", "va": "bottom", "gid": gid}
-    figure.text(1 - margin if right else margin, 0.0, words, ha="right" if right else "left", **look)
+    elif (others := words.replace("color bars", "others", 1) if "color bars" in said else words) not in said:
+        there.set_text(f"{said}; {others}")
     _keep_strip(figure)
 
 
 def _keep_strip(figure: Figure) -> None:
-    """Keep a strip of 3 mm at the foot of the figure free, and its notes in it."""
-    strip = 3.0 * MM / figure.get_figheight()
+    """Keep a strip of 3 mm at the foot of the figure free, two where its notes are too long for one, and them in it."""
+    notes, lines = _notes(figure)
+    strip = 3.0 * lines * MM / figure.get_figheight()
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine | TightLayoutEngine):
         engine.set(rect=(0, strip, 1, 1 - strip))
-    for text in figure.texts:
-        if text.get_gid() in (NOTE_GID, LIMITS_GID):
-            text.set_y(0.6 * MM / figure.get_figheight())
+    for gid, text in notes.items():
+        above = 2.8 * (lines - 1) * (gid == LIMITS_GID)
+        text.set_y((0.6 + above) * MM / figure.get_figheight())
+
+
+def _notes(figure: Figure) -> tuple[dict[Any, Any], int]:
+    """Return the notes at the foot of a figure by what they are, and the lines that they take."""
+    notes = {text.get_gid(): text for text in figure.texts if text.get_gid() in (NOTE_GID, LIMITS_GID)}
+    letters = sum(len(text.get_text()) for text in notes.values()) + 3
+    too_long = letters * 0.53 * TEXT["note"] > figure.get_figwidth() * 72
+    return notes, 2 if len(notes) == 2 and too_long else min(len(notes), 1)
 
 
 def save(fig: Figure, name: str) -> Path:
@@ -291,8 +300,8 @@ def settle(fig: Figure) -> None:
         fig.draw_without_rendering()
     boxes = [ax.get_tightbbox() for ax in fig.axes]
     tall = max((box.y1 for box in boxes if box), default=0.0) - min((box.y0 for box in boxes if box), default=0.0)
-    needed = tall / fig.dpi + (4.0 + 3.0 * bool(fig.texts)) * MM
-    if fig.get_layout_engine() is not None and 0 < needed < 0.95 * fig.get_figheight():
+    needed = tall / fig.dpi + (4.0 + 3.0 * _notes(fig)[1]) * MM
+    if fig.get_layout_engine() is not None and 0 < needed < 0.985 * fig.get_figheight():
         fig.set_figheight(needed)
         _keep_strip(fig) if fig.texts else None
         fig.draw_without_rendering()

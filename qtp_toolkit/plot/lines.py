@@ -13,9 +13,9 @@ from matplotlib.patches import Patch
 
 from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import PAIR, PERCENTILE, REFERENCE, SECONDARY, TIME, QtpDataError, require
-from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel
+from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel, room
 from qtp_toolkit.plot.maps import concise_dates
-from qtp_toolkit.plot.names import ends_of
+from qtp_toolkit.plot.names import HALO, ends_of
 from qtp_toolkit.plot.style import ACCENT, FAULT, LINE, NEUTRAL, TEXT, label
 
 
@@ -148,7 +148,10 @@ def time_series(
     if fit is not None or thaw_onset is not None:
         headroom(ax, 0.15)
         tight = {"handlelength": 1.1, "handletextpad": 0.4, "columnspacing": 0.7, "borderpad": 0.1}
-        ax.legend(loc="upper center", ncols=3, frameon=False, **tight)
+        handles, entries = ax.get_legend_handles_labels()
+        letters = sum(len(text) + 5 for text in entries)
+        columns = len(entries) if letters <= room(ax, TEXT["legend"]) else 3
+        ax.legend(handles, entries, loc="upper center", ncols=columns, frameon=False, **tight)
     return ax
 
 
@@ -222,7 +225,7 @@ def profile(
     for name, at in faults.items() if isinstance(faults, Mapping) else [("", at) for at in faults]:
         ax.axvline(at, color=FAULT, lw=0.9, zorder=4)
         place = {"xycoords": ("data", "axes fraction"), "rotation": 90, "va": "top"}
-        annotate(ax, str(name), (at, 1.0), (2, -2), **place, fontsize=TEXT["tick"], color=FAULT)
+        annotate(ax, str(name), (at, 1.0), (2, -4), **place, fontsize=TEXT["tick"], color=FAULT, path_effects=HALO)
     if elevation is not None:
         _draw_elevation(ax, along, middle_and_band(elevation)[0])
     for at, text in zip((0.0, 1.0), ends_of(ends) or (), strict=False):

@@ -138,6 +138,21 @@ def key(ax: Axes, names: dict[str, str] | None = None, *, beside: Axes | None = 
     return made
 
 
+def arrow_to(ax: Axes, x: float, y: float) -> str:
+    r"""Arrow, for a key, toward a place beyond a map; empty if it lies on the map.
+
+    >>> import matplotlib.pyplot as plt
+    >>> arrow_to(plt.figure().add_subplot(xlim=(0, 1), ylim=(0, 1)), -0.5, 0.5)
+    '$\\leftarrow$'
+    """
+    (left, right), (bottom, top) = np.sort(ax.get_xlim()), np.sort(ax.get_ylim())
+    across, up = x - np.clip(x, left, right), y - np.clip(y, bottom, top)
+    if not (across or up):
+        return ""
+    level = abs(across) >= abs(up)
+    return rf"$\{('left' if across < 0 else 'right') if level else ('down' if up < 0 else 'up')}arrow$"
+
+
 def point_beyond(ax: Axes, x: float, y: float, text: str, color: Any) -> bool:
     """Point from the edge of a map to a place beyond it, and say how far it is; False if it lies on the map.
 

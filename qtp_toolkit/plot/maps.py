@@ -35,6 +35,7 @@ from qtp_toolkit.plot.style import (
 
 SHADE_FLOOR = 0.6
 COLORBAR = "colorbar"
+BLANK = "hatched: no value"
 
 
 @panel
@@ -113,6 +114,7 @@ def deformation_map(
     elif colorbar:
         _add_color_bar(ax, mappable, extent_of(da), text)
         _tell_limits(ax, da, style)
+    _hatch_blank(ax, rgba)
     return ax
 
 
@@ -258,7 +260,7 @@ def _class_colors(da: xr.DataArray, classes: dict[int, str]) -> tuple[np.ndarray
 
 
 def _shade(rgba: np.ndarray, da: xr.DataArray, elevation: xr.DataArray) -> np.ndarray:
-    """Multiply colors by a hillshade; blank pixels show the shade itself in light gray. One row has no relief."""
+    """Multiply colors by a hillshade; blank pixels stay blank. One row has no relief."""
     if min(da.shape) < 2:
         return rgba
     z = elevation.sel({Y: da[Y], X: da[X]}, method="nearest").transpose(Y, X)
@@ -271,9 +273,15 @@ def _shade(rgba: np.ndarray, da: xr.DataArray, elevation: xr.DataArray) -> np.nd
     light = LightSource(azdeg=315, altdeg=45)
     shade = light.hillshade(height[upright], vert_exag=1.0 / steep if steep > 0 else 1.0)[upright]
     out = np.array(rgba)
-    out[out[..., 3] == 0] = (0.93, 0.93, 0.93, 1.0)
     out[..., :3] *= SHADE_FLOOR + (1 - SHADE_FLOOR) * shade[..., None]
     return out
+
+
+def _hatch_blank(ax: Axes, rgba: np.ndarray) -> None:
+    """Hatch blank pixels, as pale is what maps about zero are, too; not where most of a map was cut out."""
+    if 0.0 < np.mean(rgba[..., 3] == 0) < 0.5:
+        ax.patch.set(hatch="/" * 7, facecolor="white", edgecolor="0.6", linewidth=0.0)
+        mark_limits(ax, BLANK)
 
 
 def _tell_limits(ax: Axes, da: xr.DataArray, style: Mapping[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +18,8 @@ FLAT = 0.45
 """Height over width of a map below which its color bar lies beneath it."""
 SMALL = 0.15
 """Filled polygons narrower than this share of their name are drawn without it."""
+DOT = 1e3
+"""How much worse it is to hide a mark than a piece of a line."""
 _WIDE, _TALL = 0.58, 1.25
 """Width of a letter and height of a line over the size of the font."""
 
@@ -63,6 +65,17 @@ def bears(ax: Axes, ring: np.ndarray, text: str) -> bool:
     return bool(share * size_in_points(ax)[0] >= SMALL * len(text) * _WIDE * TEXT["tick"])
 
 
+def is_filled(how: Mapping[str, Any]) -> bool:
+    """Whether what is drawn so is a filled polygon, as a lake is, and no outline, line or point."""
+    return "edgecolor" in how and how["facecolor"] != "none"
+
+
+def is_cut(ax: Axes, drawn: Iterable[Iterable[Place]], how: Mapping[str, Any]) -> bool:
+    """Whether a filled polygon reaches beyond the map: its name comes last and is left out first."""
+    (left, right), (bottom, top) = np.sort(ax.get_xlim()), np.sort(ax.get_ylim())
+    return is_filled(how) and not all(left <= p.x <= right and bottom <= p.y <= top for one in drawn for p in one)
+
+
 def occupy(ax: Axes, ring: np.ndarray) -> None:
     """Keep names off a filled polygon."""
     corner, span = np.array([ax.get_xlim()[0], ax.get_ylim()[0]]), np.ptp([ax.get_xlim(), ax.get_ylim()], axis=1)
@@ -83,7 +96,9 @@ def keep_off(ax: Axes, points: np.ndarray, *, size: float = 0.0) -> None:
     else:
         steps = np.linspace(0, len(at) - 1, max(401, 8 * len(at)))
         at = np.column_stack([np.interp(steps, np.arange(len(at)), axis) for axis in at.T])
-    ax.__dict__.setdefault("qtp_marks", []).append(at[((at >= 0) & (at <= 1)).all(axis=1)])
+    at = at[((at >= 0) & (at <= 1)).all(axis=1)]
+    weighed = np.column_stack([at, np.full(len(at), DOT if size else 1.0)])
+    ax.__dict__.setdefault("qtp_marks", []).append(weighed)
 
 
 def reserve(ax: Axes, wide: float, tall: float) -> None:
@@ -105,7 +120,7 @@ def ends_of(name: str) -> tuple[str, str] | None:
 
 
 def write_name(ax: Axes, text: str, places: Iterable[Place], *, color: Any, must: bool) -> bool:
-    """Write a name at the first place that is on the map and free, if there is one also off lines and points.
+    """Write a name at the first place that is on the map and free and that hides least of lines and points.
 
     Without a free place at the first on the map if it must. False if it is not written: there is no place, or none is
     free and it need not be.
@@ -126,10 +141,10 @@ def _choose(
     ax: Axes, choices: list[tuple[Place, tuple[float, ...]]], *, must: bool
 ) -> tuple[Place, tuple[float, ...]] | None:
     taken = ax.__dict__.setdefault("qtp_names", [])
-    marks = np.concatenate([np.empty((0, 2)), *ax.__dict__.get("qtp_marks", [])])
+    marks = np.concatenate([np.empty((0, 3)), *ax.__dict__.get("qtp_marks", [])])
     free = [one for one in choices if not _over_boxes(one[1], taken)]
-    clear = next((one for one in free if not _over_points(one[1], marks)), None)
-    return clear or next(iter(free), None) or (choices[0] if must and choices else None)
+    least = min(free, key=lambda one: _hidden(one[1], marks), default=None)
+    return least or (choices[0] if must and choices else None)
 
 
 def _over_boxes(frame: tuple[float, ...], taken: list[tuple[float, ...]]) -> bool:
@@ -137,10 +152,11 @@ def _over_boxes(frame: tuple[float, ...], taken: list[tuple[float, ...]]) -> boo
     return any(left < box[2] and right > box[0] and low < box[3] and high > box[1] for box in taken)
 
 
-def _over_points(frame: tuple[float, ...], marks: np.ndarray) -> bool:
+def _hidden(frame: tuple[float, ...], marks: np.ndarray) -> float:
+    """Weight of what a name would hide."""
     left, low, right, high = frame
-    x, y = marks.T
-    return bool(((x > left) & (x < right) & (y > low) & (y < high)).any())
+    x, y, weight = marks.T
+    return float(weight[(x > left) & (x < right) & (y > low) & (y < high)].sum())
 
 
 def _frames(ax: Axes, text: str, places: Iterable[Place]) -> Iterator[tuple[Place, tuple[float, ...]]]:

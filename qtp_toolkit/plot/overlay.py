@@ -17,7 +17,7 @@ from matplotlib.path import Path as OutlinePath
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.plot.figure import annotate, mark_provenance
-from qtp_toolkit.plot.locator import point_beyond
+from qtp_toolkit.plot.locator import arrow_to, point_beyond
 from qtp_toolkit.plot.names import (
     HALO,
     Place,
@@ -26,6 +26,8 @@ from qtp_toolkit.plot.names import (
     bears,
     beside,
     ends_of,
+    is_cut,
+    is_filled,
     keep_off,
     occupy,
     reserve,
@@ -48,7 +50,7 @@ OVERLAYS: dict[str, dict[str, Any]] = {
     "highway": {"color": INK, "lw": 1.1, "facecolor": "none", "text": True},
     "regions": {"color": INK, "lw": 0.9, "facecolor": "none", "text": True},
     "profiles": {"color": INK, "lw": 1.0, "ls": (0, (3, 1.5)), "facecolor": "none", "text": True},
-    "study_area": {"color": INK, "lw": 0.9, "facecolor": "none"},
+    "study_area": {"color": FAULT, "lw": 1.4, "facecolor": "none"},
     "stations": {"color": FAULT, "marker": "^", "ms": 4},
     "points": {"color": INK, "marker": "o", "ms": 4, "mfc": "#ffd400", "mec": INK, "text": True},
     "reference": {"color": FAULT, "marker": "^", "ms": 6, "mec": INK},
@@ -108,7 +110,7 @@ def layers(ax: Axes, tables: Mapping[str, pd.DataFrame]) -> None:
     """Draw vector tables by name, and then write all names, which so keep off what is drawn."""
     names = [one for name, table in tables.items() for one in _draw_table(ax, table, name=name)]
     with house():
-        for one in names:
+        for one in sorted(names, key=lambda one: is_cut(ax, *one[2:])):
             _name(ax, *one)
 
 
@@ -119,6 +121,7 @@ def _draw_table(
     how = {"text": False, **PLAIN, **OVERLAYS.get(name, {}), **style}
     usual, noun = how.pop("text"), how.pop("noun", "")
     named = usual if text is None else text
+    how["room"] = 0.0 if named else 4.0  # points about a mark that names keep off; its own stands close
     names: list[Name] = []
     target = crs or getattr(ax, "qtp_crs", None) or LONLAT
     project = pyproj.Transformer.from_crs(LONLAT, target, always_xy=True)
@@ -131,6 +134,8 @@ def _draw_table(
                 shapes = [_project(part, project) for part in parts]
                 drawn.append(_draw(ax, kind, shapes, how, str(row.get("name", ""))))
                 known[name] = {**how, "kind": kind}
+                if how.get("beyond") and (arrow := arrow_to(ax, *shapes[0][0])):
+                    known[name]["marker"] = arrow
             if named and drawn and row.get("name"):
                 names.append((str(row["name"]), noun, drawn, how))
         mark_provenance(ax, table)
@@ -147,8 +152,7 @@ def _name(ax: Axes, name: str, noun: str, drawn: list[list[Place]], how: Mapping
     called = name if not noun or noun.lower() in name.lower() else f"{name} {noun}"
     if how.get("beyond") and point_beyond(ax, places[0].x, places[0].y, called, color):
         return
-    filled = how["facecolor"] != "none" and "edgecolor" in how
-    if not write_name(ax, called, places, color=color, must=not filled) and called != name:
+    if not write_name(ax, called, places, color=color, must=not is_filled(how)) and called != name:
         write_name(ax, name, places, color=color, must=False)  # the shorter one may have room
 
 
@@ -208,8 +212,10 @@ def scale_bar(ax: Axes, *, north: bool = True) -> None:
     bar: dict[str, Any] = {"color": "black", "lw": 2.4, "solid_capstyle": "butt", "path_effects": effects, "zorder": 6}
     ax.plot([x0, x1], [y0, y0], scalex=False, scaley=False, **bar)
     words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    how = {"ha": "center", "va": "bottom", "fontsize": TEXT["tick"], "path_effects": HALO, "zorder": 6}
-    annotate(ax, words, ((x0 + x1) / 2, y0), (0, 2), **how)
+    how = {"va": "bottom", "fontsize": TEXT["tick"], "path_effects": HALO, "zorder": 6}
+    wider = 0.58 * len(words) * TEXT["tick"] > (length / meters) / (right - left) * size_in_points(ax)[0]
+    at = (x0, "left") if wider else ((x0 + x1) / 2, "center")  # a name that is wider than the bar would leave the map
+    annotate(ax, words, (at[0], y0), (0, 2), ha=at[1], **how)
     reserve(ax, 0.29 * size_in_points(ax)[0] + 16.0, 20.0)
     if north:
         _north(ax, x1, y0)
@@ -281,7 +287,7 @@ def _draw(ax: Axes, kind: str, parts: list[np.ndarray], how: Mapping[str, Any], 
     if kind == "Point":
         dot = {key: how[key] for key in ("marker", "ms", "color", "mfc") if key in how}
         ax.plot(*parts[0].T, ls="none", mec=how.get("mec", "white"), mew=0.5, zorder=5, **dot)
-        keep_off(ax, parts[0], size=how.get("ms", 3.0))
+        keep_off(ax, parts[0], size=how.get("ms", 3.0) + how["room"])
         return around(*map(float, parts[0][0]))
     if kind == "LineString":
         for points in parts:

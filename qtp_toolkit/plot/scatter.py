@@ -14,7 +14,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from qtp_toolkit.conventions import require_same_grid
 from qtp_toolkit.plot.figure import OWN, panel
-from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, UNITS, label
+from qtp_toolkit.plot.style import ACCENT, STATION_COLORS, UNITS, label
 
 UNDER = 30.0
 """Points from an axis to the legend below its label."""
@@ -71,7 +71,7 @@ def alt_scatter(
     calibrated = None if calibrated is None else require_same_grid(calibrated, amplitude, name="calibrated")
     error = None if error is None else require_same_grid(error, amplitude, name="error")
     groups = np.asarray(vegetation, dtype=object) if vegetation is not None else np.full(amplitude.size, "Stations")
-    colors = dict(zip(dict.fromkeys(groups), cycle(CLASS_COLORS), strict=False))
+    colors = dict(zip(dict.fromkeys(groups), cycle(STATION_COLORS), strict=False))
     y = np.asarray(amplitude.values, dtype="float64")
     _draw_stations(ax, alt, y, groups, colors, marker="o", error=error, style=style)
     keys = [Line2D([], [], ls="none", marker="o", ms=4, color=color, label=group) for group, color in colors.items()]
@@ -128,7 +128,7 @@ def station_scatter(
     estimated = require_same_grid(estimated, measured, name="estimated")
     error = None if error is None else require_same_grid(error, measured, name="error")
     groups = np.asarray(vegetation, dtype=object) if vegetation is not None else np.full(measured.size, "Stations")
-    colors = dict(zip(dict.fromkeys(groups), cycle(CLASS_COLORS), strict=False))
+    colors = dict(zip(dict.fromkeys(groups), cycle(STATION_COLORS), strict=False))
     x, y = (np.asarray(da.values, dtype="float64") for da in (measured, estimated))
     both = np.isfinite(x) & np.isfinite(y)
     _draw_stations(ax, measured, y, groups, colors, marker="s", error=error, style=style)
@@ -195,7 +195,8 @@ def _draw_line(
     if scores is None or not np.isfinite(x).any():
         return Line2D([], [], ls="none", marker=marker, ms=4, mfc="white", mec="0.3", label=name)
     ends = np.array([np.nanmin(x), np.nanmax(x)])
-    ax.plot(ends, float(scores["intercept"]) + float(scores["slope"]) * ends, color=color, lw=1.0, zorder=1)
+    dashes: Any = (0, (4, 1.5)) if marker == "o" else "-"  # for those who see no colors
+    ax.plot(ends, float(scores["intercept"]) + float(scores["slope"]) * ends, color=color, ls=dashes, lw=1.0, zorder=1)
     digits = 1 if unit == "mm" else 2
     words = f"{name}: R² {float(scores['r2']):.2f}, RMSE {float(scores['rmse']):.{digits}f} {unit}".rstrip()
-    return Line2D([], [], color=color, lw=1.0, marker=marker, ms=4, mfc="white", mec="0.3", label=words)
+    return Line2D([], [], color=color, ls=dashes, lw=1.0, marker=marker, ms=4, mfc="white", mec="0.3", label=words)

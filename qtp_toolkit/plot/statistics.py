@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, QtpDataError, require
 from qtp_toolkit.plot.figure import OWN, annotate, panel, room, span_y
-from qtp_toolkit.plot.style import GROUP_COLORS, LINE, TEXT, label
+from qtp_toolkit.plot.style import GROUP_COLORS, LINE, TEXT, label, minus
 
 PERCENTILES = (2, 25, 50, 75, 98)
 SECOND = "stratum2"
@@ -149,7 +149,7 @@ def box2(
         drawn += zip(stats, at[keep], strict=True)
     some = (np.asarray(table["count"].transpose(STRATUM, SECOND).values) >= max(min_count, 1)).any(axis=1)
     _set_ticks(ax, places[some], width, ticks)
-    handles = [Patch(facecolor=fill, alpha=0.6, label=name) for fill, name in zip(fills, names, strict=True)]
+    handles = [Patch(facecolor=fill, alpha=0.6, label=minus(name)) for fill, name in zip(fills, names, strict=True)]
     _fit_y(ax, [row for row, _ in drawn], np.array([at for _, at in drawn]), room_above=0.3)
     title = legend_title or factor_label(table, "2") or None
     tight = {"columnspacing": 0.8, "handlelength": 1.0, "handletextpad": 0.4, "frameon": False}
@@ -198,7 +198,7 @@ def _fit_y(ax: Axes, stats: list[dict[str, Any]], places: np.ndarray, *, room_ab
     if top - low > LONE * (cut - low) and stats[tallest]["med"] < cut:
         look: dict[str, Any] = {"va": "top", "fontsize": TEXT["note"], "xycoords": ("data", "axes fraction")}
         words = f"\N{UPWARDS ARROW} 75 %: {stats[tallest]['q3']:.0f}\n   98 %: {top:.0f}"
-        annotate(ax, words, (places[tallest], 1.0), (7, -2), **look)
+        annotate(ax, minus(words), (places[tallest], 1.0), (7, -2), **look)
         top = cut
     span_y(ax, low - 0.04 * (top - low), top + room_above * (top - low))
 
@@ -236,12 +236,11 @@ def _set_ticks(ax: Axes, shown: np.ndarray, width: float, ticks: list[tuple[floa
         ticks = ticks[:: int(np.ceil(sum(len(text) + 2 for _, text in ticks) / fits))]
     else:
         ticks, slant = _fold(ticks, fits)
-    ax.set_xticks([at for at, _ in ticks], [text for _, text in ticks], **slant)
+    ax.set_xticks([at for at, _ in ticks], [minus(text) for _, text in ticks], **slant)
 
 
 def _fold(ticks: list[tuple[float, str]], fits: int) -> tuple[list[tuple[float, str]], dict[str, Any]]:
     """Names of classes as they are, on two lines, or slanted: the first that leaves them room."""
-    ticks = [(at, re.sub(r"(?<!\w)-(?=\d)", "\N{MINUS SIGN}", text)) for at, text in ticks]
     folded = [(at, re.sub(r"( to| [<>=]+|[a-z]) ", r"\1\n", text, count=1)) for at, text in ticks]
     for named in (ticks, folded):
         widest = max((len(line) for _, text in named for line in text.splitlines()), default=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
@@ -71,8 +72,9 @@ FACTORS = {
 
 NEUTRAL, ACCENT, LINE, FAULT = "#8c96a0", "#c1440e", "#1f4e79", "#d7191c"
 GROUP_COLORS = (LINE, "#e08a3c", "#1b6e6a", "#a58ac9", "#b8b8b8")
+STATION_COLORS = ("#1b6e6a", "#a58ac9", "#e3c567", "#7a3b10", "#b8b8b8")
 CLASS_COLORS = ("#1b6e6a", "#8fb339", "#e3c567", "#c98b5b", "#b8b8b8", "#5b9bd5", "#dfefff", "#6a4c93", "#33415c")
-"""Colors of classes and of compared groups, told apart with every common form of color blindness and in gray."""
+"""Colors of compared groups, of classes of stations and of those of maps, told apart with color blindness, too."""
 
 HOUSE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -88,6 +90,7 @@ HOUSE: dict[Any, Any] = {
     "font.size": TEXT["label"],
     "grid.color": "0.85",
     "grid.linewidth": 0.4,
+    "hatch.linewidth": 0.4,
     "legend.fontsize": TEXT["legend"],
     "legend.title_fontsize": TEXT["legend"],
     "legend.framealpha": 0.85,
@@ -224,6 +227,15 @@ def label(da: xr.DataArray) -> str:
     unit = UNITS.get(unit := str(da.attrs.get("units", "")), unit)
     name = name[:1].upper() + name[1:]
     return f"{name} ({unit})" if unit else name
+
+
+def minus(text: str) -> str:
+    """Typeset the sign of negative numbers in a text.
+
+    >>> minus("-2 to 0.5, mid-July")
+    '−2 to 0.5, mid-July'
+    """
+    return re.sub(r"(?<!\w)-(?=[\d.])", "\N{MINUS SIGN}", text)
 
 
 def style_of(da: xr.DataArray, **override: Any) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from panel.io.resources import CDN_DIST, DIST_DIR
 
 from qtp_toolkit import interactive, plot
 from qtp_toolkit.conventions import SYNTHETIC, describe
-from qtp_toolkit.interactive import page
+from qtp_toolkit.interactive import loading
 
 EVIL = "<img src=x onerror=alert(1)>"
 PANELS = [
@@ -210,7 +210,7 @@ def test_loading_the_module_loads_nothing_interactive():
 def test_setup_puts_the_javascript_into_the_page(monkeypatch):
     seen = {}
     monkeypatch.setattr(pn, "extension", lambda *names, **options: seen.update(options))
-    page.setup()
+    loading.setup()
     assert seen == {"inline": True}
 
 
@@ -222,7 +222,7 @@ def test_nothing_is_fetched_from_elsewhere(tmp_path):
 
 def test_style_sheets_of_panel_are_put_into_the_figure():
     known, unknown = f"{CDN_DIST}css/loading.css?v=1.2.3", f"{CDN_DIST}css/none.css"
-    text = page.with_styles(f'{{"url":"{known}"}}, {{"url":"{unknown}"}}')
+    text = loading.with_styles(f'{{"url":"{known}"}}, {{"url":"{unknown}"}}')
     sheet = base64.b64decode(re.search(r"data:text/css;base64,([\w+/=]+)", text)[1])
     assert sheet == (Path(DIST_DIR) / "css" / "loading.css").read_bytes()
     assert known not in text

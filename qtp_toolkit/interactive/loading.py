@@ -11,6 +11,9 @@ from typing import Any
 
 from qtp_toolkit._notebook import in_kernel
 
+_done: set[str] = set()
+"""Whether :func:`setup` ran in this process."""
+
 
 def setup(*, hvplot: bool = False) -> None:
     """Load panel, and in a notebook HoloViews, so that their output shows without a network.
@@ -38,11 +41,13 @@ def setup(*, hvplot: bool = False) -> None:
     # A polyfill for components in JavaScript, which no figure here has: panel fetches it even when all else is inline.
     ReactiveESM.__javascript_raw__ = []
     pn.extension(inline=True)
+    _done.add("setup")
     if in_kernel():
-        _backend()
+        import holoviews as hv  # noqa: PLC0415
         from holoviews import Store  # noqa: PLC0415
         from holoviews.core.dimension import LabelledData  # noqa: PLC0415
 
+        hv.extension("bokeh", logo=False)  # panel has put the JavaScript into the page before
         Store.set_display_hook("html+js", LabelledData, _display)
     if hvplot:
         import_module("hvplot.xarray")
@@ -52,18 +57,11 @@ def holoviews() -> ModuleType:
     """Return the holoviews module, with everything set up."""
     import holoviews as hv  # noqa: PLC0415
 
-    if "bokeh" not in hv.Store.loaded_backends():
+    if not _done:
         setup()
-        _backend()
-    return hv
-
-
-def _backend() -> None:
-    """Let HoloViews draw by Bokeh; panel has put the JavaScript into the page before."""
-    import holoviews as hv  # noqa: PLC0415
-
-    if "bokeh" not in hv.Store.loaded_backends():
+    if not hasattr(hv.opts, "Image"):  # panel loads Bokeh for HoloViews, but not always its options
         hv.extension("bokeh", logo=False)
+    return hv
 
 
 def _display(figure: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:

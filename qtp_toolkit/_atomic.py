@@ -9,9 +9,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from zarr.core.buffer import Buffer
-from zarr.storage import LocalStore
-
 from qtp_toolkit._errors import QtpDataError
 
 PARTIAL = ".partial"
@@ -140,18 +137,6 @@ def refuse_small_disk(folder: Path, needed: float, *, hint: str = "") -> None:
             code="R02",
             hint=f"Make room or choose a folder on a larger disk. {hint}".rstrip(),
         )
-
-
-class LinklessStore(LocalStore):
-    """Zarr's folder, without the hard links that it makes where a file must not exist yet: some file systems have none.
-
-    Only for folders that one process writes: a lock, or a name of their own, sees to that.
-    """
-
-    async def set_if_not_exists(self, key: str, value: Buffer) -> None:
-        """Write what is not there."""
-        if not await self.exists(key):
-            await self.set(key, value)
 
 
 def _stage(path: Path) -> Path:

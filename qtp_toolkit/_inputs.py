@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import xarray as xr
-from dask.highlevelgraph import MaterializedLayer
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,8 @@ def input_files(ds: xr.Dataset) -> dict[str, list[int]]:
 
     Known are those of the loaders and stores here, and what xarray and rioxarray opened.
     """
+    from dask.highlevelgraph import MaterializedLayer  # noqa: PLC0415  slow to import
+
     graph = ds.__dask_graph__()
     layers = [layer for layer in graph.layers.values() if isinstance(layer, MaterializedLayer)] if graph else []
     nodes = [node for layer in layers for node in layer.values()]  # sources have a node of their own

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit import _rio
 from qtp_toolkit._errors import MissingSourceError, QtpDataError  # noqa: F401  (imported from here)
 from qtp_toolkit._grids import (  # noqa: F401  (imported from here)
     as_mask,
@@ -29,6 +30,7 @@ from qtp_toolkit._grids import (  # noqa: F401  (imported from here)
 from qtp_toolkit._variables import LOOKS, VARIABLES  # noqa: F401  (LOOKS is imported from here)
 from qtp_toolkit.kernels import reasons
 
+_rio.register()
 xnp: Any = np  # a ufunc keeps the labels of its arrays, but the stubs of NumPy call the result bare
 TIME, Y, X, PAIR = "time", "y", "x", "pair"
 REFERENCE, SECONDARY = "reference", "secondary"

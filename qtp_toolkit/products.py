@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit._atomic import LinklessStore, find, replacing
+from qtp_toolkit._atomic import find, replacing
 from qtp_toolkit._notebook import QuietPath
 from qtp_toolkit.conventions import MissingSourceError, QtpDataError, X, Y
 
@@ -91,6 +91,7 @@ def save(ds: xr.Dataset | xr.DataArray, name: str) -> Path:
     'deformation.zarr'
     """
     from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module)
+    from qtp_toolkit._linkless import LinklessStore  # noqa: PLC0415  (zarr takes its time)
 
     target = path_of(name)
     ds = ds.to_dataset() if isinstance(ds, xr.DataArray) else ds
@@ -183,8 +184,6 @@ def export_maps(ds: xr.Dataset, name: str) -> list[Path]:
     >>> [path.name for path in products.export_maps(rate.to_dataset().rio.write_crs(32646), "maps")]
     ['maps_rate.tif', 'maps.nc']
     """
-    import rioxarray  # noqa: F401, PLC0415  (registers .rio)
-
     maps = [str(key) for key, da in ds.data_vars.items() if set(da.dims) == {Y, X}]
     if not maps or ds.rio.crs is None:
         raise QtpDataError(

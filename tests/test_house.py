@@ -6,8 +6,6 @@ import ast
 import importlib
 import pickle
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -17,42 +15,6 @@ import yaml
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "qtp_toolkit"
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = (
-    "matplotlib",
-    "hvplot",
-    "holoviews",
-    "panel",
-    "bokeh",
-    "datashader",
-    "numba",
-    "rasterio",
-    "pandas",
-    "distributed",
-)
-
-
-def in_subprocess(code):
-    run = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT, timeout=120
-    )
-    return run.stdout.split()
-
-
-def test_importing_the_package_brings_in_nothing_for_plotting_and_compiles_nothing():
-    loaded = in_subprocess("import sys, qtp_toolkit; print(*sys.modules)")
-    assert not set(HEAVY) & set(loaded)
-
-
-def test_importing_the_physics_brings_in_nothing_for_plotting_and_compiles_nothing():
-    physics = "lst seasons soil interferogram network correct inversion pecm geodetector regions validation"
-    names = [name for name in physics.split() if (PACKAGE / name).exists() or (PACKAGE / f"{name}.py").exists()]
-    code = f"import sys, importlib\nfor n in {names}: importlib.import_module('qtp_toolkit.' + n)\nprint(*sys.modules)"
-    assert not {"matplotlib", "hvplot", "holoviews", "panel", "bokeh", "numba"} & set(in_subprocess(code))
-
-
-def test_help_imports_nothing_heavy():
-    code = "import sys\nfrom qtp_toolkit import cli\ntry: cli.app(['--help'])\nexcept SystemExit: print(*sys.modules)"
-    assert not {*HEAVY, "numpy", "xarray", "dask"} & set(in_subprocess(code))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,36 +1,8 @@
-"""`import qtp_toolkit` is light, and names arrive when they are first used."""
+"""Names of the package arrive when they are first used; what that imports: test_startup."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
-
-HEAVY = (
-    "matplotlib",
-    "hvplot",
-    "holoviews",
-    "panel",
-    "bokeh",
-    "numba",
-    "rasterio",
-    "pyhdf",
-    "distributed",
-    "rioxarray",
-)
-
-
-def run(code: str) -> str:
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert out.returncode == 0, out.stderr
-    return out.stdout.strip()
-
-
-@pytest.mark.parametrize("statement", ["import qtp_toolkit", "from qtp_toolkit import open_catalog, conventions"])
-def test_import_is_light(statement):
-    heavy = run(f"import sys; {statement}; print([m for m in {HEAVY} if m in sys.modules])")
-    assert heavy == "[]"
 
 
 def test_names_are_those_of_the_modules():

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import holoviews as hv
@@ -20,7 +18,7 @@ from panel.io.resources import CDN_DIST, DIST_DIR
 
 from qtp_toolkit import interactive, plot
 from qtp_toolkit.conventions import SYNTHETIC, describe
-from qtp_toolkit.interactive import page
+from qtp_toolkit.interactive import loading
 
 EVIL = "<img src=x onerror=alert(1)>"
 PANELS = [
@@ -198,19 +196,10 @@ class TestSecurity:
         assert "<" not in figure.title.text + bar.title
 
 
-def test_loading_the_module_loads_nothing_interactive():
-    script = (
-        "import sys, qtp_toolkit.interactive; "
-        "print([name for name in ('panel', 'hvplot', 'holoviews', 'bokeh', 'datashader') if name in sys.modules])"
-    )
-    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert out.stdout.strip() == "[]"
-
-
 def test_setup_puts_the_javascript_into_the_page(monkeypatch):
     seen = {}
     monkeypatch.setattr(pn, "extension", lambda *names, **options: seen.update(options))
-    page.setup()
+    loading.setup()
     assert seen == {"inline": True}
 
 
@@ -222,7 +211,7 @@ def test_nothing_is_fetched_from_elsewhere(tmp_path):
 
 def test_style_sheets_of_panel_are_put_into_the_figure():
     known, unknown = f"{CDN_DIST}css/loading.css?v=1.2.3", f"{CDN_DIST}css/none.css"
-    text = page.with_styles(f'{{"url":"{known}"}}, {{"url":"{unknown}"}}')
+    text = loading.with_styles(f'{{"url":"{known}"}}, {{"url":"{unknown}"}}')
     sheet = base64.b64decode(re.search(r"data:text/css;base64,([\w+/=]+)", text)[1])
     assert sheet == (Path(DIST_DIR) / "css" / "loading.css").read_bytes()
     assert known not in text

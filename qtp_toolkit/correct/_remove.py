@@ -6,7 +6,6 @@ import operator
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
-import dask
 import numpy as np
 import xarray as xr
 
@@ -192,6 +191,8 @@ def correction_gain(
     if not corrections:
         raise QtpDataError("no correction to judge", expected="at least one map, by name")
     together = [[given] if isinstance(given, xr.DataArray) else given for given in corrections.values()]
+    import dask  # noqa: PLC0415  slow to import
+
     stacks = [phase, *(reduce(remove_delay, maps, phase) for maps in together)]
     valid = reduce(operator.and_, (stack.notnull() for stack in stacks))
     if mask is not None:

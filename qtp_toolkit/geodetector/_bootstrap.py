@@ -7,7 +7,6 @@ from itertools import product
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from qtp_toolkit.conventions import QtpDataError, describe, provenance
 from qtp_toolkit.geodetector._cells import COLUMN, ROW, cell_tables
@@ -134,6 +133,8 @@ def _interval(tables: np.ndarray, times: np.ndarray, *, level: float, keep: bool
         return q, np.nan, np.nan, np.nan, blocks
     drawn = _q_of_sums(np.einsum("db,mbs->mds", times, sums), keep=keep)
     drawn = drawn[np.isfinite(drawn)]
+    from scipy import stats  # noqa: PLC0415  slow to import
+
     reach = stats.t.ppf(0.5 + 0.5 * level, blocks - 1) * _widening(sums, tables.shape[:2])
     spread, middle = drawn.std(ddof=1), max(2.0 * q - drawn.mean(), 0.0)
     bent = np.arctanh(np.sqrt(_inside(drawn))).std(ddof=1)

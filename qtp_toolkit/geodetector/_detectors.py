@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from qtp_toolkit.conventions import STRATUM, QtpDataError, describe, provenance, require_option, xnp
 from qtp_toolkit.geodetector._moments import (
@@ -301,11 +300,15 @@ def _kinds(q: np.ndarray, first: np.ndarray, second: np.ndarray, *, tolerance: f
 
 
 def _two_sided_f(ratio: np.ndarray, df: np.ndarray) -> np.ndarray:
+    from scipy import stats  # noqa: PLC0415  slow to import
+
     return 2.0 * np.minimum(stats.f.sf(ratio, df, df), stats.f.cdf(ratio, df, df))
 
 
 def _welch(table: np.ndarray) -> np.ndarray:
     """T, degrees of freedom, p and Holm's p of every two strata."""
+    from scipy import stats  # noqa: PLC0415  slow to import
+
     count, mean, within = table
     with np.errstate(divide="ignore", invalid="ignore"):
         error = np.where(count > 1, within / (count - 1), np.nan) / count

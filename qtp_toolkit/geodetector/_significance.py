@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
 from qtp_toolkit.conventions import QtpDataError, describe, is_lazy, provenance, require_option
 from qtp_toolkit.geodetector._detectors import check_singletons
@@ -206,6 +205,8 @@ def _f_test(
     keep_singletons: bool,
     count_all: bool = False,
 ) -> tuple[float, float]:
+    from scipy import stats  # noqa: PLC0415  slow to import
+
     counted = variance_split(table)[2:4]
     table = table[:, table[0] > (0 if keep_singletons else 1)]
     within, sst, n, strata, _ = variance_split(table)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TypeVar
 
 import numpy as np
-import rioxarray  # noqa: F401  (registers the .rio accessor)
 import xarray as xr
+from affine import Affine
 from pyproj import CRS, Geod, Transformer
-from rasterio import Affine
 
 from qtp_toolkit.conventions import RADAR_AXES, QtpDataError, X, Y, is_lazy, require
 

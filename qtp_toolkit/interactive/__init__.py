@@ -1,16 +1,18 @@
 """Interactive twins of :mod:`qtp_toolkit.plot`, and the dashboard; all of it works without a network.
 
-Call :func:`setup` in the first cell of a notebook, before anything imports hvplot: only then is the JavaScript put into
-the page itself, and not fetched from elsewhere. What a name needs is imported when the name is first used: the twins
-bring panel, holoviews and hvplot, the dashboard Bokeh alone.
+Call :func:`setup` in a notebook before the first figure, and before anything imports hvplot: only then is the
+JavaScript put into the page itself, and not fetched from elsewhere. What a name needs is imported when the name is
+first used: the twins bring panel and holoviews, large maps datashader, the dashboard Bokeh alone.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from qtp_toolkit._later import later
 
 if TYPE_CHECKING:
     from qtp_toolkit.interactive.board import dashboard, lay_out, serve
-    from qtp_toolkit.interactive.page import safe, setup
+    from qtp_toolkit.interactive.loading import setup
+    from qtp_toolkit.interactive.page import safe
     from qtp_toolkit.interactive.sliders import model_sliders, network_sliders, season_sliders, strata_sliders
     from qtp_toolkit.interactive.twins import (
         alt_scatter,
@@ -24,12 +26,6 @@ if TYPE_CHECKING:
         quicklook,
         time_series,
     )
-
-_HOMES = {
-    "board": ("dashboard", "lay_out", "serve"),
-    "page": ("safe", "setup"),
-    "sliders": ("model_sliders", "network_sliders", "season_sliders", "strata_sliders"),
-}
 
 __all__ = [
     "alt_scatter",
@@ -53,13 +49,25 @@ __all__ = [
     "time_series",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = next((home for home, names in _HOMES.items() if name in names), "twins")
-    return getattr(import_module(f"{__name__}.{home}"), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+if not TYPE_CHECKING:  # a checker reads the imports above
+    __getattr__, __dir__ = later(
+        __name__,
+        {
+            "board": ("dashboard", "lay_out", "serve"),
+            "loading": ("setup",),
+            "page": ("safe",),
+            "sliders": ("model_sliders", "network_sliders", "season_sliders", "strata_sliders"),
+            "twins": (
+                "alt_scatter",
+                "box",
+                "box2",
+                "deformation_map",
+                "network",
+                "onset_map",
+                "profile",
+                "q_bars",
+                "quicklook",
+                "time_series",
+            ),
+        },
+    )

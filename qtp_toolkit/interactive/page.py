@@ -1,19 +1,14 @@
-"""What every interactive figure shares: loading in the right order, texts that cannot carry markup, colors."""
+"""What every interactive figure shares: texts that cannot carry markup, colors."""
 
 from __future__ import annotations
 
-import base64
 import re
-import sys
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit._notebook import in_kernel
 from qtp_toolkit.plot.maps import decimate
 from qtp_toolkit.plot.style import label, provenance, style_of
 
@@ -23,66 +18,6 @@ RASTERIZE_ABOVE = 400_000
 MAX_TEXT = 200
 _HARMLESS = str.maketrans({"<": "‹", ">": "›", '"': "”", "'": "’", "`": "’"})
 _SUPERSCRIPT = str.maketrans("-.0123456789", "⁻·⁰¹²³⁴⁵⁶⁷⁸⁹")
-
-
-def setup() -> None:
-    """Load panel, holoviews and hvplot so that their output shows without a network.
-
-    Call it in the first cell of a notebook, before ``import hvplot.xarray`` and before any figure. Calling it again is
-    harmless.
-
-    >>> setup()
-    >>> hasattr(xr.DataArray, "hvplot")
-    True
-    """
-    import panel as pn  # noqa: PLC0415  (nothing interactive is loaded before it is asked for)
-    from panel.models.esm import ReactiveESM  # noqa: PLC0415
-
-    # A polyfill for components in JavaScript, which no figure here has: panel fetches it even when all else is inline.
-    ReactiveESM.__javascript_raw__ = []
-    pn.extension(inline=True)
-    import hvplot.xarray  # noqa: F401, PLC0415  (only after the extension: otherwise its JavaScript is fetched)
-
-    if in_kernel():
-        from holoviews import Store  # noqa: PLC0415
-        from holoviews.core.dimension import LabelledData  # noqa: PLC0415
-
-        Store.set_display_hook("html+js", LabelledData, _display)
-
-
-def _display(figure: Any) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """Render a figure for a notebook as HoloViews does, and put panel's style sheets into it, which it would fetch."""
-    from holoviews.ipython.display_hooks import pprint_display  # noqa: PLC0415
-
-    bundle = pprint_display(figure)
-    if bundle is None:
-        return None
-    data, metadata = bundle
-    return {kind: with_styles(text) if isinstance(text, str) else text for kind, text in data.items()}, metadata
-
-
-def with_styles(text: str) -> str:
-    """Replace addresses of panel's style sheets by what its installation has of them."""
-    from panel.io.resources import CDN_DIST, DIST_DIR  # noqa: PLC0415
-
-    def inline(found: re.Match) -> str:
-        sheet = Path(DIST_DIR) / found[1]
-        if not sheet.is_file():
-            return found[0]
-        return "data:text/css;base64," + base64.b64encode(sheet.read_bytes()).decode()
-
-    return re.sub(re.escape(CDN_DIST) + r"([\w/.-]+\.css)(?:\?v=[\w.]+)?", inline, text)
-
-
-def holoviews() -> ModuleType:
-    """Return the holoviews module, with everything set up."""
-    if "hvplot.xarray" not in sys.modules:
-        setup()
-    import holoviews as hv  # noqa: PLC0415
-
-    if "bokeh" not in hv.Store.loaded_backends():
-        hv.extension("bokeh", inline=True)
-    return hv
 
 
 def safe(text: object) -> str:

@@ -11,7 +11,8 @@ import xarray as xr
 
 from qtp_toolkit import geodetector, inversion, pecm, regions, seasons, walk
 from qtp_toolkit.conventions import PAIR, PERCENTILE, TIME, QtpDataError, X, Y, phase_to_displacement, require
-from qtp_toolkit.interactive.page import caption, heading, holoviews, safe, with_styles
+from qtp_toolkit.interactive.loading import holoviews, with_styles
+from qtp_toolkit.interactive.page import caption, heading, safe
 from qtp_toolkit.interactive.twins import SIZE, time_series
 from qtp_toolkit.plot.style import ACCENT, GROUP_COLORS, LINE, NEUTRAL
 

@@ -12,7 +12,8 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, TIME, X, Y, require
-from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, holoviews, safe
+from qtp_toolkit.interactive.loading import holoviews
+from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, safe
 from qtp_toolkit.plot.detector import factor_series, short_name
 from qtp_toolkit.plot.figure import map_aspect
 from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band, model_lines, number_of
@@ -59,7 +60,7 @@ def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None
     (-8.0, 8.0)
     """
     require(da, dims=(Y, X))
-    holoviews()
+    hv = holoviews()
     tall = int(style.pop("frame_height", HEIGHT))
     text = safe(style.pop("label")) if "label" in style else caption(da)
     rasterize = da.sizes[Y] * da.sizes[X] > RASTERIZE_ABOVE if rasterize is None else rasterize
@@ -67,27 +68,20 @@ def deformation_map(da: xr.DataArray, *, title: str = "", rasterize: bool | None
     plain = da.reset_coords(drop=True).compute().rename("value")
     how = _class_keys(classes) if classes else colors(da, **style)
     wide = int(min(max(tall / map_aspect(da), 160), 900))
-    image = plain.hvplot.image(
-        x=X,
-        y=Y,
-        rasterize=rasterize,
-        title=_title(title, wide, da) or " ",
-        clabel=text,
-        frame_height=tall,
-        frame_width=wide,
-        cmap=how["cmap"],
-        clim=how["clim"],
-        colorbar=True,
-        xlabel=_axis_label(da, X),
-        ylabel=_axis_label(da, Y),
-        **({"aggregator": "mean"} if rasterize else {}),
-    )
+    image = hv.Image(plain.to_dataset(), [X, Y], hv.Dimension("value", range=how["clim"]))
+    if rasterize:
+        from holoviews.operation import datashader  # noqa: PLC0415  (only large maps need it, and it compiles)
+
+        image = datashader.rasterize(image, aggregator="mean")
     options = {"colorbar_opts": how["ticks"]} if "ticks" in how else {}
     if _in_meters(da):
         from bokeh.models import CustomJSTickFormatter  # noqa: PLC0415
 
         options |= {f"{axis}formatter": CustomJSTickFormatter(code=_KILOMETERS) for axis in "xy"}
-    return image.opts(_image_options(xticks=max(wide // 90, 2), fontsize=FONTS, **options))
+    options |= {"title": _title(title, wide, da) or " ", "xlabel": _axis_label(da, X), "ylabel": _axis_label(da, Y)}
+    options |= {"clabel": text, "clim": how["clim"], "cmap": how["cmap"], "colorbar": True}
+    frame = {"frame_height": tall, "frame_width": wide, "xticks": max(wide // 90, 2), "fontsize": FONTS}
+    return image.opts(_image_options(framewise=True, responsive=False, **frame, **options))
 
 
 def onset_map(da: xr.DataArray, *, title: str = "", **style: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import gammaln, hyp2f1
 
 from qtp_toolkit.conventions import QtpDataError
 
@@ -64,6 +63,8 @@ def phase_variance(coherence: np.ndarray, *, looks: float = 57.0) -> np.ndarray:
     numpy.ndarray
         rad2: pi^2/3 at coherence 0, close to ``(1 - g^2) / (2 L g^2)`` where that is below 0.1.
     """
+    from scipy.special import gammaln, hyp2f1  # noqa: PLC0415  slow to import
+
     phi = (np.arange(1440) + 0.5) * (np.pi / 720) - np.pi
     rest = 1 - np.asarray(coherence, dtype=np.float64)[..., None] ** 2
     beta = np.asarray(coherence, dtype=np.float64)[..., None] * np.cos(phi)

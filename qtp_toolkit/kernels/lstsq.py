@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import stdtrit
 
 ONE_SIGMA = 0.8413447460685429
 """Probability below plus one standard deviation of a normal distribution."""
@@ -210,6 +209,8 @@ def bootstrap(solution: Solution, blocks: Blocks, *, draws: int, seed: int) -> n
 
 def student(blocks: np.ndarray) -> np.ndarray:
     """Factor that makes one sigma hold 68 % although the spread itself is estimated from few blocks."""
+    from scipy.special import stdtrit  # noqa: PLC0415  slow to import
+
     # Entry b has b - 1 degrees of freedom.
     table = np.array([np.nan, np.nan, *stdtrit(np.arange(1, max(int(blocks.max(initial=0)), 2)), ONE_SIGMA)])
     return table[blocks.astype(np.intp)]

@@ -9,15 +9,20 @@ widths. Nothing here reads files, and nothing writes but :func:`save`.
 'two_panels.png'
 """
 
-from qtp_toolkit.plot.detector import q_bars, q_matrix
-from qtp_toolkit.plot.figure import new, panel_letters, save
-from qtp_toolkit.plot.lines import network, profile, time_series
-from qtp_toolkit.plot.locator import key, locator
-from qtp_toolkit.plot.maps import deformation_map, onset_map, quicklook
-from qtp_toolkit.plot.overlay import vectors
-from qtp_toolkit.plot.scatter import alt_scatter, station_scatter
-from qtp_toolkit.plot.statistics import box, box2
-from qtp_toolkit.plot.style import STYLE, house, label, limits, style_of
+from typing import TYPE_CHECKING
+
+from qtp_toolkit._later import later
+
+if TYPE_CHECKING:
+    from qtp_toolkit.plot.detector import q_bars, q_matrix
+    from qtp_toolkit.plot.figure import new, panel_letters, save
+    from qtp_toolkit.plot.globe import key, locator
+    from qtp_toolkit.plot.lines import network, profile, time_series
+    from qtp_toolkit.plot.maps import deformation_map, onset_map, quicklook
+    from qtp_toolkit.plot.overlay import vectors
+    from qtp_toolkit.plot.scatter import alt_scatter, station_scatter
+    from qtp_toolkit.plot.statistics import box, box2
+    from qtp_toolkit.plot.style import STYLE, house, label, limits, style_of
 
 __all__ = [
     "STYLE",
@@ -44,3 +49,20 @@ __all__ = [
     "time_series",
     "vectors",
 ]
+
+if not TYPE_CHECKING:  # a checker reads the imports above
+    __getattr__, __dir__ = later(
+        __name__,
+        {
+            "detector": ("q_bars", "q_matrix"),
+            "figure": ("new", "panel_letters", "save"),
+            "globe": ("key", "locator"),
+            "lines": ("network", "profile", "time_series"),
+            "maps": ("deformation_map", "onset_map", "quicklook"),
+            "names": (),
+            "overlay": ("vectors",),
+            "scatter": ("alt_scatter", "station_scatter"),
+            "statistics": ("box", "box2"),
+            "style": ("STYLE", "house", "label", "limits", "style_of"),
+        },
+    )

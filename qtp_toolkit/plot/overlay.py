@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyproj
-import rioxarray  # noqa: F401  (registers .rio)
 import xarray as xr
 from matplotlib import patheffects
 from matplotlib.axes import Axes
@@ -17,7 +16,7 @@ from matplotlib.path import Path as OutlinePath
 
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.plot.figure import annotate, mark_provenance
-from qtp_toolkit.plot.locator import arrow_to, point_beyond
+from qtp_toolkit.plot.globe import arrow_to, point_beyond
 from qtp_toolkit.plot.names import (
     HALO,
     Place,

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit import grid
 from qtp_toolkit._angles import beyond_seam, nearest_turn
 from qtp_toolkit.conventions import (
     QtpDataError,
@@ -20,7 +21,6 @@ from qtp_toolkit.conventions import (
     require_same_grid,
     xnp,
 )
-from qtp_toolkit.grid import to_xy
 from qtp_toolkit.grid._frame import crs_of, meters_per_unit, middle_longitude
 
 EARTH_RADIUS = 6371008.8
@@ -241,7 +241,7 @@ def window(da: xr.DataArray | xr.Dataset, bounds: tuple[float, float, float, flo
     sides = [
         np.concatenate(parts) for parts in ([lon, lon, west * one, east * one], [south * one, north * one, lat, lat])
     ]
-    xs, ys = to_xy(da, *sides)
+    xs, ys = grid.to_xy(da, *sides)
     if (middle := middle_longitude(da)) is not None:
         # all by the same turns: of a box across the seam of the grid each corner would go its own way
         xs = sides[0] + nearest_turn((west + east) / 2, middle) - (west + east) / 2
@@ -322,7 +322,7 @@ def _reference_area(
         if is_lazy(reference):
             raise QtpDataError("the mask of the reference area must be in memory", hint="Call .compute() on it.")
         return as_mask(reference), str(reference.name or "mask")
-    x, y = to_xy(rate, *reference)
+    x, y = grid.to_xy(rate, *reference)
     crs = crs_of(rate)
     meters, stretch = (
         (np.deg2rad(EARTH_RADIUS), np.cos(np.deg2rad(reference[1])))

@@ -8,8 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.store.kernels import tiles
-from qtp_toolkit.store.kernels.tiles import STEP
+from qtp_toolkit.store.kernels.size import STEP
 from qtp_toolkit.store.layout import Stored
 
 SCALES = {"phase": 1e-3, "coherence": 1 / 250}
@@ -58,6 +57,8 @@ def summarize(values: np.ndarray) -> Summary:
     Summary
         A mean depends on the pixels of its tile only, however the stack is cut.
     """
+    from qtp_toolkit.store.kernels import tiles  # noqa: PLC0415  compiled on first use
+
     pairs, rows, columns = values.shape
     means = np.empty((pairs, -(-rows // STEP), -(-columns // STEP)), "float32")
     least, largest = np.empty((2, pairs), "float32")
@@ -102,6 +103,8 @@ def encode(values: np.ndarray, key: str) -> np.ndarray:
     numpy.ndarray
         int16 or uint8. A coherence above 0 never becomes 0, which would mean a missing pair.
     """
+    from qtp_toolkit.store.kernels import tiles  # noqa: PLC0415  compiled on first use
+
     dtype, fill = _INTEGERS[key]
     out = np.empty(values.shape, dtype)
     tiles.to_integers(values, 1 / SCALES[key], fill, 1 if key == "coherence" else -np.inf, out)

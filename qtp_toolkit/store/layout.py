@@ -13,7 +13,8 @@ import xarray as xr
 import zarr
 from zarr.codecs import BloscCodec, Crc32cCodec
 
-from qtp_toolkit._atomic import PARTIAL, LinklessStore
+from qtp_toolkit._atomic import PARTIAL
+from qtp_toolkit._linkless import LinklessStore
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.products import plain
 from qtp_toolkit.store.chunks import COMPRESSION, BlockArray

@@ -6,8 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import dask
-import dask.array as da
 import numpy as np
 import xarray as xr
 import zarr
@@ -58,6 +56,8 @@ def open_store(
     >>> store.open_store(path)["rate"].chunksizes["x"]
     (10, 10, 10)
     """
+    import dask  # noqa: PLC0415  slow to import
+
     folder = Path(folder).expanduser().resolve()
     path, pointer = locate(folder, name)
     check_complete(folder, pointer)
@@ -89,6 +89,9 @@ def open_store(
 
 def _lazy(parts: list[Part], file: str, key: str) -> xr.Variable:
     """One variable of all pairs; what is said of it was written with the last part."""
+    import dask.array as da  # noqa: PLC0415  slow to import
+    from dask.base import tokenize  # noqa: PLC0415
+
     found = [_array(part.path / file, key) for part in parts]
     readers = tuple(_reader(part.path / file / key, array) for part, array in zip(parts, found, strict=True))
     last = found[-1]
@@ -104,7 +107,7 @@ def _lazy(parts: list[Part], file: str, key: str) -> xr.Variable:
     values = da.from_array(
         reader,
         chunks=chunks,
-        name=f"{key}-{dask.base.tokenize(reader)}",
+        name=f"{key}-{tokenize(reader)}",
         fancy=False,
         asarray=False,
         meta=np.empty((0,) * reader.ndim, reader.dtype),

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import dask.array as da
 import numpy as np
 import pandas as pd
-import rioxarray  # noqa: F401  (the .rio accessor)
 import xarray as xr
 
 from qtp_toolkit import soil

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit import grid
 from qtp_toolkit.conventions import STATION, QtpDataError, X, Y, on_pixels_of, require
-from qtp_toolkit.grid import to_xy
 from qtp_toolkit.grid._frame import crs_of, meters_per_unit, spacing
 from qtp_toolkit.validation.kernels import averages
 
@@ -85,7 +85,7 @@ def block_average(
     arrays = [da] if sigma is None else [da, on_pixels_of(sigma, da, name="sigma")]
     lon, lat = _read_stations(longitude), _read_stations(latitude)
     spacing(da)  # refuses a map of one row, and uneven pixels
-    x, y = to_xy(da, lon, lat)
+    x, y = grid.to_xy(da, lon, lat)
     crs = crs_of(da)
     if crs.is_geographic:
         raise QtpDataError("block_average needs a grid in meters", hint="Bring it to one with grid.match.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 _WEAK = 1e-4
 """Stiffness of the waves of the year: keeps them still where triangles of one season only tell of them."""
@@ -102,6 +101,8 @@ def solve(closures: np.ndarray, design: np.ndarray, season: np.ndarray, *, stiff
 
 def fill(maps: np.ndarray) -> np.ndarray:
     """Give cells of maps (layer, ny, nx) that are unknown in all layers what the nearest known one has."""
+    from scipy.ndimage import distance_transform_edt  # noqa: PLC0415  slow to import
+
     unknown = np.isnan(maps).all(axis=0)
     if unknown.all() or not unknown.any():
         return maps

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import ndtr
 
 from qtp_toolkit.kernels import lstsq
 from qtp_toolkit.kernels import pairs as graph
@@ -91,6 +90,8 @@ class Belief(NamedTuple):
         Not the standard deviation: the mixture has long tails, which would widen the interval of all for the sake of a
         few.
         """
+        from scipy.special import ndtr  # noqa: PLC0415  slow to import
+
         off = (self.share - share) * self.seen
         low, high = np.zeros_like(self.seen), np.abs(off).max(axis=0) + 6 * self.std.max(axis=0)
         spread = np.maximum(self.std, 1e-9 * high + np.finfo(float).tiny)  # what is known for certain has none

@@ -52,7 +52,7 @@ class Dashboard:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         import panel as pn  # noqa: PLC0415
 
-        from qtp_toolkit.interactive.page import setup  # noqa: PLC0415
+        from qtp_toolkit.interactive.loading import setup  # noqa: PLC0415
 
         setup()
         return pn.pane.Bokeh(self.page(), height=900, sizing_mode="stretch_width")._repr_mimebundle_(include, exclude)

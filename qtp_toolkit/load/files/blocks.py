@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask
-import dask.array as da
 import numpy as np
 
 from qtp_toolkit._inputs import FileReader
 from qtp_toolkit.conventions import QtpDataError, Y
+
+if TYPE_CHECKING:
+    import dask.array as da
 
 Chunks = dict[str, int]
 BLOCK_BYTES = 128_000_000
@@ -37,6 +38,8 @@ def block_shape(
     rows : int
         Height of the files' own blocks: slabs are multiples of it.
     """
+    import dask.array as da  # noqa: PLC0415  slow to import
+
     asked = {dim: size for dim, size in (chunks or {}).items() if dim in sizes}
     if any(not isinstance(size, (int, np.integer)) or size == 0 or size < -1 for size in asked.values()):
         raise QtpDataError("chunk sizes are whole numbers of pixels, or -1 for all", found=asked)
@@ -62,6 +65,9 @@ def lazy_blocks(
     processes and on other machines. ``paths`` are all files that it may read: their sizes and times are part of the
     array's name, and a store finds them there.
     """
+    import dask  # noqa: PLC0415  slow to import
+    import dask.array as da  # noqa: PLC0415
+
     reader = FileReader(partial(read, **arguments), tuple(map(str, paths)))
     node = dask.delayed(reader, pure=True, traverse=False)  # dask would look into hundreds of files for lazy arrays
     return da.map_blocks(_block, chunks=chunks, dtype=dtype, meta=np.empty((0,) * len(chunks), dtype), read=node)

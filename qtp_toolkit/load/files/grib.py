@@ -7,14 +7,16 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import rasterio
 import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, X, Y
 from qtp_toolkit.load.files.blocks import Chunks, block_shape, lazy_blocks
+
+if TYPE_CHECKING:
+    import rasterio
 
 _LEVEL = re.compile(r"^([\d.]+)-ISBL$")
 _SURFACE = re.compile(r"^([\d.]+)-SFC$")
@@ -54,6 +56,8 @@ def grib_fields(
     QtpDataError
         M05 if GDAL cannot open it, M27 if messages of the wanted fields are missing or there twice.
     """
+    import rasterio  # noqa: PLC0415  slow to import
+
     try:
         with _kept_units(), rasterio.open(uri) as file:
             bands = _find_messages(file, elements, _LEVEL if levels else _SURFACE)
@@ -91,6 +95,8 @@ def grib_fields(
 @contextmanager
 def _kept_units() -> Iterator[None]:
     """GDAL would turn kelvin into degrees Celsius."""
+    import rasterio  # noqa: PLC0415
+
     with rasterio.Env(GRIB_NORMALIZE_UNITS="NO"):
         yield
 
@@ -121,6 +127,8 @@ def _find_messages(
 
 
 def _read(bounds: tuple[tuple[int, int], ...], *, uri: str, bands: list[list[int]]) -> np.ndarray:
+    import rasterio  # noqa: PLC0415
+
     (t0, t1), (l0, l1), (y0, y1), (x0, x1) = bounds
     wanted = [band for row in bands[t0:t1] for band in row[l0:l1]]
     window = rasterio.windows.Window(x0, y0, x1 - x0, y1 - y0)

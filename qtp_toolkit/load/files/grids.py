@@ -16,8 +16,6 @@ from qtp_toolkit.load.files.pixels import Rows
 
 def on_grid(values: Any, dims: Sequence[str], coords: dict[str, Any], crs: str) -> xr.DataArray:
     """DataArray with ``spatial_ref``; ``coords`` hold y and x (pixel centers) and whatever else."""
-    import rioxarray  # noqa: F401, PLC0415  registers .rio
-
     return xr.DataArray(values, dims=list(dims), coords=coords).rio.write_crs(crs)
 
 
@@ -85,8 +83,6 @@ def with_crs(data: xr.Dataset, crs: str | None = None) -> xr.Dataset:
     crs : str, optional
         Given CRS; by default the one that the file declares, if any.
     """
-    import rioxarray  # noqa: F401, PLC0415  registers .rio
-
     found = crs or data.rio.crs
     if found is None:
         return data

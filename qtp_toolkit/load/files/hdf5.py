@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import dask.array as da
 import numpy as np
 
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.files.blocks import lazy_blocks
 
 if TYPE_CHECKING:
+    import dask.array as da
     import h5py
 
 MAGIC = b"\x89HDF"

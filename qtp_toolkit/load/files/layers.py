@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -40,6 +39,8 @@ def hdf5_layer(
     variable : str, optional
         Key of the variable table: values are held to its physical range.
     """
+    import dask.array as da  # noqa: PLC0415  slow to import
+
     with opened(path) as file:
         shape, kind = file[name].shape, file[name].dtype.name
     refuse_complex([(path, kind)])

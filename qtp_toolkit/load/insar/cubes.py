@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -47,6 +46,8 @@ def at_pixels(terms: Sequence[Term], stack: xr.Dataset, elevation: xr.DataArray 
     QtpDataError
         I03: an elevation is needed and was not given. When computed: M05, for a damaged file.
     """
+    import dask.array as da  # noqa: PLC0415  slow to import
+
     if elevation is None and _has_height(terms[0]):
         raise QtpDataError(
             "this layer changes with height, and no elevation is given",

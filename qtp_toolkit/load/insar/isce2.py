@@ -9,9 +9,9 @@ from typing import Literal, get_args
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit import grid
 from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import PAIR, QtpDataError, require_option
-from qtp_toolkit.grid import thinned
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.files.raw import RawBand, lazy_raw, raw_bands, read_raw, same_shape
@@ -262,7 +262,7 @@ def _table(where: Folders, shape: tuple[int, int], onto: Onto) -> Table | None:
 
 
 def _thin(band: RawBand) -> np.ndarray:
-    lines, samples = thinned(band.height), thinned(band.width)
+    lines, samples = grid.thinned(band.height), grid.thinned(band.width)
     return np.stack([read_raw(band, (line, line + 1), (0, band.width))[0, samples] for line in lines.tolist()])
 
 

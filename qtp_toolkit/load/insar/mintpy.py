@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit import grid
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe
-from qtp_toolkit.grid import thinned
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.hdf5 import opened
 from qtp_toolkit.load.files.layers import hdf5_layer
@@ -175,7 +175,7 @@ def _table(file: File, asked: Asked) -> Table | None:
 
 def _thin(file: File) -> tuple[np.ndarray, np.ndarray]:
     with opened(file.path) as stored:
-        places = [thinned(size) for size in file.shapes[TABLE[0]]]
+        places = [grid.thinned(size) for size in file.shapes[TABLE[0]]]
         both = [np.asarray(stored[name][places[0], :], float)[:, places[1]] for name in TABLE]
     return both[0], both[1]
 

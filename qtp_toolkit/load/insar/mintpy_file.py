@@ -134,8 +134,6 @@ def on_map(data: xr.Dataset, file: File, crs: str | None) -> xr.Dataset:
     same_grid([header_of(file, crs)])  # whether it is one on Earth
     left, top, dx, dy = (float(file.attrs[key]) for key in _PLACE)
     coords = {Y: top + (np.arange(data.sizes[Y]) + 0.5) * dy, X: left + (np.arange(data.sizes[X]) + 0.5) * dx}
-    import rioxarray  # noqa: F401, PLC0415  registers .rio
-
     return descending(data.assign_coords(coords)).rio.write_crs(crs or _crs(file))
 
 

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit import grid
 from qtp_toolkit.conventions import RADAR_AXES, QtpDataError, X, Y, describe
-from qtp_toolkit.grid import to_map
 from qtp_toolkit.load.files.blocks import BLOCK_BYTES, ITEM_BYTES, Chunks
 
 Geometry = Literal["radar", "geocoded"]
@@ -82,7 +82,7 @@ def placed(array: xr.DataArray, name: str, table: Table | None, onto: Onto) -> x
         out = numbered(array)
     else:
         method = "nearest" if whole is not None else onto.resampling
-        out = to_map(
+        out = grid.to_map(
             array,
             *table.parts,
             crs=onto.crs,

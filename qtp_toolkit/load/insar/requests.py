@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 import xarray as xr
 
+from qtp_toolkit import grid
 from qtp_toolkit.catalog import Request, inside
 from qtp_toolkit.catalog.options import Variable
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError
-from qtp_toolkit.grid import match
 from qtp_toolkit.load.insar.aria import aria
 from qtp_toolkit.load.insar.aria_tools import FOLDERS, aria_tools
 from qtp_toolkit.load.insar.components import with_components
@@ -53,7 +53,7 @@ def open_aria(request: Request, *, elevation: float | None = None, **options: An
     height: xr.DataArray | float | None = elevation
     if "dem" in request.files:
         pixels = aria(products, chunks=request.chunks, extent=options.get("extent", "same"))["phase"]
-        height = match(rasters.dem(request.files["dem"][0]), pixels.isel(pair=0, drop=True))
+        height = grid.match(rasters.dem(request.files["dem"][0]), pixels.isel(pair=0, drop=True))
     return aria(products, elevation=height, chunks=request.chunks, **options)
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from qtp_toolkit.kernels._jit import exact
-
-STEP = 8
-"""Side of a tile in pixels."""
+from qtp_toolkit.store.kernels.size import STEP
 
 
 @exact

@@ -33,11 +33,11 @@ README = """\
 A workshop without internet ({system}, Python {python})
 
 Copy this folder to each laptop, Python {python} must be there, and run {start}: the first time it installs from the
-folder "wheels" into the folder "room" (minutes), then and ever after it opens JupyterLab in your browser.
+folder "wheels" into the folder "room" (a minute or two), then and ever after it opens JupyterLab in your browser.
 Nothing is asked of any network. To remove all of it, delete the folder.
 """
 LAB = "--ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/workshop/1_temperature_and_seasons.ipynb"
-LAB += " --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url=None"
+SILENT = "labextension disable @jupyterlab/apputils-extension:announcements"  # neither news nor updates are asked about
 UV_INSTALL = "pip install --offline --no-index --find-links wheels"
 WRONG = "This folder is for Python {python}, which is not here. Install it, or pack again with --python."
 START = {
@@ -59,6 +59,7 @@ if [ ! -e room/ready ]; then
     export UV_CACHE_DIR=room/cache
     room/uv venv --quiet --python "$python" room/env
     room/uv {UV_INSTALL} --python room/env/bin/python qtp-toolkit
+    room/env/bin/jupyter {SILENT} 2>/dev/null
     rm -rf room/cache room/wheel
     touch room/ready
 fi
@@ -74,6 +75,7 @@ if not exist room\\ready (
     py -{{python}} -m venv room\\env || exit /b 1
     room\\env\\Scripts\\python -m pip install --quiet --no-index --find-links wheels uv || exit /b 1
     room\\env\\Scripts\\uv {UV_INSTALL} --quiet --no-cache --python room\\env qtp-toolkit || exit /b 1
+    room\\env\\Scripts\\jupyter {SILENT} || exit /b 1
     echo. > room\\ready
 )
 set QTP_SCENE=tiny
@@ -148,12 +150,9 @@ def pack(folder: Path, *, platform: str, python: str) -> None:
     run("uv", "pip", "compile", "--quiet", "--no-header", *target, *pinned)
     elsewhere = [word for tag in tags for word in ("--platform", tag)] + (["--python-version", python] if tags else [])
     pip = ("uv", "tool", "run", "--quiet", "--python", sys.executable, "pip", "download", "--quiet", "--no-deps")
-    run(
-        *pip, "--only-binary=:all:", *elsewhere, "-d", wheels, "-r", pins, "uv"
-    )  # it installs many times as fast as pip
-    shutil.copytree(
-        NOTEBOOKS.parent, folder / "notebooks", ignore=shutil.ignore_patterns(".*", "qtp_output"), dirs_exist_ok=True
-    )
+    run(*pip, "--only-binary=:all:", *elsewhere, "-d", wheels, "-r", pins, "uv")
+    unwanted = shutil.ignore_patterns(".*", "qtp_output", "*.toml")
+    shutil.copytree(NOTEBOOKS.parent, folder / "notebooks", ignore=unwanted, dirs_exist_ok=True)
     windows = platform == "windows" or (platform == "here" and sys.platform == "win32")
     start = "start.bat" if windows else "start.sh"
     (folder / start).write_text(START[start].format(python=python), encoding="utf-8")

@@ -49,6 +49,7 @@ from qtp_toolkit.load.insar.requests import (
     open_slc_stack,
 )
 from qtp_toolkit.load.insar.slc import slc_stack
+from qtp_toolkit.load.insar.stack import Wavelength
 from qtp_toolkit.load.maps import features, rasters, soil
 from qtp_toolkit.load.temperature import cells, modis, viirs
 
@@ -85,11 +86,13 @@ def _auto(
     layers: Sequence[str] | None = None,
     extent: Literal["same", "intersection"] | None = None,
     geometry: Geometry | None = None,
+    elevation: float | None = None,
+    wavelength: Wavelength | None = None,
 ) -> xr.Dataset:
     """Open what is recognized, with the parameters that most producers' drivers have; says so in attrs."""
     driver, files = recognize(request.paths)
-    asked = {"layers": layers, "extent": extent, "geometry": geometry}
-    given = {key: value for key, value in asked.items() if value is not None}
+    asked = {"layers": layers, "extent": extent, "geometry": geometry, "elevation": elevation, "wavelength": wavelength}
+    given: dict[str, Any] = {key: value for key, value in asked.items() if value is not None}
     fields = options_of(driver).model_fields
     unknown = sorted(set(given) - set(fields))
     if unknown:

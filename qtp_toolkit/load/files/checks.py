@@ -23,6 +23,7 @@ _HINTS = {
 }
 
 
+_LISTED = 5
 AS_DELIVERED = "Narrow the uri to such files, or give them back the names under which they were delivered."
 """What to do about a name, where no setting says how dates are written."""
 
@@ -91,7 +92,7 @@ def names_entities(text: bytes) -> bool:
 
 
 def no_duplicates(keys: Iterable[Any], paths: Iterable[Path], what: str, code: str) -> None:
-    """Raise if two files have the same key; names both."""
+    """Raise if two files have the same key; names both, of the first keys."""
     seen: dict[Any, Path] = {}
     double = []
     for key, path in zip(keys, paths, strict=True):
@@ -101,7 +102,9 @@ def no_duplicates(keys: Iterable[Any], paths: Iterable[Path], what: str, code: s
             double.append(f"{what} {key}: {' and '.join(names)}")
         seen[key] = path
     if double:
-        raise QtpDataError(f"{what} stands twice; " + "; ".join(double), hint="Move one of each away.", code=code)
+        listed = "; ".join(double[:_LISTED]) + (f"; and {len(double) - _LISTED} more" if len(double) > _LISTED else "")
+        hint = "Narrow the uri to one of each, or move the other away."
+        raise QtpDataError(f"{what} stands twice; {listed}", hint=hint, code=code)
 
 
 def refuse_complex(kinds: Sequence[tuple[Path, str]]) -> None:

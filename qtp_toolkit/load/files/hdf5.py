@@ -51,6 +51,16 @@ def text_of(value: Any) -> str:
     return one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one)
 
 
+def number_of(value: Any) -> float:
+    """Return the number of a dataset or attribute that holds one: as a scalar, or as an array of one.
+
+    Parameters
+    ----------
+    value : number or array of one
+    """
+    return float(np.asarray(value).reshape(()))
+
+
 def lazy_dataset(path: Path, name: str, chunks: tuple[tuple[int, ...], ...]) -> da.Array:
     """Lazy array of one dataset as it is stored.
 

@@ -23,6 +23,7 @@ from qtp_toolkit.load.files.tiff import Decode, decoded
 
 _ISCE = {"BYTE": "u1", "SHORT": "i2", "INT": "i4", "LONG": "i4", "FLOAT": "f4", "DOUBLE": "f8", "CFLOAT": "c8"}
 _GDAL = {"Byte": "u1", "Int16": "i2", "UInt16": "u2", "Int32": "i4", "Float32": "f4", "Float64": "f8", "CFloat32": "c8"}
+_MINTPY = {"byte": "u1", "uint8": "u1", "bool": "u1", "int16": "i2", "float": "f4", "float32": "f4", "float64": "f8"}
 _ENVI = {"1": "u1", "2": "i2", "3": "i4", "4": "f4", "5": "f8", "6": "c8", "12": "u2"}
 
 
@@ -190,6 +191,11 @@ def _by_rsc(path: Path, header: Path) -> list[RawBand]:
     except (KeyError, ValueError):
         return []
     each = path.stat().st_size / (height * width)
+    # MintPy brings type and bands along from the header of ISCE2
+    own, count = _MINTPY.get(said.get("DATA_TYPE", "").lower()), said.get("number_bands", said.get("BANDS", ""))
+    if own and count.isdigit() and int(count) * np.dtype(own).itemsize == each:
+        order = ">" if said.get("byte_order", "l").lower().startswith("b") else "<"
+        return laid_out(path, (int(count), height, width), order + own, said.get("scheme", "BIL"))
     known = {1: (1, "<u1"), 4: (1, "<f4"), 8: (2, "<f4")}  # by ROI_PAC two bands of decimals lie line by line
     bands, dtype = known.get(int(each), known[4]) if each == int(each) else known[4]  # which then does not fit
     return laid_out(path, (bands, height, width), dtype, "BIL")
@@ -251,7 +257,10 @@ def same_shape(bands: Sequence[RawBand]) -> tuple[int, int]:
     if len(shapes) == 1:
         return next(iter(shapes))
     told = "; ".join(f"{len(names)} of {h} x {w} (e.g. {names[0]})" for (h, w), names in shapes.items())
-    raise QtpDataError("the files differ in size", expected="one shape", found=told or "no file", code="I06")
+    hint = (
+        "Move the odd ones away, or make them anew: nothing says which lines and samples they lack." if told else None
+    )
+    raise QtpDataError("the files differ in size", expected="one shape", found=told or "no file", hint=hint, code="I06")
 
 
 def read_raw_block(

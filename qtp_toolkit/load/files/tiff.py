@@ -202,33 +202,47 @@ def lazy_stack(
         present = [header for header in found if header is not None]
         chunks = _whole_blocks(present, grid, BLOCK_BYTES // (ITEM_BYTES * max(len(found), 1))) | (chunks or {})
     blocks = block_shape(sizes, chunks, itemsize=ITEM_BYTES, rows=max(grid.blocks[0], 1))
-    files: list[Placed | None] = []
-    for header, factor in zip(found, factors if factors is not None else [1.0] * len(found), strict=True):
-        if header is None:
-            files.append(None)
-            continue
-        columns, rows = (-round(shift) for shift in _shift(header, grid))
-        if not (0 <= rows <= header.height - grid.height and 0 <= columns <= header.width - grid.width):
-            _refuse_grids([header], grid, "a file does not cover the common grid", "I06")
-        upward, own = header.transform[4] > 0, (header.dtype, header.layout, float(factor))
-        files.append(
-            Placed(
-                str(header.path),
-                rows,
-                columns,
-                header.height,
-                header.width,
-                upward,
-                *own,
-                header.masked,
-                header.opacity,
-                header.dataset,
-            )
-        )
+    files = [
+        None if header is None else _placed(header, grid, float(factor))
+        for header, factor in zip(found, factors if factors is not None else [1.0] * len(found), strict=True)
+    ]
     paths = [header.path for header in found if header is not None]
     how = {"decode": decode, "band": band, "variable": variable, "absent": absent}
     values = lazy_blocks(read_block, blocks, decode.dtype, paths=paths, files=tuple(files), **how)
     return on_grid(values, (dim, Y, X), grid_coords(grid), grid.crs)
+
+
+def _placed(header: Header, grid: Header, factor: float) -> Placed:
+    """Where the common grid lies in a file."""
+    columns, rows = (-round(shift) for shift in _shift(header, grid))
+    if not (0 <= rows <= header.height - grid.height and 0 <= columns <= header.width - grid.width):
+        _refuse_grids([header], grid, "a file does not cover the common grid", "I06")
+    return Placed(
+        str(header.path),
+        rows,
+        columns,
+        header.height,
+        header.width,
+        header.transform[4] > 0,
+        header.dtype,
+        header.layout,
+        factor,
+        header.masked,
+        header.opacity,
+        header.dataset,
+    )
+
+
+def read_row(header: Header, row: int) -> np.ndarray:
+    """Read one row of a file, counted from the north, at once: for a look at what it says of the whole.
+
+    Parameters
+    ----------
+    header : Header
+    row : int
+    """
+    files, bounds = (_placed(header, header, 1.0),), ((0, 1), (row, row + 1), (0, header.width))
+    return read_block(bounds, files=files, decode=Decode(), band=1, variable=None, absent=None)[0, 0]
 
 
 def _whole_blocks(found: Sequence[Header], grid: Header, pixels: int) -> Chunks:

@@ -16,7 +16,7 @@ from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, first_bytes_problem, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.grids import geographic
-from qtp_toolkit.load.files.hdf5 import MAGIC, opened, text_of
+from qtp_toolkit.load.files.hdf5 import MAGIC, number_of, opened, text_of
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.cubes import Term, at_pixels, medians
@@ -114,11 +114,14 @@ def aria(
         paths, NAME, "is no name of an S1-GUNW product", "S1-GUNW product by its name", hint=AS_DELIVERED
     )
     _refuse_tracks(matches)
-    found = _headers(paths, [f"{_GRIDS}/data/unwrappedPhase", _COHERENCE[coherence_from]])
+    found = _headers(paths, [f"{_GRIDS}/data/unwrappedPhase"])
+    if coherence_from == "unfiltered":  # which came with version 3
+        _refuse_lacking(paths, [_COHERENCE[coherence_from]], "unfiltered coherence")
+    grays = _headers(paths, [_COHERENCE[coherence_from]])
     rows = sorted(
         (
             (Pair(ymd(m["reference"], path), ymd(m["secondary"], path), phase), gamma, m)
-            for path, m, (phase, gamma) in zip(paths, matches, found, strict=True)
+            for path, m, (phase,), (gamma,) in zip(paths, matches, found, grays, strict=True)
         ),
         key=lambda row: row[0].dates,
     )
@@ -134,7 +137,7 @@ def aria(
         zero,
         extent=extent,
         baselines=None if np.isnan(baselines).all() else baselines,
-        wavelength=_wavelength([pair.header.path for pair in pairs]),
+        wavelength=_wavelength(_paths(pairs)),
         chunks=chunks,
     )
     orbits = [
@@ -222,7 +225,7 @@ def _wavelength(paths: Sequence[Path]) -> float:
     for path in paths:
         with opened(path) as file:
             _refuse_map(file[f"{_GRIDS}/data/unwrappedPhase"], path)
-            said |= {round(float(file[_WAVELENGTH][()]), 9)} if _WAVELENGTH in file else set()
+            said |= {round(number_of(file[_WAVELENGTH][()]), 9)} if _WAVELENGTH in file else set()
     if said and max(said) > min(said) * 1.001:
         raise QtpDataError("the products give different wavelengths", found=sorted(said), expected="one", code="I15")
     return min(said, default=SENTINEL1_WAVELENGTH)
@@ -246,39 +249,44 @@ Maps = dict[str, xr.DataArray]
 Elevation = xr.DataArray | float | None
 
 
-def _refuse_lacking(pairs: Sequence[Pair], names: Sequence[str], layer: str) -> None:
+def _paths(pairs: Sequence[Pair]) -> list[Path]:
+    return [pair.header.path for pair in pairs]
+
+
+def _refuse_lacking(paths: Sequence[Path], names: Sequence[str], layer: str) -> None:
     lacking = []
-    for pair in pairs:
-        with opened(pair.header.path) as file:
-            if any(name not in file for name in names):
-                lacking.append(pair.header.path.name)
+    for path in paths:
+        with opened(path) as file:
+            # former versions have a text in the place of a layer that later ones bring
+            if any(name not in file or file[name].dtype.kind not in "iuf" for name in names):
+                lacking.append(path.name)
     if lacking:
         raise QtpDataError(
-            f"{len(lacking)} of {len(pairs)} products have no {layer}",
-            path=pairs[0].header.path.parent,
+            f"{len(lacking)} of {len(paths)} products have no {layer}",
+            path=paths[0].parent,
             found="; ".join(lacking[:5]),
-            hint="Only some versions and regions have it: leave the layer out.",
+            hint="Only some versions and regions have it: leave it out.",
             code="I03",
         )
 
 
 def _incidence(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
     names = [f"{_GEOMETRY}/incidenceAngle"]
-    _refuse_lacking(pairs[:1], names, "incidence angle")
+    _refuse_lacking(_paths(pairs[:1]), names, "incidence angle")
     angle = at_pixels([Term(str(pairs[0].header.path), names[0])], stack, elevation)
     return {"incidence": describe(angle, "incidence")}
 
 
 def _look(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
     names = [f"{_GEOMETRY}/incidenceAngle", f"{_GEOMETRY}/azimuthAngle"]
-    _refuse_lacking(pairs[:1], names, "look angles")
+    _refuse_lacking(_paths(pairs[:1]), names, "look angles")
     incidence, azimuth = (at_pixels([Term(str(pairs[0].header.path), name)], stack, elevation) for name in names)
     return angles_to_vector(xnp.deg2rad(90.0 - incidence), xnp.deg2rad(azimuth))
 
 
 def _component(stack: xr.Dataset, pairs: Sequence[Pair], _: Elevation) -> Maps:
     name = f"{_GRIDS}/data/connectedComponents"
-    _refuse_lacking(pairs, [name], "connected components")
+    _refuse_lacking(_paths(pairs), [name], "connected components")
     grid, files = opened_from(stack)
     found = [row[0] for row in _headers(files, [name])]
     return {"component": beside(stack, grid, found, _OUTSIDE, variable="component")}
@@ -290,7 +298,7 @@ def _correction(
     """Correction (pair, y, x) of terms ``(dataset, factor)`` in the sense of the products, turned as their phase is."""
 
     def opened_layer(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
-        _refuse_lacking(pairs, [f"{_CORRECTIONS}/{name}" for name, _ in names], layer)
+        _refuse_lacking(_paths(pairs), [f"{_CORRECTIONS}/{name}" for name, _ in names], layer)
         maps = []
         for pair in pairs:
             turn = -1.0 if pair.first > pair.second else 1.0

@@ -6,11 +6,10 @@ import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import xarray as xr
-from pydantic import Field
 
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
@@ -22,7 +21,7 @@ from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
-from qtp_toolkit.load.insar.stack import Pair, Stored, coherence_notes, stack_of
+from qtp_toolkit.load.insar.stack import Pair, Stored, Wavelength, coherence_notes, stack_of
 
 _DATE = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{2}[A-Za-z]{3}\d{4}"
 _CLOCK = r"(?:[Tt]\d{4}(?:\d{2})?[Zz]?)?"
@@ -47,7 +46,7 @@ def interferograms(
     coherence_scale: Positive | None = None,
     coherence_band: Band | None = None,
     coherence_from: Literal["filtered", "unfiltered"] | None = None,
-    wavelength: Annotated[float, Field(ge=0.01, le=1.0)] | None = None,
+    wavelength: Wavelength | None = None,
     extent: Literal["same", "intersection"] = "same",
     baselines: Sequence[float] | None = None,
     chunks: Chunks | None = None,
@@ -177,10 +176,12 @@ def _stored_coherence(
 
 
 def _refuse_two_turns(pairs: Sequence[Pair], phase_sign: str) -> None:
-    """Refuse to turn files twice: where the later date is named first, that alone makes positive mean toward (I16)."""
-    if phase_sign == "positive_toward" and len(pairs) > 0 and all(p.first > p.second for p in pairs):
+    """Refuse to turn files twice: where most name the later date first, that makes positive mean toward (I16)."""
+    late = sum(pair.first > pair.second for pair in pairs)
+    if phase_sign == "positive_toward" and late > len(pairs) / 2:
         raise QtpDataError(
-            "every pair is named later-earlier and its phase is said to be positive toward the satellite",
+            f"{late} of {len(pairs)} pairs are named later-earlier and their phase is said to be positive toward the "
+            "satellite",
             path=pairs[0].header.path,
             expected="one of both: turned round for the order of its dates, it would be turned back for its sign",
             hint="Leave phase_sign out: products such as ARIA's count toward because their later date comes first.",

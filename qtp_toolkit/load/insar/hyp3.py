@@ -44,7 +44,8 @@ def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: 
         The ``_unw_phase`` files.
     layers : sequence of {"incidence", "look", "land", "component", "elevation"}
         Which maps to open beside phase and coherence: from ``_lv_theta``, that and ``_lv_phi``, ``_water_mask``,
-        ``_conncomp`` and ``_dem``. All but the components, one a pair, are of the first pair: others have the same.
+        ``_conncomp`` and ``_dem``. All but the components, one a pair, are of the first pair that brings them: others
+        have the same.
     **options
         As for :func:`interferograms`; a coherence of 0 is no data unless ``coherence_nodata`` says otherwise.
 
@@ -148,8 +149,10 @@ def _layer_headers(files: Sequence[Path], ending: str) -> list[Header]:
 
 
 def _one(stack: xr.Dataset, grid: Header, files: Sequence[Path], ending: str, **how: Any) -> xr.DataArray:
-    """Layer (y, x) of the first pair."""
-    return beside(stack, grid, _layer_headers(files[:1], ending), **how).isel({PAIR: 0})
+    """Layer (y, x) of the first pair that brings it: it may have been ordered with one of them only."""
+    owners = (path for path in files if companion(path, "_unw_phase", f"_{ending}").is_file())
+    found = _layer_headers([next(owners, files[0])], ending)
+    return beside(stack, grid, found, **how).isel({PAIR: 0})
 
 
 def _incidence(stack: xr.Dataset, grid: Header, files: Sequence[Path]) -> dict[str, xr.DataArray]:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import xarray as xr
-from pydantic import Field
 
 from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import PAIR, QtpDataError, require_option
@@ -28,6 +27,7 @@ from qtp_toolkit.load.insar.isce2_folders import (
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, dates_of, heading_of, look_vector, orbit_of
 from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
 from qtp_toolkit.load.insar.radar import Geometry, Layer, Onto, Table, check_latitudes, placed, places, squares
+from qtp_toolkit.load.insar.stack import Wavelength
 
 _FILES = {"incidence": "los", "elevation": "hgt", "land": "waterMask", "layover_shadow": "shadowMask"}
 _ZERO, _DEGREES = Decode((0.0,)), Decode(dtype="float64")
@@ -42,7 +42,7 @@ def isce2(
     resampling: Literal["nearest", "bilinear"] = "nearest",
     layers: Sequence[Layer] = (),
     require_coherence: bool = True,
-    wavelength: Annotated[float, Field(ge=0.01, le=1.0)] | None = None,
+    wavelength: Wavelength | None = None,
     chunks: Chunks | None = None,
 ) -> xr.Dataset:
     r"""Open a stack of ISCE2: ``merged/interferograms/<pair>/filt_fine.unw`` or ``Igrams/<pair>/filt_*_snaphu.unw``.
@@ -188,7 +188,7 @@ def isce2_layer(
     require_option("geometry", geometry, ("radar", "geocoded"))
     require_option("variable", variable, _FILES)
     folder = Path(path).parent
-    band = _band(folder / f"{_FILES[variable]}.rdr")
+    band = _band(_layer_path(folder, _FILES[variable]))
     where, shape = Folders(folder, None, (), striped=False), (band.height, band.width)
     onto = Onto(geometry, crs, resolution, resampling, chunks if geometry == "radar" else squares(1), chunks)
     array = _fixed(where, shape, (variable,), onto)[variable]
@@ -210,9 +210,16 @@ def _band(path: Path, number: int = 1) -> RawBand:
     return bands[min(number, len(bands)) - 1]
 
 
+def _layer_path(folder: Path, name: str) -> Path:
+    """File of a layer of the geometry; where no looks were taken, that of all pixels may be the only one."""
+    path = folder / f"{name}.rdr"
+    full = folder / f"{name}.rdr.full"
+    return full if full.is_file() and not path.is_file() else path
+
+
 def _beside(folder: Path | None, name: str, shape: tuple[int, int], number: int = 1) -> RawBand | None:
     """Band of a layer of the geometry, or None where there is no such file; one of another size is refused (I06)."""
-    path = None if folder is None else folder / f"{name}.rdr"
+    path = None if folder is None else _layer_path(folder, name)
     if path is None or not path.is_file():
         return None
     band = _band(path, number)

@@ -12,6 +12,7 @@ import numpy as np
 
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError
 from qtp_toolkit.load.files.raw import properties, rsc, xml_root
+from qtp_toolkit.load.insar.stack import clock_of
 
 _AVERAGE = re.compile(r"^\s*Bperp\s*\(average\)\s*:\s*(\S+)", re.MULTILINE | re.IGNORECASE)
 _ENDS = re.compile(r"^\s*PERP_BASELINE_(?:TOP|BOTTOM)\s+(\S+)", re.MULTILINE)
@@ -71,9 +72,11 @@ def metadata(where: Folders) -> dict[str, Any]:
         if value is None or not _is_number(value):
             continue
         start = said.get("burststartutc", said.get("sensingstart", said.get("startutc", "")))
+        middle = said.get("centerlineutc", "")  # seconds of the day, by MintPy
         clock = re.search(r"\d{2}:\d{2}:\d{2}", start)
+        overpass = clock[0] if clock else clock_of(float(middle)) if _is_number(middle) else None
         orbit = said.get("passdirection", said.get("orbitdirection", "")).lower() or None
-        return {"wavelength": float(value), "orbit_direction": orbit, "overpass": clock and clock[0]}
+        return {"wavelength": float(value), "orbit_direction": orbit, "overpass": overpass}
     return {}
 
 

@@ -15,8 +15,9 @@ import xarray as xr
 from qtp_toolkit.conventions import PAIR, QtpDataError, describe, require_option, xnp
 from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.files.headers import Header, headers
-from qtp_toolkit.load.files.tiff import Decode
+from qtp_toolkit.load.files.tiff import Decode, read_row
 from qtp_toolkit.load.insar.convention import companion, interferograms
+from qtp_toolkit.load.insar.pairs import heading_of
 from qtp_toolkit.load.insar.stack import Orbit, beside, opened_from, with_orbit
 
 LicsarLayer = Literal["incidence", "look", "elevation", "troposphere"]
@@ -52,8 +53,9 @@ def licsar(
     xarray.Dataset
         As :func:`interferograms`, with ``perpendicular_baseline`` (pair) from the file ``baselines``, NaN for dates
         that it lacks, and in attrs ``heading``, ``orbit_direction`` and ``overpass`` from ``metadata.txt``, where these
-        files are. Layers asked for: ``incidence``, degree; ``look_east``, ``look_north``, ``look_up``; ``elevation``,
-        m; ``tropospheric_phase`` (pair, y, x), rad, later minus earlier, to be subtracted. Lazy.
+        files are; without it the heading from E and N. Layers asked for: ``incidence``, degree; ``look_east``,
+        ``look_north``, ``look_up``; ``elevation``, m; ``tropospheric_phase`` (pair, y, x), rad, later minus earlier, to
+        be subtracted. Lazy.
 
     Raises
     ------
@@ -79,9 +81,12 @@ def licsar(
     stack = interferograms(phase, coherence=[p for p in gamma if p.is_file()], **options)
     grid, files = opened_from(stack)
     frames = _frames(files, within)
-    out = with_orbit(stack, [_orbit(folders) for folders in frames], producer="LiCSAR", estimated_from=None)
-    out = out.assign_attrs(_direction(files[0], out.attrs.get("orbit_direction")))
     frame = frames[0]
+    orbits = [_orbit(folders) for folders in frames]
+    if not np.isfinite([orbit.heading for orbit in orbits]).any():
+        orbits.append(Orbit(heading=look_heading(partial(_frame_header, frame))))
+    out = with_orbit(stack, orbits, producer="LiCSAR", estimated_from=None)
+    out = out.assign_attrs(_direction(files[0], out.attrs.get("orbit_direction")))
     out = with_baselines(out, first_of(frame, "baselines"))
     for layer in dict.fromkeys(layers):
         require_option("layer", layer, (*GEOMETRY, "troposphere"))
@@ -260,6 +265,26 @@ def _frame_header(frame: Sequence[Path], what: str) -> list[Header]:
     return headers([path])
 
 
+def look_heading(find: Finder) -> float:
+    """Heading of a satellite that looks to the right, by the middle row of E and N; NaN where these are not.
+
+    Parameters
+    ----------
+    find : callable
+        Headers of the file of one part, by its letter.
+    """
+    try:
+        (east,), (north,) = find("E"), find("N")
+    except QtpDataError:
+        return float("nan")
+    if (east.height, east.width) != (north.height, north.width):
+        return float("nan")
+    parts = [read_row(header, header.height // 2).astype(float) for header in (north, east)]
+    known = np.isfinite(parts).all(axis=0) & (np.abs(parts).sum(axis=0) > 0)
+    heading = heading_of(np.rad2deg(np.arctan2(*parts))[known] - 90.0)
+    return float("nan") if heading is None else heading
+
+
 def _up(stack: xr.Dataset, grid: Header, find: Finder) -> xr.DataArray:
     # a vector from the satellite to the ground points down, which hold refuses
     up = beside(stack, grid, find("U"), _ZERO, variable="look_up", held="look_up").isel({PAIR: 0})
@@ -298,7 +323,7 @@ def _troposphere(stack: xr.Dataset, grid: Header, frame: Sequence[Path]) -> Maps
                 f"{len(lacking)} dates have no slant delay",
                 found="; ".join(lacking[:5]),
                 expected="<date>.sltd.geo.tif in GACOS or epochs",
-                hint="Get them, or leave the layer out.",
+                hint="Get them, move the pairs of these dates away (as LiCSBAS does), or leave the layer out.",
                 code="I03",
             )
         found = headers([path for path in paths if path is not None])

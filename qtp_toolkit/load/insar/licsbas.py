@@ -16,12 +16,12 @@ from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.grids import descending, geographic, on_grid
-from qtp_toolkit.load.files.hdf5 import opened, text_of
+from qtp_toolkit.load.files.hdf5 import number_of, opened, text_of
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.layers import hdf5_layer
 from qtp_toolkit.load.files.pixels import Rows
 from qtp_toolkit.load.files.tiff import Decode, same_grid
-from qtp_toolkit.load.insar.licsar import GEOMETRY, are_stand_ins, clock_seconds, first_of, with_baselines
+from qtp_toolkit.load.insar.licsar import GEOMETRY, are_stand_ins, clock_seconds, first_of, look_heading, with_baselines
 from qtp_toolkit.load.insar.mintpy_file import days_of
 from qtp_toolkit.load.insar.stack import Orbit, Pair, Stored, opened_from, stack_of, with_orbit
 
@@ -50,7 +50,7 @@ def licsbas(phase: Sequence[Path], *, layers: Sequence[LicsbasLayer] = (), chunk
     xarray.Dataset
         ``phase``, ``coherence`` (pair, y, x) as :func:`interferograms`: NaN and 0 are missing, of
         the coherence too, whose bytes are 255ths, decimals 0..1. ``perpendicular_baseline`` (pair) where known; attrs
-        ``wavelength`` and ``overpass``.
+        ``wavelength``, ``overpass``, and ``heading`` and ``orbit_direction`` from E and N, where these are.
         Layers asked for, as of :func:`licsar`. Lazy.
 
     Raises
@@ -109,7 +109,7 @@ def licsbas(phase: Sequence[Path], *, layers: Sequence[LicsbasLayer] = (), chunk
         wavelength=round(_LIGHT / frequency, 9) if frequency else SENTINEL1_WAVELENGTH,
         chunks=chunks,
     )
-    orbit = Orbit(overpass=clock_seconds(radar.get("center_time", "")))
+    orbit = Orbit(look_heading(partial(_map, home, grid)), clock_seconds(radar.get("center_time", "")))
     out = with_orbit(stack, [orbit], producer="LiCSBAS", estimated_from=None)
     out = with_baselines(out, first_of([home], "baselines"))
     for layer in dict.fromkeys(layers):
@@ -153,7 +153,7 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     path = Path(path)
     with opened(path) as file:
         days = [day for (day,) in days_of(path, file["imdates"][()][:, None])]
-        size, (lat, lon, dlat, dlon) = file["cum"].shape, (float(file[f"{end}_{axis}"][()]) for end, axis in _PLACE)
+        size, (lat, lon, dlat, dlon) = file["cum"].shape, (number_of(file[f"{end}_{axis}"][()]) for end, axis in _PLACE)
         baselines = np.asarray(file["bperp"][()], float) if "bperp" in file else None
         area = file["refarea"][()] if "refarea" in file else b""
     no_duplicates(days, [path] * len(days), "date", "I19")

@@ -15,6 +15,8 @@ from qtp_toolkit.load.files.grids import descending
 from qtp_toolkit.load.files.hdf5 import opened, text_of
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.tiff import same_grid
+from qtp_toolkit.load.insar.pairs import orbit_of
+from qtp_toolkit.load.insar.stack import clock_of
 
 _PLACE = ("X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP")
 
@@ -75,12 +77,12 @@ def unit_of(file: File, name: str, usual: str) -> str:
 def notes(file: File, where: str) -> dict[str, Any]:
     """Tell what the attributes say of producer and orbit; None for what they do not."""
     heading, seconds = (_number(file.attrs.get(key)) for key in ("HEADING", "CENTER_LINE_UTC"))
-    clock = None if seconds is None else str(np.datetime64(round(seconds), "s").astype("M8[s]"))[11:]
+    direction = file.attrs.get("ORBIT_DIRECTION", "").lower() or orbit_of(heading)
     return {
         "producer": f"MintPy ({file.attrs['PROCESSOR']})" if "PROCESSOR" in file.attrs else "MintPy",
         "heading": None if heading is None else round(heading % 360, 4),
-        "orbit_direction": file.attrs.get("ORBIT_DIRECTION", "").lower() or None,
-        "overpass": clock,
+        "orbit_direction": direction,
+        "overpass": None if seconds is None else clock_of(seconds),
         "geometry": where,
     }
 

@@ -14,7 +14,7 @@ from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, check_wavelength, 
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.files.grids import of_axes, on_grid
-from qtp_toolkit.load.files.hdf5 import opened, text_of
+from qtp_toolkit.load.files.hdf5 import number_of, opened, text_of
 from qtp_toolkit.load.files.headers import Header, headers
 from qtp_toolkit.load.files.layers import hdf5_layer
 from qtp_toolkit.load.files.tiff import Decode, grid_coords, lazy_stack, same_grid
@@ -206,8 +206,8 @@ def _said(path: Path) -> dict[str, object]:
     clock = re.search(r"_\d{8}T(\d{2})(\d{2})(\d{2})Z", path.name)
     notes: dict[str, object] = {"overpass": ":".join(clock.groups())} if clock else {}
     if "radar_wavelength" in about:
-        notes["wavelength"] = float(about["radar_wavelength"])
-        check_wavelength(float(about["radar_wavelength"]))
+        notes["wavelength"] = number_of(about["radar_wavelength"])
+        check_wavelength(number_of(about["radar_wavelength"]))
     if "orbit_pass_direction" in about:
         notes["orbit_direction"] = text_of(about["orbit_pass_direction"]).lower()
     return notes

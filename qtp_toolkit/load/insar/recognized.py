@@ -35,7 +35,11 @@ MARKS: dict[str, Mark] = {
     "licsar": Mark(r"^\d{8}_\d{8}\.geo\.unw(?i:\.tif)$"),
     "gmtsar": Mark(r"^unwrap\w*_ll\.grd$"),
     "licsbas": Mark(r"^\d{8}_\d{8}\.unw$", beside=("EQA.dem_par",)),
-    "isce2": Mark(r"^filt_(?:fine|\d{8}_\d{8}(?:_snaphu)?)\.unw$", beside=("geom_reference", "geom_master"), up=3),
+    "isce2": Mark(
+        r"^(?:filt_fine|filt_\d{8}_\d{8}|(?:filt_)?\d{8}_\d{8}_(?:snaphu(?:2stage)?|icu))\.unw$",
+        beside=("geom_reference", "geom_master"),
+        up=3,
+    ),
     "mintpy": Mark(r"^(?:geo_)?ifgramStack\.h5$", single=True),
     "opera_disp": Mark(r"^OPERA_L3_DISP-S1_IW_F\d{5}_(?:VV|HH)_.*\.nc$"),
 }

@@ -17,6 +17,7 @@ from qtp_toolkit.load.files.blocks import Chunks, block_shape, lazy_blocks
 from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import DatePattern, date_expression, date_of, match_names
 from qtp_toolkit.load.files.grids import on_grid
+from qtp_toolkit.load.files.hdf5 import number_of
 
 DATE = r"(?<!\d)(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?!\d)"
 """The first date of a name, else of its folder: ``merged/SLC/20180106/20180106.slc.full.vrt``, OPERA's CSLC."""
@@ -190,7 +191,7 @@ def _look_hdf5(path: Path, layer: str) -> Image:
         if "x_coordinates" not in beside:
             return radar
         x, y = (beside[name][:2].tolist() for name in ("x_coordinates", "y_coordinates"))
-        crs = f"EPSG:{int(beside['projection'][()])}"
+        crs = f"EPSG:{int(number_of(beside['projection'][()]))}"
     return radar._replace(corner=(x[0], y[0]), step=(x[1] - x[0], y[1] - y[0]), crs=crs)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import xarray as xr
+from pydantic import Field
 
 from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, QtpDataError, check_wavelength, describe
 from qtp_toolkit.load.files.blocks import Chunks
@@ -20,6 +21,8 @@ _ONE_PASS = 150.0
 """Seconds that overpasses of one track may lie from their mean: frames along it begin half a minute apart."""
 
 
+Wavelength = Annotated[float, Field(ge=0.01, le=1.0)]
+"""m."""
 COHERENCE_FROM, COHERENCE_OF_NOISE = "COHERENCE_FROM", "coherence_of_noise"
 """Tags of files of coherence: what it was estimated from, and its mean estimate where images have nothing in common."""
 
@@ -190,7 +193,7 @@ def with_orbit(stack: xr.Dataset, orbits: Sequence[Orbit], *, producer: str, est
         notes["orbit_direction"] = "ascending" if upward.all() else "descending"
     seconds = np.array([orbit.overpass for orbit in orbits])
     if np.isfinite(seconds).any():
-        notes["overpass"] = _clock(_one_pass(seconds[np.isfinite(seconds)]))
+        notes["overpass"] = clock_of(_one_pass(seconds[np.isfinite(seconds)]))
     if estimated_from is not None and "coherence" in stack:
         marked = stack["coherence"].assign_attrs({ESTIMATED_FROM: estimated_from})
         stack = stack.assign(coherence=marked)
@@ -204,7 +207,7 @@ def _one_pass(seconds: np.ndarray) -> float:
     if np.abs(apart).max() > _ONE_PASS:
         raise QtpDataError(
             "pairs of several tracks: their overpasses lie minutes apart",
-            found=f"from {_clock(mean + apart.min())} to {_clock(mean + apart.max())} UTC",
+            found=f"from {clock_of(mean + apart.min())} to {clock_of(mean + apart.max())} UTC",
             expected="one track: one line of sight",
             hint="Open each track as a source of its own.",
             code="I33",
@@ -212,7 +215,13 @@ def _one_pass(seconds: np.ndarray) -> float:
     return mean
 
 
-def _clock(seconds: float) -> str:
+def clock_of(seconds: float) -> str:
+    """HH:MM:SS of seconds of the day, in any turn.
+
+    Parameters
+    ----------
+    seconds : float
+    """
     total = round(seconds) % 86400
     return f"{total // 3600:02d}:{total // 60 % 60:02d}:{total % 60:02d}"
 

@@ -48,8 +48,8 @@ VARIANTS = [
 FALLBACK_SOURCES = ("gacos", "opera_tropo", "stable_ground", "water_content", "viirs_lst", "era5_land")
 """What only the catalog of an own region has."""
 WORKSHOP = sorted((notebooks_folder() / "workshop").glob("*.ipynb"))
-FORMULA_FIRST = ("05_time_series",)
-"""Where the formula is the plan of what follows, and there is nothing to be drawn before it."""
+NEEDS = ("Before", "Reading", "Words", "Sources", "Products", "Settings", "Leaves", "Time, memory")
+"""Rows of the table "You need", in this order; those of sources, products and settings may be lacking."""
 MISTAKES = (
     "a fill value that is not masked", "the quality byte ignored", "least squares with unwrapping errors",
     "the missing intercept", "a reference that moves", "ramps over deformation",
@@ -113,6 +113,15 @@ def test_it_says_what_to_know_before_and_how_long_it_takes(nb):
     assert_words_are_explained(told["Words"])
 
 
+def test_what_it_needs_is_told_in_the_same_words_everywhere(nb):
+    (cell,) = (source(cell) for cell in nb["cells"] if "## You need" in source(cell))
+    rows = re.findall(r"^\| ([A-Z].*?) \|", cell, re.MULTILINE)
+    assert len(set(rows)) == len(rows)
+    assert set(NEEDS) - {"Sources", "Products", "Settings"} <= set(rows) <= set(NEEDS)
+    if nb["cells"][0]["id"][:2] <= "12":
+        assert rows == [row for row in NEEDS if row in rows]
+
+
 def assert_words_are_explained(row):
     """Each word of the row stands in the glossary, to which the row links."""
     glossary = (notebooks_folder() / "glossary.md").read_text(encoding="utf-8")
@@ -122,12 +131,12 @@ def assert_words_are_explained(row):
     assert [word for word in words.split(", ") if word.lower() not in known] == []
 
 
-def test_a_picture_comes_before_the_formula(nb, request):
+def test_a_picture_comes_before_the_formula(nb):
     first = {
         kind: next((k for k, cell in enumerate(nb["cells"]) if mark in source(cell)), None)
         for kind, mark in (("picture", "plot.save("), ("formula", "$$"))
     }
-    if request.node.callspec.params["nb"].stem not in FORMULA_FIRST and first["formula"] is not None:
+    if first["formula"] is not None:
         assert first["picture"] < first["formula"]
 
 
@@ -164,7 +173,21 @@ def test_common_mistakes_are_shown_going_wrong_with_a_number():
                 shown.append(mistake)
                 after = next(j for j, c in enumerate([*cells, cells[0]]) if j > k and source(c).startswith("#"))
                 assert any("check(" in source(c) for c in cells[k:after] if c["cell_type"] == "code"), mistake
+                told = "\n".join(source(c) for c in cells[k : after + 1] if c["cell_type"] == "markdown")
+                told = re.split(r"^#{2,3} ", told.partition(mistake)[2], maxsplit=1, flags=re.MULTILINE)[0]
+                assert len(re.findall(r"^\*\*How to see it\.\*\* .{60}", told, re.MULTILINE)) == 1, mistake
     assert set(shown) == set(MISTAKES)
+
+
+def test_the_teaching_page_says_where_each_mistake_is_made():
+    page = (notebooks_folder().parent / "docs" / "teaching.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| (.+?) \| (workshop \d, \d\d) \|", page, re.MULTILINE))
+    made = {mistake: [] for mistake in MISTAKES}
+    for path in (*WORKSHOP, *NOTEBOOKS):
+        told = prose(json.loads(path.read_text(encoding="utf-8")))
+        for mistake in re.findall(r"^### A common mistake: (.+)$", told, re.MULTILINE):
+            made[mistake].append(f"workshop {path.stem[0]}" if path in WORKSHOP else path.stem[:2])
+    assert listed == {mistake: ", ".join(places) for mistake, places in made.items()}
 
 
 def test_it_teaches(nb):

@@ -21,6 +21,14 @@ def test_a_check_says_and_keeps_what_it_found(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("value", "shown"),
+    [(145146.6, "145147"), (-12345.6, "-12346"), (9999.4, "9999"), (0.00123456, "0.001235"), (2e12, "2e+12"), (3, "3")],
+)
+def test_numbers_are_shown_as_one_reads_them(value, shown):
+    assert report.check("number", value, at_most=1e15).startswith(f"number: {shown} (")
+
+
+@pytest.mark.parametrize(
     ("value", "limits", "passes"),
     [
         (1.0, {"at_most": 1.0}, True),

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import subprocess
 import sys
 from copy import deepcopy
 from pathlib import Path
@@ -146,10 +147,32 @@ def test_the_key_is_not_installed_and_not_packed():
 
 
 def test_every_start_file_stays_in_its_folder():
-    for name, text in workshop.START.items():
-        assert "--no-index --find-links wheels" in text
+    for name, template in workshop.START.items():
+        text = template.format(python="3.11")
+        assert "--offline --no-index --find-links wheels" in text
         assert "workshop/1_temperature_and_seasons.ipynb" in text, name
         assert not re.search(r"https?:|/(?:home|root|tmp)/", text)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file for sh")
+def test_a_room_for_another_python_says_so_and_leaves_nothing_behind(tmp_path):
+    (tmp_path / "start.sh").write_text(workshop.START["start.sh"].format(python="3.99"), encoding="utf-8")
+    done = subprocess.run(["sh", "start.sh"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stdout.startswith("This folder is for Python 3.99, which is not here.")
+    assert [path.name for path in tmp_path.iterdir()] == ["start.sh"]
+
+
+def test_plans_leave_time_to_read():
+    page = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    told = {}
+    for path in notebooks_folder().glob("*.ipynb"):
+        text = path.read_text(encoding="utf-8")
+        told[path.stem[:2]] = int(re.search(r"\| Reading \| (\d+) minutes", text)[1])
+    planned = re.findall(r"^\| (\d+) \| ((?:\d\d)(?: and \d\d)?)[:, ]", page, re.MULTILINE)
+    assert len(planned) == 6
+    for minutes, names in planned:
+        assert sum(told[name] for name in names.split(" and ")) <= int(minutes), names
 
 
 def test_plans_add_up():

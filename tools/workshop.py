@@ -33,27 +33,53 @@ README = """\
 A workshop without internet ({system}, Python {python})
 
 Copy this folder to each laptop, Python {python} must be there, and run {start}: the first time it installs from the
-folder "wheels" into the folder "room" (minutes), then and ever after it opens JupyterLab in your browser.
+folder "wheels" into the folder "room" (a minute or two), then and ever after it opens JupyterLab in your browser.
 Nothing is asked of any network. To remove all of it, delete the folder.
 """
 LAB = "--ServerApp.root_dir=notebooks --LabApp.default_url=/lab/tree/workshop/1_temperature_and_seasons.ipynb"
+SILENT = "labextension disable @jupyterlab/apputils-extension:announcements"  # neither news nor updates are asked about
+UV_INSTALL = "pip install --offline --no-index --find-links wheels"
+WRONG = "This folder is for Python {python}, which is not here. Install it, or pack again with --python."
 START = {
     "start.sh": f"""\
 #!/bin/sh
-cd "$(dirname "$0")" || exit 1
-[ -x room/bin/jupyter ] || {{ python3 -m venv room && room/bin/python -m pip install --no-index --find-links wheels \\
-    qtp-toolkit; }} || exit 1
-QTP_SCENE=tiny exec room/bin/jupyter lab {LAB} "$@"
+set -e
+cd "$(dirname "$0")"
+if [ ! -e room/ready ]; then
+    python="$(command -v python{{python}} || command -v python3 || echo none)"
+    [ "$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)" = {{python}} ] || {{{{
+        echo "{WRONG}"
+        exit 1
+    }}}}
+    echo "Installing, once: a minute or two"
+    rm -rf room
+    "$python" -m zipfile -e wheels/uv-*.whl room/wheel
+    mv room/wheel/*.data/scripts/uv room/uv
+    chmod +x room/uv
+    export UV_CACHE_DIR=room/cache
+    room/uv venv --quiet --python "$python" room/env
+    room/uv {UV_INSTALL} --python room/env/bin/python qtp-toolkit
+    room/env/bin/jupyter {SILENT} 2>/dev/null
+    rm -rf room/cache room/wheel
+    touch room/ready
+fi
+QTP_SCENE=tiny exec room/env/bin/jupyter lab {LAB} "$@"
 """,
     "start.bat": f"""\
 @echo off
 cd /d "%~dp0"
-if not exist room\\Scripts\\jupyter.exe (
-    py -m venv room || exit /b 1
-    room\\Scripts\\python -m pip install --no-index --find-links wheels qtp-toolkit || exit /b 1
+if not exist room\\ready (
+    py -{{python}} -c "" || (echo {WRONG}& pause & exit /b 1)
+    echo Installing, once: a minute or two
+    if exist room rmdir /s /q room
+    py -{{python}} -m venv room\\env || exit /b 1
+    room\\env\\Scripts\\python -m pip install --quiet --no-index --find-links wheels uv || exit /b 1
+    room\\env\\Scripts\\uv {UV_INSTALL} --quiet --no-cache --python room\\env qtp-toolkit || exit /b 1
+    room\\env\\Scripts\\jupyter {SILENT} || exit /b 1
+    echo. > room\\ready
 )
 set QTP_SCENE=tiny
-room\\Scripts\\jupyter lab {LAB} %*
+room\\env\\Scripts\\jupyter lab {LAB} %*
 """,
 }
 
@@ -124,13 +150,12 @@ def pack(folder: Path, *, platform: str, python: str) -> None:
     run("uv", "pip", "compile", "--quiet", "--no-header", *target, *pinned)
     elsewhere = [word for tag in tags for word in ("--platform", tag)] + (["--python-version", python] if tags else [])
     pip = ("uv", "tool", "run", "--quiet", "--python", sys.executable, "pip", "download", "--quiet", "--no-deps")
-    run(*pip, "--only-binary=:all:", *elsewhere, "-d", wheels, "-r", pins)
-    shutil.copytree(
-        NOTEBOOKS.parent, folder / "notebooks", ignore=shutil.ignore_patterns(".*", "qtp_output"), dirs_exist_ok=True
-    )
+    run(*pip, "--only-binary=:all:", *elsewhere, "-d", wheels, "-r", pins, "uv")
+    unwanted = shutil.ignore_patterns(".*", "qtp_output", "*.toml")
+    shutil.copytree(NOTEBOOKS.parent, folder / "notebooks", ignore=unwanted, dirs_exist_ok=True)
     windows = platform == "windows" or (platform == "here" and sys.platform == "win32")
     start = "start.bat" if windows else "start.sh"
-    (folder / start).write_text(START[start], encoding="utf-8")
+    (folder / start).write_text(START[start].format(python=python), encoding="utf-8")
     (folder / start).chmod(0o755)
     words = {"system": sys.platform if platform == "here" else platform, "python": python, "start": start}
     (folder / "README.txt").write_text(README.format(**words), encoding="utf-8")

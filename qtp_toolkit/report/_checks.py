@@ -148,4 +148,6 @@ def _line(label: str, found: Any, limits: dict[str, Any], tolerance: float, unit
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"  # 145147, not 1.451e+05

@@ -144,7 +144,11 @@ def page(found: pd.DataFrame) -> list[str]:
     lines = [HEAD, "| " + " | ".join(words) + " |", "| --- | --- |" + " ---: |" * (len(words) - 2)]
     for row in found.itertuples(index=False):
         scene_name, method, *shares, spent, waited = row
-        cells = [f"{100 * share:.3f}" for share in shares[:3]] + [f"{100 * shares[3]:.1f}", f"{spent:.2f}", f"{waited:.2f}"]
+        cells = [f"{100 * share:.3f}" for share in shares[:3]] + [
+            f"{100 * shares[3]:.1f}",
+            f"{spent:.2f}",
+            f"{waited:.2f}",
+        ]
         lines.append("| " + " | ".join([scene_name, method, *cells]) + " |")
     by = found.pivot_table(["wrong", "of all", "cpu", "wall"], "method", "scene")
     for other in [name for name in METHODS if name in by.index and not name.startswith("whirlwind")]:

@@ -16,6 +16,7 @@ import pytest
 import rioxarray  # noqa: F401  (registers .rio)
 import xarray as xr
 import zarr
+from dask.highlevelgraph import HighLevelGraph
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_files import refused
@@ -26,7 +27,9 @@ from qtp_toolkit import cli, inversion
 from qtp_toolkit._atomic import named_together, put_file
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.conventions import describe
+from qtp_toolkit.store import blocks as blocks_module
 from qtp_toolkit.store import ingest, open_store, slab_memory, write_blocks
+from qtp_toolkit.store import stack as stack_module
 from qtp_toolkit.store.chunks import BlockArray
 from qtp_toolkit.store.compact import encode, summarize
 from qtp_toolkit.store.stack import Target, write_window
@@ -288,14 +291,15 @@ def test_a_window_is_held_once_while_it_is_written(tmp_path):
     pairs = [(str(year), str(year + 1)) for year in range(2000, 2040)]
     stack = lazy(64, 1600, rows=16, pairs=pairs)[["phase"]].drop_vars(["reference", "secondary"])
     values = stack["phase"].to_numpy()
-    parts = pieces(stack["phase"].data)
-    assert [at for at, _ in parts] == [(0, row, 0) for row in (0, 16, 32, 48)]
-    parts = [(at, values[:, at[1] : at[1] + 16]) for at, _ in parts]
+    corners, chunks = pieces(stack["phase"].data)
+    assert corners == [(0, row, 0) for row in (0, 16, 32, 48)]
+    assert len(chunks) == len(corners)
+    parts = [values[:, row : row + 16] for _, row, _ in corners]
     blocks = BlockArray(str(tmp_path / "a"), values.shape, (40, 64, 64), "float32", np.nan)
     look = BlockArray(str(tmp_path / "b"), (40, 8, 200), (40, 8, 200), "float32", np.nan)
     target = Target("phase", blocks, look, str(tmp_path), "mark", ())
     tracemalloc.start()
-    write_window(parts, target, 0, 0, ("phase_0_0",))
+    write_window(target, 0, 0, ("phase_0_0",), corners, *parts)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 0.5 * values.nbytes
@@ -338,16 +342,45 @@ def test_blocks_under_way_at_once_fit_into_their_share_of_the_budget(tmp_path, m
     """R13: three fit into half (ingest) or a third, on however many processors; the next ones wait for these."""
     monkeypatch.setattr("qtp_toolkit.store.blocks.CPU_COUNT", 8)
     monkeypatch.setattr("qtp_toolkit.store.windows.CPU_COUNT", 8)
-    groups, compute, workers = [], dask.compute, []
-    monkeypatch.setattr(dask, "compute", lambda *tasks, **how: (groups.append(len(tasks)), compute(*tasks, **how))[1])
+    workers, under_way = [], []
     pool = "qtp_toolkit.store.work.ThreadPoolExecutor"
     monkeypatch.setattr(pool, lambda number: (workers.append(number), ThreadPoolExecutor(number))[1])
+    room = {"ingest": stack_module, "write_blocks": blocks_module}[work]
+    name = {"ingest": "write_window", "write_blocks": "write_block"}[work]
+    writes, now = getattr(room, name), []
+
+    def counted(*arguments):
+        now.append(1)
+        under_way.append(len(now))
+        out = writes(*arguments)
+        now.pop()
+        return out
+
+    monkeypatch.setattr(room, name, counted)
     if work == "ingest":
         ingest(lazy(), tmp_path, block=16, memory_budget=2 * 3.5 * 4 * 6 * 16 * 45)
     else:
         write_blocks(lazy()["phase"], tmp_path, name="maps", block=16, memory_budget=3 * 3.5 * 4 * 6 * 16 * 16)
-    assert workers == [3]
-    assert groups == ([10] if work == "ingest" else [12, 3])
+    assert set(workers) == {3}
+    assert len(under_way) == (10 if work == "ingest" else 15)
+    assert max(under_way) <= 3
+
+
+@pytest.mark.parametrize("work", ["ingest", "write_blocks"])
+def test_the_graph_of_all_is_cut_once_for_a_group_of_tasks(tmp_path, monkeypatch, work):
+    """It is as large as the stack: cut once for each block, it costs the square of their number."""
+    monkeypatch.setattr("qtp_toolkit.store.blocks.CPU_COUNT", 2)
+    monkeypatch.setattr("qtp_toolkit.store.windows.CPU_COUNT", 2)
+    ends = [(str(year), str(year + 1)) for year in range(2000, 2006)]
+    stack = lazy(160, 45, rows=16, pairs=ends)
+    cuts, cull = [], HighLevelGraph.cull
+    monkeypatch.setattr(HighLevelGraph, "cull", lambda graph, keys: (cuts.append(len(graph)), cull(graph, keys))[1])
+    if work == "ingest":
+        ingest(stack, tmp_path, block=16, memory_budget=2 * 3.5 * 4 * 6 * 16 * 45)
+    else:
+        write_blocks(stack["phase"] + 1, tmp_path, name="maps", block=16)
+    assert len(list(tmp_path.glob("runs/*/*/done/*"))) >= 20
+    assert 1 <= len(cuts) <= 2
 
 
 def _counted(block):

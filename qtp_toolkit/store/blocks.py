@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,8 @@ def write_blocks(
         def make(key: str) -> tuple[Callable, tuple]:
             top, left = starts[key]
             region = {Y: slice(top, top + block), X: slice(left, left + block)}
-            values = {name: join_chunks(da.isel(region).data) for name, da in arrays.items()}
-            return write_block, (values, targets, starts[key], str(run.path), run.fingerprint)
+            write = partial(write_block, targets, starts[key], str(run.path), run.fingerprint)
+            return write, tuple(join_chunks(da.isel(region).data) for da in arrays.values())
 
         with run.kept(keys, unit="blocks"):
             options: dict[str, Any] = {"name": run.name, "busy": run.busy, "is_done": run.is_done}
@@ -110,11 +111,11 @@ def write_blocks(
 
 
 def write_block(
-    values: Mapping[str, np.ndarray], targets: Mapping[str, BlockArray], start: tuple[int, int], run: str, mark: str
+    targets: Mapping[str, BlockArray], start: tuple[int, int], run: str, mark: str, *blocks: np.ndarray
 ) -> str:
     """Write one block of all variables, then its marker: the task that workers run. Twice gives the same files."""
-    for name, block in values.items():
-        targets[name].write(np.asarray(block), (0,) * (block.ndim - 2) + start)
+    for target, block in zip(targets.values(), blocks, strict=True):
+        target.write(np.asarray(block), (0,) * (block.ndim - 2) + start)
     key = _key(start)
     mark_done(Path(run), key, mark)
     return key

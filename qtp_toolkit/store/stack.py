@@ -10,7 +10,8 @@ import itertools
 import os
 import shutil
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ from qtp_toolkit.store.fingerprint import identify
 from qtp_toolkit.store.layout import Stored
 from qtp_toolkit.store.parts import HEADERS, QUICKLOOK
 from qtp_toolkit.store.run import Run, mark_done, writing
-from qtp_toolkit.store.windows import WindowPlan, pieces, plan_windows
+from qtp_toolkit.store.windows import Corner, WindowPlan, pieces, plan_windows
 from qtp_toolkit.store.work import run_tasks
 
 FORMAT = 2
@@ -176,11 +177,14 @@ def copy(run: Run, work: Work, *, restart: bool, progress: bool) -> None:
     shutil.rmtree(run.path / _ROWS, ignore_errors=True)
 
 
-def write_window(parts: list, target: Target, top: int, left: int, keys: tuple[str, ...]) -> str:
+def write_window(
+    target: Target, top: int, left: int, keys: tuple[str, ...], corners: Sequence[Corner], *chunks: np.ndarray
+) -> str:
     """Write one window of one variable, then its markers: the task that workers run. Twice gives the same files.
 
     The window is there once, in the pieces in which it was read; only a block is copied at a time.
     """
+    parts = list(zip(corners, chunks, strict=True))
     pairs, height, width = (max(at[k] + part.shape[k] for at, part in parts) for k in range(3))
     look = np.empty((pairs, -(-height // STEP), -(-width // STEP)), "float32")
     room = np.empty(np.prod(target.blocks.chunks), "float32")
@@ -314,7 +318,8 @@ def _fill(run: Run, work: Work, *, progress: bool) -> None:
         region = {Y: slice(top, top + plan.rows), X: slice(left, left + plan.columns)}
         blocks, look = work.stored[name].at(run.data / name, da.shape), _look(run, _ROWS, name, da, rows)
         target = Target(name, blocks, look, str(run.path), run.fingerprint, pairs)
-        return write_window, (pieces(da.isel(region).data), target, top, left, marks)
+        corners, chunks = pieces(da.isel(region).data)
+        return partial(write_window, target, top, left, marks, corners), chunks
 
     def is_done(key: str) -> bool:
         return all(map(run.is_done, windows[key].marks))

@@ -11,6 +11,9 @@ from dask.system import CPU_COUNT
 from qtp_toolkit.conventions import PAIR, QtpDataError, X, Y
 from qtp_toolkit.store import layout
 
+Corner = tuple[int, int, int]
+"""Index of a first value: pair, row, column."""
+
 
 class WindowPlan(NamedTuple):
     """Rows and columns of a window, rows of the chunks that one touches at most, and how many are under way at once."""
@@ -80,15 +83,14 @@ def plan_windows(stack: xr.Dataset, *, block: int, memory_budget: float) -> Wind
     return WindowPlan(rows, columns, largest, int(min(most // largest, 2 * CPU_COUNT)))
 
 
-def pieces(data: Any) -> list[tuple[tuple[int, int, int], Any]]:
-    """Chunks of an array, each with the index of its first value: a task that gathers them needs no second copy."""
+def pieces(data: Any) -> tuple[list[Corner], tuple[Any, ...]]:
+    """Index of the first value of each chunk of an array, and the chunks: what gathers them needs no second copy."""
     if not hasattr(data, "to_delayed"):
-        return [((0, 0, 0), data)]
-    starts = [np.concatenate([[0], np.cumsum(sizes)]).tolist() for sizes in data.chunks]
+        return [(0, 0, 0)], (data,)
+    starts = [[0, *np.cumsum(sizes).tolist()] for sizes in data.chunks]
     chunks = data.to_delayed(optimize_graph=False)
-    return [
-        (tuple(at[k] for at, k in zip(starts, place, strict=True)), chunks[place]) for place in np.ndindex(chunks.shape)
-    ]
+    corners = [tuple(at[k] for at, k in zip(starts, place, strict=True)) for place in np.ndindex(chunks.shape)]
+    return corners, tuple(chunks.ravel())
 
 
 def _formula(stack: xr.Dataset, rows: int, width: int) -> str:

@@ -10,24 +10,34 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import dask
 import dask.threaded
 from dask.base import get_scheduler
+from dask.highlevelgraph import HighLevelGraph
+from dask.local import synchronous_executor
+from dask.optimization import cull
 from dask.utils import parse_timedelta
 
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.conventions import QtpDataError
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 PATIENCE = "2 hours"
 """How long a run waits for a cluster none of whose workers is at work, unless dask's own setting says."""
 
-_AHEAD = 4
-"""Local tasks come in groups of so many times those that run at once."""
+_AHEAD = 16
+"""Local tasks come in groups of so many times those that run at once: to cut the graph of a group out of that of all
+takes hardly longer than to cut out one, and all at once would be held in memory."""
+
+_FEW = 4
+"""Threads share the chunks of a task if there are fewer tasks than so many for each; else each takes a whole one."""
 
 _LEAST = 16
 """Tasks that a cluster gets at least, so that one that grows on demand has a reason to."""
@@ -92,30 +102,97 @@ def _run_here(
     busy: list[str],
     advance: Callable[[int], None],
 ) -> None:
-    with _workers(at_once) as options:
-        for first in range(0, len(keys), _AHEAD * at_once):
-            # In groups, because dask would build the graph of all blocks before the first one is read.
-            group = keys[first : first + _AHEAD * at_once]
-            busy[:] = group
-            dask.compute(*map(task, group), **options)
-            advance(len(group))
+    run = _run_in_threads if get_scheduler() in (None, dask.threaded.get) else _run_elsewhere
+    groups = (keys[first : first + _AHEAD * at_once] for first in range(0, len(keys), _AHEAD * at_once))
+    run(task, groups, at_once=at_once, few=len(keys) < _FEW * at_once, busy=busy, advance=advance)
     busy.clear()
 
 
-@contextmanager
-def _workers(number: int) -> Iterator[dict[str, Any]]:
-    """Options of ``dask.compute`` for so many workers, none of which is still at work when this ends.
+def _run_elsewhere(
+    task: Callable[[str], Any],
+    groups: Iterator[Sequence[str]],
+    *,
+    at_once: int,
+    busy: list[str],
+    advance: Callable[[int], None],
+    **_: Any,
+) -> None:
+    """Group after group on a scheduler that the user chose: processes, or one thread."""
+    for group in groups:
+        busy[:] = group
+        dask.compute(*map(task, group), num_workers=at_once)
+        advance(len(group))
 
-    After an error dask leaves its own threads to what they are doing: they would write when the lock is gone.
+
+def _run_in_threads(
+    task: Callable[[str], Any],
+    groups: Iterator[Sequence[str]],
+    *,
+    at_once: int,
+    few: bool,
+    busy: list[str],
+    advance: Callable[[int], None],
+) -> None:
+    """So many tasks at once, each in a thread of its own; the next group's graph is made while they run.
+
+    None of them is still at work when this ends: it would write when the lock is gone.
     """
-    if get_scheduler() not in (None, dask.threaded.get):
-        yield {"num_workers": number}
-        return
-    pool = ThreadPoolExecutor(number)
+    failed: list[str] = []
+    computing: Executor = ThreadPoolExecutor(at_once) if few else _Inline()
+    drivers = ThreadPoolExecutor(at_once)
+
+    def run(key: str, graph: dict[Any, Any], name: Any) -> None:
+        busy.append(key)
+        try:
+            dask.threaded.get(cull(graph, [name])[0], name, pool=computing)
+        except Exception:
+            failed.append(key)
+            raise
+        busy.remove(key)
+
+    def finish(running: set[Future[None]], *, left: int) -> set[Future[None]]:
+        while len(running) > left:
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                future.result()
+            advance(len(ended))
+        return running
+
+    running: set[Future[None]] = set()
     try:
-        yield {"pool": pool}
+        for group in groups:
+            lazies = [task(key) for key in group]
+            graph = _graph_of(lazies)
+            running |= {drivers.submit(run, key, graph, lazy.key) for key, lazy in zip(group, lazies, strict=True)}
+            running = finish(running, left=_AHEAD * at_once // 2)
+        finish(running, left=0)
+    except BaseException:
+        busy[:] = failed[:1] or busy
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        computing.shutdown(cancel_futures=True)
+        drivers.shutdown(cancel_futures=True)
+
+
+def _graph_of(lazies: Sequence[Any]) -> dict[Any, Any]:
+    """Tasks that some lazy values need, and no others; ``dask.optimize`` would look at all there are once for each."""
+    graph = HighLevelGraph.merge(*(lazy.dask for lazy in lazies))
+    return graph.cull([lazy.key for lazy in lazies]).to_dict()
+
+
+class _Inline(Executor):
+    """Computes in the thread that asks, until it is shut down."""
+
+    _max_workers = 1  # dask asks for it
+    ended = False
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        if self.ended:
+            raise CancelledError
+        return synchronous_executor.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: ARG002  (of Executor)
+        self.ended = True
 
 
 def _run_there(

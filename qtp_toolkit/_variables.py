@@ -157,6 +157,7 @@ VARIABLES: dict[str, Variable] = {
     "rate_difference": Variable("mm/yr", "linear rate from short pairs less that from all pairs"),
     "rate_difference_std": Variable("mm/yr", "standard deviation of the difference of the rates"),
     "amplitude_difference": Variable("mm", "amplitude of the season by which short pairs differ from all"),
+    "amplitude_difference_std": Variable("mm", "standard deviation of the season by which short pairs differ"),
     "phase_variance": Variable("rad2", "variance of the phase about a plane"),
     "variance_ratio": Variable("1", "variance after over before the correction"),
     "incidence": Variable("degree", "incidence angle", valid=(0.0, 90.0), fault="I11", held=(2.0, 90.0)),

@@ -176,6 +176,27 @@ class TestResults:
         assert 0 < len(pd.read_csv(tmp_path / "few" / "points.csv")) < len(table) / 10
         assert CliRunner().invoke(cli.app, ["export", "shapefile"]).exit_code == 1
 
+    @pytest.mark.parametrize(
+        ("words", "name"),
+        [
+            (["geotiff", "--every", "2"], "every"),
+            (["mintpy", "--every", "1"], "every"),
+            (["csv", "--heading", "-169"], "heading"),
+            (["gpkg", "--catalog", "data_catalog.yaml"], "catalog"),
+        ],
+    )
+    def test_an_option_that_would_change_nothing_is_refused(self, run, tmp_path, monkeypatch, words, name):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "data_catalog.yaml").write_text('catalog_version: 1\ntitle: none\nroots: ["."]\nsources: {}\n')
+        told = CliRunner().invoke(cli.app, ["export", *words])
+        assert told.exit_code == 1
+        assert f"the format {words[0]} knows no {name}" in told.output
+        assert not (tmp_path / "run" / "export").exists()
+
+    def test_every_is_one_or_more(self, run, tmp_path):
+        with pytest.raises(QtpDataError, match="1 or more"):
+            export.results("csv", tmp_path, every=0)
+
     def test_oracle_mintpy_takes_its_geometry_from_the_catalog(self, run, tmp_path):
         ds, _ = run
         height = xr.full_like(ds["temporal_coherence"], 4500).coarsen(y=2, x=2, boundary="pad").mean().fillna(4500)

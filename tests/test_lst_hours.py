@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 
 import dask
@@ -77,6 +78,37 @@ def grib(path, times):
     return path
 
 
+def grib_1(times, *, sea=(), element=235):
+    """GRIB of the first edition, byte by byte, as hours of the land model are delivered.
+
+    Each message is a forecast of 1 to 24 hours from 00 UTC, with a bit for each pixel that is land; 16 bits a value.
+    """
+    out = b""
+    for time, values in zip(np.asarray(times, "datetime64[h]"), skt(times), strict=True):
+        begin = (time - np.timedelta64(1, "h")).astype("datetime64[D]")
+        step = int((time - begin.astype("datetime64[h]")).astype(int))
+        year, month, day = (int(part) for part in str(begin).split("-"))
+        of_century = [(year - 1) % 100 + 1, month, day, 0, 0, 1, step, 0, 0, 0, 0, 0, (year - 1) // 100 + 1, 0]
+        what = bytes([128, 98, 142, 255, 0xC0, element, 1, 0, 0, *of_century]) + b"\0\0"
+        corners = [_signed(round(1000 * end)) for end in (LAT[0], LON[0], LAT[-1], LON[-1])]
+        axes = struct.pack(">HH", len(LON), len(LAT)) + b"".join([*corners[:2], b"\x80", *corners[2:]])
+        where = bytes([0, 255, 0]) + axes + struct.pack(">HHB", 100, 100, 0) + bytes(4)
+        land = ~np.isin(np.arange(values.size), sea)
+        bits = bytes(1) + bytes(2) + np.packbits(np.pad(land, (0, 16 - land.size))).tobytes()
+        bits = bytes([16 - land.size]) + bits[1:]
+        number = np.rint((values.ravel()[land] - 256.0) * 2**9).astype(">u2").tobytes()
+        packed = struct.pack(">H", 0x8000 | 9) + bytes([0x43, 0x10, 0, 0]) + bytes([16]) + number
+        packed = bytes([0 if len(packed) % 2 == 0 else 8]) + packed
+        packed += bytes((3 + len(packed)) % 2)
+        parts = b"".join((3 + len(part)).to_bytes(3, "big") + part for part in (what, where, bits, packed))
+        out += b"GRIB" + (12 + len(parts)).to_bytes(3, "big") + b"\1" + parts + b"7777"
+    return out
+
+
+def _signed(value):
+    return (abs(value) | (0x800000 if value < 0 else 0)).to_bytes(3, "big")
+
+
 def series(times, longitude=(92.0, 92.1), **attrs):
     """Stations on a wave of the sun, degC."""
     axes = {"time": np.asarray(times, "datetime64[ns]"), "station": np.arange(len(longitude))}
@@ -111,6 +143,17 @@ def test_oracle_grib_zip_and_old_netcdf_are_what_netcdf_is(tmp_path):
         xr.testing.assert_allclose(load.era5_land(path).compute(), whole.compute(), atol=1e-4)
     parts = [netcdf(tmp_path / f"{k}.nc", hourly(1)[12 * k : 12 * k + 12]) for k in (1, 0)]
     xr.testing.assert_equal(load.era5_land(parts).compute(), whole.compute())
+
+
+def test_oracle_forecasts_in_the_first_edition_of_grib_are_what_netcdf_is(tmp_path):
+    """Hours 1 to 24 of forecasts, the sea left out by a map of bits, another field beside."""
+    hours = hourly(2)[1:]
+    (tmp_path / "skt.grib").write_bytes(grib_1(hours, sea=[0, 3]) + grib_1(hours, element=167))
+    found = load.era5_land(tmp_path / "skt.grib")["skin_temperature"]
+    whole = load.era5_land(netcdf(tmp_path / "skt.nc", hours))["skin_temperature"].values
+    whole[:, 0, 0] = whole[:, 1, 1] = np.nan
+    assert (found["time"].values == hours).all()
+    np.testing.assert_allclose(found, whole, atol=1.1e-3)
 
 
 def test_sea_stays_empty_and_preliminary_fills_final(tmp_path):

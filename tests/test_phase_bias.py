@@ -144,6 +144,48 @@ def test_the_season_of_short_pairs_is_told_by_the_model(six):
     assert float(half["amplitude_difference"]) == pytest.approx(abs(float(season)) * peak / 2, abs=1e-6)
 
 
+@pytest.mark.parametrize("norm", ["l2", "l1"])
+@pytest.mark.parametrize("longer", [1.0, 2.0])
+def test_stated_sigmas_cover_what_noise_of_pairs_makes(paper, rng, norm, longer):
+    """Errors of short pairs add up to a walk: a formal sigma covers one pixel in fifteen."""
+    sigma = np.where(paper["temporal_baseline"].values > 300, 0.2 * longer, 0.2)
+    phase = xr.DataArray(rng.normal(0, sigma, (400, sigma.size)), paper.coords, ("pixel", "pair"))
+    out = inversion.compare_short(phase.assign_attrs(units="rad"), norm=norm)
+    # 0.6 to 0.75, and what 400 pixels leave open
+    assert 0.58 < float((abs(out["rate_difference"]) < out["rate_difference_std"]).mean()) < 0.77
+    assert float(out["amplitude_difference"].mean()) < 2 * float(out["amplitude_difference_std"].mean())
+
+
+def test_a_year_of_dates_does_not_tell_how_sure_it_is(paper, rng):
+    """Where pairs are lost, few dates stay connected; the spread of two or three blocks is no sigma."""
+    noise = rng.normal(0, 0.2, (3, len(paper["pair"])))
+    noise[1:, 40:44] = np.nan
+    phase = xr.DataArray(noise, paper.coords, ("pixel", "pair"), attrs={"units": "rad"})
+    out = inversion.compare_short(phase, norm="l2")
+    assert np.isfinite(out["rate_difference"]).all()
+    assert np.isfinite(out["rate_difference_std"]).values.tolist() == [True, False, False]
+
+
+def test_oracle_sigma_is_the_sum_over_steps_of_a_dense_fit(paper, rng):
+    """Independent: pseudo-inverse of the design, its row summed to weights of steps, blocks of 120 days."""
+    phase = xr.DataArray(rng.normal(0, 0.3, (2, len(paper["pair"]))), paper.coords, ("pixel", "pair"))
+    phase = phase.assign_attrs(units="rad")
+    short = paper["temporal_baseline"].values <= 40
+    series = [inversion.invert(da, norm="l2")["phase"] for da in (phase.isel(pair=short), phase)]
+    moved = -MM * (series[0] - series[1]).transpose("pixel", "time").values
+    days = (series[0]["time"].values - series[0]["time"].values[0]) / np.timedelta64(1, "D")
+    t = days / 365.25
+    design = np.column_stack([t, np.cos(2 * np.pi * t), np.sin(2 * np.pi * t), np.ones(t.size)])
+    row = np.linalg.pinv(design)[0]
+    left = moved - moved @ np.linalg.pinv(design).T @ design.T
+    weight = -np.cumsum(row)[:-1]
+    block = (days[:-1] // 120).astype(int)
+    errors = np.array([np.bincount(block, weight * np.diff(one)) for one in left])
+    share = np.bincount(block, weight * np.diff(t))
+    expected = np.sqrt(((errors / (1 - share)) ** 2).sum(axis=1))
+    np.testing.assert_allclose(inversion.compare_short(phase, norm="l2")["rate_difference_std"], expected, rtol=1e-6)
+
+
 def test_the_diagnosis_is_lazy(paper, no_compute, rng):
     noise = rng.normal(0, 0.2, (len(paper["pair"]), 3, 4))
     phase = (biased(paper, steady) + xr.DataArray(noise, dims=("pair", "y", "x"))).assign_attrs(units="rad")

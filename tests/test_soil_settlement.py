@@ -81,6 +81,14 @@ class TestClosedForm:
         np.testing.assert_allclose(exact["active_layer_thickness"], forward(THETA)[0], rtol=1e-12)
         assert (exact["flag"] == 0).all()
 
+    def test_published_a_centimeter_in_the_line_of_sight_is_fourteen_of_water(self):
+        """Wang et al. 2025; under 39 degrees."""
+        los = xr.DataArray(10.0, attrs={"units": "mm"})
+        about = {"incidence": xr.DataArray(39.0, attrs={"units": "degree"}), "conductivity": KAPPA}
+        addt = xr.DataArray(983.0, attrs={"units": "degC d"})
+        water = soil.water_and_depth(los, 0.1 * los, addt, **about)["water_column"]
+        assert water.item() == pytest.approx(0.14, abs=0.005)
+
     def test_ten_per_cent_of_the_amplitude(self):
         out = invert(38.7289, conductivity=KAPPA)
         relative = {name: (out[f"{name}_std"] / out[name]).item() for name in NAMES}

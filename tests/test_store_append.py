@@ -88,19 +88,26 @@ def same(folder, whole, **options):
 # What is read is what a whole ingest gives
 
 
+@pytest.fixture(scope="module")
+def at_once(tmp_path_factory):
+    """One stack, and the stores that are written of it at once, by storage."""
+    stack = lazy(40, 45).chunk(pair=1).assign_attrs(wavelength=0.0555, pairs_turned_round=2)
+    stack = stack.assign_coords(perpendicular_baseline=("pair", np.arange(6.0), {"units": "m"}))
+    folder = tmp_path_factory.mktemp("at_once")
+    return stack, {kind: ingest(stack, folder / kind, storage=kind, block=16) for kind in ("float32", "compact")}
+
+
 @pytest.mark.parametrize(
     ("split", "storage"),
     [("later", "float32"), ("earlier", "compact"), ("between", "compact"), ("several", "float32")],
 )
-def test_an_appended_store_reads_like_one_written_at_once(tmp_path, no_compute, storage, split):
-    stack = lazy(40, 45).chunk(pair=1).assign_attrs(wavelength=0.0555, pairs_turned_round=2)
-    stack = stack.assign_coords(perpendicular_baseline=("pair", np.arange(6.0), {"units": "m"}))
-    ingest(stack, tmp_path / "whole", storage=storage, block=16)
+def test_an_appended_store_reads_like_one_written_at_once(at_once, tmp_path, no_compute, storage, split):
+    stack, whole = at_once
     grow(stack, tmp_path / "grown", SPLITS[split], storage=storage, block=16)
     with no_compute():
         back = open_store(tmp_path / "grown")
-    assert back["phase"].chunks == open_store(tmp_path / "whole")["phase"].chunks == ((6,), (16, 16, 8), (16, 16, 13))
-    assert same(tmp_path / "grown", tmp_path / "whole")
+    assert back["phase"].chunks == open_store(whole[storage])["phase"].chunks == ((6,), (16, 16, 8), (16, 16, 13))
+    assert same(tmp_path / "grown", whole[storage])
     assert open_store(tmp_path / "grown").rio.crs == stack.rio.crs
     assert open_store(tmp_path / "grown", verify=True)
     told = store.describe(tmp_path / "grown")
@@ -173,12 +180,48 @@ def test_property_any_region_of_joined_parts_is_what_numpy_gives(parts, data):
     assert found.dtype == numbers.dtype
 
 
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_property_blocks_of_all_planes_are_those_of_the_whole(data):
+    """What the inversion reads: the largest part is decoded in place, planes of others come between."""
+    owner = np.array(data.draw(st.lists(st.integers(0, 2), min_size=3, max_size=12)))
+    scale = data.draw(st.sampled_from([None, 0.001]))
+    kind = "float32" if scale is None else "int16"
+    numbers = np.arange(owner.size * 8 * 12).reshape(owner.size, 8, 12).astype(kind)
+    with tempfile.TemporaryDirectory() as folder:
+        at = [np.flatnonzero(owner == k) for k in np.unique(owner)]
+        arrays = []
+        for k, planes in enumerate(at):
+            shape = planes.size, 8, 12
+            array = BlockArray(
+                f"{folder}/{k}", shape, (planes.size, 4, 4), kind, np.nan if scale is None else -1, scale
+            )
+            array.write(numbers[planes], (0, 0, 0))
+            arrays.append(array)
+        joined = JoinedArray(tuple(arrays), tuple(tuple(planes.tolist()) for planes in at))
+        expected = numbers if scale is None else np.multiply(numbers, np.float32(scale), dtype="float32")
+        for rows, columns in ((slice(0, 4), slice(4, 8)), (slice(4, 8), slice(0, 4)), (slice(2, 8), slice(0, 12))):
+            np.testing.assert_array_equal(joined[:, rows, columns], expected[:, rows, columns])
+
+
+def test_the_largest_part_is_not_copied(tmp_path, monkeypatch):
+    numbers = np.arange(5 * 4 * 4, dtype="float32").reshape(5, 4, 4)
+    at, arrays, seen, chunk = ((0, 2, 3, 4), (1,)), [], [], BlockArray._chunk
+    for k, planes in enumerate(at):
+        arrays.append(BlockArray(str(tmp_path / str(k)), (len(planes), 4, 4), (len(planes), 4, 4), "float32", np.nan))
+        arrays[k].write(numbers[list(planes)], (0, 0, 0))
+    monkeypatch.setattr(BlockArray, "_chunk", lambda self, place, *to: seen.append(to) or chunk(self, place, *to))
+    found = JoinedArray(tuple(arrays), at)[:, 0:4, 0:4]
+    np.testing.assert_array_equal(found, numbers)
+    assert np.shares_memory(seen[0][0], found)
+
+
 def test_a_map_of_one_pair_opens_the_files_of_its_part_only(tmp_path, monkeypatch):
     """The quicklook serves maps: parts without the pair are left alone."""
     monkeypatch.setattr("qtp_toolkit.store.stack._LOOK_BYTES", 0)  # one map a file
     grow(lazy(40, 45).chunk(pair=1), tmp_path, SPLITS["several"], block=16)
     seen, chunk = [], BlockArray._chunk
-    monkeypatch.setattr(BlockArray, "_chunk", lambda self, place: (seen.append(self.path), chunk(self, place))[1])
+    monkeypatch.setattr(BlockArray, "_chunk", lambda self, *to: (seen.append(self.path), chunk(self, *to))[1])
     look = open_store(tmp_path, quicklook=True)["phase"].isel(pair=2)
     with dask.config.set(scheduler="synchronous"):
         look.compute()

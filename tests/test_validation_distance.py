@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import dask
 import numpy as np
 import pandas as pd
 import pytest
@@ -448,7 +449,43 @@ def test_too_few_pixels_are_not_a_number_and_say_why(rng):
     assert validation.fit_variogram(empty)["reason"].item() == 4
 
 
+def test_too_few_pixels_of_lazy_maps_are_not_a_number_and_warn_nobody(rng):
+    da = plane(rng.normal(size=(20, 20)))
+    for where in (da > 1.5, da > 99):
+        eager, lazy = validation.variogram(da, where=where), validation.variogram(da.chunk({"y": 7}), where=where)
+        assert is_lazy(lazy)
+        xr.testing.assert_allclose(lazy.compute(), eager)
+        xr.testing.assert_allclose(validation.fit_variogram(lazy).compute(), validation.fit_variogram(eager))
+        tested = validation.accuracy_by_distance(da.chunk({"y": 7}), where=where)
+        assert np.isnan(tested["share_of_all"].compute())
+    places = {"longitude": ("station", [90.0, 100.0]), "latitude": ("station", [34.0, 34.0])}
+    off = xr.DataArray([0.0, 1.0], dims="station", attrs={"units": "mm"}).to_dataset(name="difference")
+    far = validation.accuracy_at_points(off.assign_coords(places).chunk(station=1)).compute()
+    assert np.isnan(far["share_of_all"])
+    assert not far["passes"]
+
+
 # lazy
+
+
+@pytest.mark.parametrize("chunks", [{"y": 16, "x": 20}, {"y": 5, "x": 36}])
+def test_several_lazy_variograms_are_computed_together(rng, chunks):
+    """One graph: of two maps from one array, of a series and its mean, with the same and with other pairs."""
+    moved = plane(rng.normal(size=(4, 30, 36))).chunk({"time": 2, **chunks})
+    first, second = (moved.isel(time=k) for k in (0, 1))
+    some = (first > 0).compute()
+    maps = [first, second, (first + second).assign_attrs(first.attrs), moved.mean("time", keep_attrs=True), moved]
+    calls = [
+        *(lambda da=da: validation.variogram(da, pairs=200) for da in maps),
+        lambda: validation.variogram(first, pairs=200, seed=1),
+        lambda: validation.variogram(first, pairs=200, bins=5),
+        lambda: validation.variogram(second, pairs=200, where=some),
+        lambda: validation.fit_variogram(validation.variogram(moved, pairs=200).mean("time")),
+        lambda: validation.accuracy_by_distance(moved, pairs=200),
+    ]
+    together = dask.compute(*(call() for call in calls))
+    for got, call in zip(together, calls, strict=True):
+        xr.testing.assert_identical(got, call().compute())
 
 
 def test_lazy_equals_eager_and_nothing_is_computed_early(rng, no_compute):

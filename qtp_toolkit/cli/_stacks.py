@@ -183,7 +183,9 @@ def export(
         Path | None, typer.Option("--out", help="Output of a run; default: the nearest qtp_output upward.")
     ] = None,
     catalog: CatalogOption = None,
-    every: Annotated[int, typer.Option("--every", min=1, help="Points: every so many rows and columns.")] = 1,
+    every: Annotated[
+        int | None, typer.Option("--every", min=1, help="Points: every so many rows and columns; default: all.")
+    ] = None,
     heading: Annotated[
         float | None, typer.Option("--heading", help="MintPy: flight direction, degrees from north; default: as known.")
     ] = None,
@@ -196,7 +198,7 @@ def export(
 
         if out is not None:
             os.environ["QTP_OUTPUT"] = str(out)
-        known = open_catalog(catalog) if kind == "mintpy" else None
+        known = open_catalog(catalog) if kind == "mintpy" or catalog is not None else None
         folder = to or products.output_folder() / "export" / kind
         for path in room.results(kind, folder, catalog=known, every=every, heading=heading):
             typer.echo(str(path))

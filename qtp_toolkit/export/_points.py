@@ -72,6 +72,8 @@ def points(ds: xr.Dataset, path: str | Path, *, maps: xr.Dataset | None = None, 
     """
     path = Path(path)
     require_option("ending of the name", path.suffix, (".csv", ".gpkg"))
+    if every < 1:
+        raise QtpDataError("every so many rows and columns is 1 or more", found=every)
     series = series_of(ds).isel({Y: slice(None, None, every), X: slice(None, None, every)})
     fields = _fields(ds, maps, series)
     tables = _tables(series, fields, [f"D{day}" for day in days_of(series)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import xarray as xr
 
@@ -14,6 +15,8 @@ from qtp_toolkit.export._points import points
 from qtp_toolkit.export._rasters import geotiffs
 
 FORMATS = ("mintpy", "geotiff", "gpkg", "csv")
+OPTIONS = {"catalog": ("mintpy",), "every": ("gpkg", "csv"), "heading": ("mintpy",)}
+"""Formats that an option says something to."""
 
 
 def results(
@@ -21,7 +24,7 @@ def results(
     folder: str | Path,
     *,
     catalog: Catalog | None = None,
-    every: int = 1,
+    every: int | None = None,
     heading: float | None = None,
 ) -> list[Path]:
     """Write the time series of a run, and its maps if there are any, as another program wants them.
@@ -35,8 +38,8 @@ def results(
     catalog : Catalog, optional
         Gives MintPy's geometry what it knows: ``dem``, ``incidence`` or ``settings.incidence``, the wavelength; and, if
         ``interferograms`` is there, what it says of heading, overpass, wavelength and perpendicular baselines.
-    every : int
-        Points: every so many rows and columns.
+    every : int, optional
+        Points: every so many rows and columns; by default all.
     heading : float, optional
         MintPy: flight direction, degrees clockwise from north; by default as the interferograms say it.
 
@@ -49,15 +52,16 @@ def results(
     MissingSourceError
         If the run has no product ``time_series``; says which notebook makes it.
     QtpDataError
-        As the functions named above.
+        An option that the format has no use for; as the functions named above.
     """
     require_option("format", kind, FORMATS)
+    _refuse_idle(kind, catalog=catalog, every=every, heading=heading)
     series = products.open("time_series")
     maps = products.open("deformation") if products.exists("deformation") else None
     if kind == "geotiff":
         return geotiffs(series, folder)
     if kind != "mintpy":
-        return [points(series, Path(folder) / f"points.{kind}", maps=maps, every=every)]
+        return [points(series, Path(folder) / f"points.{kind}", maps=maps, every=1 if every is None else every)]
     known = catalog is not None and catalog.available("interferograms")
     stack = catalog["interferograms"] if catalog is not None and known else xr.Dataset()
     return mintpy(
@@ -70,6 +74,18 @@ def results(
         overpass=stack.attrs.get("overpass"),
         wavelength=stack.attrs.get("wavelength", catalog.settings.wavelength if catalog else SENTINEL1_WAVELENGTH),
     )
+
+
+def _refuse_idle(kind: str, **options: Any) -> None:
+    """Refuse what was asked for and would change nothing."""
+    for name, value in options.items():
+        if value is not None and kind not in OPTIONS[name]:
+            raise QtpDataError(
+                f"the format {kind} knows no {name}",
+                expected=f"{name} with {' or '.join(OPTIONS[name])}",
+                found=f"{name} with {kind}",
+                hint=f"Leave {name} out.",
+            )
 
 
 def _baselines(stack: xr.Dataset, series: xr.Dataset) -> xr.DataArray | None:

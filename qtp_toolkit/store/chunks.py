@@ -63,6 +63,17 @@ class BlockArray:
         inside = (0 if isinstance(span, int) else _shift(span, low) for span, (low, _) in zip(picked, box, strict=True))
         return self._box(box)[tuple(inside)]
 
+    def read_into(self, out: np.ndarray, key: tuple[slice, ...]) -> None:
+        """Read a region without steps to where it belongs; a whole chunk is decoded there, and not copied."""
+        box = [index.indices(size)[:2] for index, size in zip(key, self.shape, strict=True)]
+        whole = all(
+            not low % chunk and high - low == chunk for (low, high), chunk in zip(box, self.chunks, strict=True)
+        )
+        if whole and out.flags.c_contiguous and out.dtype == self.dtype:
+            self._chunk(tuple(low // chunk for (low, _), chunk in zip(box, self.chunks, strict=True)), out)
+        else:
+            out[...] = self._box(box)
+
     def write(self, values: np.ndarray, start: tuple[int, ...], *, put: Put | None = None) -> None:
         """Write whole chunks from the index ``start`` on, as they are stored.
 
@@ -119,10 +130,11 @@ class BlockArray:
         gather(zip(corners, map(self._chunk, places), strict=True), [low for low, _ in box], out)
         return out
 
-    def _chunk(self, place: tuple[int, ...]) -> np.ndarray:
-        """One chunk with its padding, as physical values."""
+    def _chunk(self, place: tuple[int, ...], out: np.ndarray | None = None) -> np.ndarray:
+        """One chunk with its padding, as physical values, in ``out`` if it is given."""
         path = self._file(place)
-        values = np.empty(self.chunks, np.dtype(self.stored).newbyteorder("<"))
+        stored = np.dtype(self.stored).newbyteorder("<")
+        values = np.empty(self.chunks, stored) if out is None or out.dtype != stored else out
         try:
             content = np.fromfile(path, "u1")
             packed, checksum = content[:-_CHECKSUM], content[-_CHECKSUM:].tobytes()
@@ -139,7 +151,7 @@ class BlockArray:
             ) from None
         if self.scale is None:
             return values
-        out = np.multiply(values, np.float32(self.scale), dtype="float32")
+        out = np.multiply(values, np.float32(self.scale), out=out, dtype="float32")
         np.copyto(out, np.float32(np.nan), where=values == self.fill)
         return out
 

@@ -50,13 +50,22 @@ class JoinedArray:
             len(range(size)[cut]) for cut, size in zip(rest, self.shape[1:], strict=True) if isinstance(cut, slice)
         ]
         out = np.empty((wanted.size, *shape), self.dtype)
-        for k, part in enumerate(self.parts):
-            here = np.flatnonzero(owner[wanted] == k)
-            if here.size:
-                own = row[wanted[here]]
-                low, high = int(own.min()), int(own.max()) + 1
-                values = part[(slice(low, high), *rest)]
-                out[_run(here)] = values if own.size == high - low and (np.diff(own) == 1).all() else values[own - low]
+        here = [np.flatnonzero(owner[wanted] == k) for k in range(len(self.parts))]
+        order = sorted(range(len(here)), key=lambda k: -here[k].size)
+        plain = all(isinstance(cut, slice) and cut.step in (None, 1) for cut in rest)
+        for k in order:
+            if not here[k].size:
+                continue
+            own = row[wanted[here[k]]]
+            low, high = int(own.min()), int(own.max()) + 1
+            in_order = own.size == high - low and (np.diff(own) == 1).all()
+            if plain and in_order and k == order[0]:
+                # The largest part is decoded into the result, and what stands behind planes of others moves back.
+                self.parts[k].read_into(out[: own.size], (slice(low, high), *rest))
+                _spread(out, here[k])
+            else:
+                values = self.parts[k][(slice(low, high), *rest)]
+                out[here[k]] = values if in_order else values[own - low]
         return out
 
     def _places(self) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +76,12 @@ class JoinedArray:
         return owner, row
 
 
-def _run(indices: np.ndarray) -> slice | np.ndarray:
-    """Return indices as a slice if they are consecutive: it is copied at once."""
-    first, last = int(indices[0]), int(indices[-1])
-    return slice(first, last + 1) if last - first + 1 == indices.size else indices
+def _spread(out: np.ndarray, places: np.ndarray) -> None:
+    """Bring the first planes to their places, which rise: the last go first, those that are right stay."""
+    starts = np.flatnonzero(np.diff(places, prepend=places[0] - 2) != 1)
+    for first, after in zip(starts[::-1], [places.size, *starts[:0:-1]], strict=True):
+        shift = int(places[first]) - first
+        # In steps of the shift: what overlaps numpy would copy twice.
+        for stop in range(after, first, -shift) if shift else ():
+            start = max(stop - shift, first)
+            out[start + shift : stop + shift] = out[start:stop]

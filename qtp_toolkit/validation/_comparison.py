@@ -233,7 +233,6 @@ def compare_maps(da: xr.DataArray, other: xr.DataArray, *, resampling: str = "au
     both = xnp.isfinite(first) & xnp.isfinite(matched)
     numbers = _agreement(first, matched, both, unit)
     scale, offset = (numbers.pop(key) for key in ("slope", "intercept"))
-    sides = [array.where(both).std() for array in (first, matched)]
     parts = {
         "other": (matched, "the other map on these pixels"),
         "difference": (first - matched, "map less the other"),
@@ -241,7 +240,7 @@ def compare_maps(da: xr.DataArray, other: xr.DataArray, *, resampling: str = "au
         "scale": (scale, "scale of the other map, least squares"),
         "offset": (offset, "offset of the map, least squares"),
         "scale_both": (
-            xnp.sign(numbers["correlation"]) * sides[0] / sides[1].where(sides[1] > 0),
+            scale / abs(numbers["correlation"]).where(numbers["correlation"] != 0),
             "ratio of the standard deviations, with the sign of the correlation",
         ),
     }
@@ -263,10 +262,12 @@ def _agreement(first: xr.DataArray, second: xr.DataArray, both: xr.DataArray, un
     enough = (n >= 3) & (saa > 0) & (sbb > 0)
     slope = (sab / sbb.where(enough)).where(enough)
     difference = a - b
+    bias = difference.mean()
+    squares = ((difference - bias) ** 2).sum()  # not std: dask's warns of maps that share no pixel
     text = {
-        "bias": (difference.mean(), unit, "mean difference"),
+        "bias": (bias, unit, "mean difference"),
         "rms": (xnp.sqrt((difference**2).mean()), unit, "root-mean-square difference"),
-        "spread": (difference.std(ddof=1).where(n >= 2), unit, "standard deviation of the difference (n - 1)"),
+        "spread": (xnp.sqrt(squares / (n - 1).where(n >= 2)), unit, "standard deviation of the difference (n - 1)"),
         "correlation": ((sab / xnp.sqrt(saa * sbb).where(enough)), {"units": "1"}, "correlation"),
         "slope": (slope, {"units": "1"}, "slope of the first on the second, least squares"),
         "intercept": (mean_a - slope * mean_b, unit, "value of that line at zero"),

@@ -248,6 +248,11 @@ def mean_std(
     QtpDataError
         An area without a pixel, no CRS, areas on other grids.
 
+    Notes
+    -----
+    A map that is only three lengths wide shows too little of its own level: one sigma of the mean of one area then
+    covers 0.5 to 0.6 of simulated cases. That of a difference covers 0.67 to 0.75 (48 fields, boxes of 10 km).
+
     Examples
     --------
     A box of 10 by 10 pixels of 1 km, and its neighbor:

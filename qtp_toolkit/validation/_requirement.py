@@ -22,6 +22,7 @@ from qtp_toolkit.grid._frame import WGS84
 from qtp_toolkit.validation._variogram import (
     DISTANCE,
     DRAWN,
+    WHOLE,
     Bins,
     allowed_pixels,
     bin_distances,
@@ -132,7 +133,7 @@ def accuracy_by_distance(
         kwargs={"ends": ends, "limit": allowed_difference(drawn.distance), "bins": drawn.bins, "number": number},
         dask="parallelized",
         output_dtypes=[np.float64] * 2,
-        dask_gufunc_kwargs={"output_sizes": {DISTANCE: number}},
+        dask_gufunc_kwargs=WHOLE | {"output_sizes": {DISTANCE: number}},
     )
     out = _judge(share.where(count >= min_pairs), count, bin_distances(drawn, edges), at_least)
     out["intervals"] = xr.DataArray(ends.shape[1], attrs={"units": "1", "long_name": "intervals of time"})
@@ -207,7 +208,7 @@ def accuracy_at_points(
         },
         dask="parallelized",
         output_dtypes=[np.float64] * 2,
-        dask_gufunc_kwargs={"output_sizes": {DISTANCE: edges.size - 1}},
+        dask_gufunc_kwargs=WHOLE | {"output_sizes": {DISTANCE: edges.size - 1}},
     )
     return carry_provenance(_judge(share, count, bin_distances(drawn, edges), at_least, by_pairs=True), compared)
 
@@ -235,7 +236,8 @@ def _judge(
 ) -> xr.Dataset:
     """Dataset of the shares by distance, of all, and the verdict."""
     counted = count.where(share.notnull())
-    of_all = (share * counted).sum(DISTANCE) / counted.sum(DISTANCE) if by_pairs else share.mean(DISTANCE)
+    total = counted.sum(DISTANCE)
+    of_all = (share * counted).sum(DISTANCE) / total.where(total > 0) if by_pairs else share.mean(DISTANCE)
     text = {
         "share": (share, "share of the pair differences that pass"),
         "pairs": (count.astype(np.int64), "pair differences looked at"),

@@ -25,6 +25,8 @@ from qtp_toolkit.kernels import reasons
 from qtp_toolkit.validation.kernels import apart, exponential
 
 DISTANCE, DRAWN, BLOCK = "distance", "drawn", "block"
+WHOLE = {"allow_rechunk": False}
+"""Pairs lie in one chunk. Told so, dask does not weigh chunks, and divide by their size where no pair was found."""
 Bins = int | Sequence[float]
 
 
@@ -119,7 +121,7 @@ def variogram(
         },
         dask="parallelized",
         output_dtypes=[np.float64] * 3,
-        dask_gufunc_kwargs={"output_sizes": {DISTANCE: number, BLOCK: apart.TILES**2}},
+        dask_gufunc_kwargs=WHOLE | {"output_sizes": {DISTANCE: number, BLOCK: apart.TILES**2}},
     )
     squared = {"units": square_of(da)} if "units" in da.attrs else {}
     enough = count >= min_pairs
@@ -222,12 +224,13 @@ def _spread(fits: xr.DataArray, without: xr.DataArray, of_all: xr.DataArray) -> 
     """Jackknife standard errors over the blocks that hold pairs."""
     held = ((without != of_all) & xnp.isfinite(without)).any(DISTANCE)
     number = held.sum(BLOCK)
+    number = number.where(number > 1)
     out = {}
     for k, name in enumerate(("shared_std", "shared_length", "pixel_std")):
         part = fits.isel(part=k)
         part = (part if name == "shared_length" else xnp.sqrt(part)).where(held)
-        variance = part.var(BLOCK) * (number - 1)  # (n - 1) / n times the sum of squares
-        out[f"{name}_se"] = xnp.sqrt(variance.where(number > 1))
+        squares = ((part - part.sum(BLOCK) / number) ** 2).sum(BLOCK)  # not var: dask's warns of maps without a value
+        out[f"{name}_se"] = xnp.sqrt(squares * (number - 1) / number)
     return out
 
 

@@ -251,7 +251,7 @@ def mean_std(
     Notes
     -----
     A map that is only three lengths wide shows too little of its own level: one sigma of the mean of one area then
-    covers 0.5 to 0.6 of simulated cases. That of a difference covers 0.67 to 0.75 (48 fields, boxes of 10 km).
+    covers 0.5 to 0.6 of simulated cases. That of a difference covers 0.67 to 0.79 (48 fields, boxes of 10 km).
 
     Examples
     --------

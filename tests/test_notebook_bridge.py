@@ -20,8 +20,8 @@ def cells():
     """Code between the drift and the mean of all years."""
     nb = json.loads((notebooks_folder() / "01_modis_lst.ipynb").read_text(encoding="utf-8"))
     texts = ["".join(cell["source"]) for cell in nb["cells"]]
-    marks = "### Passes that drift", "### The mean of all years"
-    first, last = (next(k for k, text in enumerate(texts) if text.startswith(mark)) for mark in marks)
+    marks = "# Passes that drift", "# The mean of all years"
+    first, last = (next(k for k, text in enumerate(texts) if mark in text.partition("\n")[0]) for mark in marks)
     return [texts[k] for k in range(first, last) if nb["cells"][k]["cell_type"] == "code"]
 
 

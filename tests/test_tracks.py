@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 
 import numpy as np
@@ -119,9 +120,12 @@ def test_closed_form_the_look_of_a_track_by_whatever_tells_it(make, said, layers
 
 
 @pytest.mark.parametrize(("said", "words"), [(", incidence: 39.0", "direction the"), (", heading: -12", "how steeply")])
-def test_a_track_whose_geometry_nothing_tells_is_refused(make, said, words):
+def test_a_track_whose_geometry_nothing_tells_is_refused(make, files, tmp_path, said, words):
     """I33: by its name in the settings, with what to set."""
-    catalog = open_catalog(make(rise=said, layers=""))
+    made, bare = make(rise=said, layers=""), tmp_path / "bare"
+    shutil.copytree(files, bare, ignore=shutil.ignore_patterns("*.E.tif", "*.N.tif"))  # they tell the direction
+    made.write_text(made.read_text().replace(str(files), str(bare)))
+    catalog = open_catalog(made)
     with pytest.raises(QtpDataError, match=words) as caught:
         walk.look(catalog, "ascending")
     assert caught.value.code == "I33"
@@ -151,7 +155,8 @@ def test_displacement_of_a_track_is_that_of_its_own_stack(make):
 def test_check_names_the_tracks_and_looks_at_each(make):
     told = CliRunner().invoke(cli.app, ["check", "--catalog", str(make(rise=", heading: -12, incidence: angle"))])
     for words in (
-        "good    track descending: down, 8 acquisitions from 2018-01-05 to 2018-06-22, incidence 39.0 degrees",
+        "good    track descending: down, 8 acquisitions from 2018-01-05 to 2018-06-22, descending, heading 192.0 "
+        "degrees as told by the product, incidence 39.0 degrees",
         "good    track ascending: rise, 8 acquisitions from 2018-01-10 to 2018-06-27, ascending, heading -12.0",
         "good    tracks overlap on 5",
         "good    1 mm in the line of sight of each track is 1.15 mm east and 0.91 mm up",

@@ -32,8 +32,9 @@ def setup(*, hvplot: bool = False) -> None:
     --------
     >>> setup(hvplot=True)
     >>> import xarray as xr
-    >>> xr.DataArray([3.0, 1.0, 2.0], dims="x", name="rate").hvplot.line().range("rate")
-    (1.0, 3.0)
+    >>> line = xr.DataArray([3.0, 1.0, 2.0], dims="x", name="rate").hvplot.line()
+    >>> [float(end) for end in line.range("rate")]
+    [1.0, 3.0]
     """
     import panel as pn  # noqa: PLC0415  (nothing interactive is loaded before it is asked for)
     from panel.models.esm import ReactiveESM  # noqa: PLC0415

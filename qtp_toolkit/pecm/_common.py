@@ -60,9 +60,9 @@ def common_error(
     >>> import numpy as np
     >>> import pandas as pd
     >>> years = xr.DataArray(np.arange(36) / 12, {"time": pd.date_range("2015", periods=36, freq="MS")}, "time")
-    >>> amplitude = xr.DataArray([[10.0, 20.0, 30.0]], dims=("y", "x"))
+    >>> amplitude = xr.DataArray([[10.0, 20.0, 30.0]], dims=("y", "x"), attrs={"units": "mm"})
     >>> season, flat = abs(np.sin(np.pi * years)), xr.ones_like(amplitude)
-    >>> weather = 3.0 * (-1.0) ** np.arange(36)
+    >>> weather = 3.0 * (-1.0) ** xr.DataArray(np.arange(36), dims="time")
     >>> moved = (weather - (1.0 + 0.1 * years) * season * amplitude).assign_attrs(units="mm")
     >>> error = common_error(moved, years * flat, season * flat, flat > 0, amplitude=amplitude)
     >>> float(abs(error - weather).max()) < 1.0

@@ -113,7 +113,7 @@ def steps(folder: str) -> tuple[list[tuple[str, float, float, float]], dict[str,
         ("both indices", lazy.compute, 8 * n, 12 * n),
         ("fit, with the answers without each year", fit, 12 * n + layers, fit_operations(n, years)),
         (
-            "write the maps",
+            "make a store and write the maps",
             lambda: store.write_blocks(result, folder, name=next(names), block=BLOCK),
             layers,
             0,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, require
+from qtp_toolkit._over_blocks import over_blocks
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, is_lazy, require
 from qtp_toolkit.kernels import pairs as graph
 
 _HINTS = {
@@ -70,6 +74,66 @@ def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> x
     QtpDataError
         Listing the dates of pairs that the series lacks, or has more than once (P12).
     """
+    first, second = _find_ends(series, pairs)
+    bare = series.drop_vars(TIME).rename({TIME: PAIR})
+    out = (bare.isel({PAIR: second}) - bare.isel({PAIR: first})).transpose(PAIR, ...)
+    coords = {name: (PAIR, dates) for name, dates in zip((REFERENCE, SECONDARY), pair_dates(pairs), strict=True)}
+    return out.assign_coords(coords).rename(series.name).assign_attrs(series.attrs)
+
+
+def minus_difference(stack: xr.DataArray, series: xr.DataArray, *, dtype: Any = None) -> xr.DataArray:
+    """Stack less what a series does between the dates of its pairs, pair by pair.
+
+    The same numbers as ``stack - pair_difference(series, stack)``, but the differences of all pairs are never there
+    at once, which would be two more stacks to move through memory.
+
+    Parameters
+    ----------
+    stack : xarray.DataArray
+        Dim ``pair`` with coords ``reference`` and ``secondary``, any others.
+    series : xarray.DataArray
+        Dim ``time``, and any of the others, on the same pixels; one chunk along ``time``, or brought to one.
+    dtype : numpy.dtype, optional
+        Of the result; by default as the two give it.
+
+    Returns
+    -------
+    xarray.DataArray
+        Dims and coords of the stack. Lazy if an input is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        As :func:`pair_difference`.
+    """
+    dtype = np.result_type(stack.dtype, series.dtype) if dtype is None else dtype
+    ends = [xr.DataArray(at, dims=PAIR) for at in _find_ends(series, stack)]
+    if is_lazy(stack):
+        ends = [at.chunk({PAIR: stack.chunksizes[PAIR]}) for at in ends]
+    bare = series.drop_vars(TIME).transpose(..., TIME)
+    out = over_blocks(
+        partial(_subtract_differences, dtype=dtype),
+        stack.transpose(PAIR, ...),
+        *ends,
+        bare.chunk({TIME: -1}) if is_lazy(bare) else bare,
+        input_core_dims=[[], [], [], [TIME]],
+        dtype=dtype,
+    )
+    return out.transpose(*stack.dims)
+
+
+def _subtract_differences(
+    stack: np.ndarray, first: np.ndarray, second: np.ndarray, series: np.ndarray, *, dtype: Any
+) -> np.ndarray:
+    """Planes (pair, ...) less the differences of planes (..., time) at the positions (pair, ...)."""
+    out = np.empty(stack.shape, dtype)
+    for k, (early, late) in enumerate(zip(first.ravel(), second.ravel(), strict=True)):
+        out[k] = stack[k] - (series[..., late] - series[..., early])
+    return out
+
+
+def _find_ends(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> list[np.ndarray]:
+    """Positions in a series of the reference and the secondary date of each pair."""
     require(series, dims=(TIME,))
     reference, secondary = pair_dates(pairs)
     # By day: a series may carry the hour of its pass, where pairs have dates only.
@@ -95,8 +159,4 @@ def pair_difference(series: xr.DataArray, pairs: xr.DataArray | xr.Dataset) -> x
             hint="Keep the time of the pass.",
             code="P12",
         )
-    bare = series.drop_vars(TIME).rename({TIME: PAIR})
-    first, second = (bare.isel({PAIR: order[np.searchsorted(days[order], end)]}) for end in ends)
-    out = (second - first).transpose(PAIR, ...)
-    coords = {REFERENCE: (PAIR, reference), SECONDARY: (PAIR, secondary)}
-    return out.assign_coords(coords).rename(series.name).assign_attrs(series.attrs)
+    return [order[np.searchsorted(days[order], end)] for end in ends]

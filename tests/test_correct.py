@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from promised import defaults, noted, refuse_strangers, without_note
 from pyproj import Transformer
+from scipy.interpolate import RegularGridInterpolator
 
 from qtp_toolkit import correct
+from qtp_toolkit._pairs import minus_difference
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.correct.kernels import delay
 
@@ -237,6 +239,40 @@ def test_closed_form_pair_difference():
     assert out.attrs["units"] == "rad"
     with pytest.raises(QtpDataError, match="2018-09-24"):
         correct.pair_difference(series.isel(time=[0, 1]), pairs)
+
+
+@pytest.mark.parametrize("dims", [("pair", "y", "x"), ("y", "x", "pair")])
+@pytest.mark.parametrize("flat", [False, True])
+def test_lazy_a_stack_less_the_differences_is_the_same_bits_however_it_is_cut(no_compute, rng, dims, flat):
+    days = DATES[0] + np.arange(5) * np.timedelta64(12, "D")
+    ends = {"reference": ("pair", days[[0, 3, 1]]), "secondary": ("pair", days[[4, 2, 2]])}
+    stack = xr.DataArray(rng.normal(size=(3, 4, 6)).astype("float32"), dims=("pair", "y", "x"), coords=ends)
+    stack = stack.transpose(*dims)
+    shape, over = ((5,), ("time",)) if flat else ((5, 4, 6), ("time", "y", "x"))
+    series = xr.DataArray(rng.normal(size=shape).astype("float32"), {"time": days[::-1]}, over)
+    expected = (stack - correct.pair_difference(series, stack)).transpose(*dims).values
+    assert np.array_equal(minus_difference(stack, series), expected)
+    for cut in ({"y": 2, "x": 3}, {"pair": 2, "y": 3}):
+        with no_compute():
+            lazy = minus_difference(stack.chunk(cut), series if flat else series.chunk(time=2, y=cut["y"]))
+        assert lazy.dims == dims
+        assert lazy.dtype == np.float32
+        assert np.array_equal(lazy, expected)
+    assert minus_difference(stack, series.astype(float)).dtype == np.float64
+    assert minus_difference(stack, series.astype(float), dtype="float32").dtype == np.float32
+
+
+def test_oracle_trilinear_is_that_of_scipy_also_beside_points_outside(rng):
+    table = rng.normal(size=(7, 5, 4, 3)).astype("float32")
+    at = [rng.uniform(0, size - 1, (90, 60)) for size in table.shape[1:]]
+    at[0][3, 4] = at[2][8, 9] = np.nan
+    at[1][0, 0], at[0][1, 1] = 3.0, 4.0  # the last of the axis
+    found = delay.trilinear(table, tuple(at))
+    grids = [np.arange(size) for size in table.shape[1:]]
+    expected = RegularGridInterpolator(grids, np.moveaxis(table, 0, -1), bounds_error=False)(np.stack(at, axis=-1))
+    np.testing.assert_allclose(found, np.moveaxis(expected, -1, 0), atol=1e-6)
+    assert found.dtype == np.float32
+    assert np.isnan(delay.trilinear(table, tuple(np.full(3, np.nan) for _ in range(3)))).all()
 
 
 def plane(shape, offset, across, along):

@@ -9,6 +9,7 @@ import xarray as xr
 from numpy.polynomial import legendre
 
 from qtp_toolkit import grid
+from qtp_toolkit._over_blocks import over_blocks
 from qtp_toolkit.conventions import (
     REFERENCE,
     SECONDARY,
@@ -135,14 +136,33 @@ def deramp(
     else:
         _check_planes(ramp, phase)
         ramp = ramp.reset_coords(drop=True)  # dates of pairs may be lazy on one side: xarray would compare them
-    across, along = (normalize(phase[dim], [ramp.attrs[key] for key in AXES[dim]]) for dim in (X, Y))
-    across, along = across.astype(phase.dtype), along.astype(phase.dtype)
-    if is_lazy(phase):  # else the planes of all pairs are made at full size at once
-        across, along = across.chunk({X: phase.chunksizes[X]}), along.chunk({Y: phase.chunksizes[Y]})
-    ramp = ramp.astype(phase.dtype)
+    axes = [normalize(phase[dim], [ramp.attrs[key] for key in AXES[dim]]).astype(phase.dtype) for dim in (X, Y)]
+    if is_lazy(phase):
+        axes = [axis.chunk({dim: phase.chunksizes[dim]}) for axis, dim in zip(axes, (X, Y), strict=True)]
     with many_blocks():
-        out = phase - ((ramp.offset + ramp.ramp_x * across) + ramp.ramp_y * along)
+        out = over_blocks(
+            _subtract_planes,
+            phase.transpose(..., Y, X),
+            *(ramp[name].astype(phase.dtype) for name in ("offset", "ramp_x", "ramp_y")),
+            *axes,
+            input_core_dims=[[]] * 6,
+            dtype=phase.dtype,
+        )
     return describe(out.transpose(*phase.dims), "phase", like=phase)
+
+
+def _subtract_planes(phase: np.ndarray, *terms: np.ndarray) -> np.ndarray:
+    """Images (..., y, x) less their planes, one after the other: the planes of all would be one more stack.
+
+    Terms: level, slope along x and along y of each image, then both axes.
+    """
+    *planes, across, along = terms
+    out, lead = np.empty_like(phase), phase.shape[:-2]
+    planes = [np.broadcast_to(term, (*lead, 1, 1)) for term in planes]
+    for k in np.ndindex(lead):
+        level, right, down = (term[k] for term in planes)
+        out[k] = phase[k] - ((level + right * across) + down * along)
+    return out
 
 
 def _check_planes(ramp: xr.Dataset, phase: xr.DataArray) -> None:

@@ -10,11 +10,9 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import grid
-from qtp_toolkit._pairs import name_pairs, pair_dates, pair_difference
+from qtp_toolkit._pairs import minus_difference, name_pairs, pair_dates
 from qtp_toolkit.conventions import (
     PAIR,
-    REFERENCE,
-    SECONDARY,
     SENTINEL1_WAVELENGTH,
     TIME,
     VARIABLES,
@@ -134,10 +132,10 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
     bare = grid.align(bare, phase, resampling="bilinear", name="delay")
     chunks = {dim: size for dim, size in phase.chunksizes.items() if dim in delay.dims}
     bare = bare.chunk(chunks) if chunks and not is_lazy(bare) else bare
-    shift = bare if by_pair else pair_difference(bare, phase).drop_vars([REFERENCE, SECONDARY])
-    if is_lazy(phase):  # picking dates in the order of the pairs has cut dask chunks along pair
-        shift = shift.chunk({PAIR: phase.chunksizes[PAIR]})
-    out = (phase - shift).astype(phase.dtype, copy=False)
+    if by_pair:
+        out = (phase - bare).astype(phase.dtype, copy=False)
+    else:
+        out = minus_difference(phase, bare, dtype=phase.dtype)
     return describe(out.transpose(*phase.dims), "phase", like=phase)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit._pairs import pair_difference
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, describe, require, xnp
+from qtp_toolkit._pairs import minus_difference
+from qtp_toolkit.conventions import PAIR, TIME, describe, require, xnp
 
 
 def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
@@ -42,8 +42,7 @@ def pair_misfit(phase: xr.DataArray, series: xr.DataArray) -> xr.Dataset:
     """
     require(phase, dims=(PAIR,), quantity="phase")
     require(series, dims=(TIME,), quantity="phase")
-    # Without the dates of pairs: to compare them with lazy ones, xarray would compute.
-    residual = phase - pair_difference(series, phase).drop_vars([REFERENCE, SECONDARY])
+    residual = minus_difference(phase, series)
     over = [dim for dim in residual.dims if dim != PAIR]
     valid = xnp.isfinite(residual)
     count = valid.sum(over)

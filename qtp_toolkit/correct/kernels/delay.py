@@ -6,6 +6,7 @@ Constants of Jolivet et al. (2011), which PyAPS uses as well.
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from qtp_toolkit.kernels.linear import corners
 
@@ -19,6 +20,8 @@ GRAVITY_MEAN, GRAVITY_STANDARD = 9.784, 9.80665
 """Mean gravity of the air column, and the one that turns geopotential into height, in m s-2."""
 
 _TINY = 1e-12
+_POINTS = 4096
+"""Points that are interpolated together."""
 
 
 def vapor_pressure(pressure: np.ndarray, humidity: np.ndarray) -> np.ndarray:
@@ -109,10 +112,22 @@ def trilinear(table: np.ndarray, position: tuple[np.ndarray, np.ndarray, np.ndar
         Shape of the points behind the time, float32.
     """
     outside = np.isnan(position[0] + position[1] + position[2])
-    flat = table.reshape(len(table), -1)
-    out = np.zeros((len(table), *outside.shape), np.float32)
-    for at, weight in corners(tuple(np.where(outside, 0.0, index) for index in position), table.shape[1:]):
-        for t in range(len(table)):  # one field in double precision at a time, not one for each date
-            out[t] += (flat[t][at] * weight).astype(np.float32)
-    out[:, outside] = np.nan
-    return out
+    out = np.full((len(table), outside.size), np.nan, np.float32)
+    inside = np.flatnonzero(~outside)
+    if inside.size:
+        at = [index.ravel()[inside] for index in np.broadcast_arrays(*position)]
+        # Only the cells under the points, with the time innermost: a point is then a sum of eight rows.
+        box = [slice(int(index.min()), int(index.max()) + 2) for index in at]
+        cells = table[:, *box]
+        rows = np.ascontiguousarray(cells.reshape(len(table), -1).T)
+        at = [index - part.start for index, part in zip(at, box, strict=True)]
+        for begin in range(0, inside.size, _POINTS):
+            part = slice(begin, begin + _POINTS)
+            columns, weights = zip(*corners(tuple(index[part] for index in at), cells.shape[1:]), strict=True)
+            number = len(columns[0])
+            ends = np.arange(0, 8 * number + 1, 8)
+            shares = csr_array(
+                (np.stack(weights, axis=1).ravel(), np.stack(columns, axis=1).ravel(), ends), (number, len(rows))
+            )
+            out[:, inside[part]] = (shares @ rows).T
+    return out.reshape(len(table), *outside.shape)

@@ -1,17 +1,12 @@
-"""Filters and phase unwrapping by Fourier and cosine transforms. Arrays in, arrays out."""
+"""Filters in the domain of frequencies. Arrays in, arrays out."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 import numpy as np
-from scipy.fft import dctn, fft2, idctn, ifft2
+from scipy.fft import fft2, ifft2
 from scipy.ndimage import uniform_filter
-
-
-def wrap(phase: np.ndarray) -> np.ndarray:
-    """Phase in -pi..pi (rad)."""
-    return np.angle(np.exp(1j * phase))
 
 
 def goldstein(
@@ -82,75 +77,3 @@ def _filter_patches(values: np.ndarray, alpha: np.ndarray | np.float32, smooth: 
     # Relative to the highest line, so that a pure fringe keeps its strength.
     highest = strength.max(axis=(1, 2), keepdims=True)
     return ifft2(spectrum * (strength / np.where(highest > 0, highest, 1)) ** alpha)
-
-
-def unwrap_least_squares(
-    wrapped: np.ndarray, weight: np.ndarray, *, iterations: int = 50, tolerance: float = 1e-4
-) -> np.ndarray:
-    """Weighted least-squares unwrapping (Ghiglia and Romero 1994), made congruent with the wrapped phase.
-
-    Solves the weighted Poisson equation of the wrapped gradients by conjugate gradients; the unweighted one, solved
-    by a cosine transform, is the preconditioner. Without weights that is the solution at once. At the end the
-    solution is moved by less than half a cycle so that it differs from the wrapped phase by whole cycles.
-
-    Parameters
-    ----------
-    wrapped : (y, x) array
-        rad, not finite where missing.
-    weight : (y, x) array
-        0 or more, NaN counts as 0; missing pixels get zero.
-    iterations : int
-    tolerance : float
-        Residual norm, relative to the start, at which to stop.
-
-    Returns
-    -------
-    (y, x) array
-        rad; NaN where missing. An additive multiple of 2 pi is arbitrary.
-    """
-    hole = ~np.isfinite(wrapped)
-    weight = np.where(hole, 0.0, np.nan_to_num(weight))
-    # A link is as good as the worse of its two pixels; squared, as weights of the sum of squares.
-    links = [np.minimum(weight[1:], weight[:-1]) ** 2, np.minimum(weight[:, 1:], weight[:, :-1]) ** 2]
-    filled = np.where(hole, 0.0, wrapped)
-    # Wrapped differences are the true ones wherever the phase changes by less than half a cycle from pixel to pixel.
-    slopes = [wrap(np.diff(filled, axis=axis)) for axis in (0, 1)]
-    residual = _divergence([link * slope for link, slope in zip(links, slopes, strict=True)], wrapped.shape)
-    solution, direction, before = np.zeros(wrapped.shape), None, 0.0
-    start = np.linalg.norm(residual)
-    for _ in range(iterations):
-        if np.linalg.norm(residual) <= tolerance * start:
-            break
-        guess = _solve_poisson(residual)
-        now = float((residual * guess).sum())
-        # Preconditioned conjugate gradients (Fletcher and Reeves).
-        direction = guess if direction is None else guess + (now / before) * direction
-        image = _divergence([link * np.diff(direction, axis=axis) for axis, link in enumerate(links)], wrapped.shape)
-        step = now / float((direction * image).sum())
-        solution, residual, before = solution + step * direction, residual - step * image, now
-    # The mean of a solution is arbitrary: shifted to the wrapped phase first, else rounding would cut at random.
-    closest = np.angle((weight * np.exp(1j * (filled - solution))).sum())
-    cycles = np.rint((solution + closest - filled) / (2 * np.pi))
-    return np.where(hole, np.nan, filled + 2 * np.pi * cycles)
-
-
-def _divergence(flows: list[np.ndarray], shape: tuple[int, ...]) -> np.ndarray:
-    """Sum of what flows out of each pixel: minus the discrete Laplacian, where the flows are gradients."""
-    out = np.zeros(shape)
-    down, right = flows
-    out[:-1] -= down
-    out[1:] += down
-    out[:, :-1] -= right
-    out[:, 1:] += right
-    return out
-
-
-def _solve_poisson(source: np.ndarray) -> np.ndarray:
-    """Solve for the field whose negative Laplacian (no flow through the edge) is the source; its mean is zero."""
-    angles = [np.pi * np.arange(n) / n for n in source.shape]
-    eigenvalues = 4 - 2 * np.cos(angles[0])[:, None] - 2 * np.cos(angles[1])[None, :]
-    # The mean, which no gradient knows: 0 / 0 otherwise.
-    eigenvalues[0, 0] = 1.0
-    spectrum = dctn(source, norm="ortho") / eigenvalues
-    spectrum[0, 0] = 0.0
-    return idctn(spectrum, norm="ortho")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-SLAB = 2**19
-"""Values of one array that a pass holds in memory (4 MB)."""
+SLAB = 2**17
+"""Values of one array that a pass holds in memory (1 MB): the cache keeps several while passes go over them."""
 
 
 def slabs(shape: tuple[int, ...], dates: int) -> Iterator[slice]:

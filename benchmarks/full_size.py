@@ -53,8 +53,8 @@ def observed(folder: str) -> tuple[xr.DataArray, xr.DataArray]:
     stack, small = (store.open_store(folder, name="interferograms", quicklook=look) for look in (False, True))
     dates = np.union1d(*(conventions.coordinate(stack, name) for name in ("reference", "secondary")))
     kept = []
-    for part in (stack, small):
-        like = part["phase"].isel(pair=0).chunk(y=BLOCK, x=BLOCK)  # lazy sources: nothing of the full size at once
+    for part, block in ((stack, BLOCK), (small, -1)):
+        like = part["phase"].isel(pair=0).chunk(y=block, x=block)  # lazy sources: nothing of the full size at once
         height = grid.match(catalog["dem"].load().chunk(), like, resampling="average")
         look = grid.match(catalog["incidence"].load().chunk(), like)
         delay = correct.tropospheric_delay(catalog["era5"].load(), height, look, dates=dates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,17 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._over_blocks import over_blocks
-from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError, coordinate, is_lazy, require
+from qtp_toolkit.conventions import (
+    PAIR,
+    REFERENCE,
+    SECONDARY,
+    TIME,
+    QtpDataError,
+    coordinate,
+    is_lazy,
+    many_blocks,
+    require,
+)
 from qtp_toolkit.kernels import pairs as graph
 
 _HINTS = {
@@ -111,14 +122,15 @@ def minus_difference(stack: xr.DataArray, series: xr.DataArray, *, dtype: Any = 
     if is_lazy(stack):
         ends = [at.chunk({PAIR: stack.chunksizes[PAIR]}) for at in ends]
     bare = series.drop_vars(TIME).transpose(..., TIME)
-    out = over_blocks(
-        partial(_subtract_differences, dtype=dtype),
-        stack.transpose(PAIR, ...),
-        *ends,
-        bare.chunk({TIME: -1}) if is_lazy(bare) else bare,
-        input_core_dims=[[], [], [], [TIME]],
-        dtype=dtype,
-    )
+    with many_blocks():
+        out = over_blocks(
+            partial(_subtract_differences, dtype=dtype),
+            stack.transpose(PAIR, ...),
+            *ends,
+            bare.chunk({TIME: -1}) if is_lazy(bare) else bare,
+            input_core_dims=[[], [], [], [TIME]],
+            dtype=dtype,
+        )
     return out.transpose(*stack.dims)
 
 
@@ -126,9 +138,13 @@ def _subtract_differences(
     stack: np.ndarray, first: np.ndarray, second: np.ndarray, series: np.ndarray, *, dtype: Any
 ) -> np.ndarray:
     """Planes (pair, ...) less the differences of planes (..., time) at the positions (pair, ...)."""
+    from qtp_toolkit.kernels.differences import subtract_differences  # noqa: PLC0415  (compiles)
+
+    dates = np.moveaxis(np.broadcast_to(series, (*stack.shape[1:], series.shape[-1])), -1, 0)
     out = np.empty(stack.shape, dtype)
-    for k, (early, late) in enumerate(zip(first.ravel(), second.ravel(), strict=True)):
-        out[k] = stack[k] - (series[..., late] - series[..., early])
+    pixels = math.prod(stack.shape[1:])
+    rows, moved = (np.ascontiguousarray(a).reshape(len(a), pixels) for a in (stack, dates))
+    subtract_differences(rows, first.ravel(), second.ravel(), moved, out.reshape(rows.shape))
     return out
 
 

@@ -152,16 +152,15 @@ def deramp(
 
 
 def _subtract_planes(phase: np.ndarray, *terms: np.ndarray) -> np.ndarray:
-    """Images (..., y, x) less their planes, one after the other: the planes of all would be one more stack.
+    """Images (..., y, x) less their planes: level, slope along x and along y of each image, then both axes."""
+    from qtp_toolkit.correct.kernels.planes import subtract_planes  # noqa: PLC0415  (compiles)
 
-    Terms: level, slope along x and along y of each image, then both axes.
-    """
     *planes, across, along = terms
-    out, lead = np.empty_like(phase), phase.shape[:-2]
-    planes = [np.broadcast_to(term, (*lead, 1, 1)) for term in planes]
-    for k in np.ndindex(lead):
-        level, right, down = (term[k] for term in planes)
-        out[k] = phase[k] - ((level + right * across) + down * along)
+    out, lead = np.empty(phase.shape, phase.dtype), phase.shape[:-2]
+    each = [np.broadcast_to(term, (*lead, 1, 1)).ravel() for term in planes]
+    flat = (-1, *phase.shape[-2:])
+    images = np.ascontiguousarray(phase).reshape(flat)
+    subtract_planes(images, *each, across.ravel(), along.ravel(), out.reshape(flat))
     return out
 
 

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from qtp_toolkit.kernels._jit import fused
+from qtp_toolkit.kernels._jit import fused, reordered
 
 SMALLEST_PIVOT = 1e-12
 """Below it, as a share of the diagonal, a column is a combination of the others."""
@@ -24,6 +24,12 @@ LANES = 64
 def clean(y, columns, weights):
     """Give observations with anything missing weight 0 and zeros for values, in place: (N, P), (K, N, P), (N, P)."""
     for t in range(y.shape[0]):
+        # Mostly nothing is missing, and one sum without branches says so.
+        total = _nothing(y[t]) + _nothing(weights[t])
+        for k in range(columns.shape[0]):
+            total += _nothing(columns[k, t])
+        if total == 0.0 and weights[t].min() > 0.0:
+            continue
         for i in range(y.shape[1]):
             good = np.isfinite(y[t, i]) and weights[t, i] > 0 and np.isfinite(weights[t, i])
             for k in range(columns.shape[0]):
@@ -34,11 +40,25 @@ def clean(y, columns, weights):
                     columns[k, t, i] = 0.0
 
 
+@reordered
+def _nothing(values):
+    """Zero if all are finite, else NaN."""
+    total = 0.0
+    for i in range(len(values)):
+        total += values[i] * 0.0
+    return total
+
+
 @fused
 def load_lanes(source, begin, target):
     """Copy up to ``LANES`` neighbors; what the end of the row lacks is left as it is."""
-    for i in range(min(LANES, len(source) - begin)):
-        target[i] = source[begin + i]
+    if begin + LANES <= len(source):
+        # The usual case has a loop of its own, whose length the compiler knows.
+        for i in range(LANES):
+            target[i] = source[begin + i]
+    else:
+        for i in range(len(source) - begin):
+            target[i] = source[begin + i]
 
 
 @fused

@@ -15,6 +15,7 @@ from scipy.interpolate import RegularGridInterpolator
 from qtp_toolkit import correct
 from qtp_toolkit._pairs import minus_difference
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.correct._reference import _great_circle
 from qtp_toolkit.correct.kernels import delay
 
 WAVELENGTH = 0.05546576
@@ -404,6 +405,27 @@ def test_property_reference_area_is_the_same_however_it_is_cut(monkeypatch):
     monkeypatch.setattr("qtp_toolkit.correct._reference._SLAB", 20)
     for place, expected in zip(places, whole, strict=True):
         xr.testing.assert_identical(correct.reference_area(phase, **place), expected)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.integers(1, 70),
+    columns=st.integers(1, 70),
+    at=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+    radius=st.sampled_from([1.0, 900.0, 5000.0, 1e6]),
+    crs=st.sampled_from([32646, 4326]),
+)
+def test_oracle_reference_area_is_that_of_all_distances(rows, columns, at, radius, crs):
+    """Found on a thinned grid first; here every pixel is asked."""
+    step = 1000.0 if crs == 32646 else 0.01
+    corner = (450_000.0, 3_900_000.0) if crs == 32646 else (92.0, 35.0)
+    axes = {"y": corner[1] - step * np.arange(rows), "x": corner[0] + step * np.arange(columns)}
+    template = xr.DataArray(np.zeros((rows, columns)), axes, ("y", "x")).rio.write_crs(crs)
+    row, column = (int(share * (size - 1)) for share, size in zip(at, template.shape, strict=True))
+    lon, lat = Transformer.from_crs(crs, 4326, always_xy=True).transform(*np.meshgrid(axes["x"], axes["y"]))
+    found = correct.reference_area(template, longitude=lon[row, column], latitude=lat[row, column], radius_m=radius)
+    off = _great_circle(lon, lat, lon[row, column], lat[row, column])
+    np.testing.assert_array_equal(found.values, (off <= radius) | (off == off.min()))
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ EARTH_RADIUS = 6371000.0
 
 _SLAB = 2**20
 """Pixels of a slab of rows."""
+_STRIDE = 16
+"""Pixels from node to node of the grid on which a reference area is looked for first."""
 
 
 def reference_area(
@@ -56,25 +58,16 @@ def reference_area(
     """
     blank = np.zeros((template.sizes[Y], template.sizes[X]), dtype=bool)
     bare = xr.DataArray(blank, {Y: template[Y], X: template[X]}, (Y, X)).rio.write_crs(crs_of(template))
-    area, nearest, spans = bare.copy(), (np.inf, 0), []
-    for rows in _cut_rows(*blank.shape):
-        where = grid.lonlat(bare.isel({Y: rows}))
-        east, north = nearest_turn(where.longitude.values, longitude), where.latitude.values
-        spans.append([f(values) for values in (east, north) for f in (np.min, np.max)])
-        distance = _great_circle(east, north, longitude, latitude)
-        area.values[rows] = distance <= radius_m
-        at = int(distance.argmin())
-        nearest = min(nearest, (float(distance.flat[at]), rows.start * distance.shape[1] + at))
-    west, last, south, most = (f([span[k] for span in spans]) for k, f in enumerate((min, max, min, max)))
-    if not (west <= longitude <= last and south <= latitude <= most):
-        raise QtpDataError(
-            "the reference point lies outside the grid",
-            code="I22",
-            found=f"longitude {longitude}, latitude {latitude}",
-            expected=f"longitude {west:.4f} to {last:.4f}, latitude {south:.4f} to {most:.4f}",
-            hint="Longitude comes first.",
-        )
-    area.values.flat[nearest[1]] = True  # a radius below the pixel still has its pixel
+    _refuse_outside(bare, longitude, latitude)
+    window = _find_window(bare, longitude, latitude, radius_m)
+    area, nearest = bare.copy(), (np.inf, (0, 0))
+    for rows in _cut_rows(window):
+        where = grid.lonlat(bare.isel({Y: rows, X: window[1]}))
+        distance = _great_circle(where.longitude.values, where.latitude.values, longitude, latitude)
+        area.values[rows, window[1]] = distance <= radius_m
+        row, column = np.unravel_index(distance.argmin(), distance.shape)
+        nearest = min(nearest, (float(distance[row, column]), (rows.start + int(row), window[1].start + int(column))))
+    area.values[nearest[1]] = True  # a radius below the pixel still has its pixel
     return describe(area, "reference_area", like=template)
 
 
@@ -221,14 +214,49 @@ def apply_mask(da: xr.DataArray | xr.Dataset, mask: xr.DataArray) -> xr.DataArra
     return out.assign_attrs(share)
 
 
-def _cut_rows(height: int, width: int) -> list[slice]:
-    """Cut rows into slabs of about a million pixels, two rows at least, so that no large grid is there at once."""
+def _refuse_outside(bare: xr.DataArray, longitude: float, latitude: float) -> None:
+    """Refuse a point beyond the borders of a grid."""
+    borders = [grid.lonlat(bare.isel({dim: [0, -1]})) for dim in (Y, X)]
+    east = np.concatenate([nearest_turn(line.longitude.values, longitude).ravel() for line in borders])
+    north = np.concatenate([line.latitude.values.ravel() for line in borders])
+    if not (east.min() <= longitude <= east.max() and north.min() <= latitude <= north.max()):
+        raise QtpDataError(
+            "the reference point lies outside the grid",
+            code="I22",
+            found=f"longitude {longitude}, latitude {latitude}",
+            expected=f"longitude {east.min():.4f} to {east.max():.4f}, latitude {north.min():.4f} to {north.max():.4f}",
+            hint="Longitude comes first.",
+        )
+
+
+def _find_window(bare: xr.DataArray, longitude: float, latitude: float, radius_m: float) -> tuple[slice, slice]:
+    """Rows and columns that hold every pixel within the radius, and the nearest one, from a thinned grid."""
+    nodes = [np.unique([*range(0, size, _STRIDE), size - 1]) for size in bare.shape]
+    thin = grid.lonlat(bare.isel(dict(zip((Y, X), nodes, strict=True))))
+    east, north = thin.longitude.values, thin.latitude.values
+    # A pixel is no farther from a node of its cell than one step down and one across.
+    reach = 0.0
+    for one, other in ((np.s_[1:], np.s_[:-1]), (np.s_[:, 1:], np.s_[:, :-1])):
+        reach += _great_circle(east[one], north[one], east[other], north[other]).max(initial=0.0)
+    distance = _great_circle(east, north, longitude, latitude)
+    near = distance <= max(radius_m, float(distance.min())) + reach
+    window = []
+    for axis, marks in enumerate(nodes):
+        hit = np.flatnonzero(near.any(axis=1 - axis))
+        low, high = marks[max(hit[0] - 1, 0)], marks[min(hit[-1] + 1, len(marks) - 1)]
+        window.append(slice(int(low), int(high) + 1))
+    return window[0], window[1]
+
+
+def _cut_rows(window: tuple[slice, slice]) -> list[slice]:
+    """Cut the rows of a window into slabs of about a million pixels, two rows at least: no large grid at once."""
+    height, width = (part.stop - part.start for part in window)
     number = max(1, min(height // 2, height * width // _SLAB))
-    edges = np.linspace(0, height, number + 1).astype(int)
+    edges = window[0].start + np.linspace(0, height, number + 1).astype(int)
     return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
 
-def _great_circle(lon: np.ndarray, lat: np.ndarray, longitude: float, latitude: float) -> np.ndarray:
+def _great_circle(lon: np.ndarray, lat: np.ndarray, longitude: Any, latitude: Any) -> np.ndarray:
     """Great-circle distance of pixels from a point, m."""
     north, east = np.deg2rad(lat - latitude), np.deg2rad(lon - longitude)
     # Haversines: the law of cosines would lose the short distances, of which this is about, to rounding.

@@ -49,8 +49,9 @@ def write_blocks(
         are best: a chunk that two squares share is computed twice.
     memory_budget : float
         Bytes. ``block**2`` times the bytes of a pixel of the result may take a third of it; as many blocks are under
-        way at once as fit into that third, one for each processor at most. What their computation takes comes on top.
-        On a cluster each thread of a worker holds one block.
+        way at once as fit into that third, one more than there are processors at most: while one waits for the disk,
+        the others compute. What their computation takes comes on top. On a cluster each thread of a worker holds one
+        block.
     restart : bool
         Discard what an interrupted run with other inputs, parameters or version left unfinished.
     progress : bool
@@ -137,4 +138,4 @@ def _at_once(arrays: dict[str, xr.DataArray], block: int, memory_budget: float) 
             found=f"{pixel} bytes a pixel * {min(block, height)} * {min(block, width)} = {one / 1e6:.1f} MB",
             hint="Take a smaller block, or raise memory_budget.",
         )
-    return int(min(memory_budget / 3 // max(one, 1), CPU_COUNT))
+    return int(min(memory_budget / 3 // max(one, 1), CPU_COUNT + 1))

@@ -49,7 +49,7 @@ Wrong: share of pixels that are off by half a cycle or more, relative to the mos
 whose true coherence is above {CLEAR}, and of all that are not water; inside: of the former, relative to the most
 frequent cycle of their component (0 is left out). CPU: seconds for the unwrapping alone in a fresh process, that of
 SNAPHU's own process included, after one small warming call; wall: what the user waits. The least of {TIMES} runs
-each.
+each. Shares that differ by less than {TIE:.2%} count as alike in the sentences below the table.
 """
 
 

@@ -125,6 +125,7 @@ def test_c05_scalars_are_what_they_look_like(folder, text, value):
 
 @pytest.mark.parametrize("text", ["2014-02-30", "20180831", "31.08.2018", "yesterday"])
 def test_c05_bad_dates(folder, text):
+    """C05."""
     head = HEAD + f"settings: {{reference_date: {text}}}\n"
     assert "settings.reference_date" in refused(make(folder, head=head), "C09")
 
@@ -148,6 +149,7 @@ def test_c06_symbolic_link_out_of_the_root(folder, tmp_path_factory):
 
 
 def test_c07_unset_variable_is_named_never_an_empty_prefix(folder, monkeypatch):
+    """C07."""
     monkeypatch.delenv("QTP_NOWHERE", raising=False)
     catalog = open_catalog(make(folder, head='catalog_version: 1\nroots: ["${QTP_NOWHERE}/modis"]\n'))
     with pytest.raises(MissingSourceError, match="QTP_NOWHERE is not set") as caught:
@@ -250,6 +252,7 @@ def test_c11_wrong_version(folder):
 
 @pytest.mark.parametrize("uri", ["{shell('true')}", "{name.__class__}", "{0}", "{x!r}", "{x:>9}", "{", "$(true)"])
 def test_c12_nothing_is_executed(folder, uri):
+    """C12."""
     refused(make(folder, source=SOURCE.replace("vectors/lakes.geojson", f'"{uri}"')))
 
 

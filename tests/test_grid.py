@@ -8,9 +8,11 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyproj import Transformer
 
 from qtp_toolkit import grid
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.grid._frame import to_crs
 
 LAT, LON = np.linspace(36.0, 33.0, 31), np.linspace(90.0, 93.0, 41)
 
@@ -351,3 +353,13 @@ def test_terrain_and_coordinates_stay_lazy(template, rng, no_compute):
     xr.testing.assert_allclose(where.compute(), grid.lonlat(dem))
     xr.testing.assert_allclose(points.compute(), grid.sample(dem, [92.5], [34.3]))
     xr.testing.assert_allclose(line.compute(), grid.sample(dem, [92.5], [34.3], method="linear"))
+
+
+def test_coordinates_that_are_remembered_are_nobody_elses():
+    x, y = np.array([4e5, 5e5]), np.array([[3.9e6], [3.8e6], [3.7e6]])
+    first = to_crs(x, y, source="EPSG:32646", target="EPSG:4326")
+    expected = Transformer.from_crs(32646, 4326, always_xy=True).transform(*np.meshgrid(x, y.ravel()))
+    np.testing.assert_array_equal(first, expected)
+    first[0][:] = 0.0
+    np.testing.assert_array_equal(to_crs(x, y, source="EPSG:32646", target="EPSG:4326"), expected)
+    assert to_crs(x, y.ravel()[:2], source="EPSG:32646", target="EPSG:4326")[0].shape == (2,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
@@ -16,6 +17,9 @@ SameGrid = TypeVar("SameGrid", xr.DataArray, xr.Dataset)
 
 LONLAT = "EPSG:4326"
 WGS84 = Geod(ellps="WGS84")
+
+_REMEMBERED = 2**16
+"""Pixels of the blocks whose coordinates in another CRS are remembered for a while: 8 MB in all."""
 
 
 def pixel_size(template: Grid) -> float:
@@ -111,10 +115,28 @@ def axes(template: Grid, *, lazy: bool) -> tuple[xr.DataArray, xr.DataArray]:
 
 def to_crs(x: np.ndarray, y: np.ndarray, *, source: str, target: str) -> tuple[np.ndarray, np.ndarray]:
     """Coordinates (x, y) in another CRS; x and y broadcast against each other."""
-    x, y = np.broadcast_arrays(np.asarray(x, dtype=float), np.asarray(y, dtype=float))
+    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     if source == target:
-        return x.copy(), y.copy()
-    out_x, out_y = Transformer.from_crs(source, target, always_xy=True).transform(x, y)
+        wide, high = np.broadcast_arrays(x, y)
+        return wide.copy(), high.copy()
+    if x.size * y.size > _REMEMBERED:
+        return _transform(x, y, source, target)
+    found = _transform_axes((x.tobytes(), x.shape), (y.tobytes(), y.shape), source, target)
+    return found[0].copy(), found[1].copy()
+
+
+@lru_cache(maxsize=8)
+def _transform_axes(
+    x: tuple[bytes, tuple[int, ...]], y: tuple[bytes, tuple[int, ...]], source: str, target: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """As :func:`_transform`: one block is brought to each of several sources, mostly in the same CRS, in turn."""
+    wide, high = (np.frombuffer(values).reshape(shape) for values, shape in (x, y))
+    return _transform(wide, high, source, target)
+
+
+def _transform(x: np.ndarray, y: np.ndarray, source: str, target: str) -> tuple[np.ndarray, np.ndarray]:
+    wide, high = np.broadcast_arrays(x, y)
+    out_x, out_y = Transformer.from_crs(source, target, always_xy=True).transform(wide, high)
     return np.asarray(out_x), np.asarray(out_y)
 
 

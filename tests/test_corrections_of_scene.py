@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from qtp_toolkit import check, conventions, correct, grid, inversion, report
+from qtp_toolkit import check, conventions, correct, grid, inversion, network, report
 from qtp_toolkit.reproduce import notebooks_folder
 from qtp_toolkit.synthetic import atmosphere
 from qtp_toolkit.synthetic.acquisitions import dates
@@ -134,6 +134,25 @@ def test_motion_that_follows_the_terrain_goes_with_it_and_is_told(stack, terrain
     (row,) = report.checks()
     assert not row["passed"]
     assert "may be deformation" in row["means"]
+
+
+@pytest.mark.parametrize("switched", [False, True])
+def test_the_notebook_takes_the_bias_of_short_pairs_out_and_sees_it_before(capsys, switched):
+    """A bias of 0.05 rad in 12 days: their triangles close to one side, and hardly after the correction."""
+    days = np.datetime64("2017-01-01", "ns") + 12 * np.arange(92) * np.timedelta64(1, "D")
+    pairs = network.select_pairs(days, windows=[(0, 36), (350, 380)])
+    length = pairs["temporal_baseline"].values
+    added = xr.DataArray(correct.bias_shares(length) * 0.05 * length / 12, pairs.coords, "pair")
+    room = xr.DataArray(np.zeros((32, 32)), {"y": -90.0 * np.arange(32), "x": 90.0 * np.arange(32)}, ("y", "x"))
+    noise = np.random.default_rng(0).normal(0, 0.01, (added.size, 32, 32))
+    phase = (added + room + noise).assign_attrs(units="rad").astype("float32").rio.write_crs(32646)
+    told = exec_cells("if phase_bias:", observed=phase, phase_bias=switched, used="none")
+    names = {"few": told["observed"], "both": True, "mask": room > 0, "network": network, "np": np}
+    told = exec_cells("if both:\n    loops", "if both and yearly.size:", **names)
+    mean, said = float(told["of_year"].mean()), capsys.readouterr().out
+    assert "triangles of short pairs" in said
+    assert told["off"] < 0.002
+    assert abs(mean) < 0.003 if switched else mean > 0.03
 
 
 def exec_cells(*begins, **names):

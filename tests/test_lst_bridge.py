@@ -229,6 +229,29 @@ def test_what_cannot_be_bridged_is_refused(rng):
     refused(lst.bridge, first.isel(x=0), second)
 
 
+def test_a_second_bridge_knows_the_sensors_and_the_error_of_the_first(rng):
+    """Three thermometers in a row: nobody becomes the first by being carried over."""
+    first, second = series(rng, noise=0.8)
+    third = (1.0 + 1.05 * second + rng.normal(0, 0.8, second.shape)).assign_attrs(units="degC", overpasses="noaa20_day")
+    first, second = (
+        da.assign_attrs(overpasses=looks) for da, looks in ((first, "terra_day aqua_day"), (second, "snpp_day"))
+    )
+    ends = second["time"].values[[150, 260]]
+    one = lst.bridge(first.sel(time=slice(None, ends[0])), second.sel(time=slice(None, ends[1])))
+    for start in (one, one["lst"]):
+        two = lst.bridge(start, third)
+        assert two["sensor"].values.tolist() == ["terra aqua"] * 151 + ["snpp"] * 110 + ["noaa20"] * 107
+        assert two["lst"].attrs["bridge"] == "noaa20 carried over to terra aqua, snpp by season"
+    two = lst.bridge(one, third)
+    np.testing.assert_array_equal(two["lst"][:261], one["lst"])
+    np.testing.assert_array_equal(two["lst_std"][:261], one["lst_std"])
+    assert (two["lst_std"][151:] > 0.5).all()
+    xr.testing.assert_allclose(two["lst"][261:], lst.bridge(one["lst"], third)["lst"][261:])
+    back = lst.bridge(third.sel(time=slice(None, ends[0])), one["lst"])  # who saw a date stays who saw it
+    assert back["sensor"].values.tolist() == ["noaa20"] * 151 + ["snpp"] * 110
+    assert "lst_std" in refused(lst.bridge, one[["lst"]], third)
+
+
 def test_seasons_of_ones_own(rng):
     first, second = series(rng, noise=0.5)
     fit = lst.fit_bridge(first, second, seasons={"frozen": (10, 11, 12, 1, 2, 3, 4), "thawed": (5, 6, 7, 8, 9)})

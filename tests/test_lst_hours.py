@@ -324,3 +324,20 @@ def test_closed_form_composites_end_with_the_year():
     np.testing.assert_array_equal(got, centers(starts, 8))
     short = lst.composite_centers(daily.isel(time=slice(3, 20)))
     assert [str(t)[:13] for t in short.values] == ["2015-01-12T12"]
+
+
+def test_months_become_days_before_composites():
+    """A value a month is no day: composites of such are refused, and days between months lie on straight lines."""
+    months = pd.date_range("2018-01-01", periods=24, freq="MS")
+    hours = (months.values[:, None] + np.arange(24) * np.timedelta64(1, "h")).ravel()
+    mean = -3 - 12 * np.cos(2 * np.pi * np.arange(24) / 12)
+    wave = np.repeat(mean, 24) + np.tile(4 * np.sin(2 * np.pi * np.arange(24) / 24), 24)
+    monthly = lst.mean_of_hours(xr.DataArray(wave, {"time": hours}, "time", attrs={"units": "degC"}), utc_offset=6)
+    centers = lst.composite_centers(monthly)
+    assert "to_daily" in refused(lst.to_composites, monthly, centers, code="M28")
+    days = lst.to_daily(monthly)
+    out = lst.to_composites(days, centers)
+    assert np.isfinite(out).all()
+    want = np.interp(out["time"].astype(float), monthly["time"].astype(float), mean)
+    np.testing.assert_allclose(out, want, atol=0.3)  # means of eight days cut corners
+    assert lst.to_daily(days) is days  # a day is a day

@@ -209,6 +209,41 @@ def test_view_times_overrule_the_table():
     assert lst.overpass_drift(data, tolerance_minutes=40)["beyond"].sum() == 0
 
 
+@pytest.mark.parametrize("first_year", [2015, 2021])
+@pytest.mark.parametrize("told", ["both", "fit", "series"])
+def test_the_hours_of_a_fit_and_of_a_series_are_one_hour(rng, first_year, told):
+    """M29: 23 minutes lie between the equator and 35 degrees north; 20 more are 20, whoever has view times."""
+    over = 10.5 + 23.2 / 60
+    kept, late = (
+        passes(f"{first_year}-01-05", "2022-12-31", "terra_day", hours={"terra_day": clock})
+        for clock in (lambda t: np.full(t.size, over), lambda t: over - np.where(t.year < 2022, 0.0, 20 / 60))
+    )
+    kept, late = (data.assign_coords(latitude=35.0) for data in (kept, late))
+    shape = kept.sizes["time"], 3
+    seen = xr.DataArray(rng.normal(size=shape), {"time": kept["time"]}, ("time", "station"), attrs={"units": "degC"})
+    stations = seen.to_dataset(name="terra_day").assign_coords(latitude=("station", [34.0, 35.0, 36.0]))
+    if told != "series":
+        stations["view_time_terra_day"] = kept["view_time_terra_day"].mean("x")
+    fit = lst.fit_daily_mean(stations, seen, overpasses=["terra_day"])
+    assert float(fit["view_hour"][1]) == pytest.approx(10.5, abs=0.13)  # by the table, 2022 is early
+    late = late.drop_vars("view_time_terra_day") if told == "fit" else late
+    hours = fit["view_hour"].to_series().to_dict()
+    assert lst.overpass_drift(kept, hours=hours).loc["terra_day", "largest"] == pytest.approx(0, abs=8)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        lst.daily_mean(late, coefficients=fit)
+    if told != "fit":
+        assert lst.overpass_drift(late, hours=hours).loc["terra_day", "largest"] == pytest.approx(-20, abs=8)
+
+
+def test_daily_means_look_at_view_times():
+    """M29: a pass that leaves its hour before the plans say so."""
+    early = {"terra_day": lambda t: np.where(t.year < 2021, 10.9, 10.9 - 45 / 60)}
+    data = passes("2018-01-05", "2022-12-31", "terra_day", hours=early)
+    with pytest.warns(UserWarning, match=r"terra_day: from 2021-01-05.* up to 45 minutes earlier by the view times"):
+        lst.daily_mean(data, coefficients={"intercept": 0.0, "terra_day": 1.0})
+
+
 def test_without_steady_dates_view_times_are_held_against_the_nominal_hour():
     """Closed form: a pass over 35 degrees north is 23 minutes from its crossing, later downward, earlier upward."""
     hours = {"terra_day": lambda t: np.full(t.size, 10.5 + 23.2 / 60)}

@@ -38,6 +38,7 @@ VARIANTS = [
     ("05", {"norm": "wl2", "weights": "fisher", "snap": True, "ramp": "plane", "delay": "elevation"}),
     ("05", {"norm": "l2", "weights": "variance", "ramp": "none", "delay": "none"}),
     ("05", {"weights": "unit", "ramp": "stable", "delay": "gacos"}),
+    ("05", {"phase_bias": True}),
     ("06", {"intercept": "reference", "uncertainty": "formal"}),
     ("06", {"intercept": "none", "uncertainty": "bootstrap"}),
     ("07", {"method": "natural"}),
@@ -396,10 +397,10 @@ def test_every_value_that_is_offered_is_tried():
     tried = {(number, name, value) for number, values in VARIANTS for name, value in values.items()}
     for path in NOTEBOOKS:
         for names, values, offered in parameters(json.loads(path.read_text(encoding="utf-8"))):
-            name, set_to = names.split(",")[0], values.split(",")[0]
-            others = {value for value in offered if set_to[0] == '"' and json.dumps(value) != set_to}
-            others |= {"True": {False}, "False": {True}}.get(values, set())
-            assert {(path.stem[:2], name, value) for value in others} <= tried
+            for name, set_to in zip(names.split(", "), values.split(", "), strict=False):
+                others = {value for value in offered if set_to[0] == '"' and json.dumps(value) != set_to}
+                others |= {"True": {False}, "False": {True}}.get(set_to, set())
+                assert {(path.stem[:2], name, value) for value in others} <= tried
 
 
 @pytest.mark.notebooks
@@ -411,6 +412,7 @@ def test_every_value_that_is_offered_runs_through(run, tmp_path, number, values)
     (cell,) = (cell for cell in code(nb) if "parameters" in cell["metadata"].get("tags", []))
     for name, value in values.items():
         text = re.sub(rf"^{name}(, \w+)? = [\w\"]+", rf"{name}\1 = {value!r}", source(cell), flags=re.MULTILINE)
+        text = re.sub(rf"^(\w+, {name} = \w+, )\w+", rf"\g<1>{value!r}", text, flags=re.MULTILINE)
         assert text != source(cell)
         cell["source"] = [text]
     changed, out = tmp_path / path.name, tmp_path / "out"

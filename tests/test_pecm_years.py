@@ -486,6 +486,63 @@ def test_lazy_equals_eager_and_computes_nothing_early(model, late, rng, no_compu
 # what is refused, what is carried on
 
 
+def test_years_in_any_order_are_those_years(model, rng):
+    d = moved(model) + noise_of(model, rng, 3)
+    d = d.transpose("time", ...).assign_attrs(units="mm")
+    turned = SEASONS.isel(thaw_year=slice(None, None, -1))
+    whole = fit(d, model)
+    out = pecm.fit_years(d, model["normalized"], model["I"], turned)
+    xr.testing.assert_identical(out, whole)
+    fitted = pecm.forward_years(whole, model["normalized"], model["I"], SEASONS)
+    back = pecm.forward_years(whole.isel(thaw_year=slice(None, None, -1)), model["normalized"], model["I"], turned)
+    xr.testing.assert_identical(fitted, back)
+
+
+@pytest.mark.parametrize("years", [[2014, 2015, 2017, 2018, 2019], [2014, 2015, 2015, 2016, 2017, 2018, 2019]])
+def test_years_that_are_missing_or_stand_twice_are_refused(model, years):
+    """The dates of a year that is missing went to the one before; a trend is one over positions."""
+    d, (linear, composite) = moved(model), (model["normalized"], model["I"])
+    seasons = SEASONS.sel(thaw_year=years)
+    for call in (
+        lambda: pecm.fit_years(d, linear, composite, seasons),
+        lambda: pecm.forward_years(fit(d, model).sel(thaw_year=years), linear, composite, SEASONS),
+        lambda: pecm.composite_index(
+            composite.assign_attrs(units="degC d"),
+            composite.assign_attrs(units="degC d"),
+            1.4,
+            addt_end=seasons["addt_end"],
+            addf_end=seasons["addt_end"],
+            permafrost_year=xr.ones_like(composite),
+        ),
+    ):
+        with pytest.raises(QtpDataError, match="thaw_year repeats years, lacks some or is out of order") as raised:
+            call()
+        assert str(years) in str(raised.value)
+    onset = doy(131.0) + 0 * seasons["addt_end"].drop_attrs()
+    if len(set(years)) < len(years):
+        with pytest.raises(QtpDataError, match="onsets repeat years"):
+            pecm.late_season_index(d.time, onset.assign_attrs(units="day of year"), doy(283.0))
+
+
+@pytest.mark.parametrize("years", [slice(2015, None), slice(None, 2018), slice(2016, 2017)])
+def test_dates_outside_of_the_years_are_those_of_no_year(model, years):
+    """Without 2019 its dates went to 2018."""
+    d, whole = moved(model), fit(moved(model), model)
+    seasons = SEASONS.sel(thaw_year=years)
+    out = pecm.fit_years(d, model["normalized"], model["I"], seasons)
+    kept = seasons["thaw_year"].values
+    assert out["thaw_year"].values.tolist() == kept.tolist()
+    np.testing.assert_allclose(out["linear_rate"], RATE, rtol=1e-6)
+    np.testing.assert_allclose(out["seasonal_amplitude"], whole["seasonal_amplitude"].sel(thaw_year=kept), rtol=1e-6)
+    fitted = pecm.forward_years(out, model["normalized"], model["I"], seasons)
+    strange = sum(in_year(model, year) for year in YEARS if year not in kept) > 0
+    np.testing.assert_allclose(fitted.where(~strange), d.where(~strange), atol=1e-6)
+    assert fitted.where(strange, drop=True).isnull().all()
+    one = fitted.time.dt.year == 2016
+    some = pecm.forward_years(out, model["normalized"][one], model["I"][one], seasons)
+    xr.testing.assert_identical(some, fitted[one])
+
+
 def test_what_is_wrong_is_said(model):
     d, linear, composite = moved(model), model["normalized"], model["I"]
     given = {"displacement": d, "linear": linear, "composite": composite, "seasons": SEASONS}

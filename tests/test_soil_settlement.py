@@ -252,6 +252,13 @@ class TestFlags:
         assert invert([41.0], **given)["flag"].values.tolist() == [4]  # theta 0.336 in pores of 0.3
         assert invert([41.0], conductivity=KAPPA)["flag"].values.tolist() == [0]
 
+    def test_unknown_density_beside_a_conductivity_is_unknown(self):
+        """Pores that nobody knows hold no water content of 8."""
+        given = {"conductivity": KAPPA, "bulk_density": one([1890.0, np.nan], "kg m-3")}
+        out = invert([38.0, 200.0], **given)
+        assert out["flag"].values.tolist() == [0, 1]
+        assert np.isfinite(out["mean_water_content"]).values.tolist() == [True, False]
+
     def test_other_words_for_what_is_saturated(self):
         cover = one(np.array([1, 2], np.int16), classes={1: "fen", 2: "heath"})
         assert invert([40.0, 40.0], vegetation=cover, saturated=["fen"])["flag"].values.tolist() == [0, 32]

@@ -365,6 +365,37 @@ def test_another_reading_of_the_same_files_is_noticed(grown):
     assert "coherence" in refused(append, scaled, grown / "store", code="R08")
 
 
+@pytest.mark.parametrize("empty", ["block", "pair"])
+@pytest.mark.parametrize("storage", ["float32", "compact"])
+def test_another_sign_is_noticed_where_the_middle_is_empty(tmp_path, empty, storage):
+    """R08: nothing compared is nothing alike: a block with values is looked for, of an older pair if need be."""
+    stack = lazy(48, 48).chunk(pair=1)
+    inside = (abs(stack["y"] - stack["y"].mean()) < 720) & (abs(stack["x"] - stack["x"].mean()) < 720)
+    gone = inside if empty == "block" else stack["secondary"] == stack["secondary"][3]
+    stack = stack.map(lambda da: da.where(~gone).transpose(*da.dims).assign_attrs(da.attrs), keep_attrs=True)
+    ingest(stack.isel(pair=slice(4)), tmp_path / "store", block=16, storage=storage)
+    before = digest(tmp_path / "store")
+    turned = stack.assign(phase=(-stack["phase"]).assign_attrs(stack["phase"].attrs))
+    assert "phase" in refused(append, turned, tmp_path / "store", code="R08")
+    scaled = stack.assign(coherence=(stack["coherence"] / 2).assign_attrs(stack["coherence"].attrs))
+    assert "coherence" in refused(append, scaled, tmp_path / "store", code="R08")
+    assert digest(tmp_path / "store") == before
+    append(stack, tmp_path / "store")
+    ingest(stack, tmp_path / "whole", block=16, storage=storage)
+    assert same(tmp_path / "store", tmp_path / "whole")
+
+
+def test_what_cannot_be_compared_is_said(tmp_path):
+    """Earlier pairs without any coherence: those of later pairs may be read in any way."""
+    stack = lazy(40, 45).chunk(pair=1)
+    early = stack["secondary"] <= stack["secondary"][0]
+    coherence = stack["coherence"].where(~early).transpose("pair", "y", "x").assign_attrs(stack["coherence"].attrs)
+    stack = stack.assign(coherence=coherence)
+    ingest(stack.isel(pair=early.values), tmp_path / "store", block=16)
+    with pytest.warns(UserWarning, match="no value of coherence in a pair that store and stack have"):
+        append(stack, tmp_path / "store")
+
+
 def test_without_new_pairs_nothing_is_written(grown):
     append(open_pairs(grown / "files"), grown / "store")
     before = digest(grown / "store")

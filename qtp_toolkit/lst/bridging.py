@@ -13,6 +13,7 @@ from qtp_toolkit.conventions import (
     TIME,
     VARIABLES,
     QtpDataError,
+    coordinate,
     describe,
     is_lazy,
     on_pixels_of,
@@ -130,7 +131,7 @@ def fit_bridge(
 
 
 def bridge(
-    first: xr.DataArray,
+    first: xr.DataArray | xr.Dataset,
     second: xr.DataArray,
     *,
     fit: xr.Dataset | None = None,
@@ -141,14 +142,16 @@ def bridge(
 
     Parameters
     ----------
-    first, second : xarray.DataArray
-        As in :func:`fit_bridge`. Dates that the first has not are taken from the second; end the first where its
-        overpasses have drifted (:func:`overpass_drift`) before.
+    first : xarray.DataArray or xarray.Dataset
+        As in :func:`fit_bridge`, or what an earlier bridge gave: its ``lst_std`` and its ``sensor`` are carried on.
+    second : xarray.DataArray
+        As in :func:`fit_bridge`. Dates that the first has not are taken from it; end the first where its overpasses
+        have drifted (:func:`overpass_drift`) before.
     fit : xarray.Dataset, optional
         Of :func:`fit_bridge`, from other (such as unfilled) values or another period; by default of these series.
     names : (str, str), optional
         What to call the sensors; by default the satellites in the attribute ``overpasses`` of each, as
-        :func:`daily_mean` writes it.
+        :func:`daily_mean` writes it. Dates that have a coordinate ``sensor`` keep it.
     **options
         Of :func:`fit_bridge`, where no ``fit`` is given.
 
@@ -156,15 +159,17 @@ def bridge(
     -------
     xarray.Dataset
         ``lst`` (time, ...), degC, all dates in order: those of the first as they are, those of the second alone carried
-        over, NaN where its season has no fit. ``lst_std`` (K): standard deviation that the bridge adds, 0 on the dates
-        of the first; the part of it that does not average out over dates is ``mean_std`` and ``slope_std`` of the fit.
+        over, NaN where its season has no fit. ``lst_std`` (K): standard deviation that the bridge adds; on the dates of
+        the first 0, or what an earlier bridge added (later ones do not know the error of its line); the part that does
+        not average out over dates is ``mean_std`` and ``slope_std`` of the fit.
         Coordinate ``sensor`` (time): which sensor saw each date. ``bridge_reason`` (season, ...). Lazy if an input is
         lazy.
 
     Raises
     ------
     QtpDataError
-        As :func:`fit_bridge`; if ``fit`` comes with options, or is of other seasons than it says.
+        As :func:`fit_bridge`; if ``fit`` comes with options, or is of other seasons than it says; if a Dataset is none
+        of a bridge.
 
     Examples
     --------
@@ -178,6 +183,7 @@ def bridge(
     """
     if fit is not None and options:
         raise QtpDataError("a fit that is given has its options already", found=sorted(options))
+    first, known = _with_std(first)
     first, second = _fitting(first, second)
     fit = fit_bridge(first, second, **options) if fit is None else fit
     numbers = pd.Index(fit["season"].values).get_indexer(fit["season_of_month"].values)
@@ -195,7 +201,7 @@ def bridge(
     )
     called = list(names or (_called(first, "first"), _called(second, "second")))
     lst = _joined([first, carried], called, first)
-    std = _joined([xr.zeros_like(first), spread], called, first)
+    std = _joined([known, spread], called, first)
     told = {
         "bridge": f"{called[1]} carried over to {called[0]} by season",
         "daily_mean": first.attrs.get("daily_mean", "given"),
@@ -203,6 +209,16 @@ def bridge(
     both = first, second
     out = {"lst": describe(lst, "lst", like=both, **told), "lst_std": describe(std, "lst_std", like=both)}
     return xr.Dataset(out).assign(bridge_reason=fit["reason"])
+
+
+def _with_std(first: xr.DataArray | xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
+    """Temperature, and what earlier bridges added to its standard deviation."""
+    if isinstance(first, xr.DataArray):
+        return first, xr.zeros_like(first)
+    missing = [name for name in ("lst", "lst_std") if name not in first]
+    if missing:
+        raise QtpDataError("no Dataset of lst.bridge", expected=["lst", "lst_std"], found=list(first.data_vars))
+    return first["lst"], first["lst_std"]
 
 
 def _fitting(first: xr.DataArray, second: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray]:
@@ -270,7 +286,9 @@ def _named(layers: xr.DataArray, reason: xr.DataArray, *, like: Any) -> xr.Datas
 
 
 def _called(da: xr.DataArray, otherwise: str) -> str:
-    """Satellites that a daily mean says that it is of."""
+    """Sensors of a bridged series, or satellites that a daily mean says that it is of."""
+    if SENSOR in da.coords:
+        return ", ".join(dict.fromkeys(coordinate(da, SENSOR).tolist()))
     looks = str(da.attrs.get("overpasses", "")).split()
     return " ".join(dict.fromkeys(look.partition("_")[0] for look in looks)) or otherwise
 
@@ -278,7 +296,9 @@ def _called(da: xr.DataArray, otherwise: str) -> str:
 def _joined(parts: list[xr.DataArray], names: list[str], like: xr.DataArray) -> xr.DataArray:
     """Dates of both sensors in order, each with its sensor."""
     marked = [
-        da.transpose(*like.dims).astype(like.dtype).assign_coords({SENSOR: (TIME, [name] * da.sizes[TIME])})
+        da.transpose(*like.dims)
+        .astype(like.dtype)
+        .assign_coords({} if SENSOR in da.coords else {SENSOR: (TIME, [name] * da.sizes[TIME])})
         for da, name in zip(parts, names, strict=True)
     ]
     return xr.concat(marked, TIME, join="override", coords="minimal", compat="override").sortby(TIME)

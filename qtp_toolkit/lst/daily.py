@@ -28,15 +28,15 @@ from qtp_toolkit.lst.kernels import regression
 from qtp_toolkit.lst.overpasses import (
     check_overpasses,
     choose_overpasses,
-    crossing_hours,
-    dates_of,
     overpass_drift,
+    seen_hours,
     warn_of_drift,
 )
 
 WARM_BIAS = "equal weights: 2.7 (summer) to 3.4 K (winter) too warm for four overpasses; give coefficients"
 UNKNOWN_BIAS = "equal weights of {}: biased by an unknown amount that changes with the season; give coefficients"
 
+COMPOSITE_DAYS = 8
 _ERRORS = ("rmse", "rmse_cross_validated", "mae", "mae_cross_validated", "bias_cross_validated", "bias_equal_weights")
 SCORES = dict.fromkeys(_ERRORS, "degC") | dict.fromkeys(("r2", "r2_cross_validated", "n"), "1")
 """Scores of a fit, in the order of the kernel, and their units."""
@@ -79,7 +79,8 @@ def daily_mean(
     Warns
     -----
     UserWarning
-        Where Terra or Aqua passed more than 30 minutes from the hour of the coefficients: :func:`overpass_drift` (M29).
+        Where Terra or Aqua passed more than 30 minutes from the hour of the coefficients, by the view times if they are
+        in the Dataset (one mean a date is computed), else by the dates: :func:`overpass_drift` (M29).
 
     Notes
     -----
@@ -112,7 +113,8 @@ def daily_mean(
         method = "regression on the overpasses"
     used = check_overpasses(lst, [name for name in table if name != "intercept"])
     fitted = coefficients.get("view_hour") if isinstance(coefficients, xr.Dataset) else None
-    warn_of_drift(overpass_drift(lst[used], hours=None if fitted is None else fitted.to_series().to_dict()))
+    looks = lst[[name for name in (*used, *(f"view_time_{name}" for name in used)) if name in lst]]
+    warn_of_drift(overpass_drift(looks, hours=None if fitted is None else fitted.to_series().to_dict()))
     total: Any = sum(lst[name] * np.float32(table[name]) for name in used) + np.float32(table.get("intercept", 0.0))
     return describe(total, "lst", like=lst, daily_mean=method, overpasses=" ".join(used))
 
@@ -144,7 +146,9 @@ def fit_daily_mean(
     -------
     xarray.Dataset
         ``coefficient`` and ``coefficient_std`` (dim ``term``: intercept and overpasses) and ``view_hour``, the mean
-        hour (local solar time at the equator) of the dates, NaN for the intercept; of the fit ``r2``, ``mae``,
+        hour of crossing the equator (local solar time) of the dates, by the view times if the Dataset has them, less
+        what they are later on this ground (:func:`overpass_drift`), else by the table; NaN for the intercept; of the
+        fit ``r2``, ``mae``,
         ``rmse`` and of rows predicted without their fold ``r2_cross_validated``, ``mae_cross_validated``,
         ``rmse_cross_validated``, ``bias_cross_validated`` (degC, prediction minus station);
         ``bias_equal_weights`` (degC, the same without a fit); ``n`` rows; ``fold_bias`` and ``fold_rmse`` (dim
@@ -191,13 +195,19 @@ def fit_daily_mean(
         },
     )
     out = xr.Dataset({"coefficient": coefficient, "coefficient_std": spread}).assign_coords(term=["intercept", *used])
-    passed = [np.nan, *(float(crossing_hours(name, dates_of(lst)).mean()) for name in used)]
+    passed = [np.nan, *(_crossing(lst, name) for name in used)]
     out["view_hour"] = "term", passed, {"units": "h"}
     for i, (name, units) in enumerate(SCORES.items()):
         out[name] = scores.isel(score=i).assign_attrs(units=units)
     for i, name in enumerate(("fold_bias", "fold_rmse")):
         out[name] = by_fold.isel(fold_score=i).assign_coords(fold=names).assign_attrs(units=SCORES["rmse"])
     return out.assign_attrs(cross_validation=told)
+
+
+def _crossing(lst: xr.Dataset, look: str) -> float:
+    """Mean hour at which a satellite crossed the equator on the dates."""
+    found, later, _ = seen_hours(lst, look)
+    return float((np.nanmean(found) - later) % 24.0)
 
 
 def _make_folds(predictors: xr.DataArray, folds: str | int | None) -> tuple[np.ndarray, list, str]:
@@ -233,6 +243,12 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     xarray.DataArray
         Dim ``time`` = ``centers``, name, units and other dims of ``daily``; lazy if ``daily`` is lazy.
 
+    Raises
+    ------
+    QtpDataError
+        If the values lie too far apart for a composite to hold ``min_days`` of them, as monthly means do: make days of
+        them (:func:`to_daily`).
+
     Examples
     --------
     >>> daily = xr.DataArray(np.arange(16.0), {"time": pd.date_range("2016-01-01", periods=16)}, "time")
@@ -242,6 +258,16 @@ def to_composites(daily: xr.DataArray, centers: xr.DataArray, *, min_days: int =
     """
     require(daily, dims=(TIME,))
     days, midnight = whole_days(daily)
+    step = float(np.median(np.diff(days)))
+    if step * min_days > COMPOSITE_DAYS:
+        raise QtpDataError(
+            "these are no daily values: no composite holds as many as its mean needs",
+            variable=str(daily.name),
+            expected=f"{min_days} values in {COMPOSITE_DAYS} days",
+            found=f"one in {step:g} days",
+            hint="Make days of them first: lst.to_daily.",
+            code="M28",
+        )
     owner = kernels.composite_owner(days, as_days(centers.values, midnight))
     options = {"owner": owner, "count": centers.size, "min_valid": min_days}
     out = _move_to(np.asarray(centers.values), kernels.window_mean, daily, float, **options)
@@ -270,6 +296,10 @@ def to_daily(lst: xr.DataArray, *, max_gap_days: float = 40.0) -> xr.DataArray:
     QtpDataError
         If composites are missing from the time axis for longer than ``max_gap_days``: lists where.
 
+    Notes
+    -----
+    Monthly means are taken as composites of their months. A series of days is returned as it is.
+
     Examples
     --------
     >>> centers = pd.to_datetime(["2016-01-04T12", "2016-01-12T12"])
@@ -279,6 +309,8 @@ def to_daily(lst: xr.DataArray, *, max_gap_days: float = 40.0) -> xr.DataArray:
     """
     require(lst, dims=(TIME,), units=VARIABLES["lst"].units)
     steps, times = np.diff(days_since_start(lst)), pd.DatetimeIndex(lst[TIME].values)
+    if np.median(steps) <= 1.0:
+        return lst
     if (steps > max_gap_days).any():
         where = [f"{times[i]:%Y-%m-%d} to {times[i + 1]:%Y-%m-%d}" for i in np.flatnonzero(steps > max_gap_days)]
         raise QtpDataError(

@@ -40,9 +40,9 @@ def mean_of_hours(skin: xr.DataArray, *, min_hours: int = 20, utc_offset: float 
     Returns
     -------
     xarray.DataArray
-        ``lst``, degC, dims of the input; one value a day, stamped at 00:00, or one a month at its center. NaN with
-        fewer than ``min_hours`` valid hours: so are the two ends, which are no whole days. Same dtype; lazy if the
-        input is lazy.
+        ``lst``, degC, dims of the input; one value a day, stamped at 00:00, or one a month at its center, of which
+        :func:`to_daily` makes days. NaN with fewer than ``min_hours`` valid hours: so are the two ends, which are no
+        whole days. Same dtype; lazy if the input is lazy.
 
     Raises
     ------

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import LOOKS, TIME, VARIABLES, QtpDataError, coordinate, require, require_option
+from qtp_toolkit import grid
+from qtp_toolkit.conventions import LOOKS, TIME, VARIABLES, QtpDataError, X, Y, coordinate, require, require_option
 from qtp_toolkit.lst.axis import OVERPASSES
 
 SATELLITES = {"all": OVERPASSES} | {name: tuple(look for look in LOOKS if look.startswith(name)) for name in (
@@ -75,7 +76,7 @@ def overpass_drift(
     lst: xr.Dataset,
     *,
     hours: Mapping[str, float] | None = None,
-    latitude: float = 0.0,
+    latitude: float | None = None,
     tolerance_minutes: float = TOLERANCE_MINUTES,
 ) -> pd.DataFrame:
     """Say which composites were seen at another hour than the coefficients of the daily mean are for.
@@ -89,21 +90,22 @@ def overpass_drift(
         Some of ``terra_day`` ... ``noaa20_night``, dim ``time``; ``view_time_terra_day`` ... (h, local solar time)
         where the loader was asked for them with ``view_times``.
     hours : mapping of str to float, optional
-        Hours for which the coefficients are, by overpass. By default what the view times have up to 2019; where they
-        have no such date, or there are none, the nominal hours: 10:30, 13:30 and half a day later.
-    latitude : float
-        Degrees: passes away from the equator are earlier or later than their crossing. Used only where view times are
-        held against nominal hours.
+        Hours of crossing the equator for which the coefficients are, by overpass, as ``view_hour`` of
+        :func:`fit_daily_mean`; by default the nominal ones: 10:30, 13:30 and half a day later. View times are those of
+        the ground: here they are later than the crossing by what they are up to 2019 later than the nominal hours.
+    latitude : float, optional
+        Degrees, by default of the middle of the grid or the mean of the stations, 0 where neither is there: passes away
+        from the equator are earlier or later than their crossing. Used only where view times have no date up to 2019.
     tolerance_minutes : float
         Largest accepted distance.
 
     Returns
     -------
     pandas.DataFrame
-        One row an overpass that is there: ``usual`` (h), ``first`` composite beyond (date, empty if none), how many
-        are ``beyond`` and out ``of`` how many, ``largest`` distance after 2019 (minutes, positive later), and ``by``
-        what it was told: ``view times`` or ``table``. View times are computed, one mean a date; without them only the
-        dates are looked at.
+        One row an overpass that is there: ``usual`` (h, of the ground where there are view times), ``first`` composite
+        beyond (date, empty if none), how many are ``beyond`` and out ``of`` how many, ``largest`` distance after 2019
+        (minutes, positive later), and ``by`` what it was told: ``view times`` or ``table``. View times are computed,
+        one mean a date; without them only the dates are looked at.
 
     Examples
     --------
@@ -117,16 +119,34 @@ def overpass_drift(
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("overpass")
 
 
-def _row(lst: xr.Dataset, look: str, hours: Mapping[str, float], latitude: float, tolerance: float) -> tuple[Any, ...]:
-    dates = dates_of(lst)
-    usual, by = hours.get(look, float(crossing_hours(look, STEADY_UNTIL))), "table"
-    found = crossing_hours(look, dates)
+def seen_hours(lst: xr.Dataset, look: str, latitude: float | None = None) -> tuple[np.ndarray, float, str]:
+    """Hours at which the dates were seen, by how much they are later than at the equator, and what tells them."""
+    dates, nominal = dates_of(lst), float(crossing_hours(look, STEADY_UNTIL))
     seen = lst.get(f"view_time_{look}")
-    if seen is not None:
-        found, by = seen.mean([dim for dim in seen.dims if dim != TIME]).to_numpy().astype(float), "view times"
-        steady = found[(dates <= STEADY_UNTIL) & np.isfinite(found)]
-        nominal = steady.mean() if steady.size else usual + _lag(look, latitude)
-        usual = hours.get(look, float(nominal))
+    found = None if seen is None else seen.mean([dim for dim in seen.dims if dim != TIME]).to_numpy().astype(float)
+    if found is None or not np.isfinite(found).any():
+        return crossing_hours(look, dates), 0.0, "table"
+    steady = found[(dates <= STEADY_UNTIL) & np.isfinite(found)]
+    later = _minutes(steady - nominal).mean() / 60.0 if steady.size else _lag(look, _latitude(lst, latitude))
+    return found, float(later), "view times"
+
+
+def _latitude(lst: xr.Dataset, given: float | None) -> float:
+    if given is not None:
+        return given
+    if "latitude" in lst.coords:
+        return float(lst["latitude"].mean())
+    if {Y, X} <= set(lst.coords) and lst.rio.crs is not None:
+        middle = lst.isel({dim: slice(lst.sizes[dim] // 2, lst.sizes[dim] // 2 + 1) for dim in (Y, X)})
+        return float(grid.lonlat(middle[[next(iter(middle))]])["latitude"].mean())
+    return 0.0
+
+
+def _row(
+    lst: xr.Dataset, look: str, hours: Mapping[str, float], latitude: float | None, tolerance: float
+) -> tuple[Any, ...]:
+    dates, (found, later, by) = dates_of(lst), seen_hours(lst, look, latitude)
+    usual = (hours.get(look, float(crossing_hours(look, STEADY_UNTIL))) + later) % 24.0
     off = np.where(dates > STEADY_UNTIL, _minutes(found - usual), 0.0)
     off = np.where(np.isfinite(off), off, 0.0)
     beyond = np.abs(off) > tolerance

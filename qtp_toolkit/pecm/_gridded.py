@@ -28,6 +28,7 @@ from qtp_toolkit.conventions import (
 )
 from qtp_toolkit.kernels import reasons
 from qtp_toolkit.pecm._index import CLIPS, CLOSINGS, amplitude_factor, closing_ratio, linear_index
+from qtp_toolkit.pecm._late import check_years
 
 ONSETS = ("thaw_onset_mean", "freeze_onset_mean")
 ENDS = ("addt_end", "addf_end")
@@ -170,6 +171,7 @@ def _select_coarse(seasons: xr.Dataset, dates: Any, *, lazy: bool) -> xr.Dataset
         coarse = coarse.sel({TIME: wanted})
     for name in ("addt", "addf"):
         require(coarse[name], dims=(TIME, Y, X), quantity="addt")
+    check_years(coarse[THAW_YEAR].values)  # permafrost_year counts them
     return coarse.chunk(dict.fromkeys(coarse.dims, -1)) if lazy else coarse
 
 

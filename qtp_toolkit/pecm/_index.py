@@ -21,6 +21,7 @@ from qtp_toolkit.conventions import (
     require_option,
     xnp,
 )
+from qtp_toolkit.pecm._late import check_years
 
 FORMS: Final = ("thaw_normalized", "printed", "calendar")
 CLOSINGS = ("adjust", "none")
@@ -133,7 +134,7 @@ def composite_index(
         (thaw_year, ...) sums of the whole thaw and the whole freeze season, degC d; NaN for a cycle that the
         temperature series does not cover to its end, which then keeps the given ratio.
     permafrost_year : xarray.DataArray, optional
-        (time, ...) number of the permafrost year, n for the n-th entry of ``thaw_year``.
+        (time, ...) number of the permafrost year, n for the n-th entry of ``thaw_year``, which has all years in order.
     close : {"adjust", "none"}
         With ``adjust``, and the three arrays above, a cycle that would not freeze through takes the ratio of
         :func:`closing_ratio`.
@@ -181,6 +182,7 @@ def composite_index(
     arrays: list[Any] = [addt, addf, conductivity_ratio]
     cores: dict[str, Any] = {}
     if close == "adjust" and addt_end is not None and addf_end is not None:
+        check_years(addt_end[THAW_YEAR].values)
         closed = closing_ratio(addt_end, addf_end, conductivity_ratio).conductivity_ratio
         arrays += [closed, permafrost_year]
         cores["input_core_dims"] = [[TIME], [TIME], [], [THAW_YEAR], [TIME]]

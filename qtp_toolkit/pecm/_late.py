@@ -115,6 +115,17 @@ def split_years(composite: xr.DataArray, thaw_onset: xr.DataArray) -> dict[int, 
     return parts
 
 
+def check_years(years: np.ndarray) -> None:
+    """Refuse years that repeat, lack one or go back, where each is told by its position."""
+    if (np.diff(years) != 1).any():
+        raise QtpDataError(
+            "thaw_year repeats years, lacks some or is out of order",
+            variable=THAW_YEAR,
+            expected=f"each from {years.min()} to {years.max()} once, in order",
+            found=years.tolist(),
+        )
+
+
 def day_number(onset: xr.DataArray, years: Any) -> xr.DataArray:
     """Days since 1970 (thaw_year, ...) of an onset in day of year, (...) or (thaw_year, ...), in each of ``years``."""
     years = np.asarray(years, dtype=int)
@@ -122,6 +133,8 @@ def day_number(onset: xr.DataArray, years: Any) -> xr.DataArray:
         missing = np.setdiff1d(years, onset[THAW_YEAR].values)
         if missing.size:
             raise QtpDataError("onsets lack years", expected=years.tolist(), found=f"no {missing.tolist()}")
+        if onset.indexes[THAW_YEAR].has_duplicates:
+            raise QtpDataError("onsets repeat years", variable=THAW_YEAR, found=onset[THAW_YEAR].values.tolist())
         onset = onset.sel({THAW_YEAR: years})
     january = (years - 1970).astype("datetime64[Y]").astype("datetime64[D]").astype(float)
     # 1 January 00:00 is day 1.

@@ -10,7 +10,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, describe, require, require_option, xnp
 from qtp_toolkit.kernels import reasons
-from qtp_toolkit.pecm._late import LAST_THIRD, day_number, days_of
+from qtp_toolkit.pecm._late import LAST_THIRD, check_years, day_number, days_of
 from qtp_toolkit.pecm._run import run_stacked, same_dates, to_dataset
 from qtp_toolkit.pecm.kernels import years as kernels
 
@@ -133,13 +133,14 @@ def fit_years(
         ``reason_of_loss``; with ``found`` also ``loss_probability``.
         Reasons as in :func:`fit`; of a year: 1 it never thaws, 3 its columns resemble the others too much, 4 too few
         dates, 5 no degree days, else that of the pixel. NaN wherever a reason is not 0. Years are those of ``seasons``
-        from the first to the last date. Lazy if the inputs are lazy, block by block along all other dims; ``time`` and
-        ``thaw_year`` must be one chunk.
+        from the first to the last date, in order; thawed dates before and after them are left out. Lazy if the inputs
+        are lazy, block by block along all other dims; ``time`` and ``thaw_year`` must be one chunk.
 
     Raises
     ------
     QtpDataError
-        Dates that differ between the arrays or repeat, an option outside its list, a variable that ``seasons`` lacks.
+        Dates that differ between the arrays or repeat, an option outside its list, a variable that ``seasons`` lacks, a
+        year that it lacks between others or has twice.
 
     Notes
     -----
@@ -176,8 +177,9 @@ def fit_years(
         require_option(what, option, allowed)
     require(displacement, dims=(TIME,), quantity="displacement")
     stamps = same_dates(displacement, linear, composite)
-    edges = _edges_of_years(seasons, stamps, onsets)
-    years = edges["begin"][THAW_YEAR].values
+    years = _years_between(seasons, stamps)
+    edges = _edges_of_years(seasons, years, onsets)
+    composite = _known(composite, seasons, years)
     rules = kernels.Rules(
         losses=losses,
         share=_between("loss_share", loss_share, 0.0, 1.0),
@@ -240,8 +242,11 @@ def forward_years(
         coefficient. Lazy if an input is lazy.
     """
     stamps = same_dates(linear, composite)
-    edges = _edges_of_years(seasons, stamps, deformation.attrs.get("onsets", "mean"))
-    edges = {name: da.sel({THAW_YEAR: deformation[THAW_YEAR].values}) for name, da in edges.items()}
+    years = np.sort(deformation[THAW_YEAR].values)
+    check_years(years)
+    deformation = deformation.sel({THAW_YEAR: years})
+    edges = _edges_of_years(seasons, years, deformation.attrs.get("onsets", "mean"))
+    composite = _known(composite, seasons, years)
     days, own = days_of(stamps), xr.full_like(composite, np.nan)
     out = deformation["linear_rate"] * linear + deformation["intercept"]
     # Year by year: no array of all dates of all years is made. A later year overrides those before it.
@@ -257,7 +262,29 @@ def forward_years(
     return describe(out.transpose(TIME, ...), "displacement", like=deformation["linear_rate"])
 
 
-def _edges_of_years(seasons: xr.Dataset, stamps: pd.DatetimeIndex, onsets: str) -> dict[str, xr.DataArray]:
+def _years_between(seasons: xr.Dataset, stamps: pd.DatetimeIndex) -> np.ndarray:
+    """Years of ``seasons`` from the first to the last date, in order."""
+    if THAW_YEAR not in seasons.indexes:
+        raise QtpDataError("seasons has no years", expected=f"coordinate {THAW_YEAR}", found=list(seasons.coords))
+    years = np.sort(seasons[THAW_YEAR].values)
+    years = years[(years >= stamps.min().year - 1) & (years <= stamps.max().year)]
+    if not years.size:
+        expected, found = f"{stamps.min():%Y} to {stamps.max():%Y}", f"thaw_year {seasons[THAW_YEAR].values.tolist()}"
+        raise QtpDataError("seasons has none of the years", expected=expected, found=found)
+    check_years(years)
+    return years
+
+
+def _known(composite: xr.DataArray, seasons: xr.Dataset, years: np.ndarray) -> xr.DataArray:
+    """Composite index, NaN on thawed dates of a year after the last one of ``years``: they are not of that."""
+    stamps = pd.DatetimeIndex(composite[TIME].values)
+    if stamps.max().year <= years[-1]:
+        return composite
+    after = day_number(seasons[MEANS[0]], [years[-1] + 1]).isel({THAW_YEAR: 0}, drop=True)
+    return composite.where((days_of(stamps) < after) | ~(composite > 0)).transpose(*composite.dims)
+
+
+def _edges_of_years(seasons: xr.Dataset, years: np.ndarray, onsets: str) -> dict[str, xr.DataArray]:
     """Days since 1970 on which each year begins, and its loss begins and ends; its highest index: (thaw_year, ...)."""
     own = ("thaw_onset", "freeze_onset") if onsets == "each" else ()
     missing = [name for name in (*MEANS, "addt_end", *own) if name not in seasons]
@@ -267,11 +294,11 @@ def _edges_of_years(seasons: xr.Dataset, stamps: pd.DatetimeIndex, onsets: str) 
     require(seasons["addt_end"], dims=(THAW_YEAR,), quantity="addt_end", between=(0.0, np.inf))
     for name in (*MEANS, *own):
         require(seasons[name], quantity="thaw_onset")
-    years = seasons[THAW_YEAR].values
-    years = years[(years >= stamps.min().year - 1) & (years <= stamps.max().year)]
-    if not years.size:
-        expected, found = f"{stamps.min():%Y} to {stamps.max():%Y}", f"thaw_year {seasons[THAW_YEAR].values.tolist()}"
-        raise QtpDataError("seasons has none of the years", expected=expected, found=found)
+    absent = np.setdiff1d(years, seasons[THAW_YEAR].values)
+    if absent.size:
+        raise QtpDataError(
+            "seasons lacks years", variable=THAW_YEAR, expected=years.tolist(), found=f"no {absent.tolist()}"
+        )
     begin, end = (day_number(seasons[name], years) for name in MEANS)
     length = (end - begin).where((end > begin) & (end <= begin + 365.0))
     out = {"begin": begin.where(xnp.isfinite(length)), "start": end - LAST_THIRD * length, "end": end}

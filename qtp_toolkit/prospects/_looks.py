@@ -113,15 +113,7 @@ def look_at_hours(data: Any) -> None:
         Land surface temperature; what is none is passed over. Only dates are read, and view times if it has them.
     """
     if isinstance(data, xr.Dataset) and set(lst.LOOKS) & set(data.data_vars):
-        middle = _middle_latitude(data) if any(str(name).startswith("view_time") for name in data) else 0.0
-        lst.warn_of_drift(lst.overpass_drift(thin(data), latitude=middle))
-
-
-def _middle_latitude(data: xr.Dataset) -> float:
-    """Latitude in the middle of a grid, degrees; 0 where there is none."""
-    if not {Y, X} <= set(data.coords) or data.rio.crs is None:
-        return 0.0
-    return float(grid.lonlat(thin(data))["latitude"].mean())
+        lst.warn_of_drift(lst.overpass_drift(thin(data)))
 
 
 @contextmanager

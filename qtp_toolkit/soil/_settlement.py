@@ -168,6 +168,7 @@ def water_and_depth(
     out["water_column_std"] = xnp.hypot(spread, delta * share_std) / settled
     out["conductivity_thawed"] = root[0] / theta
     known = np.isfinite(delta) & np.isfinite(spread) & np.isfinite(addt) & np.isfinite(ends[0] + ends[1])
+    known = known & np.isfinite(room)
     marks = {
         UNKNOWN: ~known,
         NO_ROOT: theta.isnull(),

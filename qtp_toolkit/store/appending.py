@@ -90,7 +90,8 @@ def append(
     Warns
     -----
     UserWarning
-        If chunks of the stack hold earlier pairs along with new ones: all of them are read.
+        If chunks of the stack hold earlier pairs along with new ones: all of them are read. If no value of a variable
+        is stored in a pair that the stack has, too: whether it is read as it was cannot be told.
 
     Notes
     -----
@@ -100,7 +101,7 @@ def append(
     step, and by whoever opened it, afterwards. What a killed call leaves is resumed by the same call.
 
     Size and time of the files of earlier pairs must be what they were. They are not read, but for one block of one
-    pair, which must give the values that are stored: that a catalog has changed is not seen in its files.
+    pair that has values, which must be those that are stored: that a catalog has changed is not seen in its files.
 
     Examples
     --------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,7 +13,7 @@ import xarray as xr
 
 from qtp_toolkit._inputs import state
 from qtp_toolkit.conventions import CYCLES, PAIR, QtpDataError, X, Y, on_pixels_of
-from qtp_toolkit.store.compact import as_stored
+from qtp_toolkit.store.compact import STEP, as_stored
 from qtp_toolkit.store.layout import spatial
 from qtp_toolkit.store.opening import open_store
 from qtp_toolkit.store.run import locate, read_identity, read_pointer
@@ -31,6 +32,7 @@ class Base(NamedTuple):
     """The version of a store that is appended to: its pointer, what it was made of, and what it reads as."""
 
     folder: Path
+    name: str
     pointer: dict[str, Any]
     identity: dict[str, Any]
     ds: xr.Dataset
@@ -55,7 +57,7 @@ def open_base(folder: str | os.PathLike, name: str) -> Base:
     identity = read_identity(path)
     if not {"storage", "block", "format"} <= set(identity["parameters"]):
         raise QtpDataError(f"{name!r} is no store of interferograms", path=path, found=list(pointer["variables"]))
-    return Base(folder, pointer, identity, open_store(folder, name=name))
+    return Base(folder, name, pointer, identity, open_store(folder, name=name))
 
 
 def refuse_other_kind(base: Base, *, storage: str | None, block: int | None) -> None:
@@ -186,28 +188,42 @@ def sources(base: Base, *, archived: bool) -> tuple[dict[str, Any], dict[str, An
 def refuse_other_values(stack: xr.Dataset, base: Base, places: Sequence[tuple[int, int]], names: Sequence[str]) -> None:
     """R08: one block of one earlier pair does not read as it is stored: its source is read in another way now.
 
+    The block has valid values of the newest stored pair that has any (whose files are the last to be put away): the one
+    in the middle, or the fullest where that one is empty.
+
     Parameters
     ----------
     stack : xarray.Dataset
     base : Base
     places : sequence of (int, int)
-        Where the pairs that both have stand in the stack and in the store; the last of them is looked at.
+        Where the pairs that both have stand in the stack and in the store.
     names : sequence of str
         Of the pairs of the stack.
+
+    Warns
+    -----
+    UserWarning
+        Where no pair that both have holds a value: nothing tells then whether sign and scale are what they were.
     """
-    if not places:
-        return
-    own, kept = places[-1]  # of the newest, whose files are the last to be put away
-    region = {dim: _middle(stack.sizes[dim], base.parameters["block"]) for dim in (Y, X)}
+    looks = open_store(base.folder, name=base.name, quicklook=True)
     for key, da in spatial(stack).items():
-        now = np.asarray(da.isel({PAIR: slice(own, own + 1), **region}).to_numpy(), "float32")
+        place = _telling(looks[key], [kept for _, kept in places], base.parameters["block"])
+        if place is None:
+            warnings.warn(
+                f"{base.folder}: no value of {key} in a pair that store and stack have, so nothing tells whether sign "
+                "and scale are those of the store: compare a map of a new pair with one of an old pair",
+                stacklevel=4,
+            )
+            continue
+        own, kept = places[place[0]]
+        now = np.asarray(da.isel({PAIR: slice(own, own + 1), **place[1]}).to_numpy(), "float32")
         now = as_stored(now, key, base.parameters["storage"])
-        then = base.ds[key].isel({PAIR: slice(kept, kept + 1), **region}).to_numpy()
+        then = base.ds[key].isel({PAIR: slice(kept, kept + 1), **place[1]}).to_numpy()
         if not np.array_equal(now, then, equal_nan=True):
             raise QtpDataError(
                 "an earlier pair reads otherwise than it was stored",
                 variable=key,
-                where=f"pair {names[own]}, a block in the middle",
+                where=f"pair {names[own]}, block from row {place[1][Y].start}, column {place[1][X].start}",
                 found=f"{np.sum((now != then) & ~(np.isnan(now) & np.isnan(then)))} of {now.size} values differ",
                 hint="Files are as they were, so the catalog or what is done to the stack has changed. Undo that, or "
                 "write the store anew: the same without --append (store.ingest).",
@@ -215,6 +231,18 @@ def refuse_other_values(stack: xr.Dataset, base: Base, places: Sequence[tuple[in
             )
 
 
-def _middle(size: int, block: int) -> slice:
-    first = size // block // 2 * block
-    return slice(first, min(first + block, size))
+def _telling(looks: xr.DataArray, kept: Sequence[int], block: int) -> tuple[int, dict[str, slice]] | None:
+    """Position in ``kept`` of the last pair with values other than 0, and a block that has some; None if none has."""
+    cells = block // STEP
+    for at in reversed(range(len(kept))):
+        look = looks.isel({PAIR: kept[at]}).to_numpy()
+        known = np.isfinite(look) & (look != 0)  # zeros have no sign
+        if not known.any():
+            continue
+        starts = [np.arange(0, size, cells) for size in known.shape]
+        count = np.add.reduceat(np.add.reduceat(known.astype(int), starts[0], axis=0), starts[1], axis=1)
+        chosen: tuple[int, ...] = tuple(size // cells // 2 for size in known.shape)
+        if not count[chosen]:
+            chosen = tuple(int(k) for k in np.unravel_index(count.argmax(), count.shape))
+        return at, {dim: slice(k * block, (k + 1) * block) for dim, k in zip((Y, X), chosen, strict=True)}
+    return None

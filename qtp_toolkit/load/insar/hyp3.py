@@ -59,9 +59,9 @@ def hyp3(
         As :func:`interferograms`, with ``perpendicular_baseline`` (pair), and in attrs ``heading``,
         ``orbit_direction`` and ``overpass``, from the text files where they say it (the overpass is that of the first
         line). The coherence says what it was estimated from: of GAMMA ``unfiltered`` interferograms, of ISCE
-        ``filtered`` ones, which reads higher, unless ``coherence_from`` says otherwise. Layers
-        asked for: ``incidence``, degree; ``look_east``, ``look_north``, ``look_up``; ``land``, True but for water; ``component`` (pair, y, x), int16, 0 without one or outside;
-        ``elevation``, m above the ellipsoid. Lazy.
+        ``filtered`` ones, which reads higher, unless ``coherence_from`` says otherwise. Layers asked for:
+        ``incidence``, degree; ``look_east``, ``look_north``, ``look_up``; ``land``, True but for water; ``component``
+        (pair, y, x), int16, 0 without one or outside; ``elevation``, m above the ellipsoid. Lazy.
 
     Raises
     ------

@@ -30,6 +30,7 @@ from qtp_toolkit.load.insar.radar import Geometry, Layer, Onto, Table, check_lat
 from qtp_toolkit.load.insar.stack import Wavelength, one_wavelength
 
 _FILES = {"incidence": "los", "elevation": "hgt", "land": "waterMask", "layover_shadow": "shadowMask"}
+_PLACES = ("lat", "lon")
 _ZERO, _DEGREES = Decode((0.0,)), Decode(dtype="float64")
 
 
@@ -80,12 +81,12 @@ def isce2(
     xarray.Dataset
         ``phase`` (pair, y, x), rad, positive away from the satellite from the earlier to the later date, NaN where it
         and the amplitude are 0; ``coherence``, which is ``estimated_from`` *filtered* interferograms (``filt_*.cor``)
-        or *unfiltered* ones (``fine.cor``); ``perpendicular_baseline`` (pair). Layers
-        asked for: ``incidence``, degree; ``look_east``, ``look_north``, ``look_up``; ``elevation``, m above the
-        *ellipsoid*; ``land``, True but for water; ``layover_shadow``; ``component`` (pair, y, x), 0 without one, -1
-        outside. attrs: ``wavelength``, ``heading``, ``orbit_direction``, ``overpass`` (UTC), ``geometry``,
-        ``pairs_without_coherence``. Lazy: headers are read, a line of ``los`` and of ``lat``, for a map every 16th line
-        of ``lat`` and ``lon``.
+        or *unfiltered* ones (``fine.cor``); ``perpendicular_baseline`` (pair). Layers asked for: ``incidence``, degree;
+        ``look_east``, ``look_north``, ``look_up``; ``elevation``, m above the *ellipsoid* (0 outside the swath too,
+        where ``lat`` and ``lon`` are not there); ``land``, True but for water; ``layover_shadow``; ``component`` (pair,
+        y, x), 0 without one, -1 outside. attrs: ``wavelength``, ``heading``, ``orbit_direction``, ``overpass`` (UTC),
+        ``geometry``, ``pairs_without_coherence``. Lazy: headers are read, a line of ``los`` and of ``lat``, for a map
+        every 16th line of ``lat`` and ``lon``.
 
     Raises
     ------
@@ -249,7 +250,10 @@ def _needed(folder: Path | None, name: str, shape: tuple[int, int], number: int 
         raise QtpDataError(
             f"the stack has no {name}.rdr",
             path=folder,
-            expected="geom_reference beside merged/interferograms or Igrams, below the root of the source",
+            expected="geom_reference beside merged/interferograms or Igrams, below the root of the source"
+            if folder is None
+            else f"{name}.rdr or {name}.rdr.full in the folder of the geometry",
+            hint="geometry: geocoded needs it; geometry: radar leaves lines and samples." if name in _PLACES else None,
             code="I03",
         )
     return band
@@ -261,9 +265,9 @@ def _one(band: RawBand, decode: Decode, onto: Onto, variable: str | None = None)
 
 def _table(where: Folders, shape: tuple[int, int], onto: Onto) -> Table | None:
     """Lookup table; None where there is none and none is needed."""
-    if onto.geometry == "radar" and any(_beside(where.geometry, name, shape) is None for name in ("lat", "lon")):
+    if onto.geometry == "radar" and any(_beside(where.geometry, name, shape) is None for name in _PLACES):
         return None
-    bands = [_needed(where.geometry, name, shape) for name in ("lat", "lon")]
+    bands = [_needed(where.geometry, name, shape) for name in _PLACES]
     check_latitudes(read_raw(bands[0], (shape[0] // 2, shape[0] // 2 + 1), (0, shape[1])), bands[0].path)
     parts = [_one(band, _DEGREES, onto) for band in bands]
     thin = [_thin(band) for band in bands] if onto.geometry == "geocoded" else [np.empty((0, 0))] * 2
@@ -319,8 +323,11 @@ def _fixed(where: Folders, shape: tuple[int, int], layers: Sequence[str], onto: 
         out |= look_vector(incidence, azimuth) if "look" in layers else {}
     if "elevation" in layers:
         height = _one(_needed(folder, _FILES["elevation"], shape), Decode(), onto, "elevation")
-        places = [_one(_needed(folder, name, shape), _DEGREES, onto) for name in ("lat", "lon")]
-        out["elevation"] = height.where((places[0] != 0) | (places[1] != 0))  # 0 is a height
+        places = [_beside(folder, name, shape) for name in _PLACES]
+        known = [_one(band, _DEGREES, onto) for band in places if band is not None]
+        if len(known) == 2:  # without them nothing tells 0 outside the swath from a height of 0
+            height = height.where((known[0] != 0) | (known[1] != 0))
+        out["elevation"] = height
     for layer in ("land", "layover_shadow"):
         if layer in layers:
             out[layer] = _one(_needed(folder, _FILES[layer], shape), bytewise, onto)

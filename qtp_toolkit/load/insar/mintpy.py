@@ -86,9 +86,10 @@ def mintpy(
     Raises
     ------
     QtpDataError
-        M05: no HDF5; M27: a file of another kind, or without what is asked for; M11: another unit; I05: radar
-        coordinates where nobody says what to do; I07: no CRS; I05 to I09, I20: a geometry of another image, latitude
-        along x; I06: unlike numbers of pairs; I10 to I12: no phase in rad, or a series of delays; I18, I19: dates.
+        M05: no HDF5; M27: a file of another kind, or without what is asked for, no pair that is kept, settings that the
+        kind of the file has no use for; M11: another unit; I05: radar coordinates where nobody says what to do; I07: no
+        CRS; I05 to I09, I20: a geometry of another image, latitude along x; I06: unlike numbers of pairs; I10 to I12:
+        no phase in rad, or a series of delays; I18, I19: dates.
 
     Examples
     --------
@@ -101,8 +102,8 @@ def mintpy(
     [[10.0, -20.0]]
     """
     file = look(Path(path))
-    reader = next((reader for kind, reader in _KINDS.items() if file.kind.lower().startswith(kind)), None)
-    if reader is None:
+    kind = next((kind for kind in _KINDS if file.kind.lower().startswith(kind)), None)
+    if kind is None:
         raise QtpDataError(
             "a file of MintPy that is not read",
             path=path,
@@ -110,6 +111,7 @@ def mintpy(
             found=f"{file.kind or 'none'}, datasets {sorted(file.shapes)}",
             code="M27",
         )
+    _refuse_unused(file, kind, tuple(layers), dataset, dropped)
     beside = _beside(file, geometry_file)
     if not file.mapped and geometry is None:
         raise QtpDataError(
@@ -121,9 +123,27 @@ def mintpy(
     where = "map" if file.mapped else str(geometry)
     windows = squares(file.shapes.get("date", (1,))[0]) if where == "geocoded" else chunks
     onto = Onto(where, crs or "EPSG:4326", resolution, resampling, windows, chunks)
-    out = reader(file, Asked(onto, dataset, dropped, tuple(layers), beside, crs))
+    out = _KINDS[kind](file, Asked(onto, dataset, dropped, tuple(layers), beside, crs))
     out = out.assign_attrs({key: value for key, value in notes(file, where).items() if value is not None})
     return on_map(out, file, crs) if file.mapped else out
+
+
+def _refuse_unused(file: File, kind: str, layers: tuple[str, ...], dataset: str, dropped: str) -> None:
+    """Refuse what is set and a file of this kind has no use for (M27)."""
+    unused = [f"layers: {list(layers)}"] if layers and kind not in ("ifgramstack", "geometry") else []
+    if kind != "ifgramstack":
+        unused += [f"dataset: {dataset}"] if dataset != "unwrapPhase" else []
+        unused += [f"dropped: {dropped}"] if dropped != "leave_out" else []
+    if kind == "geometry" and "component" in layers:
+        unused.append("layers: component")
+    if unused:
+        raise QtpDataError(
+            f"settings that a file of {file.kind} has no use for",
+            path=file.path,
+            found="; ".join(unused),
+            hint="Leave them out, or set them where ifgramStack.h5 or the geometry is opened.",
+            code="M27",
+        )
 
 
 def _beside(file: File, given: Path | None) -> File | None:
@@ -199,6 +219,10 @@ def _stack(file: File, asked: Asked) -> xr.Dataset:
         kept = np.array(stored["dropIfgram"][()], bool) if "dropIfgram" in stored else np.ones(len(dates), bool)
         baselines = np.array(stored["bperp"][()], float) if "bperp" in stored else np.full(len(dates), np.nan)
     chosen = np.flatnonzero(kept | (asked.dropped == "keep"))
+    if not chosen.size:
+        what, hint = "dropIfgram is False of every pair: MintPy leaves all of them out", "Set parameters.dropped: keep."
+        found = f"{len(dates)} pairs, none of which is kept"
+        raise QtpDataError(what, path=file.path, found=found, hint=hint, code="M27")
     order = arrange([(dates[k][0], dates[k][1]) for k in chosen])
     places = chosen[order.order]
     dims = (PAIR, Y, X)

@@ -18,7 +18,16 @@ from qtp_toolkit.load.files.hdf5 import opened
 from qtp_toolkit.load.files.layers import hdf5_layer
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.lengths import to_mm
-from qtp_toolkit.load.insar.mintpy_file import File, days_of, look, notes, on_map, refuse_other_image, unit_of
+from qtp_toolkit.load.insar.mintpy_file import (
+    File,
+    days_of,
+    look,
+    notes,
+    on_map,
+    refuse_other_image,
+    refuse_unused,
+    unit_of,
+)
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, look_vector
 from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
 from qtp_toolkit.load.insar.radar import TABLE, Geometry, Layer, Onto, Table, check_latitudes, placed, places, squares
@@ -111,7 +120,7 @@ def mintpy(
             found=f"{file.kind or 'none'}, datasets {sorted(file.shapes)}",
             code="M27",
         )
-    _refuse_unused(file, kind, tuple(layers), dataset, dropped)
+    refuse_unused(file, kind, tuple(layers), dataset, dropped)
     beside = _beside(file, geometry_file)
     if not file.mapped and geometry is None:
         raise QtpDataError(
@@ -126,24 +135,6 @@ def mintpy(
     out = _KINDS[kind](file, Asked(onto, dataset, dropped, tuple(layers), beside, crs))
     out = out.assign_attrs({key: value for key, value in notes(file, where).items() if value is not None})
     return on_map(out, file, crs) if file.mapped else out
-
-
-def _refuse_unused(file: File, kind: str, layers: tuple[str, ...], dataset: str, dropped: str) -> None:
-    """Refuse what is set and a file of this kind has no use for (M27)."""
-    unused = [f"layers: {list(layers)}"] if layers and kind not in ("ifgramstack", "geometry") else []
-    if kind != "ifgramstack":
-        unused += [f"dataset: {dataset}"] if dataset != "unwrapPhase" else []
-        unused += [f"dropped: {dropped}"] if dropped != "leave_out" else []
-    if kind == "geometry" and "component" in layers:
-        unused.append("layers: component")
-    if unused:
-        raise QtpDataError(
-            f"settings that a file of {file.kind} has no use for",
-            path=file.path,
-            found="; ".join(unused),
-            hint="Leave them out, or set them where ifgramStack.h5 or the geometry is opened.",
-            code="M27",
-        )
 
 
 def _beside(file: File, given: Path | None) -> File | None:

@@ -129,6 +129,34 @@ def refuse_other_image(file: File, geometry: File, crs: str | None) -> None:
             raise QtpDataError(what, path=geometry.path, expected=told[0], found=told[1], code=code)
 
 
+def refuse_unused(file: File, kind: str, layers: tuple[str, ...], dataset: str, dropped: str) -> None:
+    """Refuse what is set and a file of this kind has no use for (M27).
+
+    Parameters
+    ----------
+    file : File
+    kind : str
+        In small letters: ifgramstack, geometry, timeseries ...
+    layers : tuple of str
+    dataset, dropped : str
+        As of :func:`mintpy`.
+    """
+    unused = [f"layers: {list(layers)}"] if layers and kind not in ("ifgramstack", "geometry") else []
+    if kind != "ifgramstack":
+        unused += [f"dataset: {dataset}"] if dataset != "unwrapPhase" else []
+        unused += [f"dropped: {dropped}"] if dropped != "leave_out" else []
+    if kind == "geometry" and "component" in layers:
+        unused.append("layers: component")
+    if unused:
+        raise QtpDataError(
+            f"settings that a file of {file.kind} has no use for",
+            path=file.path,
+            found="; ".join(unused),
+            hint="Leave them out, or set them where ifgramStack.h5 or the geometry is opened.",
+            code="M27",
+        )
+
+
 def on_map(data: xr.Dataset, file: File, crs: str | None) -> xr.Dataset:
     """Pixel centers and CRS of a geocoded file: X_FIRST, Y_FIRST are the outer corner of its first pixel."""
     same_grid([header_of(file, crs)])  # whether it is one on Earth

@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import producers
 import pytest
+import xarray as xr
 import yaml
 from producers import DAYS
 from reader_cases import written
@@ -39,6 +40,28 @@ def test_a_stack_of_mintpy_without_a_kept_pair_says_so(tmp_path):
     assert "dropIfgram" in message
     assert "dropped: keep" in message
     assert load.mintpy(path, dropped="keep").sizes["pair"] == 3
+
+
+def test_layers_of_opera_come_beside_or_are_named(tmp_path, no_compute):
+    """I03: labels of 65535 are outside; nothing is told of the first reference."""
+    paths = written(tmp_path, "opera")
+    what = ["component", "temporal_coherence"]
+    assert "temporal_coherence" in refused(load.opera_disp, paths, layers=what[1:], code="I03")
+    for k, path in enumerate(paths):
+        with h5py.File(path, "r+") as file:
+            labels = np.full(file["displacement"].shape, k + 1, "u2")
+            labels[0, 0], labels[-1, -1] = 65535, 0
+            file["connected_component_labels"] = labels
+            file["temporal_coherence"] = np.full(labels.shape, 0.25 * (k + 1), "f4")
+    with no_compute():
+        data = load.opera_disp(paths, layers=what)
+    assert data["component"].dtype == np.int16
+    assert data["component"][:, 1, 1].values.tolist() == [-1, *range(1, len(paths) + 1)]
+    assert data["component"][:, 0, 0].values.tolist() == [-1] * (len(paths) + 1)
+    assert data["component"][1:, -1, -1].values.tolist() == [0] * len(paths)
+    assert np.isnan(data["temporal_coherence"][0]).all()
+    np.testing.assert_array_equal(data["temporal_coherence"][1:, 2, 2], 0.25 * np.arange(1, len(paths) + 1))
+    xr.testing.assert_equal(data["displacement"], load.opera_disp(paths)["displacement"])
 
 
 @pytest.mark.parametrize("registration", ["corner", "center"])

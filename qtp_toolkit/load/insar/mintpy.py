@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit import grid
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe
@@ -26,6 +25,7 @@ from qtp_toolkit.load.insar.mintpy_file import (
     on_map,
     refuse_other_image,
     refuse_unused,
+    thinned,
     unit_of,
 )
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, look_vector
@@ -179,16 +179,9 @@ def _table(file: File, asked: Asked) -> Table | None:
         return None
     degrees = Decode(dtype="float64")
     parts = [_layer(_geometry_of(file, asked, name), name, (Y, X), degrees, asked) for name in TABLE]
-    thin = _thin(_geometry_of(file, asked, TABLE[0]))
+    thin = thinned(_geometry_of(file, asked, TABLE[0]))
     check_latitudes(thin[0], _geometry_of(file, asked, TABLE[0]).path)
     return Table((parts[0], parts[1]), thin)
-
-
-def _thin(file: File) -> tuple[np.ndarray, np.ndarray]:
-    with opened(file.path) as stored:
-        places = [grid.thinned(size) for size in file.shapes[TABLE[0]]]
-        both = [np.asarray(stored[name][places[0], :], float)[:, places[1]] for name in TABLE]
-    return both[0], both[1]
 
 
 def _there(arrays: dict[str, xr.DataArray], file: File, asked: Asked) -> dict[str, xr.DataArray]:

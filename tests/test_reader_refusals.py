@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import producers
 import pytest
+import rasterio
 import xarray as xr
 import yaml
 from producers import DAYS
@@ -157,3 +158,23 @@ def test_a_reader_of_geotiffs_is_named_where_there_are_some(name, tmp_path):
     assert "geotiff_stack" not in refused(load.recognize, [tmp_path / name], code="I35")
     pair = tmp_path / "pairs" / "20180819_20180831_unw.tif"
     assert "geotiff_stack" in refused(load.recognize, [tmp_path / name, pair], code="I35")
+
+
+@pytest.mark.parametrize(("orbit", "heading"), producers.HEADING.items())
+def test_the_vector_of_opera_gives_incidence_and_heading(orbit, heading, tmp_path, no_compute):
+    """I11: one band, or the vector to the ground, is refused."""
+    vector = np.stack([np.full((6, 8), part, "f4") for part in producers.vector(orbit)])
+    vector[:, 0, 0] = 0
+    path = tmp_path / "los_enu.tif"
+    place = {"crs": "EPSG:32613", "transform": rasterio.Affine(30, 0, 717600, 0, -30, 3481740)}
+    with rasterio.open(path, "w", driver="GTiff", height=6, width=8, count=3, dtype="float32", **place) as file:
+        file.write(vector)
+    with no_compute():
+        angle = load.opera_look(path)
+    assert np.isnan(angle[0, 0])
+    np.testing.assert_allclose(angle.values[1:], producers.INCIDENCE, atol=1e-3)
+    assert angle.attrs["heading"] == pytest.approx(heading, abs=1e-3)
+    refused(load.opera_look, tif(tmp_path / "one.tif", vector[2], **producers.UTM), code="I11")
+    with rasterio.open(path, "r+") as file:
+        file.write(-vector)
+    refused(lambda: load.opera_look(path).compute(), code="I11")

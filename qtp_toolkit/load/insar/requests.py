@@ -23,7 +23,7 @@ from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
 from qtp_toolkit.load.insar.isce2_folders import isce2_files
 from qtp_toolkit.load.insar.licsar import LicsarLayer, frame_folders, licsar
 from qtp_toolkit.load.insar.licsbas import LicsbasLayer, licsbas, licsbas_series
-from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
+from qtp_toolkit.load.insar.look import hyp3_look, licsar_look, opera_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
 from qtp_toolkit.load.insar.opera_tropo import opera_tropo
@@ -101,6 +101,11 @@ def open_licsar_look(request: Request) -> xr.DataArray:
 def open_hyp3_look(request: Request) -> xr.DataArray:
     """Open incidence from one HyP3 product."""
     return hyp3_look(one_file(request), chunks=request.chunks)
+
+
+def open_opera_look(request: Request) -> xr.DataArray:
+    """Open incidence from the static layer of an OPERA frame."""
+    return opera_look(one_file(request), chunks=request.chunks)
 
 
 def open_isce2(

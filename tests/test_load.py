@@ -555,8 +555,21 @@ def test_closed_form_defaults_are_the_promised_ones():
         "check_incidence": {"wavelength": 0.05546576},
         "check_lst": {"every": 4, "max_empty": 0.5, "max_hollow": 0.1},
         "check_stack": {"every": 4},
-        "gmtsar": {"first_day": 0, "require_coherence": True, "extent": "same"},
-        "interferograms": {"nodata": 0.0, "phase_sign": "positive_away", "require_coherence": True, "extent": "same"},
+        "gmtsar": {
+            "first_day": 0,
+            "require_coherence": True,
+            "extent": "same",
+            "usual_wavelength": 0.05546576,
+        },
+        "hyp3": {"read_coherence": True},
+        "interferograms": {
+            "nodata": 0.0,
+            "phase_sign": "positive_away",
+            "require_coherence": True,
+            "usual_wavelength": 0.05546576,
+            "extent": "same",
+        },
+        "licsar": {"read_coherence": True},
         "look_at_stack": {"every": 4},
         "lst_table": {
             "longitude": "lon",

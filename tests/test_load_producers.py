@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 
 import dask
@@ -64,6 +65,40 @@ RECIPE = {
     "licsar portal": "LiCSAR from the portal",
     "licsbas": "LiCSBAS GEOCml",
 }
+
+
+def snap(folder, orbit):
+    producers.geotiffs(folder, orbit)
+    for path in sorted(folder.glob("*.tif")):
+        first, second, kind = path.stem.split("_")
+        days = "_".join(f"{datetime.strptime(day, '%Y%m%d'):%d%b%Y}" for day in (first, second))
+        path.rename(folder / {"unw": f"Unw_Phase_ifg_{days}_VV.tif", "cc": f"coh_IW2_VV_{days}.tif"}[kind])
+
+
+OTHERS = {
+    "ARIA-tools": producers.aria_tools,
+    "LiCSBAS time series": lambda folder, orbit: producers.licsbas(folder),
+    "GMTSAR": producers.gmtsar,
+    "SNAP": snap,
+}
+
+
+def test_every_recipe_is_held_to_files():
+    assert set(recipes()) == set(RECIPE.values()) | set(OTHERS)
+
+
+@pytest.mark.parametrize("recipe", OTHERS)
+def test_other_entries_of_the_docs_read_what_is_left(tmp_path, recipe):
+    """Of producers whose files tell less than orbit, angles and baselines."""
+    OTHERS[recipe](tmp_path, "descending")
+    data = through_a_catalog(tmp_path, recipes()[recipe])
+    if recipe == "LiCSBAS time series":
+        moved = producers.motion()
+        np.testing.assert_allclose(data["displacement"], 1000 * (moved - moved[0]), atol=1e-3)
+        return
+    phase, coherence, _ = producers.truth()
+    np.testing.assert_allclose(data["phase"], phase, atol=1e-6)
+    np.testing.assert_allclose(data["coherence"], coherence, atol=1e-6)
 
 
 @pytest.mark.parametrize("orbit", ORBITS)

@@ -27,7 +27,7 @@ from small_files import tif
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.synthetic import formats
 
-SECTIONS = ("## Radar geometry, MintPy, OPERA, GACOS\n", "## Weather: `era5`\n")
+SECTIONS = ("## Complex images: `slc`\n", "## Radar geometry, MintPy, OPERA, GACOS\n", "## Weather: `era5`\n")
 
 
 def recipes():
@@ -97,7 +97,47 @@ def stripmap(folder, made):
     stripmap_stack(folder, made, ascending=False)
 
 
+def complex_images(made):
+    rng = np.random.default_rng(3)
+    parts = rng.normal(size=(2, 3, *made.latitude.shape))
+    return dict(zip(("20180819", "20180831", "20180912"), (parts[0] + 1j * parts[1]).astype("c8"), strict=True))
+
+
+def bare(path, values):
+    """Raw numbers with a VRT beside them, as ISCE writes them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values.tofile(path)
+    kind = {"c": "CFloat32", "f": "Float64", "u": "Byte"}[values.dtype.kind]
+    (rows, columns), size = values.shape, values.dtype.itemsize
+    path.with_name(path.name + ".vrt").write_text(
+        f'<VRTDataset rasterXSize="{columns}" rasterYSize="{rows}"><VRTRasterBand dataType="{kind}" band="1" '
+        f'subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="1">{path.name}</SourceFilename>'
+        f"<ByteOrder>LSB</ByteOrder><ImageOffset>0</ImageOffset><PixelOffset>{size}</PixelOffset>"
+        f"<LineOffset>{size * columns}</LineOffset></VRTRasterBand></VRTDataset>"
+    )
+
+
+def tops_images(folder, made):
+    for day, values in complex_images(made).items():
+        bare(folder / "merged" / "SLC" / day / f"{day}.slc.full", values)
+    maps = {"lat": made.latitude, "lon": made.longitude, "waterMask": np.ones(made.latitude.shape, "u1")}
+    for name, values in maps.items():
+        bare(folder / "merged" / "geom_reference" / f"{name}.rdr.full", values.astype("u1" if name[0] == "w" else "f8"))
+
+
+def cslc(folder, made):
+    (folder / "cslc").mkdir()
+    for day, values in complex_images(made).items():
+        name = f"OPERA_L2_CSLC-S1_T064-135518-IW1_{day}T005104Z_20240613T010203Z_S1A_VV_v1.1.h5"
+        with h5py.File(folder / "cslc" / name, "w") as file:
+            file["data/VV"], file["data/projection"] = values, 32613
+            file["data/x_coordinates"] = 717602.5 + 5.0 * np.arange(values.shape[1])
+            file["data/y_coordinates"] = 3481725.0 - 10.0 * np.arange(values.shape[0])
+
+
 WRITTEN = {
+    "ISCE2 topsStack, complex images": tops_images,
+    "OPERA CSLC-S1": cslc,
     "ISCE2 topsStack": tops_stack,
     "ISCE2 stripmapStack": stripmap,
     "MintPy, stack": lambda folder, made: mintpy_stack(folder / "inputs", made),
@@ -108,6 +148,10 @@ WRITTEN = {
     "ERA5 by cdsapi": era5,
     "Anything else as GeoTIFF": geotiffs,
 }
+
+
+IN_LINES = ("ISCE2 topsStack, complex images",)
+"""Whose entry leaves lines and samples as they are."""
 
 
 def test_every_recipe_is_held_to_files():
@@ -129,7 +173,9 @@ def test_an_entry_reads_what_its_producer_leaves(producer, tmp_path):
         one = data if isinstance(data, xr.DataArray) else data[next(iter(data))]
         assert np.isfinite(one).any()
         assert found.check(name)["problem"] == ""
-        assert data.rio.crs is not None
+        assert (data.rio.crs is None) == (producer in IN_LINES)
+        if name == "slc":
+            np.testing.assert_array_equal(data["slc"], list(complex_images(made).values()))
     if "interferograms" in found:
         # the same truth through every entry
         phase = found["interferograms"]["phase"]

@@ -15,7 +15,17 @@ from qtp_toolkit.conventions import VARIABLES
 _READERS = "qtp_toolkit.load.readers:READERS"
 """The rows of all drivers; imported when a catalog is opened, since loaders know catalogs and not the other way."""
 
-_GIVEN = {"chunks", "geometry_file", "area", "classes", "baselines", "require_coherence", "complex_pairs", "quantity"}
+_GIVEN = {
+    "chunks",
+    "geometry_file",
+    "area",
+    "classes",
+    "baselines",
+    "require_coherence",
+    "usual_wavelength",
+    "complex_pairs",
+    "quantity",
+}
 """Keywords of loaders that a row fills in itself, or that a catalog calls by another name."""
 
 

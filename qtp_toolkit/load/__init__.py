@@ -23,7 +23,7 @@ from qtp_toolkit.load.insar.hyp3 import hyp3
 from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
 from qtp_toolkit.load.insar.licsar import licsar
 from qtp_toolkit.load.insar.licsbas import licsbas, licsbas_series
-from qtp_toolkit.load.insar.look import check_incidence, hyp3_look, licsar_look
+from qtp_toolkit.load.insar.look import check_incidence, hyp3_look, licsar_look, opera_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
 from qtp_toolkit.load.insar.opera_tropo import opera_tropo
@@ -66,6 +66,7 @@ __all__ = [
     "ndvi",
     "netcdf",
     "opera_disp",
+    "opera_look",
     "opera_tropo",
     "raster",
     "recognize",

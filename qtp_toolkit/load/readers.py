@@ -45,6 +45,7 @@ from qtp_toolkit.load.insar.requests import (
     open_licsbas_series,
     open_mintpy,
     open_opera_disp,
+    open_opera_look,
     open_opera_tropo,
     open_slc_stack,
 )
@@ -197,6 +198,7 @@ READERS: dict[str, Reader] = {
     ),
     "licsar_look": Reader(open_licsar_look, (), "LiCSAR `*.geo.U.tif`, LiCSBAS `U.geo`", _ANGLE),
     "hyp3_look": Reader(open_hyp3_look, (), "HyP3 `*_lv_theta.tif`", _ANGLE),
+    "opera_look": Reader(open_opera_look, (), "OPERA `*los_enu.tif`", _ANGLE),
     "isce2": Reader(open_isce2, (isce2,), "ISCE2, topsStack and stripmapStack", _IFG + _LAYERS),
     "isce2_layer": Reader(open_isce2_layer, (isce2_layer,), "ISCE2 `geom_reference/*.rdr`", "`variable` (y, x)"),
     "mintpy": Reader(open_mintpy, (mintpy,), "MintPy's HDF5 files", _MINTPY),

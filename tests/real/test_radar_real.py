@@ -130,6 +130,7 @@ def test_velocity_and_coherence_of_mintpy(real_data):
     assert float(data["y"][0]) == pytest.approx(-33.45294129812149 - 0.0003292567843630537 / 2, abs=1e-12)
     assert data.rio.crs.to_epsg() == 4326
     assert data.attrs["heading"] == pytest.approx(193.0781, abs=1e-4)
+    assert rate[112, 101] == pytest.approx(-1.19e-4, abs=5e-7)  # at its reference: geocoding moved it
     shares = load.mintpy(folder / "geo_temporalCoherence.h5")["temporal_coherence"].astype(float)
     assert float(shares.min()) == pytest.approx(7.5263e-4, abs=1e-8)
     assert float(shares.max()) == 1.0
@@ -151,6 +152,20 @@ def test_displacement_of_opera(real_data):
         assert (float(one.min()), float(one.max())) == pytest.approx((low, high), abs=1e-8)
         assert float(one.mean()) == pytest.approx(mean, abs=1e-7)
     assert int(data["displacement"][-1].isnull().sum()) == 123
+
+
+def test_layers_of_opera(real_data):
+    path = real_data / "opera_disp_s1" / "displacement_20160708_20161223.tif"
+    data = load.opera_disp([path], layers=["component", "temporal_coherence"])
+    shares = data["temporal_coherence"].astype(float)
+    assert int(shares[0].notnull().sum()) == 0  # nothing led to the first reference
+    assert (float(shares.min()), float(shares.max())) == pytest.approx((0.29785, 1.0), abs=5e-6)
+    assert float(shares[1].mean()) == pytest.approx(0.83720769, abs=1e-7)
+    labels = data["component"].values
+    assert labels.dtype == "int16"
+    assert np.unique(labels[0]).tolist() == [-1]
+    assert np.unique(labels[1]).tolist() == [0, 1]
+    assert labels[1].mean() == pytest.approx(0.98884, abs=5e-6)
 
 
 def test_delays_of_gacos(real_data):

@@ -233,16 +233,16 @@ def _placed(header: Header, grid: Header, factor: float) -> Placed:
     )
 
 
-def read_row(header: Header, row: int) -> np.ndarray:
+def read_row(header: Header, row: int, band: int = 1) -> np.ndarray:
     """Read one row of a file, counted from the north, at once: for a look at what it says of the whole.
 
     Parameters
     ----------
     header : Header
-    row : int
+    row, band : int
     """
     files, bounds = (_placed(header, header, 1.0),), ((0, 1), (row, row + 1), (0, header.width))
-    return read_block(bounds, files=files, decode=Decode(), band=1, variable=None, absent=None)[0, 0]
+    return read_block(bounds, files=files, decode=Decode(), band=band, variable=None, absent=None)[0, 0]
 
 
 def _whole_blocks(found: Sequence[Header], grid: Header, pixels: int) -> Chunks:

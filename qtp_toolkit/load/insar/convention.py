@@ -13,7 +13,7 @@ import xarray as xr
 
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
-from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, require_option
+from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, check_wavelength, require_option
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad, unpacked
 from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expression, ymd
@@ -21,7 +21,7 @@ from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
-from qtp_toolkit.load.insar.stack import Pair, Stored, Wavelength, coherence_notes, stack_of
+from qtp_toolkit.load.insar.stack import Pair, Stored, Wavelength, coherence_notes, one_wavelength, stack_of
 
 _DATE = r"\d{8}|\d{4}-\d{2}-\d{2}|\d{2}[A-Za-z]{3}\d{4}"
 _CLOCK = r"(?:[Tt]\d{4}(?:\d{2})?[Zz]?)?"
@@ -47,6 +47,7 @@ def interferograms(
     coherence_band: Band | None = None,
     coherence_from: Literal["filtered", "unfiltered"] | None = None,
     wavelength: Wavelength | None = None,
+    usual_wavelength: Wavelength = SENTINEL1_WAVELENGTH,
     extent: Literal["same", "intersection"] = "same",
     baselines: Sequence[float] | None = None,
     chunks: Chunks | None = None,
@@ -85,7 +86,9 @@ def interferograms(
         What the coherence was estimated from; by default what the tag COHERENCE_FROM of the files says. Filters raise
         it, so weights that take it for that of the noise warn of the former.
     wavelength : float, optional
-        m; by default the tag WAVELENGTH_METRES of the files, else that of Sentinel-1.
+        m; needed where the tags WAVELENGTH_METRES of the files contradict each other, refused where all tell another.
+    usual_wavelength : float
+        m; what holds where neither tells it.
     extent : {"same", "intersection"}
         Whether aligned grids of unlike extent are refused or cropped to what they share.
     baselines : sequence of float, optional
@@ -108,7 +111,7 @@ def interferograms(
         No files (C10); all unreadable files at once; names without dates, or with those of several pairs where no
         pattern says which (I27); a pair of one date (I18); a pair twice (I19); missing coherence files (I03); unlike
         grids (I05 to I07, I20); complex numbers, whole ones without a scale, several bands, degrees (I11); lengths
-        (I12); decimals with a scale tag (M11); a wavelength that is not in m (I15); an unknown sign, or
+        (I12); decimals with a scale tag (M11); a wavelength that is not in m, or two (I15); an unknown sign, or
         ``positive_toward`` of files that are turned by their dates already (I16). When computed: I11, I04, if the
         values of a file as a whole leave the physical range.
 
@@ -151,7 +154,7 @@ def interferograms(
         sign=_SIGNS[phase_sign],
         extent=extent,
         baselines=None if baselines is None else np.asarray(baselines, float)[order],
-        wavelength=_wavelength(pairs, wavelength),
+        wavelength=_wavelength(pairs, wavelength) or usual_wavelength,
         chunks=chunks,
     )
     if "coherence" in out:
@@ -294,16 +297,17 @@ def _nodata(
     return tuple(sorted(values))
 
 
-def _wavelength(pairs: Sequence[Pair], given: float | None) -> float:
+def _wavelength(pairs: Sequence[Pair], given: float | None) -> float | None:
     tags = {p.header.tags["WAVELENGTH_METRES"] for p in pairs if "WAVELENGTH_METRES" in p.header.tags}
     try:
         said = sorted(map(float, tags))
     except ValueError:
         said = []
-    if given is None and tags and not (said and np.isclose(said[0], said[-1], rtol=1e-3)):
+    agree = bool(said) and bool(np.isclose(said[0], said[-1], rtol=1e-3))
+    if given is None and tags and not agree:
         what = "the files give different wavelengths" if said else "the wavelength in the files is no number"
         raise QtpDataError(what, found=sorted(tags), hint="Set parameters.wavelength.", code="I15")
-    value = float(given if given is not None else said[0] if said else SENTINEL1_WAVELENGTH)
-    if not 0.01 <= value <= 1.0:
-        raise QtpDataError("wavelength is not in meters", expected="0.01 to 1 m", found=value, code="I15")
+    value = one_wavelength(said[0] if agree else None, given)
+    if value is not None:
+        check_wavelength(value)
     return value

@@ -99,14 +99,23 @@ def _values(dataset: h5py.Dataset) -> np.ndarray:
 
 def _axes(dataset: h5py.Dataset) -> list[np.ndarray]:
     """Coordinates of a dataset: those attached to it, else those of their names in its group, or one above."""
-    names = ("heightsMeta", "latitudeMeta", "longitudeMeta") if dataset.ndim == 3 else ("latitude", "longitude")
-    found = []
-    for dim, name in zip(dataset.dims, names, strict=True):
-        group = dataset.parent
-        while not len(dim) and name not in group and group.name != "/":
-            group = group.parent
-        found.append(np.asarray(dim[0][()] if len(dim) else group[name][()], float))
-    return found
+    meta, plain = ("heightsMeta", "latitudeMeta", "longitudeMeta"), ("height", "latitude", "longitude")
+    triples = [names[-dataset.ndim :] for names in ((meta, plain) if dataset.ndim == 3 else (plain,))]
+    groups = [dataset.parent]
+    while groups[-1].name != "/":
+        groups.append(groups[-1].parent)
+    known = [
+        {
+            name: group[name]
+            for group in reversed(groups)
+            for name, size in zip(names, dataset.shape, strict=True)
+            if name in group and group[name].size == size
+        }
+        for names in triples
+    ]
+    k = next((k for k, names in enumerate(triples) if len(known[k]) == len(names)), 0)
+    axes = [dim[0] if len(dim) else known[k][name] for dim, name in zip(dataset.dims, triples[k], strict=True)]
+    return [np.asarray(axis[()], float) for axis in axes]
 
 
 def _interpolate(height: np.ndarray, y: np.ndarray, x: np.ndarray, *, terms: tuple[Term, ...]) -> np.ndarray:

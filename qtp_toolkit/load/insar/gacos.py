@@ -38,7 +38,7 @@ def gacos(
     registration : {"corner", "center"}, optional
         What ``X_FIRST`` and ``Y_FIRST`` of a ``.ztd.rsc`` are: the outer corner of the first pixel (as MintPy and
         PyGdalSAR take them) or its center (as LiCSBAS does). The files do not tell, and it is half a cell, some 45 m:
-        so it must be said. A GeoTIFF tells it.
+        so it must be said. A GeoTIFF tells it, and refuses to be told.
     chunks : dict, optional
 
     Returns
@@ -52,8 +52,8 @@ def gacos(
     ------
     QtpDataError
         C10: no file; I27: names without a date; I19: a date twice; M05: unreadable; I05: nobody says what the corner
-        is; I05, I06, I08, I09, I20: unlike grids, or latitude along x; M11, when computed: values that are no delay
-        in m.
+        is, or somebody says it of a GeoTIFF; I05, I06, I08, I09, I20: unlike grids, or latitude along x; M11, when
+        computed: values that are no delay in m.
 
     Examples
     --------
@@ -74,6 +74,14 @@ def gacos(
     if any(bare) and not all(bare):
         odd = [(path, "lies beside GeoTIFFs") for path, is_bare in zip(files, bare, strict=True) if is_bare]
         refuse_bad(odd, "GeoTIFF", total=len(files), code="M05", hint="Give all dates in one form.")
+    if registration is not None and not any(bare):
+        raise QtpDataError(
+            "a GeoTIFF tells where its pixels lie: nothing is left to say",
+            path=files[0],
+            found=f"registration: {registration}",
+            hint="Leave parameters.registration out.",
+            code="I05",
+        )
     if all(bare):
         array = _bare(files, registration, chunks)
         times = [_time(day, path) for day, path in zip(days, files, strict=True)]

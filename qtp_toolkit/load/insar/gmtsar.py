@@ -18,7 +18,7 @@ from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
-from qtp_toolkit.load.insar.stack import Pair, Stored, stack_of, with_orbit
+from qtp_toolkit.load.insar.stack import Pair, Stored, Wavelength, one_wavelength, stack_of, with_orbit
 
 _PAIR = r"(?<!\d)(?P<reference>\d{7})_(?P<secondary>\d{7})(?!\d)"
 _WAVELENGTH = re.compile(r"^radar_wavelength\s*=\s*([\d.]+)", re.MULTILINE)
@@ -30,7 +30,8 @@ def gmtsar(
     first_day: Literal[0, 1] = 0,
     require_coherence: bool = True,
     extent: Literal["same", "intersection"] = "same",
-    wavelength: float | None = None,
+    wavelength: Wavelength | None = None,
+    usual_wavelength: Wavelength = SENTINEL1_WAVELENGTH,
     chunks: Chunks | None = None,
 ) -> xr.Dataset:
     """Open pairs of GMTSAR: ``intf_all/2018005_2018017/unwrap_ll.grd`` beside ``corr_ll.grd``.
@@ -47,7 +48,9 @@ def gmtsar(
     extent : {"same", "intersection"}
         As for :func:`interferograms`.
     wavelength : float, optional
-        m; by default that of a ``.PRM`` in the folder of the first pair, else that of Sentinel-1.
+        m; refused where a ``.PRM`` in the folder of the first pair tells another one.
+    usual_wavelength : float
+        m; what holds where neither tells it.
     chunks : dict, optional
 
     Returns
@@ -61,7 +64,7 @@ def gmtsar(
     QtpDataError
         C10: no file; I27: folders without two dates; I19: a pair twice; I03: no ``corr_ll.grd``; M05: grids in radar
         geometry, or unreadable; I05 to I08, I20: unlike grids; I10 to I12: wrapped phase, displacement, another unit;
-        M11: decimals with a scale.
+        M11: decimals with a scale; I15: a wavelength that is not in m, or two.
 
     Examples
     --------
@@ -105,7 +108,7 @@ def gmtsar(
         [None if path in lacking else next(found) for path in beside],
         _stored(gamma),
         extent=extent,
-        wavelength=_wavelength(paths[0].parent) if wavelength is None else wavelength,
+        wavelength=one_wavelength(_wavelength(paths[0].parent), wavelength) or usual_wavelength,
         chunks=chunks,
     )
     return with_orbit(stack, [], producer="GMTSAR", estimated_from=None)
@@ -121,9 +124,10 @@ def _day(text: str, path: Path, first_day: int) -> np.datetime64:
     return ymd(f"{text[:4]}{int(text[4:]) - first_day + 1:03d}", path)
 
 
-def _wavelength(folder: Path) -> float:
+def _wavelength(folder: Path) -> float | None:
     texts = (path.read_text(encoding="utf-8", errors="replace") for path in sorted(folder.glob("*.PRM")))
     said = next((match for match in map(_WAVELENGTH.search, texts) if match), None)
-    value = float(said[1]) if said else SENTINEL1_WAVELENGTH
-    check_wavelength(value)
-    return value
+    if said is None:
+        return None
+    check_wavelength(float(said[1]))
+    return float(said[1])

@@ -32,7 +32,9 @@ _ORDERED = {
 """What to ask for when a product is ordered, by the layer that it then brings."""
 
 
-def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: Any) -> xr.Dataset:
+def hyp3(
+    phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), read_coherence: bool = True, **options: Any
+) -> xr.Dataset:
     """Open HyP3 InSAR products: ``<name>/<name>_unw_phase.tif`` beside ``_corr.tif`` and ``<name>.txt``.
 
     GAMMA's of whole frames, ISCE's of one burst and of several, under their old and new names; clipped files count as
@@ -46,6 +48,8 @@ def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: 
         Which maps to open beside phase and coherence: from ``_lv_theta``, that and ``_lv_phi``, ``_water_mask``,
         ``_conncomp`` and ``_dem``. All but the components, one a pair, are of the first pair that brings them: others
         have the same.
+    read_coherence : bool
+        Whether the coherence is opened at all.
     **options
         As for :func:`interferograms`; a coherence of 0 is no data unless ``coherence_nodata`` says otherwise.
 
@@ -55,9 +59,9 @@ def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: 
         As :func:`interferograms`, with ``perpendicular_baseline`` (pair), and in attrs ``heading``,
         ``orbit_direction`` and ``overpass``, from the text files where they say it (the overpass is that of the first
         line). The coherence says what it was estimated from: of GAMMA ``unfiltered`` interferograms, of ISCE
-        ``filtered`` ones, which reads higher. Layers asked for: ``incidence``, degree; ``look_east``, ``look_north``,
-        ``look_up``; ``land``, True but for water; ``component`` (pair, y, x), int16, 0 without one or outside;
-        ``elevation``, m above the ellipsoid. Lazy.
+        ``filtered`` ones, which reads higher, unless ``coherence_from`` says otherwise. Layers asked for:
+        ``incidence``, degree; ``look_east``, ``look_north``, ``look_up``; ``land``, True but for water; ``component``
+        (pair, y, x), int16, 0 without one or outside; ``elevation``, m above the ellipsoid. Lazy.
 
     Raises
     ------
@@ -83,7 +87,8 @@ def hyp3(phase: Sequence[Path], *, layers: Sequence[Hyp3Layer] = (), **options: 
     found = [_number(said[path], "baseline") for path in phase]
     known = None if np.isnan(found).all() else found
     options = {"coherence_nodata": 0.0} | options  # tags are lost by clipping
-    stack = interferograms(phase, coherence=[p for p in beside_phase if p.is_file()], baselines=known, **options)
+    gamma = [path for path in beside_phase if path.is_file()] if read_coherence else None
+    stack = interferograms(phase, coherence=gamma, baselines=known, **options)
     grid, files = opened_from(stack)
     orbits = [Orbit(_number(said[path], "heading") % 360, _number(said[path], "utctime")) for path in files]
     processor = _one_processor(files, said)

@@ -11,7 +11,7 @@ import xarray as xr
 
 from qtp_toolkit import grid
 from qtp_toolkit.catalog.options import Positive
-from qtp_toolkit.conventions import PAIR, QtpDataError, require_option
+from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, QtpDataError, require_option
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.files.raw import RawBand, lazy_raw, raw_bands, read_raw, same_shape
@@ -22,14 +22,15 @@ from qtp_toolkit.load.insar.isce2_folders import (
     coherence_beside,
     folders_of,
     metadata,
-    usual_wavelength,
+    wavelength_of,
 )
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, dates_of, heading_of, look_vector, orbit_of
 from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
 from qtp_toolkit.load.insar.radar import Geometry, Layer, Onto, Table, check_latitudes, placed, places, squares
-from qtp_toolkit.load.insar.stack import Wavelength
+from qtp_toolkit.load.insar.stack import Wavelength, one_wavelength
 
 _FILES = {"incidence": "los", "elevation": "hgt", "land": "waterMask", "layover_shadow": "shadowMask"}
+_PLACES = ("lat", "lon")
 _ZERO, _DEGREES = Decode((0.0,)), Decode(dtype="float64")
 
 
@@ -43,6 +44,7 @@ def isce2(
     layers: Sequence[Layer] = (),
     require_coherence: bool = True,
     wavelength: Wavelength | None = None,
+    usual_wavelength: Wavelength | None = None,
     chunks: Chunks | None = None,
 ) -> xr.Dataset:
     r"""Open a stack of ISCE2: ``merged/interferograms/<pair>/filt_fine.unw`` or ``Igrams/<pair>/filt_*_snaphu.unw``.
@@ -69,26 +71,29 @@ def isce2(
     require_coherence : bool
         Whether pairs without coherence are refused; otherwise theirs is 1.
     wavelength : float, optional
-        m; by default that of the stack's metadata, for topsStack else that of Sentinel-1.
+        m; needed where the stack's metadata do not tell it, and refused where they tell another one.
+    usual_wavelength : float, optional
+        m; what holds where neither tells it. By default that of Sentinel-1 for topsStack, none for stripmapStack.
     chunks : dict, optional
 
     Returns
     -------
     xarray.Dataset
         ``phase`` (pair, y, x), rad, positive away from the satellite from the earlier to the later date, NaN where it
-        and the amplitude are 0; ``coherence``, which is ``estimated_from`` *filtered* interferograms;
-        ``perpendicular_baseline`` (pair). Layers asked for:
-        ``incidence``, degree; ``look_east``, ``look_north``, ``look_up``; ``elevation``, m above the
-        *ellipsoid*; ``land``, True but for water; ``layover_shadow``; ``component`` (pair, y, x), 0 without one, -1
-        outside. attrs: ``wavelength``, ``heading``, ``orbit_direction``, ``overpass`` (UTC), ``geometry``. Lazy:
-        headers are read, a line of ``los`` and of ``lat``, for a map every 16th line of ``lat`` and ``lon``.
+        and the amplitude are 0; ``coherence``, which is ``estimated_from`` *filtered* interferograms (``filt_*.cor``)
+        or *unfiltered* ones (``fine.cor``); ``perpendicular_baseline`` (pair). Layers asked for: ``incidence``, degree;
+        ``look_east``, ``look_north``, ``look_up``; ``elevation``, m above the *ellipsoid* (0 outside the swath too,
+        where ``lat`` and ``lon`` are not there); ``land``, True but for water; ``layover_shadow``; ``component`` (pair,
+        y, x), 0 without one, -1 outside. attrs: ``wavelength``, ``heading``, ``orbit_direction``, ``overpass`` (UTC),
+        ``geometry``, ``pairs_without_coherence``. Lazy: headers are read, a line of ``los`` and of ``lat``, for a map
+        every 16th line of ``lat`` and ``lon``.
 
     Raises
     ------
     QtpDataError
         M05: files whose headers do not fit their size; I06: unlike sizes; I27, I18, I19: dates; I03: coherence
         or a layer that is missing, the lookup table of a map among them; I08: ``lat`` and ``lon`` exchanged; I11:
-        complex or whole numbers; I15: no wavelength; I33: files of several stacks.
+        complex or whole numbers; I15: no wavelength, or two; I33: files of several stacks.
 
     Examples
     --------
@@ -121,7 +126,8 @@ def isce2(
     signed = lazy_raw(
         found, _ZERO, dim=PAIR, chunks=onto.chunks, variable="phase", factors=order.sign, strength=strength
     )
-    arrays = {"phase": signed, "coherence": _coherence(found, onto, required=require_coherence)}
+    grays = _grays(found, required=require_coherence)
+    arrays = {"phase": signed, "coherence": _coherence(found, grays, onto)}
     if "component" in layers:
         arrays["component"] = _components(found, onto)
     if set(layers) - {"component"}:
@@ -134,15 +140,19 @@ def isce2(
     out = as_stack(
         there,
         order,
-        wavelength=wavelength or said.get("wavelength") or usual_wavelength(where),
+        wavelength=one_wavelength(said.get("wavelength"), wavelength) or usual_wavelength or wavelength_of(where),
         baselines=baselines_of(where, dates),
         heading=heading,
         orbit_direction=orbit_of(heading) or said.get("orbit_direction"),
         overpass=said.get("overpass"),
         geometry=geometry,
         producer="ISCE2",
+        pairs_without_coherence=grays.count(None),
     )
-    out["coherence"].attrs["estimated_from"] = "filtered"
+    names = [band.path.name for band in grays if band is not None]
+    if names:  # fine.cor is merged from the bursts before any filter, and filt_fine.cor estimated after it
+        filtered = any(name.startswith("filt") for name in names)
+        out["coherence"].attrs[ESTIMATED_FROM] = "filtered" if filtered else "unfiltered"
     return out
 
 
@@ -240,7 +250,10 @@ def _needed(folder: Path | None, name: str, shape: tuple[int, int], number: int 
         raise QtpDataError(
             f"the stack has no {name}.rdr",
             path=folder,
-            expected="geom_reference beside merged/interferograms or Igrams, below the root of the source",
+            expected="geom_reference beside merged/interferograms or Igrams, below the root of the source"
+            if folder is None
+            else f"{name}.rdr or {name}.rdr.full in the folder of the geometry",
+            hint="geometry: geocoded needs it; geometry: radar leaves lines and samples." if name in _PLACES else None,
             code="I03",
         )
     return band
@@ -252,9 +265,9 @@ def _one(band: RawBand, decode: Decode, onto: Onto, variable: str | None = None)
 
 def _table(where: Folders, shape: tuple[int, int], onto: Onto) -> Table | None:
     """Lookup table; None where there is none and none is needed."""
-    if onto.geometry == "radar" and any(_beside(where.geometry, name, shape) is None for name in ("lat", "lon")):
+    if onto.geometry == "radar" and any(_beside(where.geometry, name, shape) is None for name in _PLACES):
         return None
-    bands = [_needed(where.geometry, name, shape) for name in ("lat", "lon")]
+    bands = [_needed(where.geometry, name, shape) for name in _PLACES]
     check_latitudes(read_raw(bands[0], (shape[0] // 2, shape[0] // 2 + 1), (0, shape[1])), bands[0].path)
     parts = [_one(band, _DEGREES, onto) for band in bands]
     thin = [_thin(band) for band in bands] if onto.geometry == "geocoded" else [np.empty((0, 0))] * 2
@@ -266,7 +279,8 @@ def _thin(band: RawBand) -> np.ndarray:
     return np.stack([read_raw(band, (line, line + 1), (0, band.width))[0, samples] for line in lines.tolist()])
 
 
-def _coherence(found: Sequence[RawBand], onto: Onto, *, required: bool) -> xr.DataArray:
+def _grays(found: Sequence[RawBand], *, required: bool) -> list[RawBand | None]:
+    """Coherence of each pair, None where there is no file."""
     # of two bands, as ROI_PAC and topophase.cor have, the first is the amplitude
     bands = [_band(path, 2) if path.is_file() else None for path in (coherence_beside(band.path) for band in found)]
     lacking = [str(band.path) for band, own in zip(found, bands, strict=True) if own is None]
@@ -277,7 +291,11 @@ def _coherence(found: Sequence[RawBand], onto: Onto, *, required: bool) -> xr.Da
             code="I03",
             hint="Get them, or set parameters.coherence: optional for unit weights where they are missing.",
         )
-    if len(lacking) == len(found):
+    return bands
+
+
+def _coherence(found: Sequence[RawBand], bands: Sequence[RawBand | None], onto: Onto) -> xr.DataArray:
+    if not any(bands):
         return lazy_raw(found, _ZERO, dim=PAIR, chunks=onto.chunks) * 0 + 1
     same_shape([*found, *(band for band in bands if band is not None)])
     return lazy_raw(bands, _ZERO, dim=PAIR, chunks=onto.chunks, variable="coherence", absent=1.0)
@@ -305,8 +323,11 @@ def _fixed(where: Folders, shape: tuple[int, int], layers: Sequence[str], onto: 
         out |= look_vector(incidence, azimuth) if "look" in layers else {}
     if "elevation" in layers:
         height = _one(_needed(folder, _FILES["elevation"], shape), Decode(), onto, "elevation")
-        places = [_one(_needed(folder, name, shape), _DEGREES, onto) for name in ("lat", "lon")]
-        out["elevation"] = height.where((places[0] != 0) | (places[1] != 0))  # 0 is a height
+        places = [_beside(folder, name, shape) for name in _PLACES]
+        known = [_one(band, _DEGREES, onto) for band in places if band is not None]
+        if len(known) == 2:  # without them nothing tells 0 outside the swath from a height of 0
+            height = height.where((known[0] != 0) | (known[1] != 0))
+        out["elevation"] = height
     for layer in ("land", "layover_shadow"):
         if layer in layers:
             out[layer] = _one(_needed(folder, _FILES[layer], shape), bytewise, onto)

@@ -88,7 +88,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def usual_wavelength(where: Folders) -> float:
+def wavelength_of(where: Folders) -> float:
     """Wavelength of Sentinel-1, which topsStack is for; stripmapStack is for all others, and nothing says which."""
     if where.striped:
         hint = "Set parameters.wavelength."

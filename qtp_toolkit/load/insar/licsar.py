@@ -28,7 +28,12 @@ Finder = Callable[[str], list[Header]]
 
 
 def licsar(
-    phase: Sequence[Path], *, layers: Sequence[LicsarLayer] = (), within: Path | None = None, **options: Any
+    phase: Sequence[Path],
+    *,
+    layers: Sequence[LicsarLayer] = (),
+    within: Path | None = None,
+    read_coherence: bool = True,
+    **options: Any,
 ) -> xr.Dataset:
     """Open LiCSAR products: ``<pair>/<pair>.geo.unw.tif`` beside ``.geo.cc.tif`` (bytes, or 0..1).
 
@@ -44,6 +49,8 @@ def licsar(
         ``*.geo.hgt.tif``, and ``<date>.sltd.geo.tif`` of both dates.
     within : path, optional
         Folder that no file of the frame is looked for outside of.
+    read_coherence : bool
+        Whether the coherence is opened at all.
     **options
         As for :func:`interferograms`; a coherence of 0 is no data, as LiCSAR has no other word for it, unless
         ``coherence_nodata`` says otherwise.
@@ -76,9 +83,10 @@ def licsar(
     0.2
     """
     phase = as_paths(phase)
-    gamma = [companion(path, ".geo.unw", ".geo.cc") for path in phase]
+    beside_phase = [companion(path, ".geo.unw", ".geo.cc") for path in phase]
     options = {"coherence_nodata": 0.0} | options
-    stack = interferograms(phase, coherence=[p for p in gamma if p.is_file()], **options)
+    gamma = [path for path in beside_phase if path.is_file()] if read_coherence else None
+    stack = interferograms(phase, coherence=gamma, **options)
     grid, files = opened_from(stack)
     frames = _frames(files, within)
     frame = frames[0]

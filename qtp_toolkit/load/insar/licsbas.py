@@ -138,8 +138,8 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     Raises
     ------
     QtpDataError
-        M05: no HDF5, or without what is needed; I06: dates of another number than the maps; I08: latitude along x; I19:
-        a date twice; I28: dates stored as decimals.
+        M05: no HDF5, or without what is needed; I06: dates or baselines of another number than the maps; I08: latitude
+        along x; I19: a date twice; I28: dates stored as decimals.
 
     Examples
     --------
@@ -159,6 +159,9 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     no_duplicates(days, [path] * len(days), "date", "I19")
     if size[0] != len(days):
         raise QtpDataError("as many dates as maps are needed", path=path, found=(len(days), size[0]), code="I06")
+    if baselines is not None and baselines.shape != (len(days),):
+        found = {"imdates": len(days), "bperp": baselines.shape}
+        raise QtpDataError("as many baselines as dates are needed", path=path, found=found, code="I06")
     home = path.absolute().parent.name
     axes = _centers(home, lat, dlat, size[1]), _centers(home, lon, dlon, size[2])
     crs = same_grid([geographic(path, *axes, dtype="float32", blocks=(1, size[2]))]).crs

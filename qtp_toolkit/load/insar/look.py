@@ -14,8 +14,9 @@ from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, SENTINEL1_WAVELENGTH, Q
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.headers import headers
 from qtp_toolkit.load.files.limits import stored_scale
-from qtp_toolkit.load.files.tiff import Decode, lazy_stack, same_grid
+from qtp_toolkit.load.files.tiff import Decode, lazy_stack, read_row, same_grid
 from qtp_toolkit.load.insar.licsbas import map_header
+from qtp_toolkit.load.insar.pairs import heading_of
 
 _ANY_INCIDENCE = (8.0, 70.0)
 _LICSAR = re.compile(r"\.geo\.([ENU])\.tif$")
@@ -87,6 +88,51 @@ def hyp3_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
     """
     angle = _map(Path(path), chunks, scale=-180.0 / np.pi, offset=90.0, variable="incidence")
     return describe(angle, "incidence", converted="90 degrees minus lv_theta")
+
+
+def opera_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
+    """Incidence angle from OPERA's ``los_enu.tif``, the unit vector from the ground to the satellite.
+
+    Parameters
+    ----------
+    path : path
+        Static layer of a frame of DISP-S1: three bands, east, north, up.
+    chunks : dict, optional
+
+    Returns
+    -------
+    xarray.DataArray
+        ``incidence`` (y, x), degree, from the vertical: arccos of the third band. NaN where it is 0 (no data). attrs:
+        ``heading``, degree clockwise from north, by the middle row of the others. Lazy.
+
+    Raises
+    ------
+    QtpDataError
+        I11: another number of bands; when computed, a vector that points down.
+
+    Examples
+    --------
+    >>> import rasterio
+    >>> size = {"driver": "GTiff", "width": 2, "height": 1, "count": 3, "dtype": "float32"}
+    >>> place = {"crs": "EPSG:32613", "transform": rasterio.Affine(30, 0, 717600, 0, -30, 3481740)}
+    >>> with rasterio.open(folder / "los_enu.tif", "w", **size, **place) as file:
+    ...     file.write(np.full((3, 1, 2), [[[-0.6]], [[-0.11]], [[0.792]]], "float32"))
+    >>> load.opera_look(folder / "los_enu.tif").round().values.tolist()
+    [[38.0, 38.0]]
+    """
+    (header,) = headers([Path(path)])
+    if header.bands != 3:
+        what = "no vector to the satellite: it has three bands, east, north, up"
+        raise QtpDataError(what, path=path, expected=3, found=header.bands, code="I11")
+    up = _map(Path(path), chunks, variable="look_up", band=3)
+    angle = xnp.rad2deg(xnp.arccos(up.where((up > 0) & (up <= 1))))
+    east, north = (read_row(header, header.height // 2, band).astype(float) for band in (1, 2))
+    known = np.isfinite(east + north) & (np.abs(east) + np.abs(north) > 0)
+    heading = heading_of(np.rad2deg(np.arctan2(north, east))[known] - 90.0)
+    told = {} if heading is None else {"heading": heading}
+    return describe(angle.astype(np.float32), "incidence", converted="arccos of the upward component").assign_attrs(
+        told
+    )
 
 
 def angles_to_vector(elevation: xr.DataArray, azimuth: xr.DataArray) -> dict[str, xr.DataArray]:
@@ -175,12 +221,18 @@ def _guess(middle: float, *, own: bool) -> str:
 
 
 def _map(
-    path: Path, chunks: Chunks | None, *, scale: float = 1.0, offset: float = 0.0, variable: str | None = None
+    path: Path,
+    chunks: Chunks | None,
+    *,
+    scale: float = 1.0,
+    offset: float = 0.0,
+    variable: str | None = None,
+    band: int = 1,
 ) -> xr.DataArray:
     """One band, by the tags of whole numbers and then by ``scale`` and ``offset``; 0 is no data."""
     (header,) = [map_header(path)] if path.suffix == ".geo" else headers([path])
-    own, shift = stored_scale([header], 1, None, "scale_factor")
+    own, shift = stored_scale([header], band, None, "scale_factor")
     fills = (0.0,) if header.nodata is None else (0.0, header.nodata)
     decode = Decode(fills, own * scale, shift * scale + offset)
-    out = lazy_stack([header], same_grid([header]), decode, dim="band", chunks=chunks, variable=variable)
+    out = lazy_stack([header], same_grid([header]), decode, dim="band", chunks=chunks, variable=variable, band=band)
     return out.isel(band=0)

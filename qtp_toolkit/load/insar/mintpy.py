@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit import grid
 from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe
@@ -18,7 +17,17 @@ from qtp_toolkit.load.files.hdf5 import opened
 from qtp_toolkit.load.files.layers import hdf5_layer
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.lengths import to_mm
-from qtp_toolkit.load.insar.mintpy_file import File, days_of, look, notes, on_map, refuse_other_image, unit_of
+from qtp_toolkit.load.insar.mintpy_file import (
+    File,
+    days_of,
+    look,
+    notes,
+    on_map,
+    refuse_other_image,
+    refuse_unused,
+    thinned,
+    unit_of,
+)
 from qtp_toolkit.load.insar.pairs import arrange, as_stack, look_vector
 from qtp_toolkit.load.insar.quantity import Quantity, refuse_not_phase
 from qtp_toolkit.load.insar.radar import TABLE, Geometry, Layer, Onto, Table, check_latitudes, placed, places, squares
@@ -86,9 +95,10 @@ def mintpy(
     Raises
     ------
     QtpDataError
-        M05: no HDF5; M27: a file of another kind, or without what is asked for; M11: another unit; I05: radar
-        coordinates where nobody says what to do; I07: no CRS; I05 to I09, I20: a geometry of another image, latitude
-        along x; I06: unlike numbers of pairs; I10 to I12: no phase in rad, or a series of delays; I18, I19: dates.
+        M05: no HDF5; M27: a file of another kind, or without what is asked for, no pair that is kept, settings that the
+        kind of the file has no use for; M11: another unit; I05: radar coordinates where nobody says what to do; I07: no
+        CRS; I05 to I09, I20: a geometry of another image, latitude along x; I06: unlike numbers of pairs; I10 to I12:
+        no phase in rad, or a series of delays; I18, I19: dates.
 
     Examples
     --------
@@ -101,8 +111,8 @@ def mintpy(
     [[10.0, -20.0]]
     """
     file = look(Path(path))
-    reader = next((reader for kind, reader in _KINDS.items() if file.kind.lower().startswith(kind)), None)
-    if reader is None:
+    kind = next((kind for kind in _KINDS if file.kind.lower().startswith(kind)), None)
+    if kind is None:
         raise QtpDataError(
             "a file of MintPy that is not read",
             path=path,
@@ -110,6 +120,7 @@ def mintpy(
             found=f"{file.kind or 'none'}, datasets {sorted(file.shapes)}",
             code="M27",
         )
+    refuse_unused(file, kind, tuple(layers), dataset, dropped)
     beside = _beside(file, geometry_file)
     if not file.mapped and geometry is None:
         raise QtpDataError(
@@ -121,7 +132,7 @@ def mintpy(
     where = "map" if file.mapped else str(geometry)
     windows = squares(file.shapes.get("date", (1,))[0]) if where == "geocoded" else chunks
     onto = Onto(where, crs or "EPSG:4326", resolution, resampling, windows, chunks)
-    out = reader(file, Asked(onto, dataset, dropped, tuple(layers), beside, crs))
+    out = _KINDS[kind](file, Asked(onto, dataset, dropped, tuple(layers), beside, crs))
     out = out.assign_attrs({key: value for key, value in notes(file, where).items() if value is not None})
     return on_map(out, file, crs) if file.mapped else out
 
@@ -168,16 +179,9 @@ def _table(file: File, asked: Asked) -> Table | None:
         return None
     degrees = Decode(dtype="float64")
     parts = [_layer(_geometry_of(file, asked, name), name, (Y, X), degrees, asked) for name in TABLE]
-    thin = _thin(_geometry_of(file, asked, TABLE[0]))
+    thin = thinned(_geometry_of(file, asked, TABLE[0]))
     check_latitudes(thin[0], _geometry_of(file, asked, TABLE[0]).path)
     return Table((parts[0], parts[1]), thin)
-
-
-def _thin(file: File) -> tuple[np.ndarray, np.ndarray]:
-    with opened(file.path) as stored:
-        places = [grid.thinned(size) for size in file.shapes[TABLE[0]]]
-        both = [np.asarray(stored[name][places[0], :], float)[:, places[1]] for name in TABLE]
-    return both[0], both[1]
 
 
 def _there(arrays: dict[str, xr.DataArray], file: File, asked: Asked) -> dict[str, xr.DataArray]:
@@ -199,6 +203,10 @@ def _stack(file: File, asked: Asked) -> xr.Dataset:
         kept = np.array(stored["dropIfgram"][()], bool) if "dropIfgram" in stored else np.ones(len(dates), bool)
         baselines = np.array(stored["bperp"][()], float) if "bperp" in stored else np.full(len(dates), np.nan)
     chosen = np.flatnonzero(kept | (asked.dropped == "keep"))
+    if not chosen.size:
+        what, hint = "dropIfgram is False of every pair: MintPy leaves all of them out", "Set parameters.dropped: keep."
+        found = f"{len(dates)} pairs, none of which is kept"
+        raise QtpDataError(what, path=file.path, found=found, hint=hint, code="M27")
     order = arrange([(dates[k][0], dates[k][1]) for k in chosen])
     places = chosen[order.order]
     dims = (PAIR, Y, X)

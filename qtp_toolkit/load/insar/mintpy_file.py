@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit import grid
 from qtp_toolkit.conventions import QtpDataError, X, Y
 from qtp_toolkit.load.files.dates import ymd
 from qtp_toolkit.load.files.grids import descending
@@ -16,6 +17,7 @@ from qtp_toolkit.load.files.hdf5 import opened, text_of
 from qtp_toolkit.load.files.headers import Header
 from qtp_toolkit.load.files.tiff import same_grid
 from qtp_toolkit.load.insar.pairs import orbit_of
+from qtp_toolkit.load.insar.radar import TABLE
 from qtp_toolkit.load.insar.stack import clock_of
 
 _PLACE = ("X_FIRST", "Y_FIRST", "X_STEP", "Y_STEP")
@@ -127,6 +129,48 @@ def refuse_other_image(file: File, geometry: File, crs: str | None) -> None:
         if any(told[0][key] != told[1][key] for key in known):
             what = "the geometry is of another image"
             raise QtpDataError(what, path=geometry.path, expected=told[0], found=told[1], code=code)
+
+
+def refuse_unused(file: File, kind: str, layers: tuple[str, ...], dataset: str, dropped: str) -> None:
+    """Refuse what is set and a file of this kind has no use for (M27).
+
+    Parameters
+    ----------
+    file : File
+    kind : str
+        In small letters: ifgramstack, geometry, timeseries ...
+    layers : tuple of str
+    dataset, dropped : str
+        As of :func:`mintpy`.
+    """
+    unused = [f"layers: {list(layers)}"] if layers and kind not in ("ifgramstack", "geometry") else []
+    if kind != "ifgramstack":
+        unused += [f"dataset: {dataset}"] if dataset != "unwrapPhase" else []
+        unused += [f"dropped: {dropped}"] if dropped != "leave_out" else []
+    if kind == "geometry" and "component" in layers:
+        unused.append("layers: component")
+    if unused:
+        raise QtpDataError(
+            f"settings that a file of {file.kind} has no use for",
+            path=file.path,
+            found="; ".join(unused),
+            hint="Leave them out, or set them where ifgramStack.h5 or the geometry is opened.",
+            code="M27",
+        )
+
+
+def thinned(file: File) -> tuple[np.ndarray, np.ndarray]:
+    """Latitude and longitude of some lines and samples, from which the map is laid out.
+
+    Parameters
+    ----------
+    file : File
+        The geometry.
+    """
+    with opened(file.path) as stored:
+        places = [grid.thinned(size) for size in file.shapes[TABLE[0]]]
+        both = [np.asarray(stored[name][places[0], :], float)[:, places[1]] for name in TABLE]
+    return both[0], both[1]
 
 
 def on_map(data: xr.Dataset, file: File, crs: str | None) -> xr.Dataset:

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, check_wavelength, describe
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, check_wavelength, describe, require_option
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import as_paths
 from qtp_toolkit.load.files.grids import of_axes, on_grid
@@ -22,8 +22,14 @@ from qtp_toolkit.load.insar.lengths import to_mm
 from qtp_toolkit.load.insar.pairs import arrange, dates_of
 
 Correction = Literal["solid_earth_tide", "ionospheric_delay"]
+OperaLayer = Literal["component", "temporal_coherence"]
 _ABOUT = "radar_wavelength", "orbit_pass_direction"
 _BYTES = Decode(dtype="uint8", fill=255.0)
+_LAYERS = {
+    "component": ("connected_component_labels", Decode((65535.0,), dtype="int16", fill=-1)),
+    "temporal_coherence": ("temporal_coherence", Decode()),
+}
+"""Name of a layer in a product, and how it is stored."""
 _FRAME = re.compile(r"(?<=_)F\d{5}(?=_)")
 
 
@@ -40,6 +46,7 @@ def opera_disp(
     *,
     masked: bool = False,
     subtract: Sequence[Correction] = (),
+    layers: Sequence[OperaLayer] = (),
     chunks: Chunks | None = None,
 ) -> xr.Dataset:
     """Open OPERA DISP-S1 products of one frame as one time series of displacement.
@@ -55,6 +62,8 @@ def opera_disp(
         Whether only what each product recommends (``recommended_mask`` 1) is kept.
     subtract : sequence of {"solid_earth_tide", "ionospheric_delay"}
         Corrections that the products bring (NetCDF only) and that are not applied in them.
+    layers : sequence of {"component", "temporal_coherence"}
+        Which maps of each product to open beside: its ``connected_component_labels`` and ``temporal_coherence``.
     chunks : dict, optional
 
     Returns
@@ -62,16 +71,18 @@ def opera_disp(
     xarray.Dataset
         ``displacement`` (time, y, x), mm, positive *toward* the satellite, 0 at the first reference; no phase: it
         enters where series do. A pixel without a value where a reference moves on has none ever after. No reference
-        point or area is applied, no troposphere taken out. attrs: ``reference_date``, ``references``, and where
-        the products tell it ``wavelength``, ``orbit_direction`` and ``overpass`` (UTC). ``perpendicular_baseline``
-        (time), m, against the first reference, where all products have it: of the middle row. Lazy.
+        point or area is applied, no troposphere taken out. attrs: ``reference_date``, ``references``, and where the
+        products tell it ``wavelength``, ``orbit_direction`` and ``overpass`` (UTC). ``perpendicular_baseline`` (time),
+        m, against the first reference, where all products have it: of the middle row. Layers asked for, as each product
+        has them at its secondary date: ``component`` (time, y, x), int16, 0 without one, -1 outside and at the first
+        reference; ``temporal_coherence`` (time, y, x), 0..1, NaN at the first reference. Lazy.
 
     Raises
     ------
     QtpDataError
-        C10: no file; I27: names without two dates; I19: a date twice; I18; a reference to which no product leads;
-        I05 to I08, I20: unlike grids; I03: corrections or masks that are not there; M11: another unit than a length;
-        I15: a wavelength that is not in m; I33: several frames.
+        C10: no file; I27: names without two dates; I19: a date twice; I18; a reference to which no product leads; I05
+        to I08, I20: unlike grids; I03: corrections, masks or layers that are not there; M11: another unit than a
+        length; I15: a wavelength that is not in m; I33: several frames.
 
     Examples
     --------
@@ -97,6 +108,13 @@ def opera_disp(
     notes: dict[str, object] = {"reference_date": moved[0], "references": ", ".join(moved), "producer": "OPERA DISP-S1"}
     notes |= _said(products[0].path)
     out = xr.Dataset({"displacement": describe(series, "displacement")}, attrs=notes)
+    for layer in dict.fromkeys(layers):
+        require_option("layer", layer, _LAYERS)
+        name, decode = _LAYERS[layer]
+        maps = _maps(products, name, decode, chunks)
+        none = xr.full_like(maps[0], decode.fill)
+        array = xr.concat([none, *maps], dim=TIME, coords="minimal", compat="override", join="exact")
+        out[layer] = describe(array.assign_coords({TIME: series[TIME]}), layer)
     baselines = _baselines(products)
     if baselines is not None:
         described = describe(xr.DataArray(baselines, dims=TIME), "perpendicular_baseline")
@@ -162,7 +180,7 @@ def _of_geotiff(
 def _refuse_absent(absent: Sequence[Path]) -> None:
     if absent:
         listed = "; ".join(map(str, absent[:5]))
-        hint = "Get them, or leave them out of parameters.masked and parameters.subtract."
+        hint = "Get them, or leave them out of parameters.masked, subtract and layers."
         raise QtpDataError(f"{len(absent)} layers are not there", where=listed, hint=hint, code="I03")
 
 
@@ -180,9 +198,29 @@ def _of_netcdf(
             data -= _lengths(product.path, f"corrections/{name}", chunks)
         if masked:
             data = data.where(hdf5_layer(product.path, "recommended_mask", (Y, X), _BYTES, chunks=chunks) == 1)
-        rows = slice(None, None, -1) if header.transform[4] > 0 else slice(None)
-        out.append(on_grid(data.data[rows], (Y, X), grid_coords(grid), grid.crs))
+        out.append(_placed(data, header, grid))
     return out
+
+
+def _maps(products: Sequence[Product], name: str, decode: Decode, chunks: Chunks | None) -> list[xr.DataArray]:
+    """One layer of each product, on their grid."""
+    if any(product.path.suffix != ".nc" for product in products):
+        beside = [p.path.with_name(re.sub("^displacement", name, p.path.name)) for p in products]
+        _refuse_absent([path for path in beside if not path.is_file()])
+        found = headers(beside)
+        grid = same_grid([*headers([product.path for product in products]), *found])
+        data = lazy_stack(found, grid, decode, dim=TIME, chunks=chunks)
+        return [data.isel({TIME: k}) for k in range(len(products))]
+    _refuse_absent([product.path / name for product in products if not _has(product.path, name)])
+    own = [_header(product.path) for product in products]
+    grid = same_grid(own)
+    return [_placed(hdf5_layer(header.path, name, (Y, X), decode, chunks=chunks), header, grid) for header in own]
+
+
+def _placed(data: xr.DataArray, header: Header, grid: Header) -> xr.DataArray:
+    """Layer of a NetCDF product on the grid of all, from north to south."""
+    rows = slice(None, None, -1) if header.transform[4] > 0 else slice(None)
+    return on_grid(data.data[rows], (Y, X), grid_coords(grid), grid.crs)
 
 
 def _lengths(path: Path, name: str, chunks: Chunks | None) -> xr.DataArray:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.files.checks import as_paths, unpacked
 from qtp_toolkit.load.insar.aria import NAME
+from qtp_toolkit.load.insar.convention import PATTERN
 
 _STEM = r"^S1[A-D]{0,2}_[\w-]*\d{8}(?:T\d{6})?_\d{8}(?:T\d{6})?_\w*INT\d{2}_"
 
@@ -45,8 +46,12 @@ MARKS: dict[str, Mark] = {
 }
 """By driver. Whatever two of them could mean belongs to none. A series of displacement (OPERA) is recognized, too: what
 opens it says where it belongs."""
-_SERIES = r"^(?:geo_)?timeseries\w*\.h5$"
-"""Series of MintPy, for folders without any interferograms."""
+_LATER: tuple[dict[str, str], ...] = (
+    {"mintpy": r"^(?:geo_)?timeseries\w*\.h5$", "licsbas_series": r"^cum(?:_filt)?\.h5$"},
+    {"mintpy": r"^(?:geo_)?velocity\w*\.h5$"},
+    {"mintpy": r"^(?:geo_)?geometry(?:Geo|Radar)\.h5$"},
+)
+"""What is made of interferograms, for folders without any: series, else rates, else geometry."""
 
 
 class Recognized(NamedTuple):
@@ -84,17 +89,17 @@ def recognize(paths: Sequence[Path]) -> Recognized:
     paths = as_paths(paths)
     found = {driver: [path for path in paths if _is_of(path, mark)] for driver, mark in MARKS.items()}
     found = {driver: files for driver, files in found.items() if files}
-    series = [path for path in paths if re.search(_SERIES, path.name)]
-    if not found and series:
-        found = {"mintpy": series}
+    for later in _LATER:
+        if not found:
+            made = {driver: [p for p in paths if re.search(name, p.name)] for driver, name in later.items()}
+            found = {driver: files for driver, files in made.items() if files}
     if len(found) != 1:
         told = {driver: f"{len(files)} files, e.g. {files[0].name}" for driver, files in found.items()}
         raise QtpDataError(
             "interferograms of several producers" if told else "whose interferograms these are, their names do not say",
             found=told or [path.name for path in paths[:5]],
-            expected=f"names of one of {sorted(MARKS)}",
-            hint=unpacked(paths)
-            or "Narrow the uri, or name the driver; geotiff_stack reads any GeoTIFFs with two dates in their names.",
+            expected=f"names of one of {sorted({*MARKS, 'licsbas_series'})}",
+            hint=unpacked(paths) or f"Narrow the uri, or name the driver{_any_geotiff(paths)}.",
             code="I35",
         )
     ((driver, files),) = found.items()
@@ -110,6 +115,15 @@ def recognize(paths: Sequence[Path]) -> Recognized:
     return Recognized(driver, files)
 
 
+def _any_geotiff(paths: Sequence[Path]) -> str:
+    """Say what reads GeoTIFFs of any producer, where there are some that it can read."""
+    dated = any(
+        path.suffix.lower() in (".tif", ".tiff") and re.search(PATTERN, f"{path.parent.name}/{path.name}")
+        for path in paths
+    )
+    return "; geotiff_stack reads any GeoTIFFs with two dates in their names" if dated else ""
+
+
 def _is_of(path: Path, mark: Mark) -> bool:
     if re.search(mark.name, path.name) is None or mark.folder not in ("", path.absolute().parent.name):
         return False
@@ -119,7 +133,7 @@ def _is_of(path: Path, mark: Mark) -> bool:
 
 def _stack_of(path: Path, driver: str) -> str:
     """Tell the stacks of a producer apart that are never opened as one."""
-    if MARKS[driver].single:
+    if driver not in MARKS or MARKS[driver].single:
         return str(path)
     if driver == "opera_disp":
         return path.name[: path.name.index("_F") + 7]  # with the number of the frame

@@ -23,7 +23,7 @@ from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
 from qtp_toolkit.load.insar.isce2_folders import isce2_files
 from qtp_toolkit.load.insar.licsar import LicsarLayer, frame_folders, licsar
 from qtp_toolkit.load.insar.licsbas import LicsbasLayer, licsbas, licsbas_series
-from qtp_toolkit.load.insar.look import hyp3_look, licsar_look
+from qtp_toolkit.load.insar.look import hyp3_look, licsar_look, opera_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
 from qtp_toolkit.load.insar.opera_tropo import opera_tropo
@@ -37,7 +37,8 @@ def open_hyp3(
     request: Request, *, coherence: Coherence = "required", layers: Sequence[Hyp3Layer] = (), **options: Any
 ) -> xr.Dataset:
     """Open HyP3 products."""
-    return hyp3(_contained(request), layers=layers, **_stack(request, coherence, options))
+    how = _stack(request, coherence, options)
+    return hyp3(_contained(request), layers=layers, read_coherence=coherence != "none", **how)
 
 
 def open_aria(request: Request, *, elevation: float | None = None, **options: Any) -> xr.Dataset:
@@ -70,7 +71,8 @@ def open_licsar(
     """Open LiCSAR products, with what lies in the folders of their frame."""
     beside = (folder for path in request.paths for folder in frame_folders(path))
     frame = [folder for folder in dict.fromkeys(beside) if folder.is_relative_to(request.root)]
-    return licsar(_contained(request, frame), layers=layers, within=request.root, **_stack(request, coherence, options))
+    how = _stack(request, coherence, options) | {"read_coherence": coherence != "none", "within": request.root}
+    return licsar(_contained(request, frame), layers=layers, **how)
 
 
 def open_licsbas(request: Request, *, layers: Sequence[LicsbasLayer] = ()) -> xr.Dataset:
@@ -99,6 +101,11 @@ def open_licsar_look(request: Request) -> xr.DataArray:
 def open_hyp3_look(request: Request) -> xr.DataArray:
     """Open incidence from one HyP3 product."""
     return hyp3_look(one_file(request), chunks=request.chunks)
+
+
+def open_opera_look(request: Request) -> xr.DataArray:
+    """Open incidence from the static layer of an OPERA frame."""
+    return opera_look(one_file(request), chunks=request.chunks)
 
 
 def open_isce2(
@@ -203,8 +210,7 @@ def _contained(request: Request, beside: Iterable[Path] = ()) -> list[Path]:
 
 
 def _stack(request: Request, coherence: Coherence, options: dict[str, Any]) -> dict[str, Any]:
-    """Keywords of a stack: a wavelength of the settings holds where the source has none and it is not the usual one."""
+    """Keywords of a stack: a wavelength of the settings holds where neither the files nor the source tell one."""
     given = options | {"require_coherence": coherence == "required", "chunks": request.chunks}
-    if given.get("wavelength") is None and request.settings.wavelength != SENTINEL1_WAVELENGTH:
-        given["wavelength"] = request.settings.wavelength
-    return given
+    usual = request.settings.wavelength
+    return given if usual == SENTINEL1_WAVELENGTH else given | {"usual_wavelength": usual}

@@ -141,12 +141,37 @@ def stack_of(
     return data
 
 
+def one_wavelength(said: float | None, given: float | None) -> float | None:
+    """Wavelength of the files, or where they do not tell it the one that is given; None where nobody tells it.
+
+    Parameters
+    ----------
+    said, given : float, optional
+        m.
+
+    Raises
+    ------
+    QtpDataError
+        I15: they differ by more than a thousandth.
+    """
+    if said is not None and given is not None and abs(given - said) > 1e-3 * said:
+        raise QtpDataError(
+            "the files give another wavelength than parameters.wavelength",
+            expected=f"{said:g} m, as the files",
+            found=f"{given:g} m",
+            hint="Leave parameters.wavelength out.",
+            code="I15",
+        )
+    return given if said is None else said
+
+
 def coherence_notes(gamma: Sequence[Header | None], given: str | None) -> dict[str, str | float]:
     """Read what the coherence was estimated from, and its value where there is none, as far as all files say so."""
     tags = [header.tags for header in gamma if header is not None]
     said = {tag.get(COHERENCE_FROM, "") for tag in tags}
     floors = {tag.get(COHERENCE_OF_NOISE, "") for tag in tags}
-    kind = given or ("filtered" if "filtered" in said else "unfiltered" if said == {"unfiltered"} else "")
+    kind = "filtered" if "filtered" in said else "unfiltered" if said == {"unfiltered"} else ""
+    kind = given if given and tags else kind
     notes: dict[str, str | float] = {ESTIMATED_FROM: kind} if kind else {}
     if len(floors) == 1 and re.fullmatch(r"[01]\.\d+", floor := floors.pop()):
         notes[COHERENCE_OF_NOISE] = float(floor)
@@ -163,7 +188,7 @@ def with_orbit(stack: xr.Dataset, orbits: Sequence[Orbit], *, producer: str, est
         In any order.
     producer : str
     estimated_from : {"filtered", "unfiltered"}, optional
-        What the coherence was estimated from, where it is known.
+        What the coherence was estimated from, where it is known and neither the files nor the caller say it.
 
     Returns
     -------
@@ -194,8 +219,9 @@ def with_orbit(stack: xr.Dataset, orbits: Sequence[Orbit], *, producer: str, est
     seconds = np.array([orbit.overpass for orbit in orbits])
     if np.isfinite(seconds).any():
         notes["overpass"] = clock_of(_one_pass(seconds[np.isfinite(seconds)]))
-    if estimated_from is not None and "coherence" in stack:
-        marked = stack["coherence"].assign_attrs({ESTIMATED_FROM: estimated_from})
+    measured = "coherence" in stack and stack.attrs["pairs_without_coherence"] < stack.sizes[PAIR]
+    if estimated_from is not None and measured:
+        marked = stack["coherence"].assign_attrs({ESTIMATED_FROM: estimated_from} | stack["coherence"].attrs)
         stack = stack.assign(coherence=marked)
     return stack.assign_attrs(notes)
 

@@ -85,7 +85,7 @@ def interferograms(
         What the coherence was estimated from; by default what the tag COHERENCE_FROM of the files says. Filters raise
         it, so weights that take it for that of the noise warn of the former.
     wavelength : float, optional
-        m; by default the tag WAVELENGTH_METRES of the files, else that of Sentinel-1.
+        m; by default the tag WAVELENGTH_METRES of the files, which must agree, else that of Sentinel-1.
     extent : {"same", "intersection"}
         Whether aligned grids of unlike extent are refused or cropped to what they share.
     baselines : sequence of float, optional
@@ -300,8 +300,15 @@ def _wavelength(pairs: Sequence[Pair], given: float | None) -> float:
         said = sorted(map(float, tags))
     except ValueError:
         said = []
-    if given is None and tags and not (said and np.isclose(said[0], said[-1], rtol=1e-3)):
-        what = "the files give different wavelengths" if said else "the wavelength in the files is no number"
+    if said and not np.isclose(said[0], said[-1], rtol=1e-3):  # whatever is given: they are no one stack
+        raise QtpDataError(
+            "the files give different wavelengths",
+            found=sorted(tags),
+            hint="Narrow the uri to the pairs of one satellite, or mend the tags.",
+            code="I15",
+        )
+    if given is None and tags and not said:
+        what = "the wavelength in the files is no number"
         raise QtpDataError(what, found=sorted(tags), hint="Set parameters.wavelength.", code="I15")
     value = float(given if given is not None else said[0] if said else SENTINEL1_WAVELENGTH)
     if not 0.01 <= value <= 1.0:

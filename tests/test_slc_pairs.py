@@ -252,7 +252,7 @@ def test_the_command(tmp_path, files):
         "driver: slc_stack, uri: 'slc/slc_*.tif', provenance: observed, access: here}\n"
     )
     words = ["interferograms", "--catalog", str(tmp_path / "data_catalog.yaml"), "--out", str(tmp_path / "out")]
-    words += ["--looks-y", "2", "--looks-x", "4", "--unwrap", "least_squares", "--window", "0-20"]
+    words += ["--looks-y", "2", "--looks-x", "4", "--unwrap", "least_squares", "--window", "0-20", "--no-connect"]
     told = CliRunner().invoke(cli.app, words)
     assert told.exit_code == 0, told.output
     assert open_catalog(told.stdout.strip())["interferograms"].sizes["pair"] == 1

@@ -123,13 +123,16 @@ def test_closed_form_gain_names_what_raises_the_variance(rng):
     np.testing.assert_allclose(both["median_ratio"], 0.01, atol=1e-5)
 
 
+HALF = np.arange(20) < 10
+
+
 def test_a_correction_without_a_valid_pixel_is_refused_by_name(rng):
     """It would hide the other, which raises the variance."""
     phase = maps(rng.normal(size=(2, 20, 20)))
-    left = maps(np.where(np.arange(20) < 10, 0.0, np.nan) * np.ones((2, 20, 20)))
+    left, right = (maps(np.where(part, 0.0, np.nan) * np.ones((2, 20, 20))) for part in (HALF, ~HALF))
     for given, name in (
         ({"wrong": -phase, "empty": phase * np.nan}, "empty"),
-        ({"left": left, "right": left[..., ::-1]}, "left, right"),
+        ({"left": left, "right": right}, "left, right"),
     ):
         with pytest.raises(QtpDataError, match="valid pixel in common") as told:
             correct.correction_gain(phase, given)

@@ -213,7 +213,9 @@ def correction_gain(
         "variance_after": describe(after, "phase_variance", like=phase),
         "variance_ratio": describe(ratio, "variance_ratio", like=phase),
         "median_ratio": describe(median, "variance_ratio", like=phase),
-        "valid_share": xr.DataArray(shares, {"correction": names}, ("correction",), attrs={"units": "1"}),
+        "valid_share": describe(
+            xr.DataArray(shares, {"correction": names}, ("correction",)), "valid_share", like=phase
+        ),
     }
     raised = [name for name, value in zip(names_of, median.values, strict=True) if value > 1.0]
     return xr.Dataset(out, attrs={"raised": ", ".join(raised)})

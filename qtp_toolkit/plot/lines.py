@@ -38,7 +38,9 @@ def network(
     ax : matplotlib.axes.Axes, optional
     baseline : xarray.DataArray, optional
         Perpendicular baseline of each acquisition (time), m. By default it is solved from those of the pairs; where
-        neither is known, the day of the year takes its place, so that annual pairs are level lines.
+        neither is known, the day of the year takes its place, so that annual pairs are level lines. Dates whose
+        baseline is unknown, or that no pair of known baseline links to the others, are not drawn; the title counts
+        them.
     reference_date : date, optional
         Acquisition to mark: the common reference image of the paper, 31 August 2018. Baselines
         that are solved from those of the pairs are then counted from it.
@@ -48,6 +50,11 @@ def network(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    QtpDataError
+        I03: a baseline that lacks dates of the pairs; I22: a reference date that is no acquisition.
 
     Notes
     -----
@@ -66,15 +73,19 @@ def network(
     y = np.column_stack([height[i], height[j], np.full(len(i), np.nan)]).ravel()
     ax.plot(x, y, **{"color": "0.6", "lw": 0.4, "zorder": 1, **style})
     ax.plot(times, height, ls="none", marker="^", ms=4, mfc="#8ec9e8", mec="#2b6f99", mew=0.5, zorder=2)
-    if reference_date is not None:
-        at = number_of(dates, reference_date)
+    at = None if reference_date is None else number_of(dates, reference_date)
+    if at is not None and np.isfinite(height[at]):
         ax.plot(times[at], height[at], ls="none", marker="^", ms=7, mfc=ACCENT, mec="k", mew=0.6, zorder=3)
         halo = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
         annotate(
             ax, f"{dates[at]:%Y-%m-%d}", (times[at], height[at]), (0, 7), ha="center", fontsize=TEXT["tick"], bbox=halo
         )
     ax.set(xlabel="Acquisition date", ylabel=words)
-    ax.set_title(f"{len(dates)} acquisitions, {len(i)} pairs", loc="right", fontsize=TEXT["tick"])
+    unknown = int(np.isnan(height).sum())
+    told = f"{len(dates)} acquisitions, {len(i)} pairs" + (
+        f"; {unknown} of unknown baseline not drawn" if unknown else ""
+    )
+    ax.set_title(told, loc="right", fontsize=TEXT["tick"])
     concise_dates(ax)
     return ax
 
@@ -276,18 +287,50 @@ def heights_of(
     i, j = dates.get_indexer(first), dates.get_indexer(second)
     words = "Perpendicular baseline (m)"
     if baseline is not None:
-        return dates, i, j, np.asarray(baseline.sel({TIME: dates}).values, dtype="float64"), words
+        return dates, i, j, _given(baseline, dates), words
     if "perpendicular_baseline" not in {*getattr(pairs, "data_vars", ()), *pairs.coords}:
         return dates, i, j, dates.day_of_year.to_numpy(dtype="float64"), "Day of year"
     difference = np.asarray(pairs["perpendicular_baseline"].values, dtype="float64")
-    design = np.zeros((len(i), len(dates)))
-    design[np.arange(len(i)), j] += 1
-    design[np.arange(len(i)), i] -= 1
+    at = None if reference_date is None else number_of(dates, reference_date)
+    return dates, i, j, _solved(difference, i, j, len(dates), at), words
+
+
+def _given(baseline: xr.DataArray, dates: pd.DatetimeIndex) -> np.ndarray:
+    """Baselines of the dates, or an error that lists those that it lacks."""
+    lacking = dates.difference(pd.DatetimeIndex(baseline[TIME].values))
+    if lacking.size:
+        raise QtpDataError(
+            "dates of the pairs have no baseline",
+            variable="baseline",
+            expected=f"all {len(dates)} dates of the network",
+            found=f"without: {', '.join(f'{date:%Y-%m-%d}' for date in lacking[:8])}",
+            hint="Give NaN where it is unknown.",
+            code="I03",
+        )
+    return np.asarray(baseline.sel({TIME: dates}).values, dtype="float64")
+
+
+def _solved(difference: np.ndarray, i: np.ndarray, j: np.ndarray, count: int, at: int | None) -> np.ndarray:
+    """Baselines of the dates from those of the pairs, counted from one date or the mean.
+
+    NaN for dates that no pair of known baseline links to that date, or to the most dates: how far they are is unknown.
+    """
+    from scipy.sparse import coo_array  # noqa: PLC0415  slow to import
+    from scipy.sparse.csgraph import connected_components  # noqa: PLC0415
+
     valid = np.isfinite(difference)
-    # Least norm: pairs tell differences only, and a network may fall apart.
-    solved = np.linalg.lstsq(design[valid], difference[valid], rcond=None)[0]
-    zero = solved.mean() if reference_date is None else solved[number_of(dates, reference_date)]
-    return dates, i, j, solved - zero, words
+    first, second, known = i[valid], j[valid], difference[valid]
+    links = coo_array((np.ones(known.size), (first, second)), shape=(count, count))
+    group = connected_components(links, directed=False)[1]
+    sizes = np.bincount(group)
+    chosen = group[at] if at is not None else sizes.argmax()
+    linked = (group == chosen) & (sizes[chosen] > 1)
+    design = np.zeros((known.size, count))
+    design[np.arange(known.size), second] += 1
+    design[np.arange(known.size), first] -= 1
+    solved = np.linalg.lstsq(design, known, rcond=None)[0]
+    zero = solved[linked].mean() if at is None and linked.any() else solved[at or 0]
+    return np.where(linked, solved - zero, np.nan)
 
 
 def _shade_seasons(ax: Axes, times: np.ndarray, thaw: float, freeze: float) -> None:

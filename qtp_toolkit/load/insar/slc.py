@@ -268,7 +268,7 @@ def _lazy(
     sizes = {TIME: len(found), Y: first.height, X: first.width}
     blocks = block_shape(sizes, {TIME: 1, Y: min(rows, first.height)} | (chunks or {}), itemsize=8)
     files = tuple(str(image.path) for image in found)
-    paths: list[Path | str] = [path for file in files for path in (file, *sources_of(Path(file)))]
+    paths: list[Path | str] = [*files, *(path for file in files for path in sources_of(Path(file)))]
     how: dict[str, Any] = {"files": files, "layer": layer}
     if flat:
         values = lazy_blocks(read_flat, blocks, dtype, paths=paths, **how)

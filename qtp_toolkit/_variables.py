@@ -160,6 +160,7 @@ VARIABLES: dict[str, Variable] = {
     "amplitude_difference_std": Variable("mm", "standard deviation of the season by which short pairs differ"),
     "phase_variance": Variable("rad2", "variance of the phase about a plane"),
     "variance_ratio": Variable("1", "variance after over before the correction"),
+    "valid_share": Variable("1", "share of the valid pixels that a correction covers", valid=FRACTION),
     "incidence": Variable("degree", "incidence angle", valid=(0.0, 90.0), fault="I11", held=(2.0, 90.0)),
     "perpendicular_baseline": Variable("m", "perpendicular baseline"),
     "temporal_baseline": Variable("d", "temporal baseline"),

@@ -224,3 +224,19 @@ def delay(path: Path, values: np.ndarray, *, hour: float | None = None, place=(9
     said |= {"TIME_OF_DAY": f"{hour:.6f}UTC"} if hour is not None else {}
     path.with_name(path.name + ".rsc").write_text("".join(f"{key}   {value}\n" for key, value in said.items()))
     return path
+
+
+def radar(folder, values, name, suffix="slc"):
+    """Raw pixels with a VRT beside them, as ISCE writes them."""
+    raw, path = folder / name / f"{name}.{suffix}.full", folder / name / f"{name}.{suffix}.full.vrt"
+    raw.parent.mkdir(parents=True, exist_ok=True)
+    values.tofile(raw)
+    kind = {"c": "CFloat32", "f": "Float64", "u": "Byte"}[values.dtype.kind]
+    (rows, columns), size = values.shape, values.dtype.itemsize
+    path.write_text(
+        f'<VRTDataset rasterXSize="{columns}" rasterYSize="{rows}"><VRTRasterBand dataType="{kind}" band="1" '
+        f'subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="1">{raw.name}</SourceFilename>'
+        f"<ByteOrder>LSB</ByteOrder><ImageOffset>0</ImageOffset><PixelOffset>{size}</PixelOffset>"
+        f"<LineOffset>{size * columns}</LineOffset></VRTRasterBand></VRTDataset>"
+    )
+    return path

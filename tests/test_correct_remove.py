@@ -123,6 +123,25 @@ def test_closed_form_gain_names_what_raises_the_variance(rng):
     np.testing.assert_allclose(both["median_ratio"], 0.01, atol=1e-5)
 
 
+HALF = np.arange(20) < 10
+
+
+def test_a_correction_without_a_valid_pixel_is_refused_by_name(rng):
+    """It would hide the other, which raises the variance."""
+    phase = maps(rng.normal(size=(2, 20, 20)))
+    left, right = (maps(np.where(part, 0.0, np.nan) * np.ones((2, 20, 20))) for part in (HALF, ~HALF))
+    for given, name in (
+        ({"wrong": -phase, "empty": phase * np.nan}, "empty"),
+        ({"left": left, "right": right}, "left, right"),
+    ):
+        with pytest.raises(QtpDataError, match="valid pixel in common") as told:
+            correct.correction_gain(phase, given)
+        assert told.value.code == "I22"
+        assert f"variable: {name};" in str(told.value)
+    shares = correct.correction_gain(phase, {"wrong": -phase, "left": left})["valid_share"]
+    np.testing.assert_allclose(shares, [1.0, 0.5])
+
+
 def test_property_gain_is_told_on_the_pixels_that_all_have(rng):
     """A correction that knows a part of the scene only is not flattered by it."""
     noise = rng.normal(size=(2, 20, 20)) * np.where(np.arange(20) < 10, 1.0, 10.0)

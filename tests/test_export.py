@@ -273,6 +273,15 @@ class TestPoints:
             longitude=[point[2] for point in place], latitude=[point[3] for point in place]
         )
 
+    def test_closed_form_small_numbers_of_maps_are_kept(self, tmp_path):
+        ds, maps, _ = scene()
+        small = maps["linear_rate"].drop_attrs() * 0 + 0.000423456789
+        named = maps.assign(seasonal_coefficient_std=small, none=small * 0, large=small * 0 - 123456.789)
+        first = pd.read_csv(export.points(ds, tmp_path / "points.csv", maps=named)).iloc[0]
+        assert first["seasonal_coefficient_std"] == 0.000423457
+        assert first["none"] == 0
+        assert first["large"] == -123457.0
+
     def test_closed_form_columns_of_insar_explorer(self, tmp_path):
         ds, maps, _ = scene()
         table = pd.read_csv(export.points(ds, tmp_path / "points.csv", maps=maps))

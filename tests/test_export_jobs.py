@@ -117,6 +117,38 @@ def test_property_every_job_is_in_one_file_of_two_hundred_at_most(tmp_path):
     assert list(chain(*(part["jobs"] for part in parts))) == jobs
 
 
+def test_jobs_of_an_earlier_list_are_not_left_to_be_sent(tmp_path):
+    """Files of just these names go, others that are alike stay."""
+    export.write_hyp3_jobs([{"name": str(k)} for k in range(450)], tmp_path)
+    others = ["hyp3_jobs_mine.json", "hyp3_jobs_002.json.bak", "hyp3_jobs_02.json"]
+    for name in others:
+        (tmp_path / name).write_text("{}")
+    (file,) = export.write_hyp3_jobs([{"name": "new"}], tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([file.name, *others])
+
+
+def test_one_acquisition_under_two_product_ids_is_refused():
+    names = scenes(DAYS[:2], starts=("234712",))
+    again = names[0][:-4] + "A0B1"
+    with pytest.raises(QtpDataError, match="several product ids") as told:
+        planned([*names, again])
+    assert told.value.code == "I19"
+    assert names[0] in str(told.value)
+    assert again in str(told.value)
+    own = bursts(DAYS[:2])
+    with pytest.raises(QtpDataError, match="several product ids"):
+        network.read_granules([*own, own[0].replace("_7C00-", "_A0B1-")])
+
+
+@pytest.mark.parametrize("which", [1, 3])
+def test_a_scene_without_a_partner_is_told(which):
+    names = scenes(DAYS[:2])
+    lone = names[which ^ 2]
+    with pytest.warns(UserWarning, match=f"1 scenes have no partner of the other date, and no job: {lone}"):
+        _, jobs = planned([name for k, name in enumerate(names) if k != which])
+    assert len(jobs) == 1
+
+
 def test_oracle_the_stack_processor_plans_all_pairs():
     """Its own rule, done by hand: each date with so many later ones of those that are not excluded."""
     days = np.arange("2018-01-06", "2019-03-01", 12, dtype="datetime64[D]")

@@ -175,6 +175,15 @@ def test_wavelength_tags_are_numbers(tmp_path, texts, right):
         assert load.interferograms(paths).attrs["wavelength"] == right
 
 
+def test_files_of_two_wavelengths_are_no_stack_whatever_is_given(tmp_path):
+    """I15: a wavelength of the settings would pass for that of both."""
+    paths = [
+        tif(tmp_path / f"{name}.tif", VALUES, tags={"WAVELENGTH_METRES": text})
+        for name, text in ((PAIR, "0.0555"), ("20180118_20180130", "0.24"))
+    ]
+    assert "['0.0555', '0.24']" in refused(load.interferograms, paths, wavelength=0.24, code="I15")
+
+
 def test_a_scale_tag_that_is_no_number_says_nothing(tmp_path):
     """M11."""
     path = tif(tmp_path / f"{PAIR}.tif", VALUES)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from promised import noted, refuse_strangers, without_note
 
-from qtp_toolkit import network
+from qtp_toolkit import export, network
 from qtp_toolkit._pairs import pair_difference
 from qtp_toolkit.conventions import QtpDataError
 
@@ -357,6 +357,17 @@ def test_property_a_real_calendar_keeps_the_rule_and_holds_together():
     assert len(network.components(joined)) == 1
     assert joined.sizes["pair"] == plain.sizes["pair"] + len(network.components(plain)) - 1
     assert set(names_of(plain)) < set(names_of(joined))
+
+
+def test_closed_form_a_network_is_read_from_the_list_that_is_written(tmp_path):
+    pairs = network.select_pairs([20180106, 20180118, 20180211], windows=[(0, 40)])
+    lines = export.pair_list(pairs, tmp_path / "pairs.txt").read_text().splitlines()
+    again = network.listed_pairs([*lines[::-1], ""])
+    xr.testing.assert_identical(again, pairs)
+    for listed, code in (([""], "C10"), (["20180106"], "I27"), ([lines[0]] * 2, "I19"), (["soon_later"], "I28")):
+        with pytest.raises(QtpDataError) as caught:
+            network.listed_pairs(listed)
+        assert caught.value.code == code
 
 
 @pytest.mark.parametrize(

@@ -287,6 +287,23 @@ class TestLines:
         np.testing.assert_allclose(ax.lines[1].get_ydata(), truth - truth.mean(), atol=1e-9)
         assert ax.get_ylabel() == "Perpendicular baseline (m)"
 
+    def test_network_draws_no_baseline_that_nothing_tells(self):
+        truth = np.array([-30.0, 10.0, 50.0, -30.0])
+        known = truth[[1, 2, 2, 3]] - truth[[0, 0, 1, 2]]
+        known[3] = np.nan
+        ax = plot.network(self.pairs(perpendicular_baseline=("pair", known)))
+        expected = [*(truth[:3] - truth[:3].mean()), np.nan]
+        np.testing.assert_allclose(ax.lines[1].get_ydata(), expected, atol=1e-9)
+        assert ax.get_title(loc="right") == "4 acquisitions, 4 pairs; 1 of unknown baseline not drawn"
+        nothing = plot.network(self.pairs(perpendicular_baseline=("pair", known * np.nan)), reference_date="20170113")
+        assert np.isnan(nothing.lines[1].get_ydata()).all()
+        pairs = self.pairs()
+        dates = np.unique([pairs["reference"].values, pairs["secondary"].values])
+        given = xr.DataArray([1.0, 2.0, 3.0], {"time": dates[:3]}, "time", attrs={"units": "m"})
+        with pytest.raises(QtpDataError, match="have no baseline") as told:
+            plot.network(pairs, baseline=given)
+        assert str(dates[3])[:10] in str(told.value)
+
     def test_network_marks_the_reference_image_and_counts_from_it(self):
         truth = np.array([-30.0, 10.0, 50.0, -30.0])
         known = ("pair", truth[[1, 2, 2, 3]] - truth[[0, 0, 1, 2]])

@@ -19,7 +19,7 @@ from qtp_toolkit import cli, prospects
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.readers import READERS
-from qtp_toolkit.prospects import _answer, _sources
+from qtp_toolkit.prospects import _answer, _delays, _sources
 from qtp_toolkit.reproduce import find_notebooks, notebooks_folder
 
 SOURCES = {
@@ -368,3 +368,31 @@ def test_an_area_is_looked_at_for_coherence_and_stillness(rng):
     bare = prospects.look_at_area(stack.drop_vars("coherence"), west)
     assert bare[0] == (True, "reference area: 27 pixels, valid in all pairs")
     assert prospects.look_at_area(stack.chunk(y=7), west) == prospects.look_at_area(stack, west)
+
+
+def test_a_delay_without_a_ratio_is_not_good(monkeypatch, rng):
+    """A phase that does not vary gives 0 / 0; an empty delay is refused by its name."""
+    days = pd.date_range("2020-01-01", periods=3, freq="12D")
+    pairs = {"reference": ("pair", days[:2]), "secondary": ("pair", days[1:])}
+    phase = xr.DataArray(rng.normal(size=(2, 20, 20)), pairs, ("pair", "y", "x"), attrs={"units": "rad"})
+
+    class Known:
+        def __init__(self, phase):
+            self.phase = phase
+
+        def files(self, name):
+            return []
+
+        def __getitem__(self, name):
+            return self.phase.to_dataset(name="phase")
+
+    monkeypatch.setattr(_delays, "thin", lambda stack: stack)
+    for known, tried, said in (
+        (phase * 0, {"era5": phase * 0}, "UNKNOWN"),
+        (phase, {"era5": -phase, "gacos": phase * np.nan}, "gacos"),
+        (phase, {"era5": -phase}, "RAISED"),
+    ):
+        monkeypatch.setattr(_delays, "_delays", lambda catalog, stack, tried=tried: iter(tried.items()))
+        (found,) = _delays.look_at_delays(Known(known))
+        assert not found.good
+        assert said in found.text

@@ -12,6 +12,7 @@ import pytest
 import rasterio
 import xarray as xr
 from distributed import Client, LocalCluster
+from radar_files import radar
 from small_files import refused, tif
 from typer.testing import CliRunner
 
@@ -52,22 +53,6 @@ def files(tmp_path):
 @pytest.fixture
 def images(files):
     return load.slc_stack({"slc": files}, chunks={"y": 40})
-
-
-def radar(folder, values, name, suffix="slc"):
-    """Raw pixels with a VRT beside them, as ISCE writes them."""
-    raw, path = folder / name / f"{name}.{suffix}.full", folder / name / f"{name}.{suffix}.full.vrt"
-    raw.parent.mkdir(parents=True, exist_ok=True)
-    values.tofile(raw)
-    kind = {"c": "CFloat32", "f": "Float64", "u": "Byte"}[values.dtype.kind]
-    (rows, columns), size = values.shape, values.dtype.itemsize
-    path.write_text(
-        f'<VRTDataset rasterXSize="{columns}" rasterYSize="{rows}"><VRTRasterBand dataType="{kind}" band="1" '
-        f'subClass="VRTRawRasterBand"><SourceFilename relativeToVRT="1">{raw.name}</SourceFilename>'
-        f"<ByteOrder>LSB</ByteOrder><ImageOffset>0</ImageOffset><PixelOffset>{size}</PixelOffset>"
-        f"<LineOffset>{size * columns}</LineOffset></VRTRasterBand></VRTDataset>"
-    )
-    return path
 
 
 def bytes_below(folder):
@@ -267,7 +252,7 @@ def test_the_command(tmp_path, files):
         "driver: slc_stack, uri: 'slc/slc_*.tif', provenance: observed, access: here}\n"
     )
     words = ["interferograms", "--catalog", str(tmp_path / "data_catalog.yaml"), "--out", str(tmp_path / "out")]
-    words += ["--looks-y", "2", "--looks-x", "4", "--unwrap", "least_squares", "--window", "0-20"]
+    words += ["--looks-y", "2", "--looks-x", "4", "--unwrap", "least_squares", "--window", "0-20", "--no-connect"]
     told = CliRunner().invoke(cli.app, words)
     assert told.exit_code == 0, told.output
     assert open_catalog(told.stdout.strip())["interferograms"].sizes["pair"] == 1

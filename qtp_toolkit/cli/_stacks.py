@@ -9,6 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
+from qtp_toolkit.cli._network import (
+    ConnectOption,
+    DropOption,
+    MostOption,
+    PairsOption,
+    choose,
+    listed,
+    told,
+    windows_of,
+)
 from qtp_toolkit.cli._shared import CatalogOption, app, connected, one_line
 
 
@@ -19,11 +29,9 @@ def pairs(
     ],
     *,
     to: Annotated[Path, typer.Option("--to", help="Folder to write to.")] = Path(),
-    drop: Annotated[Path | None, typer.Option("--drop", help="Text file of dates and pairs to leave out.")] = None,
-    most: Annotated[
-        int | None, typer.Option("--most", min=1, help="Later partners of a date in each window, at most.")
-    ] = None,
-    connect: Annotated[bool, typer.Option(help="Join what missing dates leave apart.")] = True,
+    drop: DropOption = None,
+    most: MostOption = None,
+    connect: ConnectOption = True,
     looks: Annotated[str, typer.Option("--looks", help="HyP3: 20x4 (80 m), 10x2 (40 m), 5x1 (bursts, 20 m).")] = "20x4",
     water_mask: Annotated[bool, typer.Option("--water-mask", help="HyP3: mask water before unwrapping.")] = False,
     name: Annotated[str, typer.Option("--name", help="HyP3: name of the jobs.")] = "qtp",
@@ -34,14 +42,11 @@ def pairs(
         from qtp_toolkit import network  # noqa: PLC0415
 
         table = network.read_granules(granules.read_text(encoding="utf-8-sig", errors="replace").splitlines())
-        unwanted = drop.read_text(encoding="utf-8-sig").splitlines() if drop is not None else []
-        chosen = network.select_pairs(table["date"].unique(), most=most, drop=unwanted, connect=connect)
+        chosen = choose(table["date"].unique(), drop=drop, most=most, connect=connect)
         jobs = room.hyp3_jobs(chosen, table, name=name, looks=looks, water_mask=water_mask)  # type: ignore[arg-type]
         files = [room.pair_list(chosen, to / "pairs.txt"), *room.write_hyp3_jobs(jobs, to)]
-        groups = len(network.components(chosen))
-        typer.echo(
-            f"{table['date'].nunique()} dates, {chosen.sizes['pair']} pairs, {groups} group(s), {len(jobs)} jobs"
-        )
+        counts, *idle = told(chosen, table["date"])
+        typer.echo("\n".join([f"{counts}, {len(jobs)} jobs", *idle]))
         if table.attrs["left_out"]:
             typer.echo(f"left out: {table.attrs['left_out']} row(s) of the table that are neither SLC nor BURST")
         typer.echo(f"stackSentinel.py {room.isce2_options(chosen, table['date'].unique())}")
@@ -63,23 +68,38 @@ def interferograms(
     tile: Annotated[int, typer.Option("--tile", min=0, help="Unwrap in tiles of so many pixels; 0: whole.")] = 2000,
     pixel: Annotated[float, typer.Option("--pixel", help="Side of a geocoded pixel, m.")] = 90.0,
     window: Annotated[list[str] | None, typer.Option("--window", help="Temporal baselines, days, as in 0-40.")] = None,
+    pairs: PairsOption = None,
+    drop: DropOption = None,
+    most: MostOption = None,
+    connect: ConnectOption = True,
     mask: Annotated[list[str] | None, typer.Option("--mask", help="Outlines; default: lakes and glaciers.")] = None,
     memory: Annotated[float, typer.Option("--memory", help="Memory budget, GB.")] = 2.0,
+    allow_fringes: Annotated[
+        bool, typer.Option("--allow-fringes", help="Also pairs with a plane of fringes: gradients are real.")
+    ] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Make anew what was made in another way.")] = False,
     scheduler: Annotated[str | None, typer.Option("--scheduler", help="Address of a running dask scheduler.")] = None,
 ) -> None:
     """Make unwrapped interferograms of coregistered complex images, pair by pair; resumes where it was stopped."""
-    spans = _windows(window or [])
+    spans = windows_of(window or [])
+    if pairs is not None and (spans or most is not None):
+        raise typer.BadParameter("--pairs says which pairs are made; --window and --most choose them: give one")
     with one_line("Pairs that are done are kept: run the same command again."), connected(scheduler):
-        from qtp_toolkit import network, products, slc_pairs  # noqa: PLC0415
+        from qtp_toolkit import products, slc_pairs  # noqa: PLC0415
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415
 
         found = open_catalog(catalog)
         outlines = [name for name in ("lakes", "glaciers") if found.available(name)] if mask is None else mask
+        images = found[source]
+        dates = images["time"].values
+        rule: dict[str, Any] = {"most": most, "connect": connect, "windows": spans}
+        chosen = choose(dates, drop=drop, **rule) if pairs is None else listed(pairs, drop=drop)
+        typer.echo("\n".join(told(chosen, dates)), err=True)  # what is made is alone on stdout
         made = slc_pairs.write_interferograms(
-            found[source],
+            images,
             out or products.output_folder() / "interferograms",
-            windows=spans or network.PAPER_WINDOWS,
+            pairs=chosen,
+            allow_fringes=allow_fringes,
             masks=[found[name] for name in outlines],
             restart=restart,
             progress=True,
@@ -94,14 +114,6 @@ def interferograms(
             wavelength=found.settings.wavelength,
         )
     typer.echo(str(made))
-
-
-def _windows(words: list[str]) -> list[tuple[float, float]]:
-    """Ranges of days as they are typed, 0-40."""
-    try:
-        return [(float(low), float(high)) for low, high in (word.split("-") for word in words)]
-    except ValueError:
-        raise typer.BadParameter(f"windows are ranges of days such as 0-40, not {' '.join(words)}") from None
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from functools import reduce
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -162,13 +163,15 @@ def correction_gain(
     xarray.Dataset
         ``variance_before`` (pair) and ``variance_after`` (correction, pair), rad2, about a plane, over the pixels that
         are valid before and after every one of the corrections; ``variance_ratio`` (correction, pair), below 1 where
-        the correction helps; ``median_ratio`` (correction). ``attrs["raised"]`` names the corrections that raise the
+        the correction helps; ``median_ratio`` (correction); ``valid_share`` (correction), of the valid pixels of the
+        phase those that a correction leaves valid. ``attrs["raised"]`` names the corrections that raise the
         median of the variance, with commas between; empty if none does. In memory.
 
     Raises
     ------
     QtpDataError
-        No correction, or as :func:`remove_delay`.
+        No correction, or as :func:`remove_delay`; I22: a correction, or all of them together, without a valid pixel of
+        the phase: it would leave no number to judge by, of the others either.
 
     Notes
     -----
@@ -192,9 +195,13 @@ def correction_gain(
     import dask  # noqa: PLC0415  slow to import
 
     stacks = [phase, *(reduce(remove_delay, maps, phase) for maps in together)]
-    valid = reduce(operator.and_, (stack.notnull() for stack in stacks))
+    there = [stack.notnull() for stack in stacks]
     if mask is not None:
-        valid = valid & ~grid.align(as_mask(mask), phase, resampling="nearest", name="mask")
+        kept = ~grid.align(as_mask(mask), phase, resampling="nearest", name="mask")
+        there = [one & kept for one in there]
+    valid = reduce(operator.and_, there)
+    names_of = [str(name) for name in corrections]
+    shares = _valid_shares(names_of, dask.compute(*(one.sum() for one in (*there, valid))))
     flat = (deramp(stack.where(valid)) for stack in stacks)
     names = xr.DataArray(list(corrections), dims="correction", name="correction")
     before, *after = dask.compute(*(stack.var((Y, X), dtype=np.float64) for stack in flat))
@@ -206,9 +213,30 @@ def correction_gain(
         "variance_after": describe(after, "phase_variance", like=phase),
         "variance_ratio": describe(ratio, "variance_ratio", like=phase),
         "median_ratio": describe(median, "variance_ratio", like=phase),
+        "valid_share": describe(
+            xr.DataArray(shares, {"correction": names}, ("correction",)), "valid_share", like=phase
+        ),
     }
-    raised = [str(name) for name, value in zip(corrections, median.values, strict=True) if value > 1.0]
+    raised = [name for name, value in zip(names_of, median.values, strict=True) if value > 1.0]
     return xr.Dataset(out, attrs={"raised": ", ".join(raised)})
+
+
+def _valid_shares(names: list[str], counts: Sequence[Any]) -> list[float]:
+    """Share of the valid pixels that each correction leaves; counts are of the phase, of each, and of all together."""
+    before, *after, common = (int(count) for count in counts)
+    empty = [name for name, count in zip(names, after, strict=True) if not count]
+    if not common:
+        raise QtpDataError(
+            "a correction has no valid pixel in common with the phase"
+            if empty or not before
+            else "the corrections have no valid pixel in common",
+            variable=", ".join(empty or names) if before else "phase",
+            expected="at least one pixel that is valid in the phase and in all of them",
+            found="; ".join(f"{name}: {count} of {before}" for name, count in zip(names, after, strict=True)),
+            hint="Does it cover the area and the dates? Judge without it.",
+            code="I22",
+        )
+    return [count / before for count in after]
 
 
 def _check_pairs(delay: xr.DataArray, phase: xr.DataArray) -> None:

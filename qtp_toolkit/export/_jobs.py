@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +23,7 @@ AT_ONCE = 200
 MOST_BURSTS = 15
 LOOKS = ("20x4", "10x2", "5x1")
 _DAY = 86400.0
+_NUMBERED = re.compile(r"hyp3_jobs_\d{3,}\.json")
 
 
 def hyp3_jobs(
@@ -57,6 +60,11 @@ def hyp3_jobs(
     QtpDataError
         For dates without granules (I03), scenes of two dates that do not overlap by half, bursts that only one date
         has, several polarizations, more than 15 bursts, looks that scenes do not come in.
+
+    Warns
+    -----
+    UserWarning
+        Scenes of a date without one of the other date of their pair: their part of the pair is not ordered.
 
     Notes
     -----
@@ -97,6 +105,8 @@ def hyp3_jobs(
 def write_hyp3_jobs(jobs: Sequence[dict[str, Any]], folder: str | Path) -> list[Path]:
     """Write jobs as ``hyp3_jobs_001.json``, ... of 200 each: the bodies of the requests that send them.
 
+    Files of just such names from an earlier call that are not written anew are removed: they would be sent along.
+
     Parameters
     ----------
     jobs : sequence of dict
@@ -113,6 +123,9 @@ def write_hyp3_jobs(jobs: Sequence[dict[str, Any]], folder: str | Path) -> list[
     with replacing_all(targets) as stages:
         for stage, part in zip(stages, parts, strict=True):
             stage.write_text(json.dumps({"jobs": part}, indent=1), encoding="utf-8")
+    for path in Path(folder).glob("hyp3_jobs_*.json"):
+        if _NUMBERED.fullmatch(path.name) and path not in targets:
+            path.unlink()
     return targets
 
 
@@ -184,6 +197,13 @@ def _match_scenes(one: pd.DataFrame, two: pd.DataFrame, pair: str) -> list[dict[
     if not good:
         raise QtpDataError("no scenes of a pair overlap by half", where=pair, found=[*one.index, *two.index])
     _refuse_other_polarization(one, two, pair)
+    used = [({a for a, _ in good}, one), ({b for _, b in good}, two)]
+    alone = [table.index[k] for found, table in used for k in range(len(table)) if k not in found]
+    if alone:
+        warnings.warn(
+            f"pair {pair}: {len(alone)} scenes have no partner of the other date, and no job: {', '.join(alone)}",
+            stacklevel=3,
+        )
     return [{"job_type": "INSAR_GAMMA", "job_parameters": {"granules": [one.index[a], two.index[b]]}} for a, b in good]
 
 

@@ -20,7 +20,8 @@ from qtp_toolkit.grid._frame import LONLAT, crs_of, to_crs
 
 NAMES = {"linear_rate": "velocity", "linear_rate_std": "velocity_std", "temporal_coherence": "coherence"}
 """Columns that readers of points know under names of their own; other maps keep theirs."""
-DECIMALS = 3
+DECIMALS, DIGITS = 3, 6
+"""Of displacement in mm, and of any number of a map."""
 MOST_COLUMNS = 1990
 """SQLite takes 2000 columns."""
 _EPSG = 4326
@@ -47,8 +48,9 @@ def points(ds: xr.Dataset, path: str | Path, *, maps: xr.Dataset | None = None, 
     Returns
     -------
     pathlib.Path
-        Longitude and latitude (EPSG:4326), mm and mm/yr; pixels without any date are left out, missing dates are empty.
-        A GeoPackage says units, sign and reference date in its description.
+        Longitude and latitude (EPSG:4326), mm to three decimals, maps to six digits in their own units; pixels without
+        any date are left out, missing dates are empty. A GeoPackage says units, sign and reference date in its
+        description.
 
     Raises
     ------
@@ -109,10 +111,20 @@ def _tables(series: xr.DataArray, fields: dict[str, xr.DataArray], columns: list
         place = {"longitude": longitude.round(7), "latitude": latitude.round(7)}
         about = {name: da.isel(at).transpose(Y, X).values.ravel()[there] for name, da in fields.items()}
         values = dict(zip(columns, dates[:, there], strict=True))
-        numbers = {name: np.round(column.astype("float64"), DECIMALS) for name, column in (about | values).items()}
-        yield pd.DataFrame(place | numbers)
+        dated = {name: np.round(column.astype("float64"), DECIMALS) for name, column in values.items()}
+        maps = {name: _significant(column.astype("float64")) for name, column in about.items()}
+        yield pd.DataFrame(place | maps | dated)
     if not found:
         raise QtpDataError("no pixel has a date", found=dict(series.sizes))
+
+
+def _significant(values: np.ndarray) -> np.ndarray:
+    """Round to six digits, wherever they begin: maps are rates as well as shares and their errors."""
+    out = values.copy()
+    there = np.isfinite(values) & (values != 0)
+    at = 10.0 ** (DIGITS - 1 - np.floor(np.log10(np.abs(values[there]))))
+    out[there] = np.round(values[there] * at) / at
+    return out
 
 
 def _write_csv(path: Path, tables: Iterator[pd.DataFrame]) -> None:

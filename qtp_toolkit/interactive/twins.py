@@ -14,9 +14,10 @@ import xarray as xr
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, TIME, X, Y, require
 from qtp_toolkit.interactive.loading import holoviews
 from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, safe
+from qtp_toolkit.plot.baselines import heights_of, number_of
 from qtp_toolkit.plot.detector import factor_series, short_name
 from qtp_toolkit.plot.figure import map_aspect
-from qtp_toolkit.plot.lines import distances, heights_of, middle_and_band, model_lines, number_of
+from qtp_toolkit.plot.lines import distances, middle_and_band, model_lines
 from qtp_toolkit.plot.maps import classes_of, date_ticks
 from qtp_toolkit.plot.statistics import SECOND, factor_label, places_of, stratum_names, value_label
 from qtp_toolkit.plot.style import ACCENT, CLASS_COLORS, FAULT, GROUP_COLORS, LINE, NEUTRAL, STATION_COLORS, TEXT

@@ -4,7 +4,7 @@ A pair has a ``reference`` (the earlier date) and a ``secondary`` (the later one
 earlier: ``phase(a, b) = phase(b) - phase(a)``. Equation 5 of the paper mixes both orders; here there is one.
 """
 
-from qtp_toolkit.network._choose import drop_pairs, prune
+from qtp_toolkit.network._choose import drop_pairs, listed_pairs, prune
 from qtp_toolkit.network._closure import closure_errors, closure_phase, mean_by_pair, rank_pairs
 from qtp_toolkit.network._granules import read_granules
 from qtp_toolkit.network._graph import (
@@ -28,6 +28,7 @@ __all__ = [
     "components",
     "drop_pairs",
     "incidence_matrix",
+    "listed_pairs",
     "mean_by_pair",
     "prune",
     "rank_pairs",

@@ -11,7 +11,7 @@ import xarray as xr
 
 from qtp_toolkit._dates import read_times
 from qtp_toolkit._pairs import index_pairs, name_pairs, pair_dates
-from qtp_toolkit.conventions import PAIR, QtpDataError, require
+from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, describe, require
 from qtp_toolkit.kernels import pairs as graph
 
 Stack = TypeVar("Stack", xr.DataArray, xr.Dataset)
@@ -56,6 +56,52 @@ def drop_pairs(stack: Stack, listed: Iterable[Any]) -> Stack:
     if not kept.any():
         raise QtpDataError("the list drops all pairs", found=f"{kept.size} pairs")
     return stack.isel({PAIR: kept})
+
+
+def listed_pairs(listed: Iterable[Any]) -> xr.Dataset:
+    """Make a network of the pairs of a list, as :func:`qtp_toolkit.export.pair_list` writes it.
+
+    Parameters
+    ----------
+    listed : iterable
+        Pairs: two dates, or text as in folders of interferograms, ``20180106_20180118``; empty lines do not matter. The
+        lines of a text file will do: ``path.read_text().splitlines()``.
+
+    Returns
+    -------
+    xarray.Dataset
+        Dim ``pair`` with coords ``reference`` (the earlier date) and ``secondary``, ordered by both;
+        ``temporal_baseline`` in days. In memory.
+
+    Raises
+    ------
+    QtpDataError
+        For what is no date (I28), what is no pair of two dates (I27), pairs that stand twice (I19), and an empty list
+        (C10).
+
+    Examples
+    --------
+    >>> from qtp_toolkit import network
+    >>> network.listed_pairs(["20180106_20180118", "20180106_20180130"])["temporal_baseline"].values
+    array([12, 24])
+    """
+    found = [days for item in listed if (days := _days_of(item)).size]
+    if not found:
+        raise QtpDataError("the list names no pair", expected="20180106_20180118, one a line", found="none", code="C10")
+    single = [str(days[0]) for days in found if days.size != 2]
+    if single:
+        raise QtpDataError(
+            "the list names dates where pairs are needed",
+            expected="20180106_20180118, one a line",
+            found=", ".join(single[:5]),
+            code="I27",
+        )
+    ends = np.array(sorted(tuple(days) for days in found), dtype="datetime64[ns]")
+    coords = {REFERENCE: (PAIR, ends[:, 0]), SECONDARY: (PAIR, ends[:, 1])}
+    span = (ends[:, 1] - ends[:, 0]).astype("timedelta64[D]").astype(np.int64)
+    out = describe(xr.DataArray(span, coords, (PAIR,)), "temporal_baseline").to_dataset()
+    index_pairs(out)
+    return out
 
 
 def prune(stack: Stack, coherence: xr.DataArray, *, at_least: float = 0.3) -> Stack:

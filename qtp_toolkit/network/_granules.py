@@ -51,8 +51,8 @@ def read_granules(names: Iterable[str]) -> pd.DataFrame:
     Raises
     ------
     QtpDataError
-        For names that are neither, a CSV without a column of granules, scenes beside bursts, and granules of several
-        tracks (their geometries do not interfere).
+        For names that are neither, a CSV without a column of granules, scenes beside bursts, granules of several
+        tracks (their geometries do not interfere), and one acquisition under two product ids (I19).
 
     Examples
     --------
@@ -78,10 +78,24 @@ def read_granules(names: Iterable[str]) -> pd.DataFrame:
     tracks = table["track"].unique()
     if len(tracks) > 1:
         raise QtpDataError("granules of several tracks", found=sorted(tracks.tolist()), expected="one relative orbit")
+    _refuse_twice(table)
     begins = table["start"].diff().gt(_PASS) | (np.arange(len(table)) == 0)
     table.attrs["left_out"] = left_out
     table.insert(0, "date", table["start"].where(begins).ffill().dt.normalize())
     return table
+
+
+def _refuse_twice(table: pd.DataFrame) -> None:
+    """Refuse one acquisition under several product ids, as an archive has that processed it again: two jobs of one."""
+    same = table.duplicated(["satellite", "place", "start", "stop", "polarization"], keep=False)
+    if same.any():
+        raise QtpDataError(
+            "one acquisition stands under several product ids",
+            found=", ".join(table.index[same][:6]),
+            expected="one of each",
+            hint="Keep the one that was processed last.",
+            code="I19",
+        )
 
 
 def _stem(name: str) -> str:

@@ -11,8 +11,8 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
-from qtp_toolkit._dates import read_times
-from qtp_toolkit.conventions import PAIR, PERCENTILE, REFERENCE, SECONDARY, TIME, QtpDataError, require
+from qtp_toolkit.conventions import PERCENTILE, TIME, require
+from qtp_toolkit.plot.baselines import heights_of, number_of
 from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel, room
 from qtp_toolkit.plot.maps import concise_dates
 from qtp_toolkit.plot.names import HALO, ends_of
@@ -38,7 +38,9 @@ def network(
     ax : matplotlib.axes.Axes, optional
     baseline : xarray.DataArray, optional
         Perpendicular baseline of each acquisition (time), m. By default it is solved from those of the pairs; where
-        neither is known, the day of the year takes its place, so that annual pairs are level lines.
+        neither is known, the day of the year takes its place, so that annual pairs are level lines. Dates whose
+        baseline is unknown, or that no pair of known baseline links to the others, are not drawn; the title counts
+        them.
     reference_date : date, optional
         Acquisition to mark: the common reference image of the paper, 31 August 2018. Baselines
         that are solved from those of the pairs are then counted from it.
@@ -48,6 +50,11 @@ def network(
     Returns
     -------
     matplotlib.axes.Axes
+
+    Raises
+    ------
+    QtpDataError
+        I03: a baseline that lacks dates of the pairs; I22: a reference date that is no acquisition.
 
     Notes
     -----
@@ -66,15 +73,19 @@ def network(
     y = np.column_stack([height[i], height[j], np.full(len(i), np.nan)]).ravel()
     ax.plot(x, y, **{"color": "0.6", "lw": 0.4, "zorder": 1, **style})
     ax.plot(times, height, ls="none", marker="^", ms=4, mfc="#8ec9e8", mec="#2b6f99", mew=0.5, zorder=2)
-    if reference_date is not None:
-        at = number_of(dates, reference_date)
+    at = None if reference_date is None else number_of(dates, reference_date)
+    if at is not None and np.isfinite(height[at]):
         ax.plot(times[at], height[at], ls="none", marker="^", ms=7, mfc=ACCENT, mec="k", mew=0.6, zorder=3)
         halo = {"boxstyle": "round,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
         annotate(
             ax, f"{dates[at]:%Y-%m-%d}", (times[at], height[at]), (0, 7), ha="center", fontsize=TEXT["tick"], bbox=halo
         )
     ax.set(xlabel="Acquisition date", ylabel=words)
-    ax.set_title(f"{len(dates)} acquisitions, {len(i)} pairs", loc="right", fontsize=TEXT["tick"])
+    unknown = int(np.isnan(height).sum())
+    told = f"{len(dates)} acquisitions, {len(i)} pairs" + (
+        f"; {unknown} of unknown baseline not drawn" if unknown else ""
+    )
+    ax.set_title(told, loc="right", fontsize=TEXT["tick"])
     concise_dates(ax)
     return ax
 
@@ -243,51 +254,6 @@ def _add_key(ax: Axes, *, gray: bool) -> None:
     headroom(ax, 0.12)
     beside: dict[str, Any] = {"loc": "upper right", "bbox_to_anchor": (0.97, 1.0)}  # of the letter of the line's end
     ax.legend(handles, words, ncols=3, frameon=False, handlelength=1.4, columnspacing=1.0, **beside)
-
-
-def _coordinate(pairs: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:
-    if name not in pairs.coords and name not in getattr(pairs, "data_vars", ()):
-        raise QtpDataError(
-            "not a set of pairs", variable=name, expected=f"a coordinate on dim {PAIR!r}", found=list(pairs.coords)
-        )
-    return np.asarray(pairs[name].values)
-
-
-def number_of(dates: pd.DatetimeIndex, reference_date: Any) -> int:
-    """Place of the reference image among the dates of a network, or an error if it is none of them."""
-    day = read_times(reference_date, name="reference_date").astype("datetime64[D]")[()]
-    at = np.flatnonzero(dates.to_numpy().astype("datetime64[D]") == day)
-    if not at.size:
-        raise QtpDataError(
-            "the reference date is no acquisition of the network",
-            found=str(day),
-            expected=f"one of {len(dates)} dates from {dates[0]:%Y-%m-%d} to {dates[-1]:%Y-%m-%d}",
-            code="I22",
-        )
-    return int(at[0])
-
-
-def heights_of(
-    pairs: xr.DataArray | xr.Dataset, baseline: xr.DataArray | None = None, reference_date: Any = None
-) -> tuple[pd.DatetimeIndex, np.ndarray, np.ndarray, np.ndarray, str]:
-    """Dates, number of first and second date of each pair, height of each date in the plot, what the height is."""
-    first, second = (pd.DatetimeIndex(_coordinate(pairs, name)) for name in (REFERENCE, SECONDARY))
-    dates = first.append(second).unique().sort_values()
-    i, j = dates.get_indexer(first), dates.get_indexer(second)
-    words = "Perpendicular baseline (m)"
-    if baseline is not None:
-        return dates, i, j, np.asarray(baseline.sel({TIME: dates}).values, dtype="float64"), words
-    if "perpendicular_baseline" not in {*getattr(pairs, "data_vars", ()), *pairs.coords}:
-        return dates, i, j, dates.day_of_year.to_numpy(dtype="float64"), "Day of year"
-    difference = np.asarray(pairs["perpendicular_baseline"].values, dtype="float64")
-    design = np.zeros((len(i), len(dates)))
-    design[np.arange(len(i)), j] += 1
-    design[np.arange(len(i)), i] -= 1
-    valid = np.isfinite(difference)
-    # Least norm: pairs tell differences only, and a network may fall apart.
-    solved = np.linalg.lstsq(design[valid], difference[valid], rcond=None)[0]
-    zero = solved.mean() if reference_date is None else solved[number_of(dates, reference_date)]
-    return dates, i, j, solved - zero, words
 
 
 def _shade_seasons(ax: Axes, times: np.ndarray, thaw: float, freeze: float) -> None:

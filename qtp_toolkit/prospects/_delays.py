@@ -13,6 +13,8 @@ from qtp_toolkit.conventions import PAIR, QtpDataError, xnp
 from qtp_toolkit.prospects._looks import thin
 from qtp_toolkit.prospects._sources import Finding
 
+_MOST_PIXELS = 0.99
+"""Share of the pixels from which on a correction is said to cover them."""
 _SHORT, _PAIRS = 40, 12
 """Days, and how many pairs of no more of them are looked at."""
 
@@ -40,10 +42,14 @@ def look_at_delays(catalog: Catalog) -> list[Finding]:
     except QtpDataError as error:
         return [Finding(False, f"the delays of the catalog: {error}")]
     found: list[Finding] = []
-    for name, ratio in zip(tried, gain["median_ratio"].values, strict=True):
-        raised = ", RAISED: are the hours, the heights and the sign right?" if ratio > 1.0 else ""
+    each = zip(tried, gain["median_ratio"].values, gain["valid_share"].values, strict=True)
+    for name, ratio, share in each:
+        good = bool(ratio <= 1.0)  # NaN is not
+        raised = "" if good else ", RAISED: are the hours, the heights and the sign right?"
+        raised = raised if np.isfinite(ratio) else ", UNKNOWN: has the phase any variance there?"
+        part = f" on the {share:.0%} of pixels that it covers" if share < _MOST_PIXELS else ""
         text = f"delay {name}: takes the variance of {stack.sizes[PAIR]} short pairs to {ratio:.2f} of what it was"
-        found.append(Finding(not raised or bool(found), f"{text}{raised}"))
+        found.append(Finding(good or bool(found), f"{text}{part}{raised}"))
     return found
 
 

@@ -13,9 +13,10 @@ import xarray as xr
 
 from qtp_toolkit import grid, interferogram
 from qtp_toolkit._atomic import flush, flush_tree, replacing
-from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, describe, xnp
+from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, SENTINEL1_WAVELENGTH, TIME, X, Y, describe, xnp
 from qtp_toolkit.load.insar.slc import open_image
 from qtp_toolkit.load.insar.stack import COHERENCE_FROM, COHERENCE_OF_NOISE
+from qtp_toolkit.slc_pairs._fringes import find_fringes, note
 
 MADE = "made.json"
 LAYERS = {"phase": "unw_phase", "coherence": "corr", "wrapped_phase": "wrapped_phase", "component": "conncomp"}
@@ -25,12 +26,6 @@ ROW_BYTES = 32_000_000
 
 _TAGS = {name: name for name in ("provenance_note", COHERENCE_OF_NOISE)} | {COHERENCE_FROM: ESTIMATED_FROM}
 """Tags of a file, and the attributes that they hold."""
-_MOST_CYCLES = 20.0
-"""Fringes of a plane across an image that neither ground nor air make: orbit and topography are still in it."""
-_MOST_TURN = 1.0
-"""The same of the step from pixel to pixel, rad."""
-_AGREE = 0.3
-"""Share of the power in which neighbors agree on the step; noise has a step too, and none of this."""
 
 
 class Recipe(NamedTuple):
@@ -54,14 +49,24 @@ class Place(NamedTuple):
     masked: xr.DataArray | None = None
 
 
-def make_pair(target: Path, part: xr.Dataset, recipe: Recipe, place: Place, identity: dict[str, Any]) -> str:
-    """Make one pair and write it: the task that workers run. Twice gives the same files."""
+def make_pair(
+    target: Path,
+    part: xr.Dataset,
+    recipe: Recipe,
+    place: Place,
+    identity: dict[str, Any],
+    *,
+    allow_fringes: bool = False,
+) -> str:
+    """Make one pair and write it, or note why not: the task that workers run. Twice gives the same files."""
     key, looks = target.name, {"looks_y": recipe.looks_y, "looks_x": recipe.looks_x}
     stack = interferogram.form_stack(_whole_looks(part["slc"], recipe), part, **looks)
     # By argument, for dask's settings are those of all threads; the pairs are what runs side by side.
     formed = stack.isel({PAIR: 0}, drop=True).compute(scheduler="synchronous")
     raw, gamma = formed["interferogram"], formed["coherence"]
-    _refuse_fringes(raw, key)
+    if not allow_fringes and (found := find_fringes(raw)) is not None:
+        note(target, found)
+        return key
     raw = raw if place.land is None else raw.where(place.land.values)
     shape = gamma if recipe.by_coherence else None
     filtered = interferogram.goldstein(raw, shape, alpha=recipe.alpha) if recipe.alpha else raw
@@ -123,25 +128,6 @@ def _on_the_ground(da: xr.DataArray, place: Place) -> xr.DataArray:
     if place.masked is None:
         return out
     return out.where(~place.masked.values, np.nan if out.dtype.kind == "f" else 0).astype(out.dtype)
-
-
-def _refuse_fringes(raw: xr.DataArray, key: str) -> None:
-    """Refuse a plane of fringes that is orbit or topography, for coherence and looks suffer from it."""
-    values = np.nan_to_num(raw.transpose(Y, X).values)
-    power = float(np.sum(abs(values) ** 2))
-    for dim, image in ((Y, values), (X, values.T)):
-        step = np.vdot(image[:-1], image[1:])
-        turn = abs(float(np.angle(step)))
-        cycles = turn * len(image) / (2 * np.pi)
-        if abs(step) > _AGREE * power and (cycles > _MOST_CYCLES or turn > _MOST_TURN):
-            raise QtpDataError(
-                "the images are not flattened: a plane of fringes runs across the interferogram",
-                where=key,
-                expected=f"at most {_MOST_CYCLES:g} cycles along {dim}, and {_MOST_TURN:g} rad a pixel",
-                found=f"{cycles:.1f} cycles, {turn:.2f} rad",
-                hint="Give the phase of orbit and topography of each date as role flat, or flattened images.",
-                code="I32",
-            )
 
 
 def _write(da: xr.DataArray, path: Path, recipe: Recipe) -> None:

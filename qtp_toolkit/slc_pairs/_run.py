@@ -1,10 +1,9 @@
-"""All pairs of a network: which are left, who makes them, and the catalog that opens them."""
+"""All pairs of a network: of what each is made, which are left, and who makes them."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -13,17 +12,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-import yaml
 from dask.base import tokenize
 from dask.system import CPU_COUNT
 
 from qtp_toolkit import network
-from qtp_toolkit._atomic import PARTIAL, put_file
 from qtp_toolkit._inputs import input_files, state
 from qtp_toolkit._pairs import pair_dates
 from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, require
-from qtp_toolkit.slc_pairs._pair import LAYERS, MADE, ROW_BYTES, Recipe, find_place, make_pair
-from qtp_toolkit.store.fingerprint import differences
+from qtp_toolkit.load.files.vrt import sources_of
+from qtp_toolkit.slc_pairs import _fringes
+from qtp_toolkit.slc_pairs._folder import made_of, refuse_others, sweep, write_catalog
+from qtp_toolkit.slc_pairs._pair import ROW_BYTES, Recipe, find_place, make_pair
 from qtp_toolkit.store.lock import locked
 from qtp_toolkit.store.work import run_tasks
 
@@ -38,6 +37,7 @@ def write_interferograms(
     windows: Sequence[tuple[float, float]] = network.PAPER_WINDOWS,
     pairs: xr.Dataset | None = None,
     masks: Sequence[pd.DataFrame] = (),
+    allow_fringes: bool = False,
     restart: bool = False,
     progress: bool = False,
     memory_budget: float = 2e9,
@@ -60,6 +60,8 @@ def write_interferograms(
         The network itself, in place of ``windows``.
     masks : sequence of pandas.DataFrame
         Outlines, as of lakes and glaciers, inside of which there is no phase. Needs pixels on the ground.
+    allow_fringes : bool
+        Make pairs with a plane of fringes across the image too, for gradients that are real.
     restart : bool
         Make those pairs anew that are there already but were made in another way, or of other files.
     progress : bool
@@ -76,18 +78,21 @@ def write_interferograms(
     Returns
     -------
     pathlib.Path
-        The catalog of what was made, or the folder, if pixels do not lie on the ground: such pairs no catalog opens.
+        The catalog of the pairs of this network, or the folder, if pixels do not lie on the ground: such pairs no
+        catalog opens.
 
     Raises
     ------
     QtpDataError
-        R08: pairs that were made in another way or of other files; R03: another process writes here; an image that
-        is not flattened (orbit or topography still make its fringes); as ``interferogram.form_stack`` and ``unwrap``.
+        R08: pairs in the folder, of this network or not, that were made in another way, or of other files or pixels;
+        R03: another process writes here; I32: images that are not flattened (orbit or topography still make their
+        fringes), when all other pairs are made; as ``interferogram.form_stack`` and ``unwrap``.
 
     Notes
     -----
-    Images are known by size and time of their files (coord ``file``), whatever was done to them since; without files by
-    their numbers. Pairs in the folder that are not asked for stay there, and the catalog opens them too.
+    Images are known by size and time of their files (coord ``file``, and what a VRT points at), dataset, size and place
+    of their pixels, whatever else was done to them since; without files by their numbers. Pairs in the folder that are
+    not asked for stay there, and the catalog does not open them.
 
     Examples
     --------
@@ -106,16 +111,17 @@ def write_interferograms(
     keys, parts = _parts(images["slc"], pairs)
     # Maps by their numbers: they are in memory, and the same for all pairs.
     maps = {name: "" if da is None else tokenize(da.values) for name, da in place._asdict().items()}
-    parameters = json.loads(json.dumps(asked._asdict() | maps))
+    parameters = json.loads(json.dumps(asked._asdict() | maps | _pixels(images["slc"])))
     identities = {key: _identity(part, parameters) for key, part in parts.items()}
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder / "interferograms.lock"):
-        _sweep(folder)
-        _refuse_others(folder, identities, restart=restart)
+        sweep(folder)
+        refuse_others(folder, identities, restart=restart)
 
         def make(key: str) -> tuple[Any, tuple]:
             # Within a partial, since dask would compute whole images that it finds among the arguments.
-            return partial(make_pair, folder / key, parts[key], asked, place, identities[key]), ()
+            how = {"allow_fringes": allow_fringes}
+            return partial(make_pair, folder / key, parts[key], asked, place, identities[key], **how), ()
 
         pixels = images.sizes[Y] * images.sizes[X] / (asked.looks_y * asked.looks_x)
         one = pixels * 16 * _COPIES + 8 * ROW_BYTES
@@ -126,10 +132,17 @@ def write_interferograms(
             at_once=int(min(max(memory_budget // one, 1), CPU_COUNT)),
             progress=progress,
             busy=[],
-            is_done=lambda key: _made_of(folder / key) == identities[key],
+            is_done=lambda key: made_of(folder / key) == identities[key] or _fringes.noted(folder / key) is not None,
         )
-        _sweep(folder)  # a task that ran twice may have left half a pair
-        return _catalog(folder, images, asked, mapped=place.lookup is not None)
+        bad = {key: found for key in keys if (found := _fringes.noted(folder / key)) is not None}
+        sweep(folder)  # a task that ran twice may have left half a pair
+        made = [key for key in keys if key not in bad]
+        out = folder
+        if made and (place.lookup is not None or images["slc"].rio.crs is not None):
+            provenance = "synthetic" if "provenance_note" in images["slc"].attrs else "derived"
+            out = write_catalog(folder, made, asked, provenance=provenance)
+    _fringes.refuse(bad, total=len(keys))
+    return out
 
 
 def _parts(slc: xr.DataArray, pairs: xr.Dataset) -> tuple[list[str], dict[str, xr.Dataset]]:
@@ -158,67 +171,23 @@ def _ends(days: np.ndarray, ends: Sequence[np.datetime64]) -> slice:
     return slice(min(at), max(at) + 1, max(at) - min(at))
 
 
+def _pixels(slc: xr.DataArray) -> dict[str, Any]:
+    """Dataset, size and ends of the axes of the images: what may be chosen of the same files."""
+    ends = {dim: slc[dim].values[[0, -1]].tolist() for dim in (Y, X) if dim in slc.coords}
+    return {"layer": slc.attrs.get("layer", ""), "size": [slc.sizes[Y], slc.sizes[X]], "ends": ends}
+
+
 def _identity(part: xr.Dataset, parameters: dict[str, Any]) -> dict[str, Any]:
     """Return what a pair depends on, as plain JSON."""
     from qtp_toolkit import __version__  # noqa: PLC0415  (the package imports this module's rooms)
 
     slc = part["slc"]
     named = [name for name in ("file", "flat_file") if name in slc.coords]
-    files = {path: state(path) for name in named for path in slc.coords[name].values.tolist()} or input_files(part)
+    own = [path for name in named for path in slc.coords[name].values.tolist()]
+    files = {str(path): state(path) for one in own for path in (one, *sources_of(Path(one)))} or input_files(part)
     return {
         "version": __version__,
         "files": files,
         "parameters": parameters,
         "graph": "" if files else tokenize(slc),
     }
-
-
-def _refuse_others(folder: Path, identities: dict[str, dict[str, Any]], *, restart: bool) -> None:
-    """Refuse pairs that are there, but were made in another way; ``restart`` has them made anew."""
-    others = [key for key in identities if (folder / key).is_dir() and _made_of(folder / key) != identities[key]]
-    if others and not restart:
-        was = _made_of(folder / others[0])
-        raise QtpDataError(
-            f"{len(others)} of {len(identities)} pairs were made of something else",
-            path=folder / others[0],
-            expected="the same files, recipe and version",
-            found=differences(was, identities[others[0]]) if was else f"no {MADE}",
-            hint="Take another folder, or pass restart=True to make them anew.",
-            code="R08",
-        )
-
-
-def _made_of(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads((path / MADE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process, or a worker that died, was just writing."""
-    for half in folder.glob(f".*{PARTIAL}"):
-        shutil.rmtree(half, ignore_errors=True) if half.is_dir() else half.unlink()
-
-
-def _catalog(folder: Path, images: xr.Dataset, recipe: Recipe, *, mapped: bool) -> Path:
-    """Write the catalog that opens the pairs, if they lie on the ground."""
-    if not mapped and images["slc"].rio.crs is None:
-        return folder
-    source = {
-        "description": f"Interferograms of {recipe.looks_y} x {recipe.looks_x} looks, unwrapped by {recipe.method}",
-        "kind": "ifg_stack",
-        "driver": "geotiff_stack",
-        "uri": {name: f"*_*/*_{LAYERS[name]}.tif" for name in ("phase", "coherence", "component")},
-        "parameters": {"nodata": None},
-        "provenance": "synthetic" if "provenance_note" in images["slc"].attrs else "derived",
-    }
-    whole = {
-        "catalog_version": 1,
-        "title": "Interferograms",
-        "roots": ["."],
-        "settings": {"wavelength": recipe.wavelength},
-        "sources": {"interferograms": source},
-    }
-    put_file(folder / "data_catalog.yaml", yaml.safe_dump(whole, sort_keys=False).encode())
-    return folder / "data_catalog.yaml"

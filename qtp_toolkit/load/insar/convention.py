@@ -86,7 +86,7 @@ def interferograms(
         What the coherence was estimated from; by default what the tag COHERENCE_FROM of the files says. Filters raise
         it, so weights that take it for that of the noise warn of the former.
     wavelength : float, optional
-        m; needed where the tags WAVELENGTH_METRES of the files contradict each other, refused where all tell another.
+        m; by default the tag WAVELENGTH_METRES of the files, which must agree; refused where the files tell another.
     usual_wavelength : float
         m; what holds where neither tells it.
     extent : {"same", "intersection"}
@@ -303,11 +303,17 @@ def _wavelength(pairs: Sequence[Pair], given: float | None) -> float | None:
         said = sorted(map(float, tags))
     except ValueError:
         said = []
-    agree = bool(said) and bool(np.isclose(said[0], said[-1], rtol=1e-3))
-    if given is None and tags and not agree:
-        what = "the files give different wavelengths" if said else "the wavelength in the files is no number"
+    if said and not np.isclose(said[0], said[-1], rtol=1e-3):  # whatever is given: they are no one stack
+        raise QtpDataError(
+            "the files give different wavelengths",
+            found=sorted(tags),
+            hint="Narrow the uri to the pairs of one satellite, or mend the tags.",
+            code="I15",
+        )
+    if given is None and tags and not said:
+        what = "the wavelength in the files is no number"
         raise QtpDataError(what, found=sorted(tags), hint="Set parameters.wavelength.", code="I15")
-    value = one_wavelength(said[0] if agree else None, given)
+    value = one_wavelength(said[0] if said else None, given)
     if value is not None:
         check_wavelength(value)
     return value

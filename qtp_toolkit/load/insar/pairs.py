@@ -12,7 +12,7 @@ import xarray as xr
 from qtp_toolkit._look import unit_vector
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, QtpDataError, check_wavelength, describe
 from qtp_toolkit.load.files.checks import AS_DELIVERED
-from qtp_toolkit.load.files.dates import match_names, ymd
+from qtp_toolkit.load.files.dates import match_names, pair_expression, ymd
 from qtp_toolkit.load.insar.convention import PATTERN
 
 
@@ -59,6 +59,36 @@ def dates_of(paths: Sequence[Path], expression: str = PATTERN) -> list[tuple[np.
     hint = AS_DELIVERED if expression == PATTERN else None
     matches = match_names(paths, expression, "no two dates in its name", "file of a pair of dates", hint=hint)
     return [(ymd(m["reference"], p), ymd(m["secondary"], p)) for m, p in zip(matches, paths, strict=True)]
+
+
+def chosen_pairs(paths: Sequence[Path], only: Sequence[str], *, pattern: str | None = None) -> list[Path]:
+    """Files of the pairs that are listed, in the files' order.
+
+    Parameters
+    ----------
+    paths : sequence of path
+    only : sequence of str
+        Pairs by their dates, ``20180819_20180831``.
+    pattern : str, optional
+        Finds the dates in the names of the files.
+
+    Raises
+    ------
+    QtpDataError
+        I03: a pair that is listed has no file; I27: names without two dates.
+    """
+    asked = {frozenset(dates) for dates in dates_of([Path(name) for name in only])}
+    found = [frozenset(dates) for dates in (dates_of(paths, pair_expression(pattern)) if pattern else dates_of(paths))]
+    lacking = ["_".join(str(day).replace("-", "") for day in sorted(pair)) for pair in asked - {*found}]
+    if lacking:
+        raise QtpDataError(
+            f"{len(lacking)} of {len(asked)} pairs that are listed have no file",
+            where="parameters.only",
+            found="without: " + ", ".join(sorted(lacking)[:5]),
+            hint="Get them, or take them off the list.",
+            code="I03",
+        )
+    return [path for path, pair in zip(paths, found, strict=True) if pair in asked]
 
 
 def as_stack(

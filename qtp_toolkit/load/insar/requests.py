@@ -27,6 +27,7 @@ from qtp_toolkit.load.insar.look import hyp3_look, licsar_look, opera_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
 from qtp_toolkit.load.insar.opera_tropo import opera_tropo
+from qtp_toolkit.load.insar.pairs import chosen_pairs
 from qtp_toolkit.load.insar.slc import slc_stack
 from qtp_toolkit.load.maps import rasters
 
@@ -160,8 +161,10 @@ def open_gacos(request: Request, **options: Any) -> xr.DataArray:
     return gacos(_contained(request), chunks=request.chunks, **options)
 
 
-def open_geotiff_stack(request: Request, *, coherence: Coherence = "required", **options: Any) -> xr.Dataset:
-    """Open GeoTIFFs by their roles: phase, coherence, component."""
+def open_geotiff_stack(
+    request: Request, *, coherence: Coherence = "required", only: Sequence[str] | None = None, **options: Any
+) -> xr.Dataset:
+    """Open GeoTIFFs by their roles: phase, coherence, component; all pairs, or only those that are listed."""
     if set(request.files) - {"component"} not in ({"phase", "coherence"}, {"phase"}, {"data"}):
         raise QtpDataError(
             "uri of a geotiff_stack has unknown roles",
@@ -178,6 +181,8 @@ def open_geotiff_stack(request: Request, *, coherence: Coherence = "required", *
             hint="Give uri: {phase: ..., coherence: ...}, or set parameters.coherence: none.",
         )
     phase, paths = request.files.get("phase") or request.files["data"], None if coherence == "none" else paths
+    if only is not None:
+        phase = chosen_pairs(phase, only, pattern=options.get("pattern"))
     stack = interferograms(phase, coherence=paths, **_stack(request, coherence, options))
     return with_components(stack, request.files.get("component"), pattern=options.get("pattern"))
 

@@ -12,12 +12,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe, xnp
+from qtp_toolkit._grids import SNAP, same_crs
+from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
 from qtp_toolkit.load.files.blocks import Chunks, block_shape, lazy_blocks
 from qtp_toolkit.load.files.checks import no_duplicates, refuse_bad
 from qtp_toolkit.load.files.dates import DatePattern, date_expression, date_of, match_names
 from qtp_toolkit.load.files.grids import on_grid
 from qtp_toolkit.load.files.hdf5 import number_of
+from qtp_toolkit.load.files.vrt import cut_short, sources_of
 
 DATE = r"(?<!\d)(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?!\d)"
 """The first date of a name, else of its folder: ``merged/SLC/20180106/20180106.slc.full.vrt``, OPERA's CSLC."""
@@ -26,10 +28,14 @@ _MAPS = {"latitude": "float64", "longitude": "float64", "land": "uint8"}
 """Layers of one file, and the type that they are read as."""
 _PLACE = {"latitude", "longitude"}
 _HDF5 = (".h5", ".hdf5", ".nc")
+_BARE = ("ENVI", "ISCE", "ROI_PAC")
+"""Drivers of bare numbers, which read those beyond the end of a file as zeros."""
 _NO_LAYER = "has no dataset"
 _OPENING = Lock()
 _BLOCK_BYTES = 32_000_000
 """An image is read in rows of so many bytes: two of them, and what is made of them, are in memory at a time."""
+_MOST_SINGLE = 1e5
+"""Beyond so many rad, float32 knows a phase to a hundredth of a rad and worse."""
 
 
 class Image(NamedTuple):
@@ -48,6 +54,17 @@ class Image(NamedTuple):
         """All that images of one stack share."""
         return self[1:3] + self[4:]
 
+    def lies_on(self, other: Image) -> bool:
+        """Whether the pixels are those of another image, to a thousandth of a pixel at all corners."""
+        if (self.height, self.width) != (other.height, other.width) or not _same_crs(self, other):
+            return False
+        if self.corner is None or self.step is None or other.corner is None or other.step is None:
+            return self.corner == other.corner
+        ends = zip(self.corner, self.step, other.corner, other.step, (self.width, self.height), strict=True)
+        return all(
+            max(abs(a - b), abs(a - b + (size - 1) * (da - db))) <= SNAP * abs(db) for a, da, b, db, size in ends
+        )
+
 
 def slc_stack(
     files: Mapping[str, Sequence[Path]],
@@ -63,7 +80,8 @@ def slc_stack(
     files : mapping of str to sequence of path
         ``slc`` (or ``data``): the images, as GeoTIFF, VRT (which ISCE writes beside its raw files) or HDF5 (OPERA's
         CSLC), all on the same pixels. ``flat``: one file a date with what orbit and topography add to the phase of the
-        image, rad; it is taken out. Without it the images are taken for flattened. One file each: ``latitude`` and
+        image, rad, float64 where it is more than 1e5; it is taken out, and where it is unknown there is no data.
+        Without it the images are taken for flattened. One file each: ``latitude`` and
         ``longitude`` of images in radar geometry, degrees, 0 is no place; ``land``, where 0 is water.
     pattern : str
         Finds the date in the name of a file, else of its folder: by groups year, month and day, or by the letters of
@@ -78,14 +96,16 @@ def slc_stack(
     xarray.Dataset
         ``slc`` (time, y, x), complex64, 0 where there is no data, lazy, sorted by date; ``latitude`` and ``longitude``
         (degrees) and ``land`` (y, x) where given. Coord ``file`` (time) names the images, ``flat_file`` their flat
-        phase. Pixels are lines and samples, or lie on the ground with a CRS in ``spatial_ref``.
+        phase, attribute ``layer`` the dataset of HDF5. Pixels are lines and samples, or lie on the ground with a CRS in
+        ``spatial_ref``.
 
     Raises
     ------
     QtpDataError
-        Unknown or missing roles (C10); all unreadable files at once (M05), and those that are not complex (I11); names
-        without a date (I27); a date twice (I18); images or layers on other pixels (I06); a date without its ``flat``
-        (I03).
+        Unknown or missing roles (C10); all unreadable files at once (M05), also those that are cut short, and what
+        turns out unreadable later; those that are not complex (I11); names without a date (I27); a date twice (I18);
+        images or layers on other pixels (I06); a date without its ``flat`` (I03); when it is read, ``flat`` of float32
+        beyond 1e5 rad (I32).
 
     Examples
     --------
@@ -104,15 +124,19 @@ def slc_stack(
         raise QtpDataError("images and their flat phase are of other dates", found=lacking, code="I03")
     maps = {name: _looked(files[name], layer) for name in _MAPS if name in files}
     _refuse_other_pixels([*found, *flats, *(image for images in maps.values() for image in images)])
-    slc = _lazy(found, "complex64", layer, chunks)
+    slc = _lazy(found, "complex64", layer, chunks, like=found[0])
     if flats:
-        slc = slc * xnp.exp(-1j * _lazy(flats, "float32", layer, chunks))
+        slc = slc * _lazy(flats, "complex64", layer, chunks, like=found[0], flat=True)
     own = [str(image.path.absolute()) for image in found]
     coords = {TIME: dates.astype("datetime64[ns]"), "file": (TIME, own)}
     if flats:
         coords["flat_file"] = (TIME, [str(image.path.absolute()) for image in flats])
-    slc = describe(slc.astype("complex64").assign_coords(coords), "slc")
-    layers = {name: _lazy(images, _MAPS[name], layer, chunks).isel({TIME: 0}) for name, images in maps.items()}
+    slc = describe(slc.assign_coords(coords), "slc")
+    if found[0].path.suffix in _HDF5:
+        slc = slc.assign_attrs(layer=layer)
+    layers = {
+        name: _lazy(images, _MAPS[name], layer, chunks, like=found[0]).isel({TIME: 0}) for name, images in maps.items()
+    }
     return xr.Dataset({"slc": slc} | {name: describe(part, name) for name, part in layers.items()})
 
 
@@ -169,9 +193,15 @@ def _looked(paths: Sequence[Path], layer: str) -> list[Image]:
 
 
 def _look_raster(path: Path) -> Image:
+    if short := cut_short(path):
+        raise OSError(short)
     with open_image(path) as dataset:
         t, crs = dataset.transform, dataset.crs
         radar = Image(path, dataset.height, dataset.width, dataset.dtypes[0])
+        bare, bands = dataset.driver in _BARE and "file_compression" not in dataset.tags(ns="ENVI"), dataset.count
+    item = 4 if radar.dtype == "complex_int16" else np.dtype(radar.dtype).itemsize
+    if bare and path.stat().st_size < (whole := radar.height * radar.width * bands * item):
+        raise OSError(f"is truncated: {whole} bytes expected, {path.stat().st_size} on disk")
     if t.is_identity or crs is None:  # lines and samples, whatever CRS a driver makes up
         return radar
     if t.b or t.d or t.a < 0 or t.e > 0:
@@ -181,6 +211,7 @@ def _look_raster(path: Path) -> Image:
 
 def _look_hdf5(path: Path, layer: str) -> Image:
     import h5py  # noqa: PLC0415
+    from rasterio.crs import CRS  # noqa: PLC0415
 
     with h5py.File(path) as file:
         if layer not in file:
@@ -191,7 +222,7 @@ def _look_hdf5(path: Path, layer: str) -> Image:
         if "x_coordinates" not in beside:
             return radar
         x, y = (beside[name][:2].tolist() for name in ("x_coordinates", "y_coordinates"))
-        crs = f"EPSG:{int(number_of(beside['projection'][()]))}"
+        crs = CRS.from_epsg(int(number_of(beside["projection"][()]))).to_wkt()
     return radar._replace(corner=(x[0], y[0]), step=(x[1] - x[0], y[1] - y[0]), crs=crs)
 
 
@@ -204,21 +235,45 @@ def _complex_layers(file: Any) -> list[str]:
 
 
 def _refuse_other_pixels(found: Sequence[Image]) -> None:
-    common = Counter(image.grid for image in found).most_common(1)[0][0]
+    most = Counter(image.grid for image in found).most_common(1)[0][0]
+    common = next(image for image in found if image.grid == most)
     told = "{0.height} x {0.width}, corner {0.corner}, step {0.step}"
-    other = [(image.path, told.format(image)) for image in found if image.grid != common]
-    what = f"image of the {common[0]} x {common[1]} pixels of the others"
+    other = [
+        (image.path, told.format(image) + _other_crs(image, common)) for image in found if not image.lies_on(common)
+    ]
+    what = f"image of the pixels of the others ({told.format(common)})"
     refuse_bad(other, what, total=len(found), code="I06", hint="Coregister them, or crop them to one frame.")
 
 
-def _lazy(found: Sequence[Image], dtype: str, layer: str, chunks: Chunks | None) -> xr.DataArray:
-    """Images as one lazy array (time, y, x)."""
-    first = found[0]
+def _same_crs(one: Image, two: Image) -> bool:
+    return one.crs == two.crs or (one.crs is not None and two.crs is not None and same_crs(one.crs, two.crs))
+
+
+def _other_crs(image: Image, common: Image) -> str:
+    """Say both reference systems where they differ."""
+    from pyproj import CRS  # noqa: PLC0415  slow to import
+
+    if _same_crs(image, common):
+        return ""
+    names = [CRS.from_wkt(each.crs).name if each.crs else "none" for each in (image, common)]
+    return f", CRS {names[0]} and not {names[1]}"
+
+
+def _lazy(
+    found: Sequence[Image], dtype: str, layer: str, chunks: Chunks | None, *, like: Image, flat: bool = False
+) -> xr.DataArray:
+    """Images as one lazy array (time, y, x), on the very coordinates of one of them."""
+    first = like
     rows = max(_BLOCK_BYTES // (8 * first.width), 1)
     sizes = {TIME: len(found), Y: first.height, X: first.width}
     blocks = block_shape(sizes, {TIME: 1, Y: min(rows, first.height)} | (chunks or {}), itemsize=8)
     files = tuple(str(image.path) for image in found)
-    values = lazy_blocks(read_rows, blocks, dtype, paths=files, files=files, dtype_out=dtype, layer=layer)
+    paths: list[Path | str] = [*files, *(path for file in files for path in sources_of(Path(file)))]
+    how: dict[str, Any] = {"files": files, "layer": layer}
+    if flat:
+        values = lazy_blocks(read_flat, blocks, dtype, paths=paths, **how)
+    else:
+        values = lazy_blocks(read_rows, blocks, dtype, paths=paths, dtype_out=dtype, **how)
     (x0, y0), (dx, dy) = first.corner or (0.0, 0.0), first.step or (1.0, 1.0)
     coords = {Y: y0 + dy * np.arange(first.height), X: x0 + dx * np.arange(first.width)}
     if first.crs is None:
@@ -234,11 +289,46 @@ def read_rows(bounds: tuple[tuple[int, int], ...], *, files: tuple[str, ...], dt
     return out
 
 
-def _read(path: str, rows: tuple[int, int], columns: tuple[int, int], layer: str) -> np.ndarray:
-    if path.endswith(_HDF5):
-        import h5py  # noqa: PLC0415
+def read_flat(bounds: tuple[tuple[int, int], ...], *, files: tuple[str, ...], layer: str) -> np.ndarray:
+    """One block of what takes the flat phase out, ``exp(-1j * flat)``; 0, no data, where it is unknown.
 
-        with h5py.File(path) as file:
-            return file[layer][..., slice(*rows), slice(*columns)]
-    with open_image(path) as dataset:
-        return dataset.read(1, window=(rows, columns))
+    A phase that counts from the satellite is 1e8 rad: it is wrapped before anything is rounded.
+    """
+    (first, last), rows, columns = bounds
+    out = np.zeros((last - first, rows[1] - rows[0], columns[1] - columns[0]), "complex64")
+    for plane, path in zip(out, files[first:last], strict=True):
+        values = _read(path, rows, columns, layer)
+        known = np.isfinite(values)
+        most = float(np.max(np.abs(values), where=known, initial=0))
+        if values.dtype.itemsize < 8 and values.dtype.kind == "f" and most > _MOST_SINGLE:
+            raise QtpDataError(
+                "the flat phase is too large for its type: single precision has rounded it",
+                path=path,
+                expected=f"float64, or at most {_MOST_SINGLE:g} rad",
+                found=f"{values.dtype} of up to {most:.4g} rad",
+                hint="Write it as float64, or take the phase of the reference image out beforehand.",
+                code="I32",
+            )
+        plane[known] = np.exp(-1j * values[known].astype("float64"))
+    return out
+
+
+def _read(path: str, rows: tuple[int, int], columns: tuple[int, int], layer: str) -> np.ndarray:
+    from rasterio.errors import RasterioError  # noqa: PLC0415
+
+    try:
+        if path.endswith(_HDF5):
+            import h5py  # noqa: PLC0415
+
+            with h5py.File(path) as file:
+                return file[layer][..., slice(*rows), slice(*columns)]
+        with open_image(path) as dataset:
+            return dataset.read(1, window=(rows, columns))
+    except (RasterioError, OSError) as error:
+        raise QtpDataError(
+            f"pixels of an image cannot be read: {error}",
+            path=path,
+            where=f"rows {rows[0]} to {rows[1]}",
+            hint="Was the file cut short, or changed after it was opened? Get it again.",
+            code="M05",
+        ) from error

@@ -547,7 +547,7 @@ def test_closed_form_defaults_are_the_promised_ones():
         "hold_out": {"share": 0.2, "seed": 0},
         "mask_quality": {"max_error_K": 2.0, "max_emissivity_error": np.inf},
         "mean_of_hours": {"min_hours": 20},
-        "overpass_drift": {"latitude": 0.0, "tolerance_minutes": 30.0},
+        "overpass_drift": {"tolerance_minutes": 30.0},
         "to_composites": {"min_days": 5},
         "to_daily": {"max_gap_days": 40.0},
         "warn_of_drift": {"stacklevel": 2},

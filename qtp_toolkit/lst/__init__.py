@@ -7,7 +7,8 @@ days 1 to 8 January has its center at 4 January 12:00.
 from qtp_toolkit.conventions import LOOKS
 from qtp_toolkit.lst.axis import OVERPASSES
 from qtp_toolkit.lst.bridging import bridge, fit_bridge
-from qtp_toolkit.lst.daily import at_dates, daily_mean, fit_daily_mean, to_composites, to_daily
+from qtp_toolkit.lst.daily import daily_mean, fit_daily_mean
+from qtp_toolkit.lst.days import at_dates, to_composites, to_daily
 from qtp_toolkit.lst.gaps import METHODS, fill_gaps
 from qtp_toolkit.lst.holdout import gap_errors, hold_out
 from qtp_toolkit.lst.hours import at_local_hours, composite_centers, mean_of_hours

@@ -120,7 +120,7 @@ def minus_difference(stack: xr.DataArray, series: xr.DataArray, *, dtype: Any = 
     dtype = np.result_type(stack.dtype, series.dtype) if dtype is None else dtype
     ends = [xr.DataArray(at, dims=PAIR) for at in _find_ends(series, stack)]
     if is_lazy(stack):
-        ends = [at.chunk({PAIR: stack.chunksizes[PAIR]}) for at in ends]
+        ends = [at.chunk({PAIR: stack.variable.chunksizes[PAIR]}) for at in ends]
     bare = series.drop_vars(TIME).transpose(..., TIME)
     with many_blocks():
         out = over_blocks(

@@ -126,18 +126,18 @@ def test_closed_form_gain_names_what_raises_the_variance(rng):
 HALF = np.arange(20) < 10
 
 
-def test_a_correction_without_a_valid_pixel_is_refused_by_name(rng):
-    """It would hide the other, which raises the variance."""
+def test_a_correction_without_a_valid_pixel_is_named_and_hides_no_other(rng):
+    """I22: it would leave no pixel to judge the one by that raises the variance."""
     phase = maps(rng.normal(size=(2, 20, 20)))
+    gain = correct.correction_gain(phase, {"wrong": -phase, "empty": phase * np.nan})
+    np.testing.assert_allclose(gain["median_ratio"], [4.0, np.nan])
+    np.testing.assert_allclose(gain["valid_share"], [1.0, 0.0])
+    assert gain.attrs == {"raised": "wrong", "empty": "empty"}
     left, right = (maps(np.where(part, 0.0, np.nan) * np.ones((2, 20, 20))) for part in (HALF, ~HALF))
-    for given, name in (
-        ({"wrong": -phase, "empty": phase * np.nan}, "empty"),
-        ({"left": left, "right": right}, "left, right"),
-    ):
-        with pytest.raises(QtpDataError, match="valid pixel in common") as told:
-            correct.correction_gain(phase, given)
+    for data, given in ((phase, {"left": left, "right": right}), (phase * np.nan, {"left": left})):
+        with pytest.raises(QtpDataError, match="no valid pixel in common") as told:
+            correct.correction_gain(data, given)
         assert told.value.code == "I22"
-        assert f"variable: {name};" in str(told.value)
     shares = correct.correction_gain(phase, {"wrong": -phase, "left": left})["valid_share"]
     np.testing.assert_allclose(shares, [1.0, 0.5])
 

@@ -211,7 +211,7 @@ def _close_cells(phase: xr.DataArray, rows: np.ndarray, cell: int) -> xr.DataArr
 
 
 def _spatial(phase: xr.DataArray) -> dict[str, tuple[int, ...]]:
-    return {dim: phase.chunksizes[dim] for dim in (Y, X)}
+    return {dim: phase.variable.chunksizes[dim] for dim in (Y, X)}
 
 
 def _solve(closures: np.ndarray, *, margin: int, **how: Any) -> np.ndarray:

@@ -138,7 +138,7 @@ def deramp(
         ramp = ramp.reset_coords(drop=True)  # dates of pairs may be lazy on one side: xarray would compare them
     axes = [normalize(phase[dim], [ramp.attrs[key] for key in AXES[dim]]).astype(phase.dtype) for dim in (X, Y)]
     if is_lazy(phase):
-        axes = [axis.chunk({dim: phase.chunksizes[dim]}) for axis, dim in zip(axes, (X, Y), strict=True)]
+        axes = [axis.chunk({dim: phase.variable.chunksizes[dim]}) for axis, dim in zip(axes, (X, Y), strict=True)]
     with many_blocks():
         out = over_blocks(
             _subtract_planes,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import operator
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -131,7 +131,7 @@ def remove_delay(phase: xr.DataArray, delay: xr.DataArray) -> xr.DataArray:
         _check_pairs(delay, phase)
     bare = delay.drop_vars([name for name in delay.coords if name not in (TIME, Y, X, "spatial_ref")])
     bare = grid.align(bare, phase, resampling="bilinear", name="delay")
-    chunks = {dim: size for dim, size in phase.chunksizes.items() if dim in delay.dims}
+    chunks = {dim: size for dim, size in phase.variable.chunksizes.items() if dim in delay.dims}
     bare = bare.chunk(chunks) if chunks and not is_lazy(bare) else bare
     if by_pair:
         out = (phase - bare).astype(phase.dtype, copy=False)
@@ -165,13 +165,14 @@ def correction_gain(
         are valid before and after every one of the corrections; ``variance_ratio`` (correction, pair), below 1 where
         the correction helps; ``median_ratio`` (correction); ``valid_share`` (correction), of the valid pixels of the
         phase those that a correction leaves valid. ``attrs["raised"]`` names the corrections that raise the
-        median of the variance, with commas between; empty if none does. In memory.
+        median of the variance, with commas between; empty if none does. ``attrs["empty"]`` those that leave no pixel
+        valid: their ratio is NaN, and the others are judged without them. In memory.
 
     Raises
     ------
     QtpDataError
-        No correction, or as :func:`remove_delay`; I22: a correction, or all of them together, without a valid pixel of
-        the phase: it would leave no number to judge by, of the others either.
+        No correction, or as :func:`remove_delay`; I22: the phase has no valid pixel, or none that all corrections have
+        that have any.
 
     Notes
     -----
@@ -199,44 +200,38 @@ def correction_gain(
     if mask is not None:
         kept = ~grid.align(as_mask(mask), phase, resampling="nearest", name="mask")
         there = [one & kept for one in there]
-    valid = reduce(operator.and_, there)
     names_of = [str(name) for name in corrections]
-    shares = _valid_shares(names_of, dask.compute(*(one.sum() for one in (*there, valid))))
-    flat = (deramp(stack.where(valid)) for stack in stacks)
+    kept, *left = (int(count) for count in dask.compute(*(one.sum() for one in there)))
+    # One that leaves nothing would leave no pixel to judge the others by.
+    judged = [True, *(count > 0 for count in left)]
+    valid = reduce(operator.and_, itertools.compress(there, judged))
+    if not int(valid.sum()):
+        raise QtpDataError(
+            "phase and corrections have no valid pixel in common",
+            expected="at least one pixel that is valid in the phase and in all corrections that have any",
+            found="; ".join(f"{name}: {count} of {kept}" for name, count in zip(names_of, left, strict=True)),
+            hint="Judge them one by one.",
+            code="I22",
+        )
+    flat = (deramp(stack.where(valid)) for stack in itertools.compress(stacks, judged))
+    before, *known = dask.compute(*(stack.var((Y, X), dtype=np.float64) for stack in flat))
+    found = iter(known)
     names = xr.DataArray(list(corrections), dims="correction", name="correction")
-    before, *after = dask.compute(*(stack.var((Y, X), dtype=np.float64) for stack in flat))
+    after = [next(found) if one else xr.full_like(before, np.nan) for one in judged[1:]]
     after = xr.concat(after, names, coords="minimal", compat="override")
     ratio = after / before
     median = after.median(PAIR) / before.median(PAIR)
+    shares = xr.DataArray([count / kept for count in left], {"correction": names}, ("correction",))
     out = {
         "variance_before": describe(before, "phase_variance", like=phase),
         "variance_after": describe(after, "phase_variance", like=phase),
         "variance_ratio": describe(ratio, "variance_ratio", like=phase),
         "median_ratio": describe(median, "variance_ratio", like=phase),
-        "valid_share": describe(
-            xr.DataArray(shares, {"correction": names}, ("correction",)), "valid_share", like=phase
-        ),
+        "valid_share": describe(shares, "valid_share", like=phase),
     }
     raised = [name for name, value in zip(names_of, median.values, strict=True) if value > 1.0]
-    return xr.Dataset(out, attrs={"raised": ", ".join(raised)})
-
-
-def _valid_shares(names: list[str], counts: Sequence[Any]) -> list[float]:
-    """Share of the valid pixels that each correction leaves; counts are of the phase, of each, and of all together."""
-    before, *after, common = (int(count) for count in counts)
-    empty = [name for name, count in zip(names, after, strict=True) if not count]
-    if not common:
-        raise QtpDataError(
-            "a correction has no valid pixel in common with the phase"
-            if empty or not before
-            else "the corrections have no valid pixel in common",
-            variable=", ".join(empty or names) if before else "phase",
-            expected="at least one pixel that is valid in the phase and in all of them",
-            found="; ".join(f"{name}: {count} of {before}" for name, count in zip(names, after, strict=True)),
-            hint="Does it cover the area and the dates? Judge without it.",
-            code="I22",
-        )
-    return [count / before for count in after]
+    empty = [name for name, count in zip(names_of, left, strict=True) if not count]
+    return xr.Dataset(out, attrs={"raised": ", ".join(raised), "empty": ", ".join(empty)})
 
 
 def _check_pairs(delay: xr.DataArray, phase: xr.DataArray) -> None:

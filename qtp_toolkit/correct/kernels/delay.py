@@ -6,7 +6,6 @@ Constants of Jolivet et al. (2011), which PyAPS uses as well.
 from __future__ import annotations
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from qtp_toolkit.kernels.linear import corners
 
@@ -111,6 +110,8 @@ def trilinear(table: np.ndarray, position: tuple[np.ndarray, np.ndarray, np.ndar
     (time, ...) array
         Shape of the points behind the time, float32.
     """
+    from scipy.sparse import csr_array  # noqa: PLC0415  slow to import
+
     outside = np.isnan(position[0] + position[1] + position[2])
     out = np.full((len(table), outside.size), np.nan, np.float32)
     inside = np.flatnonzero(~outside)

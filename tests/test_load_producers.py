@@ -404,7 +404,7 @@ def test_what_is_of_several_producers_or_of_none_is_not_guessed(tmp_path):
     pair = "20180807_20180819"
     for name in ("mine.tif", f"{pair}.unw.tif", f"{pair}.unw", "S1_unw_phase.tif"):
         told = refused(load.recognize, [tmp_path / pair / name], code="I35")
-        assert ("geotiff_stack" in told) == name.endswith(f"{pair}.unw.tif")
+        assert ("geotiff_stack" in told) == name.endswith(".tif")  # the folder has two dates
     producers.licsbas(tmp_path)
     producers.licsar(tmp_path, "ascending")
     entry = {"interferograms": {"kind": "ifg_stack", "driver": "auto", "uri": "GEOC*/*/*", "provenance": "observed"}}

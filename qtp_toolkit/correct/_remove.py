@@ -198,8 +198,8 @@ def correction_gain(
     stacks = [phase, *(reduce(remove_delay, maps, phase) for maps in together)]
     there = [stack.notnull() for stack in stacks]
     if mask is not None:
-        kept = ~grid.align(as_mask(mask), phase, resampling="nearest", name="mask")
-        there = [one & kept for one in there]
+        open_ground = ~grid.align(as_mask(mask), phase, resampling="nearest", name="mask")
+        there = [one & open_ground for one in there]
     names_of = [str(name) for name in corrections]
     kept, *left = (int(count) for count in dask.compute(*(one.sum() for one in there)))
     # One that leaves nothing would leave no pixel to judge the others by.

@@ -48,8 +48,9 @@ def look_at_delays(catalog: Catalog) -> list[Finding]:
         raised = "" if good else ", RAISED: are the hours, the heights and the sign right?"
         raised = raised if np.isfinite(ratio) else ", UNKNOWN: has the phase any variance there?"
         part = f" on the {share:.0%} of pixels that it covers" if share < _MOST_PIXELS else ""
-        text = f"delay {name}: takes the variance of {stack.sizes[PAIR]} short pairs to {ratio:.2f} of what it was"
-        found.append(Finding(good or bool(found), f"{text}{part}{raised}"))
+        text = f"takes the variance of {stack.sizes[PAIR]} short pairs to {ratio:.2f} of what it was{part}{raised}"
+        text = text if share else "has no value on any pixel of the interferograms: does it cover the area?"
+        found.append(Finding(good or bool(found), f"delay {name}: {text}"))
     return found
 
 

@@ -163,12 +163,15 @@ def _by_vrt(path: Path, header: Path) -> list[RawBand]:
 
 
 def _raw_node(path: Path, root: ET.Element | None, node: ET.Element) -> RawBand:
+    order = ">" if (node.findtext("ByteOrder") or "LSB").strip() == "MSB" else "<"
+    return vrt_band(path, root, node, order + _GDAL[node.get("dataType", "Byte")])
+
+
+def vrt_band(path: Path, root: ET.Element | None, node: ET.Element, dtype: str) -> RawBand:
+    """Where a VRT says that the numbers of a band lie; KeyError or ValueError where it does not."""
     size = {} if root is None else root.attrib
     height, width = int(size["rasterYSize"]), int(size["rasterXSize"])
-    order = ">" if (node.findtext("ByteOrder") or "LSB").strip() == "MSB" else "<"
-    dtype = order + _GDAL[node.get("dataType", "Byte")]
-    item = np.dtype(dtype).itemsize
-    pixel = int(node.findtext("PixelOffset") or item)
+    pixel = int(node.findtext("PixelOffset") or np.dtype(dtype).itemsize)
     line = int(node.findtext("LineOffset") or pixel * width)
     return RawBand(path, height, width, dtype, int(node.findtext("ImageOffset") or 0), pixel, line)
 

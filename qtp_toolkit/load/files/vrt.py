@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from qtp_toolkit.load.files.directory import read_directory
-from qtp_toolkit.load.files.raw import xml_root
+from qtp_toolkit.load.files.raw import vrt_band, xml_root
 
 _BYTES = {"Byte": 1, "Int8": 1, "Int16": 2, "UInt16": 2, "CInt16": 4, "Int32": 4, "UInt32": 4, "Float32": 4}
 _BYTES |= {"CInt32": 8, "CFloat32": 8, "Float64": 8, "Int64": 8, "UInt64": 8, "CFloat64": 16}
@@ -74,17 +74,12 @@ def _sources(path: Path) -> Iterator[tuple[int | None, Path]]:
             text = (node.text or "").strip()
             source = path.parent / text if node.get("relativeToVRT", "0") == "1" else Path(text)
             if raw or (":" not in text and not text.startswith("/vsi")):
-                yield _end(root, band) if raw else None, source
+                yield _end(root, band, source) if raw else None, source
 
 
-def _end(root: ET.Element, band: ET.Element) -> int | None:
+def _end(root: ET.Element, band: ET.Element, source: Path) -> int | None:
     """Byte behind the last number of a band; None if the VRT does not say it in numbers."""
     try:
-        item = _BYTES[band.get("dataType", "Byte")]
-        height, width = int(root.attrib["rasterYSize"]), int(root.attrib["rasterXSize"])
-        pixel = int(band.findtext("PixelOffset") or item)
-        line = int(band.findtext("LineOffset") or pixel * width)
-        first = int(band.findtext("ImageOffset") or 0)
+        return vrt_band(source, root, band, f"V{_BYTES[band.get('dataType', 'Byte')]}").end
     except (KeyError, ValueError):
         return None
-    return first + max((height - 1) * line, 0) + max((width - 1) * pixel, 0) + item

@@ -1,24 +1,28 @@
-"""The whole area at 90 m, or strips of it: a compact store from the scene, then inversion and model fit from the store.
+"""The whole area at 90 m, or strips of it: from the rasters of a producer to a compact store, from the store to maps.
 
-``python benchmarks/full_size.py FOLDER ROWS [ROWS ...]`` makes one store per number of rows (6444 is everything, and
-takes 20 GB), measures each step in a process of its own, and writes docs/full_size.md. Start with
-``qtp reproduce --only 02 --only 03`` in the same folder: its temperature products, 3 km wide, serve here, too. What is
-in FOLDER already is not made again.
+``python benchmarks/full_size.py FOLDER ROWS [ROWS ...]`` writes two rasters a pair for so many rows (6444 is
+everything: 42 GB of phase as float32 and coherence as bytes, and a store of 20 GB), ingests them out of a cold cache,
+inverts and fits from the store, each in a process of its own, and writes docs/full_size.md. Start with
+``qtp reproduce --only 01 --only 02 --only 03 --out FOLDER`` and set QTP_OUTPUT to it: its temperature products, 3 km
+wide, serve here, too. Rasters that are there are not made again; without them, a store that is there is not, either.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import dask
 import numpy as np
+import rasterio
 import xarray as xr
 from common import in_child
 
-from qtp_toolkit import conventions, correct, grid, inversion, open_catalog, pecm, products, store, synthetic
+from qtp_toolkit import conventions, correct, grid, inversion, load, open_catalog, pecm, products, store, synthetic
 from qtp_toolkit.synthetic import interferograms
 
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "full_size.md"
@@ -27,6 +31,8 @@ REFERENCE_ROW = 2748
 BLOCK = 128
 """Side in pixels of the squares that are computed one by one: four chunks of the store."""
 THREADS = 2
+STRIP = 128
+"""Rows of all pairs that are made and written at once."""
 
 
 def rows_of(height: int) -> slice:
@@ -35,12 +41,50 @@ def rows_of(height: int) -> slice:
     return slice(first, min(first + height, 6444))
 
 
-def ingest(folder: str, height: int) -> int:
-    """Make the interferograms of a strip and store them; gives the bytes of the store."""
-    truth = synthetic.scene("90m")
-    stack = interferograms.interferograms(truth).isel(y=rows_of(height))
+def write_rasters(folder: str, height: int) -> int:
+    """Make the interferograms of a strip, two files a pair as many producers deliver them; gives their bytes."""
+    stack = interferograms.interferograms(synthetic.scene("90m")).isel(y=rows_of(height))
+    days = [np.datetime_as_string(stack[end].values.astype("datetime64[D]")) for end in ("reference", "secondary")]
+    names = [f"{a}_{b}.tif".replace("-", "") for a, b in zip(*days, strict=True)]
+    profile = {"driver": "GTiff", "count": 1, "height": stack.sizes["y"], "width": stack.sizes["x"]}
+    profile |= {"crs": stack.rio.crs, "transform": stack.rio.transform()}
+    stage = Path(folder, "rasters.partial")
+    shutil.rmtree(stage, ignore_errors=True)
+    with ExitStack() as files, dask.config.set(scheduler="threads", num_workers=THREADS):
+        opened = {}
+        for role, dtype in (("phase", "float32"), ("coherence", "uint8")):
+            Path(stage, role).mkdir(parents=True)
+            opened[role] = [
+                files.enter_context(rasterio.open(Path(stage, role, name), "w", dtype=dtype, **profile))
+                for name in names
+            ]
+        for top in range(0, stack.sizes["y"], STRIP):
+            part = stack[["phase", "coherence"]].isel(y=slice(top, top + STRIP)).compute()
+            part["phase"] = part["phase"].fillna(0.0)
+            part["coherence"] = (255 * part["coherence"].fillna(0.0)).round().astype("uint8")
+            window = rasterio.windows.Window(0, top, stack.sizes["x"], part.sizes["y"])
+            for role, rasters in opened.items():
+                for raster, values in zip(rasters, part[role].transpose("pair", "y", "x").values, strict=True):
+                    raster.write(values, 1, window=window)
+    stage.rename(Path(folder, "rasters"))
+    return sum(path.stat().st_size for path in Path(folder, "rasters").rglob("*.tif"))
+
+
+def forget(folder: str) -> None:
+    """Take the rasters out of the cache, where the system knows how."""
+    os.sync()
+    for path in Path(folder, "rasters").rglob("*.tif") if hasattr(os, "posix_fadvise") else ():
+        with path.open("rb") as stream:
+            os.posix_fadvise(stream.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def ingest(folder: str) -> int:
+    """Store the rasters of a strip, always anew; gives the bytes of the store."""
+    shutil.rmtree(Path(folder, "runs", "interferograms"), ignore_errors=True)
+    Path(folder, "interferograms.json").unlink(missing_ok=True)
+    phase, coherence = (sorted(Path(folder, "rasters", role).glob("*.tif")) for role in ("phase", "coherence"))
     with dask.config.set(scheduler="threads", num_workers=THREADS):
-        store.ingest(stack, folder, storage="compact", progress=True)
+        store.ingest(load.interferograms(phase, coherence=coherence), folder, storage="compact", progress=True)
     return sum(path.stat().st_size for path in Path(folder, "runs", "interferograms").rglob("*") if path.is_file())
 
 
@@ -114,39 +158,62 @@ def errors(folder: str) -> dict[str, float]:
     }
 
 
-def made_in(folder: str, height: int) -> tuple[int, float]:
-    """Bytes of a strip's store, and the CPU seconds that making it took, now or when it was made."""
-    note = Path(folder) / "made.json"
-    if not note.exists():
-        size, _, seconds, _ = in_child(ingest, folder, height)
-        note.write_text(json.dumps([size, seconds]), encoding="utf-8")
-    return tuple(json.loads(note.read_text(encoding="utf-8")))
+def stored(folder: str, height: int) -> dict[str, float]:
+    """What ingesting the rasters of a strip took, now or when its store was made."""
+    note = Path(folder) / "ingested.json"
+    if Path(folder, "rasters").exists() or not note.exists():
+        if not Path(folder, "rasters").exists():
+            in_child(write_rasters, folder, height)
+        forget(folder)
+        rasters = sum(path.stat().st_size for path in Path(folder, "rasters").rglob("*.tif"))
+        size, wall, spent, peak = in_child(ingest, folder)
+        made = {"rasters": rasters, "store": size, "wall": wall, "cpu": spent, "peak": peak}
+        note.write_text(json.dumps(made), encoding="utf-8")
+    return json.loads(note.read_text(encoding="utf-8"))
+
+
+HEAD = """# Full size
+
+Made by `benchmarks/full_size.py`; not edited by hand. 2778 columns, 466 pairs, {threads} threads. Rasters are plain
+GeoTIFFs, two a pair, phase as float32 and coherence as bytes, read from the disk and not from its cache. Inverting and
+fitting has the troposphere, ramps and reference in it. Errors are medians over permafrost.
+
+{columns}
+{rule}
+"""
+COLUMNS = (
+    "rows", "million pixels", "rasters (GB)", "store (GB)", "rasters to store (min)", "CPU (min)", "memory (GB)",
+    "store to maps (min)", "CPU (min)", "memory (GB)", "rasters to maps (min)", "microseconds of CPU per pixel",
+    "rate (mm/yr)", "amplitude (mm)", "valid",
+)  # fmt: skip
 
 
 def main(folder: Path, heights: list[int]) -> None:
-    lines = [
-        "# Full size",
-        "",
-        f"Made by `benchmarks/full_size.py`; not edited by hand. 2778 columns, 466 pairs, {THREADS} threads.",
-        "",
-        "| rows | million pixels | store (GB) | scene to store (CPU min) | inversion + fit (min) | CPU (min) |"
-        " microseconds of CPU per pixel | peak memory (GB) | rate (mm/yr) | amplitude (mm) | valid |",
-        "| ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-    ]
+    columns, rule = (f"| {' | '.join(cells)} |" for cells in (COLUMNS, ["---:"] * len(COLUMNS)))
+    table = HEAD.format(threads=THREADS, columns=columns, rule=rule)
     for height in heights:
         here = str(folder / f"rows_{height}")
         Path(here).mkdir(parents=True, exist_ok=True)
-        size, made = made_in(here, height)
+        made = stored(here, height)
         ratio = in_child(truth_of, here, height)[0]
         _, wall, spent, peak = in_child(deform, here, ratio)
         off, pixels = errors(here), (rows_of(height).stop - rows_of(height).start) * 2778
-        lines.append(
-            f"| {height} | {pixels / 1e6:.2f} | {size / 1e9:.2f} | {made / 60:.1f} | {wall / 60:.1f} | {spent / 60:.1f}"
-            f" | {1e6 * spent / pixels:.0f} | {peak / 1e3:.2f} | {off['linear_rate']:.2f} |"
-            f" {off['seasonal_amplitude']:.2f} | {off['valid']:.1%} |"
-        )
-        TABLE.write_text("\n".join(lines) + "\n", encoding="utf-8")
-        sys.stdout.write(lines[-1] + "\n")
+        cells = [
+            f"{height}",
+            f"{pixels / 1e6:.2f}",
+            *(f"{made[key] / 1e9:.2f}" for key in ("rasters", "store")),
+            *(f"{made[key] / 60:.1f}" for key in ("wall", "cpu")),
+            f"{made['peak'] / 1e3:.2f}",
+            *(f"{seconds / 60:.1f}" for seconds in (wall, spent)),
+            f"{peak / 1e3:.2f}",
+            f"{(made['wall'] + wall) / 60:.1f}",
+            f"{1e6 * (made['cpu'] + spent) / pixels:.0f}",
+            *(f"{off[key]:.2f}" for key in ("linear_rate", "seasonal_amplitude")),
+            f"{off['valid']:.1%}",
+        ]
+        table += "| " + " | ".join(cells) + " |\n"
+        TABLE.write_text(table, encoding="utf-8")
+        sys.stdout.write(table.splitlines()[-1] + "\n")
 
 
 if __name__ == "__main__":

@@ -314,6 +314,21 @@ def test_the_correction_is_lazy_on_a_coarser_grid(six, no_compute, rng):
     assert np.isfinite(mended).all()
 
 
+def test_biases_are_found_block_by_block(six, monkeypatch):
+    """What belongs to a block of cells is all that is in memory of their closures; unknown cells are filled across."""
+    phase = biased(six, seasonal) + xr.DataArray(np.zeros((len(six["pair"]), 12, 8)), dims=("pair", "y", "x"))
+    phase = phase.assign_attrs(units="rad")
+    phase[:, :4] = np.nan
+    cells, solve = [], closures.solve
+    monkeypatch.setattr(
+        closures, "solve", lambda given, *how, **kw: cells.append(given.shape[1]) or solve(given, *how, **kw)
+    )
+    found = correct.fit_phase_bias(phase.chunk({"y": 4, "x": 4}), cell=2)["base_bias"].compute()
+    assert cells == [4] * 6
+    np.testing.assert_allclose(found[:, 0], found[:, 3])
+    xr.testing.assert_allclose(found, correct.fit_phase_bias(phase, cell=2)["base_bias"])
+
+
 def test_pairs_of_unknown_share_are_left_alone():
     dates = pd.date_range("2020-01-01", periods=12, freq="12D")
     pairs = network.select_pairs(dates, windows=[(0, 48)])

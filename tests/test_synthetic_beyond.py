@@ -214,6 +214,16 @@ def test_noise_belongs_to_its_track(stacks):
     assert not np.array_equal(first[0][known], first[1][known])
 
 
+def test_another_draw_is_other_noise_over_the_same_ground(stacks, beyond_truth):
+    first, other = stacks["descending"], synthetic.track_stack(beyond_truth, "descending", draw=1).compute()
+    np.testing.assert_array_equal(other["coherence"], first["coherence"])
+    np.testing.assert_array_equal(other["reference"], first["reference"])
+    change = other["phase"] - first["phase"]
+    assert float((change - change.mean(("y", "x"))).std()) > 1.0
+    shared = xr.corr(change, first["phase"], dim=("y", "x"))
+    assert -0.75 < float(shared.median()) < -0.3  # noise that is gone, motion that is not
+
+
 def test_what_a_correction_leaves_of_the_air_is_small():
     frame = whole_frame("tiny", seed=2022)
     high, low = (np.full(frame.shape, at, np.float32) for at in (5700.0, 4700.0))
@@ -324,9 +334,9 @@ def test_the_look_vector_lies_in_the_first_product(opened, folder):
             np.testing.assert_allclose(stack[name], part, atol=1e-4)
 
 
-def quick(stage, *, size, seed, bias, advance):
+def quick(stage, *, size, seed, bias, draw, advance):
     stage.mkdir()
-    (stage / "made").write_text(f"{size} {seed} {bias}")
+    (stage / "made").write_text(f"{size} {seed} {bias} {draw}")
 
 
 def test_it_is_written_on_first_use_only(tmp_path, monkeypatch):
@@ -342,7 +352,7 @@ def test_it_is_written_on_first_use_only(tmp_path, monkeypatch):
     assert not synthetic.beyond_written("tiny")
     monkeypatch.setattr(beyond_files, "_write", quick)
     assert catalog.root("truth_beyond") == tmp_path / "beyond-tiny"
-    assert (tmp_path / "beyond-tiny" / "made").read_text() == "tiny 2022 0.0"
+    assert (tmp_path / "beyond-tiny" / "made").read_text() == "tiny 2022 0.0 0"
     assert not any(catalog.waits(name) for name in BEYOND)
     monkeypatch.setattr(beyond_files, "_write", None)
     assert synthetic.ensure_beyond("tiny", progress=False) == tmp_path / "beyond-tiny"
@@ -355,8 +365,11 @@ def test_other_code_or_another_bias_is_another_scene(tmp_path, monkeypatch):
     folder = synthetic.ensure_beyond("tiny", progress=False)
     synthetic.write_beyond(folder, size="tiny", bias=0.05, progress=False)
     assert not synthetic.beyond_written("tiny")
+    synthetic.write_beyond(folder, size="tiny", draw=3, progress=False)
+    assert (folder / "made").read_text() == "tiny 2022 0.0 3"
+    assert not synthetic.beyond_written("tiny")
     synthetic.ensure_beyond("tiny", progress=False)
-    assert (folder / "made").read_text() == "tiny 2022 0.0"
+    assert (folder / "made").read_text() == "tiny 2022 0.0 0"
     monkeypatch.setattr("qtp_toolkit.synthetic.write.__version__", "9.9")
     assert not synthetic.beyond_written("tiny")
 

@@ -113,7 +113,8 @@ def fit_phase_bias(
         ``bias_phase`` (pair, y, x), rad, float32, what :func:`remove_delay` takes out: on the grid of the cells, with
         one more on each side, or of the phase if ``cell`` is 1. Cells without a closure have the bias of the nearest.
         Pairs of unknown share have 0. ``attrs``: ``triplets``, ``intervals_without_triplet``, ``pairs_unknown``. Lazy
-        if the input is lazy (``pair`` must then be one chunk).
+        if the input is lazy; closures and biases are found block by block, the cells then put together. Compute it
+        once, before blocks of the phase are corrected with it: each of them needs all cells.
 
     Raises
     ------
@@ -153,13 +154,23 @@ def fit_phase_bias(
     season = design_matrix(middle, period=DAYS_PER_YEAR, harmonics=harmonics)
     closures = _close_cells(phase.transpose(PAIR, Y, X), rows, cell)
     base = xr.apply_ufunc(
-        partial(_solve, design=design, season=season, stiffness=stiffness, margin=int(cell > 1)),
+        partial(_solve, design=design, season=season, stiffness=stiffness),
         closures,
-        input_core_dims=[["triplet", Y, X]],
+        input_core_dims=[["triplet"]],
+        output_core_dims=[[INTERVAL]],
+        dask="parallelized",
+        output_dtypes=[np.float64],
+        dask_gufunc_kwargs={"output_sizes": {INTERVAL: len(design[0])}},
+    )
+    margin = int(cell > 1)
+    base = xr.apply_ufunc(
+        partial(_complete, margin=margin),
+        base.chunk({INTERVAL: -1, Y: -1, X: -1}) if is_lazy(base) else base,
+        input_core_dims=[[INTERVAL, Y, X]],
         output_core_dims=[[INTERVAL, "_y", "_x"]],
         dask="parallelized",
         output_dtypes=[np.float64],
-        dask_gufunc_kwargs={"output_sizes": _sizes(closures, len(design[0]), cell)},
+        dask_gufunc_kwargs={"output_sizes": {f"_{dim}": base.sizes[dim] + 2 * margin for dim in (Y, X)}},
     )
     coords = _coords(phase, cell) | {"start": (INTERVAL, dates[:-1]), "end": (INTERVAL, dates[1:])}
     base = base.rename({"_y": Y, "_x": X}).assign_coords(coords)
@@ -198,7 +209,7 @@ def _telling(
 
 
 def _close_cells(phase: xr.DataArray, rows: np.ndarray, cell: int) -> xr.DataArray:
-    """Closures of cells, dims triplet, y, x; one chunk if lazy."""
+    """Closures of cells, dims triplet, y, x; in blocks of the phase's, cut where cells end, if lazy."""
     close = partial(kernels.cell_closures, rows=rows, cell=cell)
     if not is_lazy(phase):
         return xr.DataArray(close(phase.values), dims=("triplet", Y, X))
@@ -207,23 +218,22 @@ def _close_cells(phase: xr.DataArray, rows: np.ndarray, cell: int) -> xr.DataArr
     chunks = [tuple(-(-size // cell) for size in sizes) for sizes in _spatial(blocks).values()]
     meta = np.empty((0, 0, 0), np.float32)
     data = blocks.data.map_blocks(close, chunks=((len(rows),), *chunks), dtype=np.float32, meta=meta)
-    return xr.DataArray(data, dims=("triplet", Y, X)).chunk({"triplet": -1, Y: -1, X: -1})
+    return xr.DataArray(data, dims=("triplet", Y, X))
 
 
 def _spatial(phase: xr.DataArray) -> dict[str, tuple[int, ...]]:
     return {dim: phase.variable.chunksizes[dim] for dim in (Y, X)}
 
 
-def _solve(closures: np.ndarray, *, margin: int, **how: Any) -> np.ndarray:
-    """Biases (interval, y, x) of cells, unknown ones filled, with a margin of as many cells."""
-    shape = closures.shape[1:]
-    maps = kernels.solve(closures.reshape(len(closures), -1), **how).reshape(-1, *shape)
+def _solve(closures: np.ndarray, **how: Any) -> np.ndarray:
+    """Biases (y, x, interval) of the cells of a block, NaN where no closure tells them, from (y, x, triplet)."""
+    shape = closures.shape[:-1]
+    return kernels.solve(closures.reshape(-1, closures.shape[-1]).T, **how).T.reshape(*shape, -1)
+
+
+def _complete(maps: np.ndarray, *, margin: int) -> np.ndarray:
+    """Fill unknown cells of (interval, y, x) from the nearest, and give them a margin of as many cells."""
     return np.pad(kernels.fill(maps), ((0, 0), (margin, margin), (margin, margin)), mode="edge")
-
-
-def _sizes(closures: xr.DataArray, intervals: int, cell: int) -> dict[str, int]:
-    more = 2 * int(cell > 1)
-    return {INTERVAL: intervals, "_y": closures.sizes[Y] + more, "_x": closures.sizes[X] + more}
 
 
 def _coords(phase: xr.DataArray, cell: int) -> dict[str, Any]:

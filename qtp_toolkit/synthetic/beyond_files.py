@@ -31,7 +31,13 @@ from qtp_toolkit.synthetic.write import (
 
 
 def write_beyond(
-    folder: Path | str, *, size: str = "default", seed: int = SEED, bias: float = 0.0, progress: bool = True
+    folder: Path | str,
+    *,
+    size: str = "default",
+    seed: int = SEED,
+    bias: float = 0.0,
+    draw: int = 0,
+    progress: bool = True,
 ) -> Path:
     """Write the scene beyond, two radar tracks and the truth, in the formats of real data.
 
@@ -45,6 +51,8 @@ def write_beyond(
         Same seed, same bytes.
     bias : float
         Mean phase bias of 12 days, rad, as :func:`track_stack` has it.
+    draw : int
+        Number of another draw of ramps, air and noise, as :func:`track_stack` has it.
     progress : bool
         Show a progress bar.
 
@@ -64,8 +72,9 @@ def write_beyond(
         raise QtpDataError(
             "the scene beyond has no such size", expected=BEYOND_SIZES, found=size, hint="Choose one of these."
         )
-    fill = partial(_write, size=size, seed=seed, bias=bias)
-    return write_stamped(target, _stamp(size, seed, bias), fill, size=size, progress=progress, what="scene beyond")
+    fill = partial(_write, size=size, seed=seed, bias=bias, draw=draw)
+    stamp = _stamp(size, seed, bias, draw)
+    return write_stamped(target, stamp, fill, size=size, progress=progress, what="scene beyond")
 
 
 def ensure_beyond(size: str = "default", *, progress: bool = True) -> Path:
@@ -93,20 +102,20 @@ def ensure_beyond(size: str = "default", *, progress: bool = True) -> Path:
 def beyond_written(size: str = "default") -> bool:
     """Whether :func:`ensure_beyond` finds the scene and need not write it."""
     size = "default" if size == "90m" else size
-    return is_stamped(scenes_folder() / f"beyond-{size}" / STAMP, _stamp(size, SEED, 0.0))
+    return is_stamped(scenes_folder() / f"beyond-{size}" / STAMP, _stamp(size))
 
 
-def _stamp(size: str, seed: int, bias: float) -> dict[str, Any]:
-    return {"scene": "beyond", "size": size, "seed": seed, "bias": bias} | made_by()
+def _stamp(size: str, seed: int = SEED, bias: float = 0.0, draw: int = 0) -> dict[str, Any]:
+    return {"scene": "beyond", "size": size, "seed": seed, "bias": bias, "draw": draw} | made_by()
 
 
-def _write(stage: Path, *, size: str, seed: int, bias: float, advance: Callable[[float], None]) -> None:
+def _write(stage: Path, *, size: str, seed: int, bias: float, draw: int, advance: Callable[[float], None]) -> None:
     truth = beyond_scene(size, seed=seed)
     advance(10)
     with ThreadPoolExecutor(THREADS) as pool:
         rest = pool.submit(write_truth, stage / "truth" / "truth_beyond.zarr", truth)
         for track in TRACKS.values():
-            stack = track_stack(truth, track.name, bias=bias)
+            stack = track_stack(truth, track.name, bias=bias, draw=draw)
             folder = stage / track.folder
             write_stack(pool, folder, stack, lambda share: advance(45 * share), flight=track.flight)
             _write_geometry(folder, frame_of(truth), track)

@@ -50,11 +50,17 @@ _GREEN = 0.4
 
 
 class Track(NamedTuple):
-    """A radar track: its name, the folder of its files, and how it flies."""
+    """A radar track: its name, the folder of its files, how it flies, and the number of its draw of noise."""
 
     name: str
     folder: str
     flight: Flight
+    draw: int = 0
+
+    @property
+    def sky(self) -> str:
+        """Key of its ramps, air and noise: other draws of the same ground and images."""
+        return f"{self.name} of draw {self.draw}" if self.draw else self.name
 
 
 TRACKS = {
@@ -187,15 +193,15 @@ def phase_block(frame: Frame, displacement: np.ndarray, *, track: Track, bias: f
     surface, states = surface_of(frame, made), _states(track, frame.seed)
     dated = _of_dates(frame, displacement, track, made.layers["elevation"])
     rows = pair_table(track, frame.seed)
-    patches = frame.noises((f"{track.name} unwrapping {number}" for number in rows.index), 9e3)
+    patches = frame.noises((f"{track.sky} unwrapping {number}" for number in rows.index), 9e3)
     spot = places.spot(frame, *places.REFERENCE_POINT, radius_km=places.ROCK_KM)
-    offsets = generator(frame.seed, track.name, "offset").uniform(-12.0, 12.0, len(rows))
+    offsets = generator(frame.seed, track.sky, "offset").uniform(-12.0, 12.0, len(rows))
     added = pair_biases(track, frame.seed) * bias
     green = surface[1] / np.float32(_GREEN)
     out = np.empty((len(rows), *frame.shape), dtype=np.float32)
     for place, (row, patch) in enumerate(zip(rows.itertuples(), patches, strict=True)):
         coherence = coherence_of(surface, states, row.first, row.second, row.days)
-        errors = errors_of(coherence, row_noise(frame, f"{track.name} phase {row.Index}"), patch, spot)
+        errors = errors_of(coherence, row_noise(frame, f"{track.sky} phase {row.Index}"), patch, spot)
         constant = np.float32(offsets[place]) + np.float32(added[place]) * green
         out[place] = dated[row.second] - dated[row.first] + (errors + constant)
     return out
@@ -203,7 +209,7 @@ def phase_block(frame: Frame, displacement: np.ndarray, *, track: Track, bias: f
 
 def _of_dates(frame: Frame, displacement: np.ndarray, track: Track, elevation: np.ndarray) -> list[np.ndarray]:
     """Phase of the dates, rad: motion, ramps, and what a correction leaves of the air."""
-    keys = [f"{track.name} {number}" for number in range(len(displacement))]
+    keys = [f"{track.sky} {number}" for number in range(len(displacement))]
     left = atmosphere.leftovers(frame, keys, elevation, incidence_of(frame, track))
     motion = np.float32(-4e-3 * np.pi / SENTINEL1_WAVELENGTH) * displacement
     return [
@@ -227,7 +233,7 @@ def pair_biases(track: Track, seed: int) -> np.ndarray:
     return share * (total[at[table["second"]]] - total[at[table["first"]]])
 
 
-def track_stack(truth: xr.Dataset, track: str, *, bias: float = 0.0) -> xr.Dataset:
+def track_stack(truth: xr.Dataset, track: str, *, bias: float = 0.0, draw: int = 0) -> xr.Dataset:
     """Stack of interferograms of a track of the scene beyond.
 
     Parameters
@@ -239,6 +245,9 @@ def track_stack(truth: xr.Dataset, track: str, *, bias: float = 0.0) -> xr.Datas
     bias : float
         Mean phase bias of 12 days, rad, where plants cover 0.4 of the ground: it grows with the plants, follows the
         season, and is less in longer pairs (Maghsoudi et al. 2022). Bedrock has none.
+    draw : int
+        Number of another draw of ramps, air and noise over the same ground, dates, pairs and coherence: what one map
+        says by chance is seen beside several. 0 is that of the embedded scene.
 
     Returns
     -------
@@ -252,7 +261,7 @@ def track_stack(truth: xr.Dataset, track: str, *, bias: float = 0.0) -> xr.Datas
     QtpDataError
         As :func:`line_of_sight`.
     """
-    flown, frame = track_of(track), frame_of(truth)
+    flown, frame = track_of(track)._replace(draw=int(draw)), frame_of(truth)
     table = pair_table(flown, frame.seed)
     moved = da.asarray(line_of_sight(truth, track).data)
     arrays = {

@@ -315,15 +315,16 @@ def to_vertical(displacement: xr.DataArray, incidence: xr.DataArray) -> xr.DataA
     displacement : xarray.DataArray
         mm or mm/yr, line of sight.
     incidence : xarray.DataArray
-        degree from the vertical, on the pixels of the displacement or larger.
+        degree from the vertical, 2 to 89, on the pixels of the displacement or larger.
 
     Returns
     -------
     xarray.DataArray
-        Same dims and unit; ``long_name`` says vertical. Lazy if the input is lazy.
+        Same dims and unit; ``long_name`` says vertical. NaN where lazy angles are out of range. Lazy if an input is.
     """
-    require(incidence, units="degree")
-    out = displacement / np.cos(np.deg2rad(on_pixels_of(incidence, displacement, name="incidence")))
+    require(incidence, units="degree", between=(2.0, 89.0), name="incidence", code="I11", hint="Radians? 0 as fill?")
+    angle = on_pixels_of(incidence, displacement, name="incidence")
+    out = displacement / np.cos(np.deg2rad(angle.where((angle >= 2.0) & (angle <= 89.0))))
     long_name = str(displacement.attrs.get("long_name", displacement.name)).replace("line-of-sight", "vertical")
     return out.rename(displacement.name).assign_attrs({**displacement.attrs, "long_name": long_name})
 

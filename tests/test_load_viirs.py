@@ -193,6 +193,21 @@ def test_tags_that_contradict_the_product_are_refused(tmp_path, field, tags, cod
     assert field in refused(load.viirs_lst, [path], code=code)
 
 
+@pytest.mark.parametrize("shape", [(3, 6), (12, 12)])
+def test_quality_of_another_size_is_refused_at_open(tmp_path, shape):
+    """I06: a smaller layer failed without a name when it was read; of a larger one other ground was taken."""
+    import h5py  # noqa: PLC0415
+
+    path = granule(tmp_path, named(), DN)
+    with h5py.File(path, "r+") as file:
+        fields = next(iter(file["HDFEOS/GRIDS"].values()))["Data Fields"]
+        del fields["QC_Day"]
+        fields["QC_Day"] = np.zeros(shape, "u1")
+    message = refused(load.viirs_lst, [path], code="I06")
+    assert f"QC_Day {shape[0]} x {shape[1]}" in message
+    assert path.name in message
+
+
 def test_modis_and_viirs_are_not_taken_for_each_other(tmp_path):
     """M27, M04: neither by the loader nor by the container."""
     viirs = granule(tmp_path, named(), DN)

@@ -226,6 +226,14 @@ def test_what_cannot_be_bridged_is_refused(rng):
     )
     fit = lst.fit_bridge(first, second)
     assert "options" in refused(lst.bridge, first, second, fit=fit, min_common=3)
+    assert "two" in refused(lst.bridge, first, second, fit=fit, names=["snpp"])
+    assert "two" in refused(lst.bridge, first, second, fit=fit, names="ab")
+    for few in (0, 2):  # two dates lie on a line, whose error would be none
+        assert "3 or more" in refused(lst.fit_bridge, first, second, min_common=few, code="M28")
+    asked, other, fit = (da.rename(x="y").expand_dims(x=[0.0, 1000.0]) for da in (first, second, fit))
+    assert "the fit of the bridge" in refused(lst.bridge, asked, other, fit=fit.assign_coords(x=[400.0, 1400.0]))
+    rough = lst.bridge(asked, other, fit=fit.assign_coords(x=[1e-6, 1000.000001]))
+    xr.testing.assert_identical(rough, lst.bridge(asked, other, fit=fit))
     refused(lst.bridge, first.isel(x=0), second)
 
 

@@ -184,7 +184,22 @@ def test_what_is_no_skin_temperature_is_refused(tmp_path):
     (tmp_path / "page.nc").write_text("<html>")
     refused(load.era5_land, tmp_path / "page.nc", code="M04")
     twice = [netcdf(tmp_path / f"{k}.nc", hourly(1)) for k in "ab"]
-    assert "same times" in refused(load.era5_land, twice, code="M27")
+    message = refused(load.era5_land, twice, code="M27")
+    assert "same times" in message
+    assert "2018-07-01T00, 2018-07-01T01, 2018-07-01T02, ... (24 in all)" in message
+    double = netcdf(tmp_path / "double.nc", np.append(hourly(1), hourly(1)[:1]))
+    message = refused(load.era5_land, double, code="M27")
+    assert "holds times twice" in message
+    assert "double.nc" in message
+
+
+def test_longitudes_within_the_globe_stay_to_the_bit(tmp_path):
+    """Of 93.1, turned round and back, 93.10000000000002 was left, which no longitude of another file equals."""
+    path, other = (netcdf(tmp_path / f"{k}.nc", hourly(1)) for k in "ab")
+    with xr.open_dataset(path) as found:
+        turned = found.assign_coords(longitude=[93.1, 93.2, 93.3][: found.sizes["longitude"]]).load()
+    turned.to_netcdf(other, engine="h5netcdf", mode="w")
+    assert load.era5_land(other)["x"].values.tolist() == turned["longitude"].values.tolist()
 
 
 # days -----------------------------------------------------------------------------------------------------------------
@@ -284,6 +299,10 @@ def test_what_has_no_hours_or_no_place_is_refused():
     refused(lst.mean_of_hours, data.assign_attrs(units="K"))
     assert "longitude" in refused(lst.at_local_hours, data.drop_vars("longitude"))
     assert "0 to 24" in refused(lst.at_local_hours, data, [25.0])
+    for offset in (360, 21600, np.nan):
+        assert "utc_offset is in hours" in refused(lst.mean_of_hours, data, utc_offset=offset)
+    assert "at most 8 a day" in refused(lst.mean_of_hours, data[::3], utc_offset=0, code="M23")
+    assert np.isfinite(lst.mean_of_hours(data[::3], utc_offset=0, min_hours=8)).all()
 
 
 @pytest.mark.parametrize("scheduler", ["threads", "sync"])

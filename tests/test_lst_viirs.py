@@ -261,6 +261,29 @@ def test_property_nothing_up_to_2019_is_ever_off(day, hour):
     assert (lst.overpass_drift(data, hours={"terra_day": 3.0})["beyond"] == 0).all()
 
 
+def test_hours_and_places_that_are_none_are_refused():
+    """M29: what is misspelled must not leave a drift untold."""
+    times = pd.date_range("2021-01-05", "2025-12-31", freq="8D")
+    clock = xr.DataArray(np.full(times.size, 9.9), {"time": times}, "time")
+    looks = xr.Dataset({"terra_day": xr.zeros_like(clock).assign_attrs(units="degC"), "view_time_terra_day": clock})
+    for options, words in (
+        ({"hours": {"terra": 9.0}}, "hours are those of overpasses"),
+        ({"hours": {"terra_day": 630.0}}, "hours are those of overpasses"),
+        ({"latitude": 95.0}, "beyond the poles"),
+    ):
+        assert words in refused(lst.overpass_drift, looks, **options)
+    assert "no hours of the day" in refused(lst.overpass_drift, looks.assign(view_time_terra_day=60 * clock))
+    assert np.isfinite(lst.overpass_drift(looks, latitude=85.0).loc["terra_day", "usual"])
+
+
+def test_passes_around_midnight_are_averaged_as_hours_of_the_day():
+    """Closed form: 23:30 and 0:30 are midnight, not noon."""
+    times = pd.date_range("2019-01-05", periods=4, freq="8D")
+    clock = xr.DataArray(np.tile([23.5, 0.5], (4, 1)), {"time": times}, ("time", "x"))
+    looks = xr.Dataset({"aqua_night": xr.zeros_like(clock).assign_attrs(units="degC"), "view_time_aqua_night": clock})
+    assert lst.overpass_drift(looks).loc["aqua_night", "usual"] % 24 == pytest.approx(0.0, abs=1e-9)
+
+
 def test_lazy_dates_are_all_that_is_looked_at(no_compute):
     """Without view times no value is read."""
     data = passes("2023-01-05", "2024-12-31", "terra_day", "terra_night").chunk(time=10)

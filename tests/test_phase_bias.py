@@ -212,6 +212,38 @@ def test_networks_with_nothing_to_compare_say_so(paper):
         inversion.compare_short(phase, linear=cases.six_years()["normalized"])
 
 
+def test_a_series_and_indices_must_be_of_the_same_dates_pixels_and_unit(six):
+    """I05, I06: else the difference is of something else, or pixels vanish without a word."""
+    place = {"y": [90.0, 0.0], "x": [0.0, 90.0]}
+    phase = biased(six, steady).expand_dims({"y": 2, "x": 2}).transpose("pair", "y", "x").assign_coords(place)
+    series = inversion.invert(phase, norm="l2")["phase"]
+    rough = series.assign_coords(x=[1e-6, 90.000001])
+    xr.testing.assert_allclose(
+        inversion.compare_short(phase, series=rough, norm="l2"), inversion.compare_short(phase, norm="l2")
+    )
+    model = indices(six)
+    index = model["composite"].expand_dims({"y": 2, "x": 2}).assign_coords(place)
+    for wrong, words in (
+        ({"series": series.assign_coords(x=[90.0, 180.0])}, "series"),
+        ({"series": (series * 4.4).assign_attrs(units="mm")}, "'series' has the wrong unit"),
+        ({"series": series[5:]}, "series lacks dates of the network.*5 missing"),
+        ({**model, "composite": model["composite"][3:]}, "an index lacks dates of the network"),
+        ({**model, "composite": index.assign_coords(x=[90.0, 180.0])}, "an index"),
+    ):
+        with pytest.raises(QtpDataError, match=words):
+            inversion.compare_short(phase, norm="l2", **wrong)
+    with pytest.raises(QtpDataError, match="a column of the link"):
+        inversion.invert_linked(phase, columns=[series.assign_coords(x=[90.0, 180.0])], norm="l2")
+
+
+def test_where_nothing_was_seen_no_sigma_is_zero(paper):
+    phase = biased(paper, steady).expand_dims(x=2).copy()
+    phase[0] = np.nan
+    out = inversion.compare_short(phase, norm="l2")
+    assert all(np.isnan(out[name][0]) for name in out)
+    assert np.isfinite(out["rate_difference_std"][1])
+
+
 # the correction
 
 

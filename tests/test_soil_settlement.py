@@ -291,6 +291,25 @@ class TestRefusals:
         with pytest.raises(QtpDataError, match=words):
             invert(30.0, **option)
 
+    def test_what_is_out_of_range_is_unknown_where_it_is_computed_later(self):
+        """Of a lazy sigma below 0 was read that the amplitude is above it: flag 0, with errors of the wrong size."""
+        good = {"amplitude": one([30.0] * 2, "mm"), "amplitude_std": one([3.0] * 2, "mm")}
+        good |= {"addt": one([983.0] * 2, "degC d"), "conductivity": one([1.2] * 2, "W m-1 K-1")}
+        good |= {"incidence": one([39.0] * 2, "degree")}
+        for name, wrong, words in (
+            ("amplitude_std", -3.0, "'amplitude_std' leaves its physical range"),
+            ("addt", -983.0, "'addt' leaves its physical range"),
+            ("conductivity", -1.2, "'conductivity' leaves its physical range"),
+            ("incidence", 90.0, "'incidence' leaves its physical range.*Radians"),
+            ("incidence", 0.68, "'incidence' leaves its physical range.*Radians"),
+        ):
+            given = good | {name: one([good[name].values[0], wrong], good[name].attrs["units"])}
+            with pytest.raises(QtpDataError, match=words):
+                soil.water_and_depth(**given)
+            out = soil.water_and_depth(**{key: da.chunk() for key, da in given.items()}).compute()
+            assert out["flag"].values.tolist() == [0, 1], name
+            assert all(np.isnan(out[key][1]) for key in out if key != "flag"), name
+
     def test_negative_sigma(self):
         with pytest.raises(QtpDataError, match="physical range"):
             soil.water_and_depth(one(30.0, "mm"), one(-3.0, "mm"), ADDT, incidence=None, **ground())

@@ -405,6 +405,18 @@ def test_without_new_pairs_nothing_is_written(grown):
     assert store.new_pairs(open_pairs(grown / "files"), grown / "store") == []
 
 
+def test_who_opened_the_parts_before_they_were_joined_is_told_to_open_again(grown):
+    """R12: what was read of is gone; nothing is to be restored, or deleted."""
+    append(open_pairs(grown / "files"), grown / "store")
+    earlier = open_store(grown / "store")
+    join(grown / "store")
+    message = refused(earlier["phase"].compute, code="R12")
+    assert "open it again" in message
+    assert "delete" not in message
+    chunks_of(grown / "store")[0].unlink()
+    assert "Restore it from a copy" in refused(open_store, grown / "store", code="R12")
+
+
 def test_joined_the_parts_are_one_and_more_can_be_appended(grown):
     """Sources that were put away meanwhile are not needed."""
     stack = open_pairs(grown / "files")
@@ -763,6 +775,14 @@ def test_the_command_appends_and_check_tells_what_there_is(tmp_path, catalog, mo
     assert refused_so.exit_code == 1
     assert refused_so.stderr.startswith("error: the stack lacks 3 of 6 pairs of the store")
     assert CliRunner().invoke(cli.app, [*words, "--archived"]).exit_code == 2
+    for more in (
+        ["--append"],
+        ["--storage", "float32"],
+        ["--block", "32"],
+    ):  # passed over in silence: nothing was appended
+        told_so = CliRunner().invoke(cli.app, [*words, "--join", *more])
+        assert told_so.exit_code == 2
+        assert more[0] in told_so.stderr
 
 
 def test_what_is_no_stack_is_refused_in_a_line(tmp_path):

@@ -143,6 +143,12 @@ def ingest(
     """Copy a stack of interferograms to a store of pixel blocks, from which large areas are inverted."""
     if archived and not append:
         raise typer.BadParameter("--archived says what --append may do without; give both")
+    beside = {"--append": append, "--storage": storage is not None, "--block": block is not None}
+    if join and any(beside.values()):
+        asked = ", ".join(name for name, given in beside.items() if given)
+        raise typer.BadParameter(
+            f"--join makes one part of what is stored, as it is, and takes no {asked}; append before"
+        )
     with one_line("What is done is kept: run the same command again to go on from there."), connected(scheduler):
         from qtp_toolkit import products, prospects, store  # noqa: PLC0415
         from qtp_toolkit.catalog import open_catalog  # noqa: PLC0415

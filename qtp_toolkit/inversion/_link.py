@@ -9,7 +9,16 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._pairs import index_pairs
-from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, coordinate, describe, is_lazy
+from qtp_toolkit.conventions import (
+    PAIR,
+    TIME,
+    QtpDataError,
+    coordinate,
+    describe,
+    is_lazy,
+    on_pixels_of,
+    require,
+)
 from qtp_toolkit.inversion._invert import find_date, invert
 from qtp_toolkit.kernels import lstsq, reasons
 from qtp_toolkit.kernels import pairs as graph
@@ -60,7 +69,7 @@ def invert_linked(
     Raises
     ------
     QtpDataError
-        As :func:`invert`; or if columns lack dates of the network.
+        As :func:`invert`; or if columns lack dates of the network, or lie on other pixels.
 
     Notes
     -----
@@ -74,7 +83,7 @@ def invert_linked(
     """
     dates, first, second = index_pairs(phase)
     labels = graph.label_components(len(dates), first, second)
-    design = [_select_dates(column, dates) for column in columns]
+    design = [at_dates(column, dates, phase, what="a column of the link") for column in columns]
     home = labels[find_date(dates, reference_date)]
     parts = invert_groups(phase, coherence, labels, first, zero={home: reference_date}, **options)
     out = _merge(parts).assign_coords(group=(TIME, labels))
@@ -128,16 +137,17 @@ def invert_groups(
     return parts
 
 
-def _select_dates(column: xr.DataArray, dates: np.ndarray) -> xr.DataArray:
-    """Rows of a column at the dates of the network."""
-    missing = np.setdiff1d(dates, coordinate(column, TIME))
+def at_dates(values: xr.DataArray, dates: np.ndarray, phase: xr.DataArray, *, what: str) -> xr.DataArray:
+    """Rows of a series at the dates of the network, on the pixels of its phase; refuses what lacks either."""
+    require(values, dims=(TIME,), name=what)
+    missing = np.setdiff1d(dates, coordinate(values, TIME))
     if missing.size:
         raise QtpDataError(
-            "a column of the link lacks dates of the network",
-            variable=str(column.name),
+            f"{what} lacks dates of the network",
+            variable=None if values.name is None else str(values.name),
             found=f"{missing.size} missing, the first {missing[0].astype('datetime64[D]')}",
         )
-    return column.sel({TIME: dates})
+    return on_pixels_of(values.sel({TIME: dates}), phase.isel({PAIR: 0}, drop=True), name=what)
 
 
 def _merge(parts: list[xr.Dataset]) -> xr.Dataset:

@@ -14,14 +14,14 @@ from qtp_toolkit.conventions import (
     SENTINEL1_WAVELENGTH,
     TIME,
     QtpDataError,
-    coordinate,
     describe,
     is_lazy,
+    on_one_grid,
     phase_to_displacement,
     require,
 )
 from qtp_toolkit.inversion._invert import invert
-from qtp_toolkit.inversion._link import invert_groups
+from qtp_toolkit.inversion._link import at_dates, invert_groups
 from qtp_toolkit.kernels import lstsq
 from qtp_toolkit.kernels import pairs as graph
 from qtp_toolkit.kernels.harmonic import design_matrix
@@ -85,7 +85,8 @@ def compare_short(
     Raises
     ------
     QtpDataError
-        If no pair, or every pair, is short; else as :func:`invert`.
+        If no pair, or every pair, is short; if a series or an index lacks dates of the short pairs, lies on other
+        pixels, or the series is not in rad; else as :func:`invert`.
 
     Notes
     -----
@@ -124,10 +125,11 @@ def compare_short(
     parts = [part["phase"] for part in invert_groups(few, weight, labels, first, **options)]
     apart = xr.concat(parts, dim=TIME, join="exact").sortby(TIME)
     whole = invert(phase, coherence, **options)["phase"] if series is None else series
-    difference = apart - whole.sel({TIME: coordinate(apart, TIME)})
+    require(whole, units="rad", name="series")
+    difference = apart - at_dates(whole, dates, phase, what="series")
     difference = difference.chunk({TIME: -1}) if is_lazy(difference) else difference
     moved = phase_to_displacement(difference.assign_attrs(units="rad"), wavelength=wavelength)
-    columns = [column.sel({TIME: dates}) for column in columns] or [_calendar(dates)]
+    columns = [at_dates(column, dates, phase, what="an index") for column in columns] or [_calendar(dates)]
     rate, std, season, season_std = xr.apply_ufunc(
         _fit,
         moved,
@@ -139,6 +141,7 @@ def compare_short(
         output_dtypes=[np.float64] * 4,
     )
     peak: Any = 2.0 if composite is None else composite.max(TIME) if peak_index is None else peak_index
+    season, season_std, peak = on_one_grid(season, season_std, peak)
     layers = {
         "rate_difference": rate,
         "rate_difference_std": std,
@@ -192,6 +195,7 @@ def _fit(series: np.ndarray, *columns: np.ndarray, labels: np.ndarray, blocks: n
     along = sum(part * coefficient for part, coefficient in zip(season, found[1:number], strict=True))
     with np.errstate(invalid="ignore"):
         stds = [np.sqrt((error**2).sum(axis=0)) for error in (rate, along / np.where(length > 0, length, 1.0))]
+    stds[0][~np.isfinite(found[0])] = np.nan  # nothing seen is nothing known, not an error of 0
     return tuple(values.reshape(shape) for values in (found[0], stds[0], length, stds[1]))
 
 

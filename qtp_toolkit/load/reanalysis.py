@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import xarray as xr
@@ -60,7 +60,7 @@ def era5(
     ------
     QtpDataError
         If a variable or a message is missing, or in another unit by its tag (M11), a dim has no coordinates, time is no
-        date, there are dims beside these, files are of different grids or of the same time.
+        date, there are dims beside these, files are of different grids, or a time stands twice.
 
     Examples
     --------
@@ -75,8 +75,7 @@ def era5(
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
     wanted = _Wanted(_GRIB, rename, chunks)
     parts = [_profiles(part, file) for file in paths for part in _delivered(file, wanted)]
-    result = parts[0] if len(parts) == 1 else _in_time(parts, paths)
-    return _placed(result, chunks)
+    return _placed(_in_time(parts, paths), chunks)
 
 
 def era5_land(
@@ -105,7 +104,7 @@ def era5_land(
     ------
     QtpDataError
         If ``skt`` is missing, or in another unit by its tag (M11), a dim has no coordinates, time is no date, there are
-        dims beside these (an ensemble, levels), files are of different grids or of the same time (M27).
+        dims beside these (an ensemble, levels), files are of different grids, or a time stands twice (M27).
 
     Examples
     --------
@@ -119,8 +118,7 @@ def era5_land(
     paths = [Path(path)] if isinstance(path, str | Path) else [Path(each) for each in path]
     wanted = _Wanted(_SKIN_GRIB, rename, chunks, levels=False)
     parts = [_surface(part, file) for file in paths for part in _delivered(file, wanted)]
-    result = parts[0] if len(parts) == 1 else _in_time(parts, paths)
-    return _placed(result, chunks)
+    return _placed(_in_time(parts, paths), chunks)
 
 
 def _placed(data: xr.Dataset, chunks: Chunks | None) -> xr.Dataset:
@@ -170,24 +168,24 @@ def _unpacked(path: Path, wanted: _Wanted) -> list[xr.Dataset]:
 
 
 def _in_time(parts: list[xr.Dataset], paths: Sequence[Path]) -> xr.Dataset:
-    """Join files along time; what does not fit together is refused."""
-    first = parts[0]
+    """Join files along time; what does not fit together is refused, and so are times that stand twice in one file."""
+    first, where = parts[0], paths[0] if len(paths) == 1 else paths[0].parent
     for dim in [dim for dim in ("level", Y, X) if dim in first.dims]:
         if any(part.sizes[dim] != first.sizes[dim] or not np.allclose(part[dim], first[dim]) for part in parts):
             raise QtpDataError(
-                f"files of ERA5 differ in {dim}",
-                path=paths[0].parent,
-                expected="one grid and the same levels",
-                code="M27",
+                f"files of ERA5 differ in {dim}", path=where, expected="one grid and the same levels", code="M27"
             )
-    result = xr.concat(parts, TIME, join="override", coords="minimal", compat="override")
+    how: dict[str, Any] = {"join": "override", "coords": "minimal", "compat": "override"}
+    result = first if len(parts) == 1 else xr.concat(parts, TIME, **how)
     times, counts = np.unique(result[TIME].values, return_counts=True)
-    if (counts > 1).any():
+    twice = times[counts > 1].astype("datetime64[h]").astype(str)
+    if twice.size:
         raise QtpDataError(
-            "files of ERA5 hold the same times",
-            path=paths[0].parent,
-            found=", ".join(map(str, times[counts > 1].astype("datetime64[h]"))),
-            expected="each time in one file",
+            "files of ERA5 hold the same times" if len(parts) > 1 else "a file of ERA5 holds times twice",
+            path=where,
+            found=", ".join(twice[:3]) + (f", ... ({twice.size} in all)" if twice.size > 3 else ""),
+            expected="each time once",
+            hint="Give one of the files that overlap; of preliminary and final data of one hour keep the final ones.",
             code="M27",
         )
     return result.sortby(TIME)
@@ -254,7 +252,7 @@ def _refuse_other_unit(array: xr.DataArray, name: str, units: str, spelled: tupl
 
 def _eastward(longitude: xr.DataArray) -> xr.DataArray:
     """Longitudes within -180..180; beyond 180 where the widest gap between them is not at the date line."""
-    plain = (longitude + 180) % 360 - 180
+    plain = longitude.where((longitude >= -180) & (longitude < 180), (longitude + 180) % 360 - 180)  # as in the file
     ordered = np.unique(plain.values)
     gaps = np.diff(ordered, append=ordered[0] + 360)
     begin = ordered[(int(gaps.argmax()) + 1) % ordered.size]

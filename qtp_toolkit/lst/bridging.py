@@ -29,6 +29,8 @@ SEASONS = {"DJF": (12, 1, 2), "MAM": (3, 4, 5), "JJA": (6, 7, 8), "SON": (9, 10,
 """Months of the seasons that a bridge has unless told otherwise."""
 MIN_COMMON = 12
 """Common dates that a season needs: more than one year has."""
+_LEAST_COMMON = 3
+"""A line has two unknowns; what a third date leaves tells its error."""
 _SPREAD = 0.5
 """Smallest standard deviation of the second series in a season, K, that determines a slope."""
 
@@ -52,7 +54,7 @@ def fit_bridge(
     seasons : mapping of str to months, optional
         Each month in one season; by default DJF, MAM, JJA, SON.
     min_common : int
-        Common valid dates that a season of a pixel (or zone) needs.
+        Common valid dates that a season of a pixel (or zone) needs, 3 or more.
     zones : xarray.DataArray, optional
         Whole numbers (y, x), in memory: one fit a zone, to the means of its pixels that both sensors see on a date.
         Below 0, or NaN, a pixel belongs to none. By default every pixel has a fit of its own.
@@ -94,6 +96,14 @@ def fit_bridge(
     >>> fit["offset"].values.round(6).tolist(), fit["slope"].values.round(6).tolist()
     ([1.5, 1.5, 1.5, 1.5], [0.9, 0.9, 0.9, 0.9])
     """
+    if min_common < _LEAST_COMMON:
+        raise QtpDataError(
+            "a line through so few dates has no error",
+            variable="min_common",
+            expected=f"{_LEAST_COMMON} or more",
+            found=min_common,
+            code="M28",
+        )
     of_month = _months(seasons)
     called, numbers = np.unique(of_month, return_inverse=True)
     first, second = _fitting(first, second)
@@ -168,8 +178,8 @@ def bridge(
     Raises
     ------
     QtpDataError
-        As :func:`fit_bridge`; if ``fit`` comes with options, or is of other seasons than it says; if a Dataset is none
-        of a bridge.
+        As :func:`fit_bridge`; if ``fit`` comes with options, or is of other pixels; if ``names`` are not two; if a
+        Dataset is none of a bridge.
 
     Examples
     --------
@@ -186,9 +196,12 @@ def bridge(
     first, known = _with_std(first)
     first, second = _fitting(first, second)
     fit = fit_bridge(first, second, **options) if fit is None else fit
+    called = _two_names(names, first, second)
     numbers = pd.Index(fit["season"].values).get_indexer(fit["season_of_month"].values)
     later = np.setdiff1d(second[TIME].values, first[TIME].values)
     layers = xr.concat([fit[name] for name in kernels.LAYERS], "layer", coords="minimal", compat="override")
+    ground = first.isel({TIME: 0}, drop=True)
+    layers, reason = (on_pixels_of(da, ground, name="the fit of the bridge") for da in (layers, fit["reason"]))
     carried, spread = xr.apply_ufunc(
         kernels.apply,
         _whole(second.sel({TIME: later})),
@@ -199,7 +212,6 @@ def bridge(
         dask="parallelized",
         output_dtypes=[second.dtype] * 2,
     )
-    called = list(names or (_called(first, "first"), _called(second, "second")))
     lst = _joined([first, carried], called, first)
     std = _joined([known, spread], called, first)
     told = {
@@ -208,7 +220,7 @@ def bridge(
     }
     both = first, second
     out = {"lst": describe(lst, "lst", like=both, **told), "lst_std": describe(std, "lst_std", like=both)}
-    return xr.Dataset(out).assign(bridge_reason=fit["reason"])
+    return xr.Dataset(out).assign(bridge_reason=reason)
 
 
 def _with_std(first: xr.DataArray | xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
@@ -291,6 +303,15 @@ def _called(da: xr.DataArray, otherwise: str) -> str:
         return ", ".join(dict.fromkeys(coordinate(da, SENSOR).tolist()))
     looks = str(da.attrs.get("overpasses", "")).split()
     return " ".join(dict.fromkeys(look.partition("_")[0] for look in looks)) or otherwise
+
+
+def _two_names(names: Sequence[str] | None, first: xr.DataArray, second: xr.DataArray) -> list[str]:
+    """Call the two sensors as asked, or by what they say of themselves."""
+    if names is None:
+        return [_called(first, "first"), _called(second, "second")]
+    if isinstance(names, str) or len(names) != len((first, second)):
+        raise QtpDataError("names are those of the two sensors", expected="two, first and second", found=names)
+    return list(names)
 
 
 def _joined(parts: list[xr.DataArray], names: list[str], like: xr.DataArray) -> xr.DataArray:

@@ -13,6 +13,8 @@ from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError, X, Y, coordin
 from qtp_toolkit.lst.kernels import hours as kernels
 
 _HOUR, _DAY = np.timedelta64(1, "h"), np.timedelta64(1, "D")
+_LARGEST_OFFSET = 14.0
+"""Hours by which clocks of the world differ from UTC at most."""
 
 
 class _Days(NamedTuple):
@@ -47,7 +49,8 @@ def mean_of_hours(skin: xr.DataArray, *, min_hours: int = 20, utc_offset: float 
     Raises
     ------
     QtpDataError
-        If times are not increasing full hours, the unit is not degC, or there is neither grid nor ``utc_offset``.
+        If times are not increasing full hours, no day has ``min_hours`` of them, the unit is not degC, ``utc_offset``
+        is beyond 14 hours, or there is neither grid nor ``utc_offset``.
 
     Examples
     --------
@@ -56,11 +59,22 @@ def mean_of_hours(skin: xr.DataArray, *, min_hours: int = 20, utc_offset: float 
     >>> mean_of_hours(wave, utc_offset=0).values.tolist()
     [11.5, 35.5, 59.5]
     """
+    if utc_offset is not None and not -_LARGEST_OFFSET <= utc_offset <= _LARGEST_OFFSET:
+        raise QtpDataError("utc_offset is in hours", expected=f"up to {_LARGEST_OFFSET:g} either way", found=utc_offset)
     days = _days_of(skin)
     shift = 0.0 if days.monthly else _middle_offset(skin) if utc_offset is None else utc_offset
     unit = "datetime64[M]" if days.monthly else "datetime64[D]"
     labels = (days.hours + np.timedelta64(round(shift * 60), "m")).astype(unit)
-    stamps, starts = np.unique(labels, return_index=True)
+    stamps, starts, hours = np.unique(labels, return_index=True, return_counts=True)
+    if hours.max() < min_hours:
+        raise QtpDataError(
+            "no day has so many hours",
+            variable=str(skin.name),
+            expected=f"min_hours, {min_hours}, of 24",
+            found=f"at most {hours.max()} a day",
+            hint="Of a series every three hours, say, min_hours=8 takes whole days.",
+            code="M23",
+        )
     out = _apply(kernels.run_means, skin, stamps.size, starts=starts, least=min_hours)
     out = out.assign_coords({TIME: _centers(stamps) if days.monthly else stamps.astype("datetime64[ns]")})
     return describe(out.transpose(*skin.dims), "lst", like=skin, daily_mean="mean of the hours of a reanalysis")

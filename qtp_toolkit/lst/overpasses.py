@@ -36,6 +36,7 @@ STEADY_UNTIL = np.datetime64("2019-12-31", "D")
 """Both missions kept their hours up to here: no composite before is ever told to be off."""
 TOLERANCE_MINUTES = 30.0
 _INCLINATION = 98.2
+_DAY = 24.0
 _COLUMNS = ("usual", "first", "beyond", "of", "largest", "by")
 
 
@@ -107,6 +108,12 @@ def overpass_drift(
         (minutes, positive later), and ``by`` what it was told: ``view times`` or ``table``. View times are computed,
         one mean a date; without them only the dates are looked at.
 
+    Raises
+    ------
+    QtpDataError
+        ``hours`` of something else than overpasses; hours or view times that are none of a day; a latitude beyond the
+        poles.
+
     Examples
     --------
     >>> times = pd.date_range("2018-01-05", "2025-12-31", freq="8D")
@@ -115,7 +122,11 @@ def overpass_drift(
     >>> row["first"], round(row["largest"])
     ('2023-06-04', -91)
     """
-    rows = {name: _row(lst, name, hours or {}, latitude, tolerance_minutes) for name in LOOKS if name in lst}
+    asked = {name: hour for name, hour in (hours or {}).items() if name != "intercept"}  # a term of the fit, without
+    wrong = {name: hour for name, hour in asked.items() if name not in LOOKS or not 0.0 <= hour <= _DAY}
+    if wrong:
+        raise QtpDataError("hours are those of overpasses", expected=f"0 to 24, of {', '.join(LOOKS)}", found=wrong)
+    rows = {name: _row(lst, name, asked, latitude, tolerance_minutes) for name in LOOKS if name in lst}
     return pd.DataFrame.from_dict(rows, orient="index", columns=list(_COLUMNS)).rename_axis("overpass")
 
 
@@ -123,7 +134,7 @@ def seen_hours(lst: xr.Dataset, look: str, latitude: float | None = None) -> tup
     """Hours at which the dates were seen, by how much they are later than at the equator, and what tells them."""
     dates, nominal = dates_of(lst), float(crossing_hours(look, STEADY_UNTIL))
     seen = lst.get(f"view_time_{look}")
-    found = None if seen is None else seen.mean([dim for dim in seen.dims if dim != TIME]).to_numpy().astype(float)
+    found = None if seen is None else _mean_hours(seen, nominal)
     if found is None or not np.isfinite(found).any():
         return crossing_hours(look, dates), 0.0, "table"
     steady = found[(dates <= STEADY_UNTIL) & np.isfinite(found)]
@@ -131,8 +142,26 @@ def seen_hours(lst: xr.Dataset, look: str, latitude: float | None = None) -> tup
     return found, float(later), "view times"
 
 
+def _mean_hours(seen: xr.DataArray, nominal: float) -> np.ndarray:
+    """Mean view time of each date, h: of the distances to the nominal hour, since passes may lie around midnight."""
+    over = [dim for dim in seen.dims if dim != TIME]
+    off = ((seen.astype(float) - nominal + 12.0) % _DAY - 12.0).mean(over)
+    told = xr.Dataset({"low": seen.min(), "high": seen.max(), "off": off}).compute()
+    low, high = float(told["low"]), float(told["high"])
+    if low < -_DAY / 2 or high > 1.5 * _DAY:  # minutes, or seconds; some count on beyond midnight
+        raise QtpDataError(
+            "view times are no hours of the day",
+            variable=str(seen.name),
+            expected="0 to 24 h",
+            found=f"{low:g} to {high:g}",
+        )
+    return (nominal + told["off"].to_numpy()) % _DAY
+
+
 def _latitude(lst: xr.Dataset, given: float | None) -> float:
     if given is not None:
+        if not abs(given) <= 90.0:
+            raise QtpDataError("latitude is beyond the poles", expected="-90 to 90", found=given)
         return given
     if "latitude" in lst.coords:
         return float(lst["latitude"].mean())
@@ -161,7 +190,8 @@ def _minutes(hours: np.ndarray) -> np.ndarray:
 
 def _lag(look: str, latitude: float) -> float:
     """Hours by which a pass over a latitude is later than over the equator: downward passes north of it are."""
-    later = np.degrees(np.arcsin(np.tan(np.radians(latitude)) / -np.tan(np.radians(_INCLINATION)))) / 15.0
+    share = np.tan(np.radians(latitude)) / -np.tan(np.radians(_INCLINATION))
+    later = np.degrees(np.arcsin(np.clip(share, -1.0, 1.0))) / 15.0  # nearer to the poles than a pass gets: its turn
     downward = (look.startswith("terra")) == look.endswith("day")
     return float(later if downward else -later)
 

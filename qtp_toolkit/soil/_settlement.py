@@ -121,7 +121,7 @@ def water_and_depth(
     ------
     QtpDataError
         Neither a conductivity nor a soil, wrong units, other pixels (I05 to I07), classes that the map lacks, a share
-        or a standard deviation that is none.
+        or a standard deviation that is none, negative values and angles (I11) in memory; lazy ones are unknown (1).
 
     Notes
     -----
@@ -152,8 +152,8 @@ def water_and_depth(
     """
     require_option("scheme", scheme, SCHEMES)
     _check_numbers(surface_factor, heat_std, share, share_std)
-    require(addt, units="degC d", between=(0.0, np.inf))
-    require(amplitude_std, units="mm", between=(0.0, np.inf))
+    addt = _positive(addt, "degC d", "addt")
+    amplitude_std = _positive(amplitude_std, "mm", "amplitude_std")
     amplitude, amplitude_std = (_vertical(da, incidence) for da in (amplitude, amplitude_std))
     given = (amplitude, amplitude_std, addt, conductivity, bulk_density, quartz, clay, texture, vegetation, slope)
     delta, spread, addt, conductivity, bulk_density, quartz, clay, texture, vegetation, slope = on_one_grid(*given)
@@ -217,6 +217,12 @@ def _check_numbers(surface_factor: float, heat_std: float, share: float, share_s
             raise QtpDataError(f"{name} is a relative standard deviation", expected="0 to 1", found=value)
 
 
+def _positive(da: xr.DataArray, units: str, name: str) -> xr.DataArray:
+    """Refuse negative values in memory; lazy ones, which cannot be looked at, become unknown."""
+    require(da, units=units, between=(0.0, np.inf), name=name)
+    return da.where(da >= 0)
+
+
 def _vertical(da: xr.DataArray, incidence: xr.DataArray | None) -> xr.DataArray:
     require(da, units="mm")
     return da.astype(np.float64) if incidence is None else to_vertical(da.astype(np.float64), incidence)
@@ -236,8 +242,8 @@ def _ground(
     density = None if bulk_density is None else hold_density(bulk_density)
     room = 1.0 if density is None else pores(density, particle_density)
     if conductivity is not None:
-        require(conductivity, quantity="conductivity_thawed", between=(0.0, np.inf))
-        return room, (conductivity, conductivity, 0.0), 0.0
+        known = _positive(conductivity, "W m-1 K-1", "conductivity")
+        return room, (known, known, 0.0), 0.0
     if density is None or quartz is None:
         raise QtpDataError(
             "the conductivity of the thawed ground is not known",

@@ -185,5 +185,7 @@ def gather(parts: Iterable[tuple[Sequence[int], np.ndarray]], corner: Sequence[i
 
 
 def again(path: Path) -> str:
-    """Advice for a damaged run."""
+    """Advice for a damaged run; of one that is gone as a whole, another version has taken its name."""
+    if not path.exists():
+        return "The store was joined, or written anew, since it was opened: open it again."
     return f"Restore it from a copy, or delete {path} and write the store again."

@@ -18,7 +18,7 @@ _HINTS = {
     "M12": "A quality byte that was saved as decimals reads NaN as good; get the original.",
     "M19": "Rename the files as they were delivered, or get them again.",
     "M26": "Rename the files as they were delivered, or get them again.",
-    "M27": "Get the layers that are named.",
+    "M27": "Get the products or layers that are expected.",
     "S02": "Mend parameters.version, or narrow the uri.",
 }
 

@@ -80,7 +80,8 @@ def scan(paths: Sequence[Path], *, container: Container = HDF4, extras: bool = F
     ------
     QtpDataError
         Lists all bad files at once: M03, M04 or M05 (unreadable), M19 (date missing, impossible, or not the one in the
-        name), M26 (product not the one in the name), M27 (layers), M11 and M07 (tags that contradict the product).
+        name), M26 (product not the one in the name), M27 (layers), M11 and M07 (tags that contradict the product), I06
+        (layers of several sizes).
     """
     if container is HDF4:
         hdf4.library()
@@ -136,7 +137,7 @@ def _granule(path: Path, container: Container, *, extras: bool) -> Composite:
     product = _agreed("product", said, named, "M26", container)
     start = _agreed("start", said, named, "M19", container)
     layers = find(head.layers, product_named(product).family, extras=extras)
-    tile = tiles.tile_of(head.text("StructMetadata"), head.shapes[next(iter(layers.values()))])
+    tile = tiles.tile_of(head.text("StructMetadata"), _one_shape({name: head.shapes[name] for name in layers.values()}))
     return Composite(
         start,
         path,
@@ -147,6 +148,14 @@ def _granule(path: Path, container: Container, *, extras: bool) -> Composite:
         said.get("collection") or named.get("collection") or "",
         tile.name,
     )
+
+
+def _one_shape(shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+    """Rows and columns that the layers of a granule have; raise if they differ: bytes would mask other ground."""
+    if len(set(shapes.values())) > 1:
+        found = ", ".join(f"{name} {' x '.join(map(str, shape))}" for name, shape in shapes.items())
+        raise QtpDataError("layers of one granule differ in size", found=found, code="I06")
+    return next(iter(shapes.values()))
 
 
 def _agreed(key: str, said: Mapping[str, Any], named: Mapping[str, Any], code: str, container: Container) -> Any:

@@ -552,7 +552,7 @@ def test_what_is_wrong_is_said(model):
     bare = SEASONS.drop_vars("addt_end")
     elsewhere = SEASONS.assign_coords(thaw_year=YEARS - 20)
     for words, options in {
-        "seasons lacks variables": {"seasons": bare},
+        "seasons lacks addt_end": {"seasons": bare},
         "none of the years": {"seasons": elsewhere},
         "unknown way to treat losses": {"losses": "some"},
         "unknown onsets": {"onsets": "late"},
@@ -564,7 +564,7 @@ def test_what_is_wrong_is_said(model):
     }.items():
         with pytest.raises(QtpDataError, match=words):
             pecm.fit_years(**given | options)
-    with pytest.raises(QtpDataError, match="seasons lacks variables"):
+    with pytest.raises(QtpDataError, match="seasons lacks thaw_onset, freeze_onset;"):
         pecm.fit_years(**given, onsets="each")
     with pytest.raises(QtpDataError, match="differ in dates"):
         pecm.fit_years(d[1:], linear, composite, SEASONS)

@@ -186,7 +186,8 @@ def within(
     inside, known = (np.zeros((int(np.prod(lead)), number)) for _ in range(2))
     for k, series in enumerate(apart.reshape(known.shape[0], *apart.shape[-2:])):
         for start, end in ends.T:
-            moved = np.abs(series[:, end] - series[:, start])
+            with np.errstate(invalid="ignore"):
+                moved = np.abs(series[:, end] - series[:, start])
             valid = np.isfinite(moved)
             known[k] += np.bincount(bins, valid, number)
             inside[k] += np.bincount(bins, valid & (moved <= limit), number)

@@ -57,6 +57,7 @@ def mean_std(
     --------
     A box of 10 by 10 pixels of 1 km, and its neighbor:
 
+    >>> from qtp_toolkit.validation import error_model
     >>> axes = {"y": 4e6 - 1e3 * np.arange(10), "x": 3e5 + 1e3 * np.arange(20)}
     >>> left = xr.DataArray(np.arange(20) < 10, {"x": axes["x"]}, "x") & xr.DataArray(True, {"y": axes["y"]}, "y")
     >>> left, model = left.rio.write_crs(32646), error_model(10.0, 20.0, pixel_std=5.0)

@@ -54,8 +54,8 @@ def on_pixels_of(da: xr.DataArray, like: xr.DataArray | xr.Dataset, *, name: str
     if own and asked and not same_crs(own, asked):
         raise QtpDataError(
             f"{label} has another coordinate reference system than {other}",
-            expected=asked[:60],
-            found=own[:60],
+            expected=_called(asked),
+            found=_called(own),
             hint="Bring it there with grid.match.",
             code="I07",
         )
@@ -179,6 +179,13 @@ def same_crs(own: str, asked: str) -> bool:
 
     first, second = (_horizontal(CRS.from_wkt(wkt)) for wkt in (own, asked))
     return first.equals(second, ignore_axis_order=True)
+
+
+def _called(wkt: str) -> str:
+    from pyproj import CRS  # noqa: PLC0415
+
+    crs = CRS.from_wkt(wkt)
+    return crs.name if (code := crs.to_epsg()) is None else f"EPSG:{code} ({crs.name})"
 
 
 def _horizontal(crs: CRS) -> CRS:

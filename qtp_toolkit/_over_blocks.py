@@ -97,13 +97,22 @@ def _place(
 
 def _refuse_cut(a: Any, core: Sequence[str]) -> None:
     for dim, pieces in zip(core, getattr(a, "chunks", ())[np.ndim(a) - len(core) :], strict=False):
-        if len(pieces) > 1:
-            raise QtpDataError(
-                "a dim that is needed whole lies in several chunks",
-                expected=f"dim {dim} in one chunk",
-                found=f"{len(pieces)} chunks",
-                hint=f"Rechunk with .chunk({{{dim!r}: -1}}).",
-            )
+        _refuse_pieces(dim, len(pieces))
+
+
+def require_one_chunk(da: xr.DataArray, dim: str) -> None:
+    """Refuse a lazy array that has several chunks along a dim: before that is renamed, or for an error of its own."""
+    _refuse_pieces(dim, len(da.chunksizes.get(dim, ())))
+
+
+def _refuse_pieces(dim: str, number: int) -> None:
+    if number > 1:
+        raise QtpDataError(
+            "a dim that is needed whole lies in several chunks",
+            expected=f"dim {dim} in one chunk",
+            found=f"{number} chunks",
+            hint=f"Rechunk with .chunk({{{dim!r}: -1}}).",
+        )
 
 
 def _call(function: Callable[..., np.ndarray], *blocks: Any) -> np.ndarray:

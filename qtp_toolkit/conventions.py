@@ -190,6 +190,8 @@ def require(
     """
     if quantity is not None:
         units, between = units or VARIABLES[quantity].units, between or VARIABLES[quantity].valid
+    if not isinstance(da, xr.DataArray if units else xr.DataArray | xr.Dataset):
+        raise QtpDataError(f"{name or quantity or 'input'} is no DataArray", expected=units, found=type(da).__name__)
     label = repr(name or da.name or "array")
     missing = [dim for dim in dims if dim not in da.dims]
     if missing:

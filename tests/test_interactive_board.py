@@ -214,8 +214,8 @@ class TestDifference:
 
     def test_errors_that_the_maps_tell_of_themselves_count(self, tmp_path):
         maps = case()["deformation"]
-        model = validation.error_model(10.0, 20.0)
-        told = {name: validation.with_errors(maps[name], model, how="guesses go") for name in apart.ESTIMATES}
+        models = {name: validation.error_model(10.0, 20.0, units=maps[name].units) for name in apart.ESTIMATES}
+        told = {name: validation.with_errors(maps[name], models[name], how="guesses go") for name in models}
         made = Prepared(prepare(tmp_path / "b", maps.assign(told)))
         assert apart.sigma_apart(made, "linear_rate", 5.0) == pytest.approx(6.651, abs=5e-4)
         assert apart.how_known(made, 5.0) == "guesses go"

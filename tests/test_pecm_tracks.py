@@ -516,3 +516,100 @@ def test_angles_that_cannot_be_are_refused(arguments, words):
     incidence, heading, *side = arguments
     with pytest.raises(QtpDataError, match=words):
         pecm.look_vector(incidence, heading, **dict(zip(("looks",), side, strict=False)))
+
+
+def test_time_in_several_chunks_is_refused_by_its_own_name():
+    """The advice named a dim that only the fit had."""
+    made = {name: each._replace(displacement=each.displacement.chunk(time=50)) for name, each in both().items()}
+    with pytest.raises(QtpDataError, match=r"track 'descending'.*dim time in one chunk.*chunk\(\{'time': -1\}\)"):
+        pecm.fit_tracks(made)
+
+
+def on_one_map(rng):
+    made, axes = {}, {"y": 4e6 - 90.0 * np.arange(3), "x": 3e5 + 90.0 * np.arange(4)}
+    flat = xr.DataArray(np.ones((3, 4)), axes, ("y", "x")).rio.write_crs(32646)
+    for name, plain in both().items():
+        y, linear, composite = ((getattr(plain, f) * flat).transpose("time", "y", "x") for f in plain._fields[:3])
+        noise = xr.DataArray(rng.normal(0, 2, y.shape), dims=y.dims)
+        look = plain.look.map(lambda da: (da * flat).assign_attrs(da.attrs))
+        made[name] = pecm.Track((y + noise).assign_attrs(units="mm"), linear, composite, look)
+    return made, flat
+
+
+def test_motion_is_put_back_on_the_same_pixels(rng):
+    """By rounding coordinates, rows from south to north, or a part of the map: no join drops pixels or dates."""
+    made, flat = on_one_map(rng)
+    out, rise = pecm.fit_tracks(made), made["ascending"]
+    seen = pecm.forward_track(out, "ascending", rise)
+    assert seen.rio.crs == flat.rio.crs
+    for change in (
+        lambda da: da.assign_coords(x=da.x + 1e-5),
+        lambda da: da.isel(y=slice(None, None, -1)),
+        lambda da: da.isel(x=slice(1, 3)),
+    ):
+        for fields in (("linear",), ("linear", "composite", "look")):
+            other = rise._replace(**{field: change(getattr(rise, field)) for field in fields})
+            if fields == ("linear",) and other.linear.sizes["x"] < 4:
+                continue
+            again = pecm.forward_track(out, "ascending", other)
+            assert again.sizes == other.linear.sizes
+            part = seen.sel(x=again.x, method="nearest")
+            np.testing.assert_allclose(again.sortby("y"), part.sortby("y"), atol=1e-9)
+    calls = {
+        "no track 'up'.*ascending": ("up", rise),
+        "track 'ascending'.*differ in dates": ("ascending", rise._replace(linear=rise.linear[5:])),
+        r"track 'ascending'.*grid\.match": (
+            "ascending",
+            rise._replace(look=rise.look.assign_coords(x=rise.look.x + 30.0)),
+        ),
+        "the look vector is no Dataset": ("ascending", rise._replace(look=None)),
+    }
+    for words, arguments in calls.items():
+        with pytest.raises(QtpDataError, match=words):
+            pecm.forward_track(out, *arguments)
+
+
+def test_directions_keep_the_grid_and_are_refused_by_name(rng):
+    made, flat = on_one_map(rng)
+    looks = {name: each.look for name, each in made.items()}
+    number = pecm.look_vector(39.0, -12.0)
+    few = pecm.dilution({"number": number, **looks})
+    assert few.rio.crs == flat.rio.crs
+    assert few["east_dilution"].sizes == flat.sizes
+    off = looks["ascending"].assign_coords(x=flat.x + 30.0)
+    for words, given_ in {
+        "no track is given": {},
+        "track 'b' lacks look_up": {"a": number, "b": number.drop_vars("look_up")},
+        # the first has no pixels to compare with
+        r"track 'c' is not on the grid.*grid\.match": {"a": number, "b": looks["descending"], "c": off},
+    }.items():
+        with pytest.raises(QtpDataError, match=words):
+            pecm.dilution(given_)
+
+
+def test_no_valid_pixel_lacks_a_number(rng):
+    """A highest index that is missing, and as many dates as unknowns: numbers were NaN at reason 0 or 9."""
+    made, flat = on_one_map(rng)
+    out = pecm.fit_tracks(made, peak_index=(31.0 * flat).where(flat.x > 300100.0))
+    assert out["reason"][0].values.tolist() == [5, 5, 0, 0]
+    for name in ("vertical_rate", "vertical_amplitude", "vertical_amplitude_std"):
+        assert (np.isfinite(out[name]) == (out["reason"] == 0)).all()
+    fields = ("displacement", "linear", "composite")
+    few = {name: t._replace(**{f: getattr(t, f)[::60] for f in fields}) for name, t in made.items()}
+    few["ascending"].displacement[:, 0, 0] = np.nan
+    thin = pecm.fit_tracks(few, uncertainty="formal", min_dates=2)
+    assert few["ascending"].linear.sizes["time"] == 3
+    assert thin["reason"][0, 0].item() == 4
+    known = (thin["reason"] == 0) | (thin["reason"] == 9)
+    assert (np.isfinite(thin["vertical_rate_std"]) == known).all()
+
+
+def test_what_is_no_track_is_said():
+    made = both()
+    for tracks, words in (
+        (list(made.values()), "no track is given.*found: list"),
+        ({"a": made["ascending"].look}, "track 'a': it is no track; expected: pecm.Track; found: Dataset"),
+        ({"a": made["ascending"]._replace(look={})}, "track 'a': the look vector is no Dataset"),
+    ):
+        with pytest.raises(QtpDataError, match=words):
+            pecm.fit_tracks(tracks)

@@ -18,6 +18,7 @@ YEARS = np.arange(2014, 2020)
 COEFFICIENTS = -0.70 - 0.05 * np.arange(6)
 ROOT = np.sqrt(982.740693)
 RATE, CONSTANT, NOISE = -5.0, 2.0, 3.0
+UNKNOWN = ("linear_rate_std", "seasonal_coefficient_std")
 PEAKS = series([982.740693] * 6, "degC d", YEARS, "thaw_year")
 SEASONS = xr.Dataset({"thaw_onset_mean": doy(131.0), "freeze_onset_mean": doy(283.0), "addt_end": PEAKS})
 
@@ -552,7 +553,7 @@ def test_what_is_wrong_is_said(model):
     bare = SEASONS.drop_vars("addt_end")
     elsewhere = SEASONS.assign_coords(thaw_year=YEARS - 20)
     for words, options in {
-        "seasons lacks variables": {"seasons": bare},
+        "seasons lacks addt_end": {"seasons": bare},
         "none of the years": {"seasons": elsewhere},
         "unknown way to treat losses": {"losses": "some"},
         "unknown onsets": {"onsets": "late"},
@@ -564,7 +565,7 @@ def test_what_is_wrong_is_said(model):
     }.items():
         with pytest.raises(QtpDataError, match=words):
             pecm.fit_years(**given | options)
-    with pytest.raises(QtpDataError, match="seasons lacks variables"):
+    with pytest.raises(QtpDataError, match="seasons lacks thaw_onset, freeze_onset;"):
         pecm.fit_years(**given, onsets="each")
     with pytest.raises(QtpDataError, match="differ in dates"):
         pecm.fit_years(d[1:], linear, composite, SEASONS)
@@ -592,3 +593,150 @@ def test_provenance_and_what_ramps_leave_unknown_are_carried_on(model):
     late = pecm.late_season_index(d.time, noted(doy(131.0)), doy(283.0))
     assert without_note(fit=out, drawn=drawn, late=late) == []
     xr.testing.assert_allclose(drawn, moved(model))
+
+
+def on_map(model, rng):
+    """Displacement, L, I (time, y, x) and seasons (y, x) on one grid with a CRS."""
+    axes = {"y": 4e6 - 90.0 * np.arange(3), "x": 3e5 + 90.0 * np.arange(4)}
+    flat = xr.DataArray(np.ones((3, 4)), axes, ("y", "x")).rio.write_crs(32646)
+    noise = xr.DataArray(rng.normal(0, NOISE, (123, 3, 4)), {"time": model["I"].time}, ("time", "y", "x"))
+    moved_, linear, composite = (da * flat for da in (moved(model) + noise, model["normalized"], model["I"]))
+    arrays = [da.transpose("time", "y", "x") for da in (moved_, linear, composite)]
+    return arrays[0].assign_attrs(units="mm"), *arrays[1:], SEASONS.map(lambda da: (da * flat).assign_attrs(da.attrs))
+
+
+def placed_anew(*arrays, shift=0.0, turned=False, crs=None):
+    """The same on pixels that are off by ``shift`` m, upside down, or of another zone."""
+    out = []
+    for da in arrays:
+        away = da.assign_coords(x=da.x + shift).isel(y=slice(None, None, -1 if turned else 1))
+        out.append(away if crs is None else away.rio.write_crs(crs))
+    return out
+
+
+@pytest.mark.parametrize("other", [{"shift": 1e-5}, {"turned": True}])
+def test_pixels_that_are_the_same_are_brought_together(model, rng, other):
+    """Rounding of coordinates and rows from south to north: xarray drops pixels, or stops in words of its own."""
+    d, linear, composite, seasons = on_map(model, rng)
+    flat = seasons["thaw_onset_mean"] * 0.0
+    extra = {"ramp_std": xr.Dataset(dict.fromkeys(UNKNOWN, flat + 0.3)),
+             "upstream_reason": flat.astype(np.uint8), "weights": xr.ones_like(d).drop_attrs()}  # fmt: skip
+    elsewhere = placed_anew(linear, composite, seasons, *extra.values(), **other)
+    moved_extra = dict(zip(extra, elsewhere[3:], strict=True))
+    expected = pecm.fit_years(d, linear, composite, seasons, **extra)
+    xr.testing.assert_identical(pecm.fit_years(d, *elsewhere[:3], **moved_extra), expected)
+    drawn = pecm.forward_years(expected, linear, composite, seasons)
+    again = pecm.forward_years(expected, *elsewhere[:3])
+    assert again.sizes == drawn.sizes
+    np.testing.assert_allclose(again.sortby("y"), drawn.sortby("y"))
+    paper = pecm.fit(d, linear, composite, peak_index=flat + 31.0, **extra)
+    xr.testing.assert_identical(
+        pecm.fit(d, *elsewhere[:2], peak_index=placed_anew(flat + 31.0, **other)[0], **moved_extra), paper
+    )
+    assert pecm.forward(paper, *elsewhere[:2]).sizes == d.sizes
+    error = pecm.common_error(d, linear, composite, flat == 0)
+    xr.testing.assert_allclose(pecm.common_error(d, *elsewhere[:2], flat == 0), error)
+    assert np.isfinite(error).all()
+    models = pecm.candidates(elsewhere[1], seasons["thaw_onset_mean"], seasons["freeze_onset_mean"], yearly=True)
+    assert np.isfinite(pecm.compare(d, models)["rms"]).all()
+
+
+@pytest.mark.parametrize(
+    ("other", "code"), [({"shift": 30.0}, "I05"), ({"shift": 9e5}, "I06"), ({"crs": 32645}, "I07")]
+)
+def test_other_pixels_are_refused_with_what_to_do(model, rng, other, code):
+    d, linear, composite, seasons = on_map(model, rng)
+    whole = pecm.fit_years(d, linear, composite, seasons)
+    flat = seasons["thaw_onset_mean"] * 0.0
+    ramps = xr.Dataset(dict.fromkeys(UNKNOWN, flat))
+    (away,) = placed_anew(linear, **other)
+    for call in (
+        lambda: pecm.fit_years(d, away, composite, seasons),
+        lambda: pecm.fit_years(d, linear, composite, placed_anew(seasons, **other)[0]),
+        lambda: pecm.fit_years(d, linear, composite, seasons, weights=away),
+        lambda: pecm.fit_years(d, linear, composite, seasons, ramp_std=placed_anew(ramps, **other)[0]),
+        lambda: pecm.fit_years(d, linear, composite, seasons, upstream_reason=placed_anew(flat, **other)[0]),
+        lambda: pecm.fit(d, linear, composite, peak_index=placed_anew(flat, **other)[0]),
+        lambda: pecm.forward_years(whole, away, *placed_anew(composite, seasons, **other)),
+        lambda: pecm.forward(whole, away, placed_anew(composite, **other)[0]),
+        lambda: pecm.common_error(d, away, composite, flat == 0),
+        lambda: pecm.compare(d, {"away": pecm.Model((away,))}),
+    ):
+        with pytest.raises(QtpDataError, match=r"grid\.match") as raised:
+            call()
+        assert raised.value.code == code
+
+
+def test_weights_of_other_dates_are_refused(model, rng):
+    """In another order they went to dates that they are not of."""
+    d, linear, composite, seasons = on_map(model, rng)
+    for weights in (xr.ones_like(d)[::-1], xr.ones_like(d)[:100]):
+        for call in (
+            lambda weights=weights: pecm.fit_years(d, linear, composite, seasons, weights=weights),
+            lambda weights=weights: pecm.fit(d, linear, composite, weights=weights),
+            lambda weights=weights: pecm.sinusoid(d, weights=weights),
+            lambda weights=weights: pecm.compare(d, {"line": pecm.Model((linear,))}, weights=weights),
+        ):
+            with pytest.raises(QtpDataError, match="along time"):
+                call()
+
+
+def test_times_that_are_no_dates_are_refused(model):
+    """M24: whole numbers became nanoseconds of 1970, and everything NaN."""
+    d, linear, composite = moved(model), model["normalized"], model["I"]
+    numbers = d.time.dt.strftime("%Y%m%d").astype(int).values
+    for times in (numbers, np.arange(123)):
+        arrays = [da.assign_coords(time=times) for da in (d, linear, composite)]
+        for call in (lambda a=arrays: pecm.fit_years(*a, SEASONS), lambda a=arrays: pecm.sinusoid(a[0])):
+            with pytest.raises(QtpDataError, match="time is not datetime64"):
+                call()
+    with pytest.raises(QtpDataError, match="has no dates"):
+        pecm.fit_years(d[:0], linear[:0], composite[:0], SEASONS)
+    with pytest.raises(QtpDataError, match=r"an index and displacement differ.*expected: 123 dates, number 4 201"):
+        pecm.fit_years(d, linear.isel(time=[0, 1, 2, *range(4, 123)]).rename(None), composite, SEASONS)
+
+
+def test_what_is_lacking_is_named(model):
+    d, linear, composite = moved(model), model["normalized"], model["I"]
+    half = xr.Dataset({"linear_rate_std": 0.3})
+    for words, call in {
+        "ramp_std lacks seasonal_coefficient_std": lambda: pecm.fit_years(d, linear, composite, SEASONS, ramp_std=half),
+        "lacks seasonal_coefficient_std": lambda: pecm.fit(d, linear, composite, ramp_std=half),
+        "the deformation has no years": lambda: pecm.forward_years(half, linear, composite, SEASONS),
+        "spread is out of range": lambda: pecm.fit_years(d, linear, composite, SEASONS, spread=None),
+        "thaw_onset is no DataArray": lambda: pecm.late_season_index(d.time, 131.0, doy(283.0)),
+        "wrong unit; expected: 'mm'": lambda: pecm.common_error(
+            d.assign_attrs(units="cm"), linear, composite, xr.DataArray(True)
+        ),
+    }.items():
+        with pytest.raises(QtpDataError, match=words):
+            call()
+
+
+def test_a_pixel_without_its_highest_index_is_not_valid(model, rng):
+    """The amplitude was NaN and the reason 0."""
+    d, linear, composite, seasons = on_map(model, rng)
+    peak = (seasons["thaw_onset_mean"] * 0.0 + 31.0).where(seasons.x > 300100.0)
+    out = pecm.fit(d, linear, composite, peak_index=peak)
+    assert (out["reason"] == xr.where(np.isfinite(peak), 0, reasons.NO_TEMPERATURE)).all()
+    for name in ("linear_rate", "seasonal_amplitude", "seasonal_amplitude_std"):
+        assert (np.isfinite(out[name]) == (out["reason"] == 0)).all()
+
+
+def test_as_many_dates_as_unknowns_are_too_few(model):
+    """The rate was a number, its standard deviation NaN and the reason 0."""
+    some = [0, 60, 122]
+    d, linear, composite = moved(model)[some], model["normalized"][some], model["I"][some]
+    out = pecm.fit(d, linear, composite, uncertainty="formal", min_dates=3)
+    assert out["reason"].item() == reasons.TOO_FEW
+    assert pecm.sinusoid(moved(model)[[0, 30, 60, 122]], min_dates=4)["reason"].item() == reasons.TOO_FEW
+
+
+def test_losses_of_published_size_are_told_from_none(model, late, rng):
+    """Zwieback and Meyer (2021): 4 to 8 cm in ice-rich ground, -1 to 2 cm in ice-poor ground."""
+    for loss in (40.0, 80.0, 20.0, -10.0):
+        d = moved(model, late=late, losses={2017: loss}) + noise_of(model, rng, 60)
+        out = fit(d.assign_attrs(units="mm"), model).sel(thaw_year=2017)
+        assert float((out.loss_probability > 0.5).mean()) > 0.95, loss
+        assert float(out.late_season_loss.median()) == pytest.approx(loss, abs=1.0)
+        assert float(abs(out.linear_rate.median() - RATE)) < 0.3

@@ -179,6 +179,20 @@ def test_check_tells_what_cannot_be_joined(make, options, words):
     assert any(words in text for text in bad), bad
 
 
+def test_tracks_without_overlap_are_not_said_to_look_from_one_direction(make, monkeypatch):
+    """Where no pixel is seen by both there are no directions to compare."""
+    opened = Catalog.open
+
+    def away(self, name):
+        stack = opened(self, name)
+        return stack.assign_coords(x=stack["x"] + 5.0) if name == "rise" else stack
+
+    monkeypatch.setattr(Catalog, "open", away)
+    bad = [each.text for each in prospects.look_at_tracks(open_catalog(make())) if not each.good]
+    assert any("tracks overlap on 0% of descending: there is little to join" in text for text in bad), bad
+    assert not any("direction" in text for text in bad), bad
+
+
 def test_a_heading_that_is_not_the_products_is_told(make, monkeypatch):
     """I33: the settings say ascending, the product descending."""
     opened = Catalog.open

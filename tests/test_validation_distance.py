@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from promised import noted, without_note
+from promised import defaults, noted, without_note
 
 from qtp_toolkit import grid, validation
 from qtp_toolkit.conventions import QtpDataError, is_lazy
@@ -156,6 +156,49 @@ def test_closed_form_intervals_and_shares():
     assert none["intervals"].item() == 0
     assert np.isnan(none["share_of_all"])
     assert not none["passes"]
+
+
+def test_closed_form_a_date_is_not_compared_with_itself():
+    """Dates 200 days apart: with a wide tolerance the nearest to 90 days was the date itself, and always passed."""
+    rng = np.random.default_rng(3)
+    moved = plane(np.stack([np.zeros((30, 30)), rng.choice([0.0, 1000.0], (30, 30))]))
+    moved = moved.assign_coords(time=pd.DatetimeIndex(["2018-01-01", "2018-07-20"]))
+    out = validation.accuracy_by_distance(moved, tolerance_days=120.0)
+    assert out["intervals"].item() == 1
+    assert out["share_of_all"].item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_closed_form_the_requirement_is_four_of_five_over_ninety_days_up_to_50_km():
+    """The published numbers are the defaults: 8 of 10 pairs of five stations pass, 7 of 10 do not."""
+    promised = defaults(validation)
+    for name in ("accuracy_by_distance", "accuracy_at_points"):
+        assert (promised[name]["days"], promised[name]["at_least"]) == (90.0, 0.8)
+    wide = validation.accuracy_by_distance(plane(np.zeros((80, 80))))
+    assert 35.0 < wide["distance"].max() <= 50.0
+    places = {"longitude": ("station", [92.0] * 5), "latitude": ("station", 34.0 + 0.01 * np.arange(5))}
+    for values, share in (([0.0, 8.4, 0.0, 0.0, 0.0], 0.8), ([0.0, 10.0, 0.0, 0.0, 0.0], 0.7)):
+        off = xr.DataArray(values, dims="station", attrs={"units": "mm"}).to_dataset(name="difference")
+        out = validation.accuracy_at_points(off.assign_coords(places))
+        assert out["share_of_all"].item() == pytest.approx(share)
+        assert bool(out["passes"]) == (share >= 0.8)
+
+
+def test_closed_form_a_distance_that_is_missing_is_no_distance():
+    """NaN km was 0 mm; text and numbers of dates were years and nanoseconds."""
+    model = validation.error_model(STD, LENGTH)
+    np.testing.assert_allclose(validation.difference_std(model, [0.0, np.nan, 20.0]), [0.0, np.nan, 11.244], atol=5e-4)
+    rates = [
+        validation.rate_model(model, dates)["shared_std"].item()
+        for dates in (pd.DatetimeIndex(["2018-01-01", "2019-01-01"]), ["20190101", "2018-01-01"], [20180101, 20190101])
+    ]
+    assert rates == pytest.approx([STD * np.sqrt(2) * 365.25 / 365] * 3)
+
+
+def test_values_that_are_infinite_do_not_count(rng):
+    values = rng.normal(size=(30, 30))
+    one, two = (plane(np.where(values > 1.5, filler, values)) for filler in (np.inf, np.nan))
+    xr.testing.assert_identical(validation.variogram(one, pairs=500), validation.variogram(two, pairs=500))
+    xr.testing.assert_identical(validation.accuracy_by_distance(one), validation.accuracy_by_distance(two))
 
 
 def test_closed_form_test_at_points():
@@ -343,7 +386,11 @@ def test_oracle_shares_of_the_test_by_brute_force(rng):
 
 def test_a_map_carries_its_errors_along(rng, tmp_path):
     da = plane(rng.normal(size=(20, 20)), units="mm/yr").rename("linear_rate")
-    for model in (validation.error_model(1.0, 20.0, pixel_std=0.3, units="mm/yr"), validation.error_model(0.0, 5.0)):
+    numbers = {"units": "mm/yr"}
+    for model in (
+        validation.error_model(1.0, 20.0, pixel_std=0.3, **numbers),
+        validation.error_model(0.0, 5.0, **numbers),
+    ):
         told = validation.with_errors(da, model, how="guessed")
         told.drop_encoding().to_netcdf(tmp_path / "map.nc")
         with xr.open_dataset(tmp_path / "map.nc") as stored:
@@ -352,7 +399,9 @@ def test_a_map_carries_its_errors_along(rng, tmp_path):
         xr.testing.assert_allclose(
             validation.difference_std(back, [1.0, 50.0]), validation.difference_std(model, [1.0, 50.0])
         )
-    far = validation.errors_of(validation.with_errors(da, validation.error_model(1.0, 20.0, longest=9.0), how=""))
+    far = validation.errors_of(
+        validation.with_errors(da, validation.error_model(1.0, 20.0, longest=9.0, **numbers), how="")
+    )
     assert np.isnan(validation.difference_std(far, 10.0))
     assert validation.errors_of(da) is None
     unknown = validation.fit_variogram(validation.variogram(da, where=da > 9))
@@ -419,12 +468,49 @@ def test_property_means_err_less_than_pixels_and_differences_have_no_order(seed,
         (lambda da: validation.accuracy_by_distance(da.assign_attrs(units="rad")), "wrong unit"),
         (lambda da: validation.accuracy_at_points(da.to_dataset()), "no comparison"),
         (lambda da: validation.stable_ground(da.to_dataset()), "lack"),
+        (lambda da: validation.variogram(da, bins=12.0), "neither counted nor given"),
+        (lambda da: validation.variogram(da, bins=0), "neither counted nor given"),
+        (lambda da: validation.variogram(da, max_km=np.nan), "longest distance is none"),
+        (lambda da: validation.variogram(da, where=(da > 0).expand_dims(k=2)), "other dims"),
+        (
+            lambda da: validation.variogram(da, where=(da > 0).rio.write_crs(32645)),
+            r"EPSG:32646 \(WGS 84 / UTM zone 46N\)",
+        ),
+        (lambda da: validation.fit_variogram(None), "no variogram.*NoneType"),
+        (lambda da: validation.difference_std(da.to_dataset(), 1.0), "no model of errors"),
+        (lambda da: validation.difference_std(validation.error_model(1.0, 9.0), -1.0), "no sign"),
+        (lambda da: validation.difference_std(validation.error_model(1.0, 9.0), [[1.0]]), "no dims"),
+        (lambda da: validation.difference_std(validation.error_model(1.0, 9.0), da), "wrong unit; expected: 'km'"),
+        (lambda da: validation.rate_model(validation.error_model(1.0, 9.0, units="mm/yr"), []), "of a rate already"),
+        (lambda da: validation.rate_model(validation.error_model(1.0, 9.0), ["06/01/2018", "2019-01-01"]), "one way"),
+        (lambda da: validation.mean_std(validation.error_model(1.0, 9.0), da > 0, sample=1), "pair of pixels"),
+        (
+            lambda da: validation.with_errors(da, validation.error_model(1.0, 9.0, units="mm/yr"), how=""),
+            "another unit",
+        ),
+        (lambda da: validation.with_errors(da, by_date(da), how=""), "expected: scalars.*mean\\('time'\\)"),
+        (lambda da: validation.accuracy_by_distance(da, days=0.0), "days is out of range"),
+        (lambda da: validation.accuracy_by_distance(da, at_least=80), "at_least is out of range.*at most 1"),
+        (lambda da: validation.accuracy_by_distance(dated(da, [20180101, 20180401])), "time is not datetime64"),
+        (
+            lambda da: validation.accuracy_by_distance(dated(da, np.array(["2018-01-01"] * 2, "M8[ns]"))),
+            "repeats dates",
+        ),
         (lambda da: validation.stable_ground(maps_of(da), quietest=10), "no share"),
     ],
 )
 def test_refusals(call, match, rng):
     with pytest.raises(QtpDataError, match=match):
         call(plane(rng.normal(size=(20, 20))))
+
+
+def dated(da, times):
+    return xr.concat([da, da], "time").assign_coords(time=times)
+
+
+def by_date(da):
+    model = validation.error_model(1.0, 9.0)
+    return model.assign(shared_std=model["shared_std"].expand_dims(time=2))
 
 
 def maps_of(da):
@@ -471,7 +557,8 @@ def test_too_few_pixels_of_lazy_maps_are_not_a_number_and_warn_nobody(rng):
 @pytest.mark.parametrize("chunks", [{"y": 16, "x": 20}, {"y": 5, "x": 36}])
 def test_several_lazy_variograms_are_computed_together(rng, chunks):
     """One graph: of two maps from one array, of a series and its mean, with the same and with other pairs."""
-    moved = plane(rng.normal(size=(4, 30, 36))).chunk({"time": 2, **chunks})
+    moved = plane(rng.normal(size=(4, 30, 36))).assign_coords(time=pd.date_range("2018", periods=4, freq="30D"))
+    moved = moved.chunk({"time": 2, **chunks})
     first, second = (moved.isel(time=k) for k in (0, 1))
     some = (first > 0).compute()
     maps = [first, second, (first + second).assign_attrs(first.attrs), moved.mean("time", keep_attrs=True), moved]

@@ -6,6 +6,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import TIME, QtpDataError, as_mask, describe, on_pixels_of, require, xnp
 from qtp_toolkit.pecm._fit import fit, forward
+from qtp_toolkit.pecm._run import same_dates
 
 
 def common_error(
@@ -68,11 +69,13 @@ def common_error(
     >>> float(abs(error - weather).max()) < 1.0
     True
     """
-    for da in (displacement, linear, composite):
-        require(da, dims=(TIME,))
+    require(displacement, dims=(TIME,), quantity="displacement")
+    same_dates(displacement, linear, composite)
     space = [dim for dim in displacement.dims if dim != TIME]
     if not space:
         raise QtpDataError("one place has nothing in common with others", expected="dims (time, y, x)", found=[TIME])
+    linear = on_pixels_of(linear, displacement, name="linear")
+    composite = on_pixels_of(composite, displacement, name="composite")
     ground = on_pixels_of(as_mask(ground), displacement, name="ground")
     known = ground & xnp.isfinite(displacement + linear + composite).all(TIME)
     weight = known.astype(float)

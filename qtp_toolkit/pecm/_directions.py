@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit._look import LOOK
-from qtp_toolkit.conventions import describe, is_lazy, on_pixels_of
+from qtp_toolkit.conventions import QtpDataError, describe, is_lazy
+from qtp_toolkit.pecm._run import variables_on
 from qtp_toolkit.pecm.kernels import tracks as kernel
 
 _TRACK = "track"
@@ -28,6 +29,11 @@ def dilution(looks: Mapping[str, xr.Dataset]) -> xr.Dataset:
         ``east_dilution`` and ``vertical_dilution`` (1); inf where all tracks look from one direction. Lazy if an input
         is lazy.
 
+    Raises
+    ------
+    QtpDataError
+        No track, a vector that lacks a part, maps on other pixels.
+
     Examples
     --------
     >>> from qtp_toolkit import pecm
@@ -35,11 +41,16 @@ def dilution(looks: Mapping[str, xr.Dataset]) -> xr.Dataset:
     >>> round(float(out["east_dilution"]), 4), round(float(out["vertical_dilution"]), 4)
     (1.1487, 0.9099)
     """
-    pixels = next(iter(looks.values()))["look_up"]
+    if not looks:
+        raise QtpDataError("no track is given", expected="names and a look vector each: pecm.look_vector")
+    seen = (LOOK["east"], LOOK["up"])
+    vectors = [variables_on(look, seen, xr.DataArray(0.0), what=f"track {name!r}") for name, look in looks.items()]
+    pixels = next((vector[LOOK["up"]] for vector in vectors if vector.dims), vectors[0][LOOK["up"]])
+    placed = [variables_on(v, seen, pixels, what=f"track {name!r}") for name, v in zip(looks, vectors, strict=True)]
     parts = []
-    for part in (LOOK["east"], LOOK["up"]):
-        placed = [on_pixels_of(look[part], pixels, name=name).reset_coords(drop=True) for name, look in looks.items()]
-        whole = xr.concat(xr.broadcast(*placed), _TRACK)
+    for part in seen:
+        plain = [vector[part].drop_vars(set(vector.coords) - {*vector.dims, "spatial_ref"}) for vector in placed]
+        whole = xr.concat(xr.broadcast(*plain), _TRACK, coords="minimal", compat="override")
         parts.append(whole.chunk({_TRACK: -1}) if is_lazy(whole) else whole)
     made = xr.apply_ufunc(
         _dilute,

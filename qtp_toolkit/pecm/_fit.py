@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
 import pandas as pd
 import xarray as xr
 
@@ -19,9 +18,21 @@ from qtp_toolkit.conventions import (
     describe,
     require,
     require_option,
+    xnp,
 )
 from qtp_toolkit.kernels import reasons
-from qtp_toolkit.pecm._run import choose_spread, elapsed_years, run, same_dates, to_dataset
+from qtp_toolkit.pecm._run import (
+    RAMPS,
+    after,
+    choose_spread,
+    elapsed_years,
+    meet,
+    run,
+    same_dates,
+    to_dataset,
+    variables_on,
+    with_peak,
+)
 from qtp_toolkit.pecm.kernels import decompose
 
 INTERCEPTS = ("estimate", "reference", "none")
@@ -53,6 +64,7 @@ def forward(deformation: xr.Dataset, linear: xr.DataArray, composite: xr.DataArr
     """
     require(linear, dims=(TIME,))
     require(composite, dims=(TIME,))
+    deformation, (linear, composite) = meet(deformation, linear, composite)
     rate, coefficient = deformation["linear_rate"], deformation["seasonal_coefficient"]
     out = rate * linear + coefficient * composite + deformation.get("intercept", 0.0)
     return describe(out.transpose(TIME, ...), "displacement", like=rate)
@@ -97,9 +109,10 @@ def fit(
     uncertainty : {"year_block", "bootstrap", "formal"}
         ``formal``: residual variance times inverse normal matrix, as in the paper; a lower bound, since residuals of
         one summer err together. The other two take calendar years as units, which may err in any way within, and need
-        three of them. ``year_block``: delete-one-year jackknife. ``bootstrap``: years drawn with replacement, half the
-        central 68 % of the answers. Both are themselves estimated from as many numbers as there are years, so they are
-        widened by Student's t (11 % with six years) for one sigma to hold 68 %.
+        three of them: a pixel with dates in fewer has NaN standard deviations. ``year_block``: delete-one-year
+        jackknife. ``bootstrap``: years drawn with replacement, half the central 68 % of the answers. Both are
+        themselves estimated from as many numbers as there are years, so they are widened by Student's t (11 % with six
+        years) for one sigma to hold 68 %.
     draws, seed : int
         Of the bootstrap. All pixels see the same draws, so chunks do not change the result.
     ramp_std : xarray.Dataset, optional
@@ -108,7 +121,7 @@ def fit(
     upstream_reason : xarray.DataArray, optional
         (...) reason codes of earlier steps: pixels other than 0 become NaN and keep their code.
     min_dates : int
-        Fewest dates of a valid pixel.
+        Fewest dates of a valid pixel; one more than there are unknowns is needed in any case.
     max_condition : float
         Largest condition number of the normal matrix of unit-length columns.
 
@@ -118,15 +131,15 @@ def fit(
         (...): ``linear_rate`` (mm/yr), ``seasonal_amplitude`` (mm, peak to trough, >= 0), ``linear_rate_std``,
         ``seasonal_amplitude_std``, ``seasonal_coefficient`` (mm degC-0.5 d-0.5; negative where thaw subsides),
         ``intercept`` (mm; 0 for "none"), ``rms`` (mm), and ``reason`` (uint8): 0 valid, 1 the index never rises,
-        3 ill-conditioned, 4 too few dates, 5 no index, 6 no value at the reference date, 7 no displacement.
-        Everything else is NaN where the reason is not 0. Lazy if the inputs are lazy, block by block along all other
-        dims; ``time`` must be one chunk.
+        3 ill-conditioned, 4 too few dates, 5 no index or ``peak_index``, 6 no value at the reference date, 7 no
+        displacement. Everything else is NaN where the reason is not 0. Lazy if the inputs are lazy, block by block
+        along all other dims; ``time`` must be one chunk.
 
     Raises
     ------
     QtpDataError
-        Dates that differ between the arrays or repeat, an option outside its list, fewer than three calendar years for
-        ``year_block`` and ``bootstrap``.
+        Dates that differ between the arrays or repeat, other pixels, an option outside its list, fewer than three
+        calendar years for ``year_block`` and ``bootstrap``.
 
     Notes
     -----
@@ -307,11 +320,11 @@ def _assemble(
     **attrs: Any,
 ) -> xr.Dataset:
     """Results of :func:`fit` from the layers of the kernel."""
-    peak, reason = layer["peak"] if peak_index is None else peak_index, layer["reason"]
+    peak, reason = with_peak(layer, peak_index, displacement)
     if ramp_std is not None:
-        with xr.set_options(arithmetic_join="exact"):  # a grid that is off would silently be cropped
-            layer["rate_std"] = np.hypot(layer["rate_std"], ramp_std["linear_rate_std"])
-            layer["coefficient_std"] = np.hypot(layer["coefficient_std"], ramp_std["seasonal_coefficient_std"])
+        unknown = variables_on(ramp_std, RAMPS, displacement, what="ramp_std")
+        for name, ramps in zip(("rate_std", "coefficient_std"), RAMPS, strict=True):
+            layer[name] = xnp.hypot(layer[name], unknown[ramps])
     out = {
         "linear_rate": layer["rate"],
         "seasonal_amplitude": abs(layer["coefficient"]) * peak,
@@ -321,7 +334,6 @@ def _assemble(
         "intercept": layer["intercept"],
         "rms": layer["rms"],
     }
-    if upstream_reason is not None:
-        reason = reason.where(upstream_reason == reasons.OK, upstream_reason)
+    reason = after(reason, upstream_reason)
     valid = {name: da.where(reason == reasons.OK) for name, da in out.items()}
     return to_dataset(valid | {"reason": reason}, displacement, **attrs)

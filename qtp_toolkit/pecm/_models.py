@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import THAW_YEAR, TIME, require
+from qtp_toolkit.conventions import THAW_YEAR, TIME, on_pixels_of, require
 from qtp_toolkit.pecm._index import FORMS, linear_index
 from qtp_toolkit.pecm._late import late_season_index, split_years
 from qtp_toolkit.pecm._run import elapsed_years
@@ -88,6 +88,10 @@ def candidates(
     ['index', 'printed L', 'calendar L', 'index + steady']
     """
     require(composite, dims=(TIME,))
+    for onset in (thaw_onset, freeze_onset):
+        require(onset, quantity="thaw_onset")
+    thaw_onset = on_pixels_of(thaw_onset, composite, name="thaw_onset")
+    freeze_onset = on_pixels_of(freeze_onset, composite, name="freeze_onset")
     dates = composite[TIME]
     normalized, printed, calendar = (linear_index(dates, thaw_onset, freeze_onset, form=form) for form in FORMS)
     years = elapsed_years(pd.DatetimeIndex(dates.values))

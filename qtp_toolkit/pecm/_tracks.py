@@ -11,6 +11,7 @@ import pandas as pd
 import xarray as xr
 
 from qtp_toolkit._look import LOOK
+from qtp_toolkit._over_blocks import require_one_chunk
 from qtp_toolkit.conventions import (
     DAYS_PER_YEAR,
     TIME,
@@ -24,13 +25,22 @@ from qtp_toolkit.conventions import (
     xnp,
 )
 from qtp_toolkit.kernels import reasons
-from qtp_toolkit.pecm._run import choose_spread, run, same_dates, to_dataset
+from qtp_toolkit.pecm._run import (
+    RAMPS,
+    after,
+    choose_spread,
+    meet,
+    run,
+    same_dates,
+    to_dataset,
+    variables_on,
+    with_peak,
+)
 from qtp_toolkit.pecm.kernels import tracks as kernel
 
 SPREADS = ("year_block", "formal")
 TRACK = "track"
 _PART, _RAMP = "_part", "_ramp"
-_RAMPS = ("linear_rate_std", "seasonal_coefficient_std")
 MOST_DILUTION = 5.0
 """Sigma of a rate for one of the line of sight beyond which directions are nearly parallel."""
 _LENGTH = 0.01
@@ -85,7 +95,7 @@ def fit_tracks(
         (...) reason codes of earlier steps: pixels other than 0 become NaN and keep their code.
     min_dates : int
         Fewest dates of a track that counts at a pixel. One that has fewer there, or for ``year_block`` has all in one
-        calendar year, is left out there.
+        calendar year, is left out there. One date more than there are unknowns is needed in any case.
     max_condition : float
         Largest condition number of the normal matrix of unit-length columns.
     max_dilution : float
@@ -146,8 +156,8 @@ def fit_tracks(
     [3.0, -5.0, -0.8]
     """
     require_option("uncertainty", uncertainty, SPREADS)
-    if not tracks:
-        raise QtpDataError("no track is given", expected="a mapping of names to pecm.Track")
+    if not isinstance(tracks, Mapping) or not tracks:
+        raise QtpDataError("no track is given", expected="names and a pecm.Track each", found=type(tracks).__name__)
     stamps = {name: _dates(name, track) for name, track in tracks.items()}
     first = next(iter(tracks.values())).displacement
     pixels = first.isel({TIME: 0}, drop=True)
@@ -168,11 +178,8 @@ def fit_tracks(
         max_condition=max_condition,
         max_dilution=max_dilution,
     )
-    if peak_index is not None:
-        layers["peak"] = on_pixels_of(peak_index, pixels, name="peak_index")
-    if upstream_reason is not None:
-        before = on_pixels_of(upstream_reason, pixels, name="upstream_reason")
-        layers["reason"] = layers["reason"].where(before == reasons.OK, before)
+    layers["peak"], reason = with_peak(layers, peak_index, pixels)
+    layers["reason"] = after(reason, upstream_reason)
     begins = str(min(dates.min() for dates in stamps.values()))
     return _assemble(layers, list(tracks), first, uncertainty=uncertainty, first_date=begins)
 
@@ -194,6 +201,11 @@ def forward_track(deformation: xr.Dataset, name: str, track: Track) -> xr.DataAr
     xarray.DataArray
         ``displacement`` (time, ...) in mm. East counts as 0 where one track is alone. Lazy if an input is lazy.
 
+    Raises
+    ------
+    QtpDataError
+        No track of that name, indices on unlike dates, other pixels, a look vector that lacks a part.
+
     Examples
     --------
     >>> from qtp_toolkit import pecm
@@ -205,16 +217,25 @@ def forward_track(deformation: xr.Dataset, name: str, track: Track) -> xr.DataAr
     >>> abs(seen - moved).values.max() < 1e-9
     np.True_
     """
-    elapsed = (track.linear[TIME] - np.datetime64(deformation.attrs["first_date"])) / np.timedelta64(1, "D")
+    known = [] if TRACK not in deformation.indexes else deformation[TRACK].values.tolist()
+    if name not in known:
+        raise QtpDataError(f"the deformation has no track {name!r}", expected=known, found=name)
+    with _of(name):
+        same_dates(track.linear, track.composite)
+        deformation, (linear, composite) = meet(deformation, track.linear, track.composite)
+        look = variables_on(track.look, LOOK.values(), linear, what="the look vector")
+    elapsed = (linear[TIME] - np.datetime64(deformation.attrs["first_date"])) / np.timedelta64(1, "D")
     east = deformation["east_rate"].where(deformation["reason"] != reasons.ONE_TRACK, 0.0)
-    level = east * (elapsed / DAYS_PER_YEAR) * track.look[LOOK["east"]]
-    up = deformation["vertical_rate"] * track.linear + deformation["vertical_coefficient"] * track.composite
-    out = level + track.look[LOOK["up"]] * up + deformation["intercept"].sel({TRACK: name}, drop=True)
+    level = east * (elapsed / DAYS_PER_YEAR) * look[LOOK["east"]]
+    up = deformation["vertical_rate"] * linear + deformation["vertical_coefficient"] * composite
+    out = level + look[LOOK["up"]] * up + deformation["intercept"].sel({TRACK: name}, drop=True)
     return describe(out.transpose(TIME, ...), "displacement", like=deformation)
 
 
 def _dates(name: str, track: Track) -> pd.DatetimeIndex:
     with _of(name):
+        if not isinstance(track, Track):
+            raise QtpDataError("it is no track", expected="pecm.Track", found=type(track).__name__)
         require(track.displacement, dims=(TIME,), quantity="displacement")
         return same_dates(track.displacement, track.linear, track.composite)
 
@@ -228,15 +249,17 @@ def _arrays(name: str, track: Track, pixels: xr.DataArray, k: int) -> Iterator[t
             same_dates(track.displacement, track.weights)
             series["weights"] = track.weights
         for key, da in series.items():
-            yield key, (on_pixels_of(da, pixels, name=key).rename({TIME: own}), own)
-        yield "look", (_stacked(_require_look(track.look), tuple(LOOK.values()), pixels, dim=_PART), _PART)
+            require_one_chunk(da, TIME)
+            label = "displacement" if key == "y" else key
+            yield key, (on_pixels_of(da, pixels, name=label).rename({TIME: own}), own)
+        look = variables_on(track.look, LOOK.values(), pixels, what="the look vector")
+        yield "look", (_stacked(_require_look(look), _PART), _PART)
         if track.ramp_std is not None:
-            yield "ramps", (_stacked(track.ramp_std, _RAMPS, pixels, dim=_RAMP), _RAMP)
+            yield "ramps", (_stacked(variables_on(track.ramp_std, RAMPS, pixels, what="ramp_std"), _RAMP), _RAMP)
 
 
 def _require_look(look: xr.Dataset) -> xr.Dataset:
     """Refuse what is no unit vector to the satellite, as far as that is in memory."""
-    _require_variables(look, tuple(LOOK.values()), "the look vector")
     for name in LOOK.values():
         row = VARIABLES[name]
         hint = "It points from the ground to the satellite: pecm.look_vector."
@@ -248,16 +271,9 @@ def _require_look(look: xr.Dataset) -> xr.Dataset:
     return look
 
 
-def _require_variables(ds: xr.Dataset, names: tuple[str, ...], what: str) -> None:
-    missing = [name for name in names if name not in ds.data_vars]
-    if missing:
-        raise QtpDataError(f"{what} lacks {', '.join(missing)}", expected=list(names), found=list(ds))
-
-
-def _stacked(ds: xr.Dataset, names: tuple[str, ...], pixels: xr.DataArray, *, dim: str) -> xr.DataArray:
-    """Variables of a Dataset as one array with ``dim``, on the pixels of the others."""
-    _require_variables(ds, names, "ramp_std")
-    out = xr.Dataset({name: on_pixels_of(ds[name], pixels, name=name) for name in names}).to_dataarray(dim)
+def _stacked(ds: xr.Dataset, dim: str) -> xr.DataArray:
+    """Variables of a Dataset as one array with ``dim``."""
+    out = ds.to_dataarray(dim)
     return out.chunk({dim: -1}) if is_lazy(out) else out
 
 

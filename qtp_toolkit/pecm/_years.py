@@ -8,17 +8,17 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, describe, require, require_option, xnp
+from qtp_toolkit.conventions import THAW_YEAR, TIME, QtpDataError, describe, on_pixels_of, require, require_option, xnp
 from qtp_toolkit.kernels import reasons
 from qtp_toolkit.pecm._late import LAST_THIRD, check_years, day_number, days_of
-from qtp_toolkit.pecm._run import run_stacked, same_dates, to_dataset
+from qtp_toolkit.pecm._run import RAMPS, meet, run_stacked, same_dates, to_dataset, variables_on
 from qtp_toolkit.pecm.kernels import years as kernels
 
 LOSSES = ("found", "each", "none")
 UNCERTAINTIES = ("correlated", "formal")
 TOWARD = ("trend", "mean")
 ONSETS = ("mean", "each")
-MEANS = ("thaw_onset_mean", "freeze_onset_mean")
+MEANS, OWN = ("thaw_onset_mean", "freeze_onset_mean"), ("thaw_onset", "freeze_onset")
 _NAMES = {
     "rate": "linear_rate",
     "rate_std": "linear_rate_std",
@@ -139,8 +139,8 @@ def fit_years(
     Raises
     ------
     QtpDataError
-        Dates that differ between the arrays or repeat, an option outside its list, a variable that ``seasons`` lacks, a
-        year that it lacks between others or has twice.
+        Dates that differ between the arrays or repeat, other pixels, an option outside its list, a variable that
+        ``seasons`` lacks, a year that it lacks between others or has twice.
 
     Notes
     -----
@@ -178,7 +178,9 @@ def fit_years(
     require(displacement, dims=(TIME,), quantity="displacement")
     stamps = same_dates(displacement, linear, composite)
     years = _years_between(seasons, stamps)
-    edges = _edges_of_years(seasons, years, onsets)
+    seasons = _placed(seasons, displacement, onsets)
+    composite = on_pixels_of(composite, displacement, name="composite")
+    edges = _edges_of_years(seasons, years)
     composite = _known(composite, seasons, years)
     rules = kernels.Rules(
         losses=losses,
@@ -214,10 +216,10 @@ def fit_years(
     said |= {"loss_share": loss_share, "loss_size": loss_size} if losses == "found" else {}
     said |= {"toward": toward} if spread != "free" else {}
     if ramp_std is not None:
-        with xr.set_options(arithmetic_join="exact"):  # a grid that is off would silently be cropped
-            layers["rate_std"] = xnp.hypot(layers["rate_std"], ramp_std["linear_rate_std"])
-            common = ramp_std["seasonal_coefficient_std"] * edges["peak"]
-            of_year["seasonal_amplitude_std"] = xnp.hypot(of_year["seasonal_amplitude_std"], common)
+        rate, coefficient = variables_on(ramp_std, RAMPS, displacement, what="ramp_std").values()
+        layers["rate_std"] = xnp.hypot(layers["rate_std"], rate)
+        common = coefficient * edges["peak"]
+        of_year["seasonal_amplitude_std"] = xnp.hypot(of_year["seasonal_amplitude_std"], common)
     return _assemble(layers, of_year, upstream_reason, displacement, **said)
 
 
@@ -242,10 +244,16 @@ def forward_years(
         coefficient. Lazy if an input is lazy.
     """
     stamps = same_dates(linear, composite)
+    if THAW_YEAR not in deformation.indexes:
+        raise QtpDataError(
+            "the deformation has no years", expected="of pecm.fit_years", found=list(deformation.data_vars)
+        )
+    deformation, (linear, composite) = meet(deformation, linear, composite)
+    seasons = _placed(seasons, linear, deformation.attrs.get("onsets", "mean"))
     years = np.sort(deformation[THAW_YEAR].values)
     check_years(years)
     deformation = deformation.sel({THAW_YEAR: years})
-    edges = _edges_of_years(seasons, years, deformation.attrs.get("onsets", "mean"))
+    edges = _edges_of_years(seasons, years)
     composite = _known(composite, seasons, years)
     days, own = days_of(stamps), xr.full_like(composite, np.nan)
     out = deformation["linear_rate"] * linear + deformation["intercept"]
@@ -284,13 +292,16 @@ def _known(composite: xr.DataArray, seasons: xr.Dataset, years: np.ndarray) -> x
     return composite.where((days_of(stamps) < after) | ~(composite > 0)).transpose(*composite.dims)
 
 
-def _edges_of_years(seasons: xr.Dataset, years: np.ndarray, onsets: str) -> dict[str, xr.DataArray]:
+def _placed(seasons: xr.Dataset, like: xr.DataArray, onsets: str) -> xr.Dataset:
+    """Choose what is needed of ``seasons``, on the pixels of ``like``."""
+    names = (*MEANS, "addt_end", *(OWN if onsets == "each" else ()))
+    hint = "Bring the onsets and degree days of seasons to the grid of the displacement: grid.match."
+    return variables_on(seasons, names, like, what="seasons", hint=hint)
+
+
+def _edges_of_years(seasons: xr.Dataset, years: np.ndarray) -> dict[str, xr.DataArray]:
     """Days since 1970 on which each year begins, and its loss begins and ends; its highest index: (thaw_year, ...)."""
-    own = ("thaw_onset", "freeze_onset") if onsets == "each" else ()
-    missing = [name for name in (*MEANS, "addt_end", *own) if name not in seasons]
-    if missing:
-        hint = "Bring the onsets and degree days of seasons to the grid of the displacement: grid.match."
-        raise QtpDataError("seasons lacks variables", expected=missing, found=list(seasons.data_vars), hint=hint)
+    own = OWN if set(OWN) <= set(seasons) else ()
     require(seasons["addt_end"], dims=(THAW_YEAR,), quantity="addt_end", between=(0.0, np.inf))
     for name in (*MEANS, *own):
         require(seasons[name], quantity="thaw_onset")
@@ -310,7 +321,7 @@ def _edges_of_years(seasons: xr.Dataset, years: np.ndarray, onsets: str) -> dict
 
 
 def _between(name: str, value: Any, low: float, high: float) -> float:
-    if isinstance(value, str) or not low < value < high:
+    if not isinstance(value, int | float | np.number) or not low < value < high:
         raise QtpDataError(f"{name} is out of range", expected=f"above {low:g}, below {high:g}", found=value)
     return float(value)
 
@@ -325,7 +336,7 @@ def _assemble(
     out = {_NAMES[name]: da for name, da in layers.items()} | of_year
     told = [name for name in ("reason", "reason_of_year", "reason_of_loss") if name in out]
     if upstream_reason is not None:
-        good = upstream_reason == reasons.OK
-        out = {name: da.where(good, upstream_reason if name in told else np.nan) for name, da in out.items()}
+        before = on_pixels_of(upstream_reason, displacement, name="upstream_reason")
+        out = {name: da.where(before == reasons.OK, before if name in told else np.nan) for name, da in out.items()}
     why = {name: describe(out.pop(name).astype(np.uint8), "reason", like=displacement) for name in told[1:]}
     return to_dataset(out, displacement, **said).assign(why).transpose(THAW_YEAR, ...)

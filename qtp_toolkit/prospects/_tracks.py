@@ -52,8 +52,8 @@ def look_at_tracks(catalog: Catalog, *, quick: bool = False) -> list[Finding]:
             found.append(Finding(False, f"track {name}: {error}"))
     if len(stacks) > 1:
         found.append(_overlap(stacks))
-    if len(looks) > 1 and not quick:
-        found.append(_directions(looks, next(iter(stacks.values()))))
+    if len(looks) > 1 and not quick and (told := _directions(looks, next(iter(stacks.values())))):
+        found.append(told)
     return found + (_references(catalog, stacks, quick=quick) if stacks else [])
 
 
@@ -98,14 +98,19 @@ def _overlap(stacks: dict[str, xr.Dataset]) -> Finding:
     return Finding(share >= _LEAST_OVERLAP, text if share >= _LEAST_OVERLAP else f"{text}: there is little to join")
 
 
-def _directions(looks: dict[str, xr.Dataset], stack: xr.Dataset) -> Finding:
-    """Say what the directions make of one millimeter in the line of sight, for the median pixel that all tracks see."""
+def _directions(looks: dict[str, xr.Dataset], stack: xr.Dataset) -> Finding | None:
+    """Say what the directions make of one millimeter in the line of sight, for the median pixel that all tracks see.
+
+    None where there is no such pixel, which the overlap says.
+    """
     few = thin(_layer(stack))
     placed = {
         name: xr.Dataset({part: grid.match(da, few).compute() if da.dims else da for part, da in look.items()})
         for name, look in looks.items()
     }
     made = pecm.dilution(placed)
+    if not bool(made["east_dilution"].notnull().any()):
+        return None
     east, up = (float(made[f"{name}_dilution"].median()) for name in ("east", "vertical"))
     text = f"1 mm in the line of sight of each track is {east:.2f} mm east and {up:.2f} mm up"
     if not max(east, up) <= MOST_DILUTION:

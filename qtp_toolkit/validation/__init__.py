@@ -1,7 +1,8 @@
 """Seasonal deformation against active layer thickness (Section 4.3), maps against others, and places against places."""
 
 from qtp_toolkit.validation._comparison import compare_maps, compare_points, line_of_sight
-from qtp_toolkit.validation._distance import difference_std, error_model, errors_of, mean_std, rate_model, with_errors
+from qtp_toolkit.validation._distance import difference_std, error_model, errors_of, rate_model, with_errors
+from qtp_toolkit.validation._means import mean_std
 from qtp_toolkit.validation._points import block_average
 from qtp_toolkit.validation._requirement import accuracy_at_points, accuracy_by_distance, allowed_difference
 from qtp_toolkit.validation._scores import SCORES, coverage, score_intervals, scores

@@ -1,4 +1,4 @@
-"""How well two places can be compared: standard deviation of differences and of means of areas."""
+"""How well two places can be compared: models of errors, and standard deviation of differences."""
 
 from __future__ import annotations
 
@@ -8,19 +8,14 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import (
     DAYS_PER_YEAR,
     QtpDataError,
-    X,
-    Y,
-    as_mask,
     carry_provenance,
     require,
-    require_same_grid,
     xnp,
 )
-from qtp_toolkit.validation._variogram import ground_of
-from qtp_toolkit.validation.kernels import apart
 
 PARTS = ("shared_std", "shared_length", "pixel_std")
 ERRORS = "error_by_distance"
@@ -78,7 +73,7 @@ def rate_model(model: xr.Dataset, dates: Any) -> xr.Dataset:
     model : xarray.Dataset
         Of :func:`fit_variogram` or :func:`error_model`, of single dates, mm.
     dates : array-like of datetime64
-        When they were.
+        When they were, in any order; text as 2018-01-06 or 20180106 will do.
 
     Returns
     -------
@@ -88,7 +83,7 @@ def rate_model(model: xr.Dataset, dates: Any) -> xr.Dataset:
     Raises
     ------
     QtpDataError
-        Fewer than two different dates.
+        Fewer than two different dates, what is no date, a model that is of a rate already.
 
     Notes
     -----
@@ -103,7 +98,11 @@ def rate_model(model: xr.Dataset, dates: Any) -> xr.Dataset:
     >>> float(difference_std(rate_model(error_model(10.0, 20.0), dates), 50.0).round(4))
     0.7126
     """
-    stamps = np.asarray(dates, dtype="datetime64[ns]")
+    require_model(model)
+    unit = str(model["shared_std"].attrs.get("units", "mm"))
+    if unit.endswith("/yr"):
+        raise QtpDataError("the model of errors is of a rate already", expected="of single dates, mm", found=unit)
+    stamps = np.atleast_1d(read_times(dates))
     if np.unique(stamps).size < 2:
         raise QtpDataError("a rate needs two different dates", found=stamps.astype("datetime64[D]").tolist())
     years = (stamps - stamps[0]) / np.timedelta64(1, "D") / DAYS_PER_YEAR
@@ -131,6 +130,11 @@ def with_errors(da: xr.DataArray, model: xr.Dataset, *, how: str) -> xr.DataArra
         With ``attrs["error_by_distance"]``, JSON, which :func:`errors_of` reads; without, where the model has no
         numbers.
 
+    Raises
+    ------
+    QtpDataError
+        A model of many dates, or of another unit.
+
     Examples
     --------
     >>> rate = with_errors(xr.DataArray(0.0, name="linear_rate"), error_model(1.0, 20.0, units="mm/yr"), how="guessed")
@@ -138,6 +142,17 @@ def with_errors(da: xr.DataArray, model: xr.Dataset, *, how: str) -> xr.DataArra
     >>> float(difference_std(model, 20.0).round(3)), model.attrs["how"]
     (1.124, 'guessed')
     """
+    require_model(model)
+    if model["shared_std"].ndim:
+        raise QtpDataError(
+            "a map has one model of errors",
+            expected="scalars",
+            found=dict(model["shared_std"].sizes),
+            hint="Fit one curve through all dates: fit_variogram(seen.mean('time')).",
+        )
+    units = [str(each.attrs["units"]) for each in (da, model["shared_std"]) if "units" in each.attrs]
+    if len(set(units)) > 1:
+        raise QtpDataError("the model of errors has another unit than its map", expected=units[0], found=units[1])
     numbers = {name: float(model[name]) for name in (*PARTS, "longest")}
     kept = {key: value for key, value in da.attrs.items() if key != ERRORS}
     if not np.isfinite(numbers["shared_std"]):
@@ -172,7 +187,7 @@ def difference_std(model: xr.Dataset, distance_km: Any, *, pixel_std: Any = None
     model : xarray.Dataset
         Of :func:`fit_variogram`, :func:`error_model` or :func:`rate_model`.
     distance_km : float or array-like
-        km. Numbers in a list get the dim ``distance``.
+        km, at least 0. Numbers in a list get the dim ``distance``.
     pixel_std : float, or a pair of them, optional
         What the two pixels err by alone, in the unit of the model; arrays will do. By default ``pixel_std`` of the
         model for both. The stated sigma of a map holds what neighbors share as well: to give it here counts that twice.
@@ -181,7 +196,13 @@ def difference_std(model: xr.Dataset, distance_km: Any, *, pixel_std: Any = None
     -------
     xarray.DataArray
         ``difference_std`` in the unit of the model; 0 at distance 0 (a place less itself); NaN beyond the longest
-        distance that was seen, where the variogram did not level there. Lazy if ``model`` is lazy.
+        distance that was seen, where the variogram did not level there, and where the distance is NaN. Lazy if
+        ``model`` is lazy.
+
+    Raises
+    ------
+    QtpDataError
+        No model, distances below 0 or in another unit than km.
 
     Examples
     --------
@@ -190,130 +211,36 @@ def difference_std(model: xr.Dataset, distance_km: Any, *, pixel_std: Any = None
     >>> float(difference_std(error_model(3.0, 20.0), 1e9, pixel_std=(4.0, 5.0)).round(3))
     7.681
     """
+    require_model(model)
     far = distance_km if isinstance(distance_km, xr.DataArray) else _label(np.asarray(distance_km, dtype=float))
+    unit = "km" if "units" in far.attrs else None
+    require(far, units=unit, between=(0.0, np.inf), name="distance_km", hint="A distance has no sign.")
     own = [model["pixel_std"]] * 2 if pixel_std is None else _both(pixel_std)
     unlike = -xnp.expm1(-far / model["shared_length"])
     shared = xr.where(model["shared_std"] > 0, 2.0 * model["shared_std"] ** 2 * unlike, 0.0)
     variance = shared + sum(part**2 for part in own)
-    variance = variance.where(far > 0, 0.0).where(model["sill_reached"] | (far <= model["longest"]))
-    variance = variance.where(xnp.isfinite(model["shared_std"]))
+    variance = variance.where(far != 0, 0.0).where(model["sill_reached"] | (far <= model["longest"]))
+    variance = variance.where(xnp.isfinite(model["shared_std"]) & far.notnull())
     text = {"units": model["shared_std"].attrs.get("units", "mm"), "long_name": "standard deviation of the difference"}
     out = xnp.sqrt(variance).drop_attrs(deep=False).rename("difference_std").assign_attrs(text)
     return carry_provenance(out.to_dataset(), model)["difference_std"]
+
+
+def require_model(model: xr.Dataset) -> None:
+    """Refuse what is no model of errors."""
+    if not isinstance(model, xr.Dataset) or not {*PARTS, "sill_reached", "longest"} <= set(model.data_vars):
+        found = list(model) if isinstance(model, xr.Dataset) else type(model).__name__
+        raise QtpDataError("no model of errors", expected="of fit_variogram or error_model", found=found)
 
 
 def _label(values: np.ndarray) -> xr.DataArray:
     attrs = {"units": "km", "long_name": "distance"}
     if values.ndim == 0:
         return xr.DataArray(values, attrs=attrs)
+    if values.ndim > 1:
+        raise QtpDataError("distances have no dims", expected="a number, a list, or a DataArray", found=values.shape)
     return xr.DataArray(values, {"distance": ("distance", values, attrs)}, "distance", attrs=attrs)
 
 
 def _both(given: Any) -> list[Any]:
     return list(given) if isinstance(given, tuple | list) else [given, given]
-
-
-def mean_std(
-    model: xr.Dataset, area: xr.DataArray, other: xr.DataArray | None = None, *, sample: int = 2000, seed: int = 0
-) -> xr.DataArray:
-    r"""State the standard deviation of the mean of an area, or of the difference between the means of two.
-
-    .. math:: \operatorname{Var}(\bar z_A - \bar z_B) = s^2 (R_{AA} + R_{BB} - 2 R_{AB}) + b^2 (\dots), \quad
-              R_{AB} = \overline{e^{-|x_i - x_j|/\lambda}}, \; i \in A, \, j \in B
-
-    What pixels err by alone goes down with their number; what neighbors share hardly does in an area smaller than the
-    length, and cancels between two areas that are near.
-
-    Parameters
-    ----------
-    model : xarray.Dataset
-        Of :func:`fit_variogram`, :func:`error_model` or :func:`rate_model`.
-    area, other : xarray.DataArray
-        (y, x) bool, or numbers that are above 0 for yes: the pixels that are averaged, on one grid with a CRS. Polygons
-        become such by :func:`qtp_toolkit.grid.rasterize`, a box by comparing coordinates. Computed if lazy.
-    sample : int
-        Pixels of an area up to which the double sum runs over all pairs; of a larger area so many are drawn, which
-        tells the mean of its pairs to about a percent.
-    seed : int
-
-    Returns
-    -------
-    xarray.DataArray
-        ``mean_std`` in the unit of the model, with its dims. NaN without ``other`` where the variogram did not level
-        (the error of a mean against the truth has no limit then), and with it where the areas reach farther than the
-        longest distance seen. Lazy if ``model`` is lazy.
-
-    Raises
-    ------
-    QtpDataError
-        An area without a pixel, no CRS, areas on other grids.
-
-    Notes
-    -----
-    A map that is only three lengths wide shows too little of its own level: one sigma of the mean of one area then
-    covers 0.5 to 0.6 of simulated cases. That of a difference covers 0.67 to 0.79 (48 fields, boxes of 10 km).
-
-    Examples
-    --------
-    A box of 10 by 10 pixels of 1 km, and its neighbor:
-
-    >>> axes = {"y": 4e6 - 1e3 * np.arange(10), "x": 3e5 + 1e3 * np.arange(20)}
-    >>> left = xr.DataArray(np.arange(20) < 10, {"x": axes["x"]}, "x") & xr.DataArray(True, {"y": axes["y"]}, "y")
-    >>> left, model = left.rio.write_crs(32646), error_model(10.0, 20.0, pixel_std=5.0)
-    >>> float(mean_std(model, left).round(2)), float(mean_std(model, left, ~left).round(2))
-    (8.83, 6.14)
-    """
-    areas = [area] if other is None else [area, require_same_grid(other, area, name="other")]
-    for one in areas:
-        require(one, dims=(Y, X), name="area")
-    ground = ground_of(area)
-    masks = [as_mask(one).transpose(Y, X).values for one in areas]
-    numbers = [int(mask.sum()) for mask in masks]
-    if 0 in numbers:
-        raise QtpDataError("an area holds no pixel", found=numbers, hint="Does it lie on the map?")
-    rng = np.random.default_rng(seed)
-    spots = [_choose(mask, sample, rng) for mask in masks]
-    alike = [_alike(model, ground, at, at, total=n) for at, n in zip(spots, numbers, strict=True)]
-    share: Any = alike[0]
-    alone = 1.0 / numbers[0]
-    known = model["sill_reached"]
-    if other is not None:
-        share = alike[0] + alike[1] - 2.0 * _alike(model, ground, *spots)
-        common = int((masks[0] & masks[1]).sum())
-        alone += 1.0 / numbers[1] - 2.0 * common / (numbers[0] * numbers[1])
-        known = known | (_reach(ground, masks[0] | masks[1]) <= model["longest"])
-    shared = xr.where(model["shared_std"] > 0, model["shared_std"] ** 2 * share, 0.0)
-    variance = (shared + model["pixel_std"] ** 2 * alone).clip(min=0.0)  # of an area less itself: rounding
-    variance = variance.where(known & xnp.isfinite(model["shared_std"]))
-    words = "mean of the area" if other is None else "difference of the means"
-    text = {"units": model["shared_std"].attrs.get("units", "mm"), "long_name": f"standard deviation of the {words}"}
-    out = xnp.sqrt(variance).drop_attrs(deep=False).rename("mean_std").assign_attrs(text)
-    return carry_provenance(out.to_dataset(), model)["mean_std"]
-
-
-def _choose(mask: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows and columns (2, n) of the pixels of an area, or of ``most`` of them."""
-    places = np.flatnonzero(mask)
-    if places.size > most:
-        places = rng.choice(places, most, replace=False)
-    return np.stack(np.unravel_index(places, mask.shape))
-
-
-def _alike(
-    model: xr.Dataset, ground: apart.Ground, first: np.ndarray, second: np.ndarray, *, total: int = 0
-) -> xr.DataArray:
-    """Mean correlation of the pixels of two areas, or of one of ``total`` pixels with itself."""
-    return xr.apply_ufunc(
-        apart.alike,
-        model["shared_length"],
-        kwargs={"ground": ground, "first": first, "second": second, "total": total},
-        dask="parallelized",
-        output_dtypes=[np.float64],
-    )
-
-
-def _reach(ground: apart.Ground, mask: np.ndarray) -> float:
-    """Longest distance of two pixels of an area, at most: the diagonal of the box around it, km."""
-    rows, columns = (np.flatnonzero(mask.any(axis=k)) for k in (1, 0))
-    corners = np.array([[rows[0], rows[-1]], [columns[0], columns[-1]]])
-    return float(ground.apart(corners[:, :1], corners[:, 1:])[0])

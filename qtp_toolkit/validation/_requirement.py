@@ -15,6 +15,7 @@ from qtp_toolkit.conventions import (
     X,
     Y,
     carry_provenance,
+    decoded_times,
     is_lazy,
     require,
 )
@@ -73,7 +74,7 @@ def accuracy_by_distance(
     days : float
         Time between two dates.
     tolerance_days : float
-        How far from ``days`` the nearest date may be.
+        How far from ``days`` the nearest later date may be.
     bins : int or sequence of float
         Of the distance, up to 50 km or the size of the map, as for :func:`variogram`.
     pairs, min_pairs, min_pixels, seed
@@ -93,7 +94,8 @@ def accuracy_by_distance(
     Raises
     ------
     QtpDataError
-        Displacement that is not in mm; as :func:`variogram`.
+        Displacement that is not in mm, times that are no dates or repeat, a number of days that is not above 0, a share
+        that is none; as :func:`variogram`.
 
     Notes
     -----
@@ -117,6 +119,7 @@ def accuracy_by_distance(
     (1.0, True)
     """
     require(da, dims=(Y, X), units="mm")
+    _require_test(days, at_least)
     ends = _intervals(da, days, tolerance_days)
     if TIME not in da.dims:  # one difference: from nothing to what it says
         da = xr.concat([xr.zeros_like(da), da], dim=TIME)
@@ -165,7 +168,7 @@ def accuracy_at_points(
     Raises
     ------
     QtpDataError
-        No such Dataset, or another unit.
+        No such Dataset, or another unit; days and share as above.
 
     Examples
     --------
@@ -176,6 +179,7 @@ def accuracy_at_points(
     >>> bool(accuracy_at_points(off.to_dataset(name="difference").assign_coords(places))["passes"])
     True
     """
+    _require_test(days, at_least)
     if "difference" not in compared or not {"longitude", "latitude"} <= set(compared.coords):
         raise QtpDataError("no comparison with points", expected="of compare_points", found=[*compared.variables])
     off = compared["difference"]
@@ -219,15 +223,23 @@ def _intervals(da: xr.DataArray, days: float, tolerance: float) -> np.ndarray:
         return np.array([[0], [1]])
     at = _days(da)
     apart_days = at[None, :] - at[:, None]
-    off = np.abs(apart_days - days)
+    off = np.where(apart_days > 0, np.abs(apart_days - days), np.inf)  # a date less itself always passes
     end = off.argmin(axis=1)
     start = np.arange(at.size)
     fits = off[start, end] <= tolerance
     return np.stack([start[fits], end[fits]])
 
 
+def _require_test(days: float, at_least: float) -> None:
+    for name, value, most in (("days", days, np.inf), ("at_least", at_least, 1.0)):
+        if not 0 < value <= most:
+            raise QtpDataError(f"{name} is out of range", expected=f"above 0, at most {most:g}", found=value)
+
+
 def _days(da: xr.DataArray) -> np.ndarray:
-    stamps = da[TIME].values.astype("datetime64[ns]")
+    stamps = decoded_times(da).astype("datetime64[ns]")
+    if np.unique(stamps).size < stamps.size:
+        raise QtpDataError("displacement repeats dates", code="P12", hint="Keep one map a date.")
     return (stamps - stamps.min()) / np.timedelta64(1, "D")
 
 

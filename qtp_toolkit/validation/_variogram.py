@@ -16,8 +16,8 @@ from qtp_toolkit.conventions import (
     carry_provenance,
     describe,
     is_lazy,
-    on_pixels_of,
     require,
+    require_same_grid,
     xnp,
 )
 from qtp_toolkit.grid._frame import crs_of, meters_per_degree, meters_per_unit, spacing
@@ -80,7 +80,8 @@ def variogram(
     Raises
     ------
     QtpDataError
-        No CRS, one row or column, edges that do not rise from above 0, a lazy ``where``, or one of another grid.
+        No CRS, one row or column, edges that do not rise from above 0, no bin, a longest distance that is none, a lazy
+        ``where``, or one of another grid or with other dims.
 
     Notes
     -----
@@ -181,9 +182,9 @@ def fit_variogram(seen: xr.Dataset, *, nugget: bool = True) -> xr.Dataset:
     >>> [round(float(model[name]), 2) for name in ("shared_std", "shared_length", "pixel_std")]
     [10.0, 20.0, 1.0]
     """
-    missing = {"semivariance", "pairs"} - set(seen)
-    if missing or DISTANCE not in seen.dims:
-        raise QtpDataError("no variogram", expected="semivariance and pairs along distance", found=list(seen))
+    names = list(seen) if isinstance(seen, xr.Dataset) else type(seen).__name__
+    if not {"semivariance", "pairs"} <= set(names) or DISTANCE not in seen.dims:
+        raise QtpDataError("no variogram", expected="semivariance and pairs along distance", found=names)
     of_all = _fit(seen["semivariance"], seen["pairs"], seen[DISTANCE], nugget=nugget)
     sill, length, base = (of_all.isel(part=k) for k in range(3))
     parts = {"shared_std": xnp.sqrt(sill), "shared_length": length, "pixel_std": xnp.sqrt(base)}
@@ -274,7 +275,8 @@ def allowed_pixels(da: xr.DataArray, where: xr.DataArray | None) -> np.ndarray |
     if is_lazy(where):
         raise QtpDataError("where is lazy, and pairs are drawn from its pixels", hint="Load it first: a byte a pixel.")
     require(where, dims=(Y, X), name="where")
-    return as_mask(on_pixels_of(where, da, name="where")).transpose(Y, X).values
+    one = da.isel(dict.fromkeys(set(da.dims) - {Y, X}, 0), drop=True)
+    return as_mask(require_same_grid(where, one, name="where")).transpose(Y, X).values
 
 
 def draw_pairs(
@@ -291,14 +293,20 @@ def draw_pairs(
     """Pairs of pixels, and the edges of the bins of their distances."""
     columns = da.sizes[X]
     high, wide = abs(ground.down[-1] - ground.down[0]), ground.across.mean() * (columns - 1)
-    if isinstance(bins, int):
+    if not (np.ndim(bins) or (isinstance(bins, int | np.integer) and bins > 0)):
+        raise QtpDataError("bins are neither counted nor given", expected="a whole number, or edges in km", found=bins)
+    if max_km is not None and not max_km > 0:
+        raise QtpDataError("the longest distance is none", expected="max_km above 0 km", found=max_km)
+    if isinstance(bins, int | np.integer):
         shortest = min(high / (da.sizes[Y] - 1), wide / (columns - 1))
         longest = 0.5 * np.hypot(high, wide) if max_km is None else min(float(max_km), np.hypot(high, wide))
         edges = np.geomspace(0.99 * shortest, max(longest, 1.01 * shortest), bins + 1)
     else:
         edges = np.asarray(bins, dtype=float)
     if edges.size < 2 or edges[0] <= 0 or not (np.diff(edges) > 0).all():
-        raise QtpDataError("edges of bins do not rise", expected="above 0 km, ascending, two or more", found=[*edges])
+        raise QtpDataError(
+            "edges of bins do not rise", expected="above 0 km, ascending, two or more", found=edges.tolist()
+        )
     few = allowed is not None and int(allowed.sum()) < min_pixels
     most = 0 if few else pairs
     return apart.draw(ground, columns, edges, allowed=allowed, most=most, seed=seed), edges

@@ -117,7 +117,7 @@ def two_indices(
     # From the weakest reason to the strongest, each over those before it.
     reason = np.where(answer.condition <= max_condition, reasons.OK, reasons.ILL_CONDITIONED)
     reason = np.where(thaws, reason, reasons.NEVER_THAWS)
-    reason = np.where(answer.count < min_count, reasons.TOO_FEW, reason)
+    reason = np.where(answer.count < max(min_count, len(columns) + 1), reasons.TOO_FEW, reason)
     reason = np.where(np.isfinite(at_reference), reason, reasons.NOT_CONNECTED)
     reason = np.where(indexed, reason, reasons.NO_TEMPERATURE)
     reason = np.where(seen, reason, reasons.MASKED)
@@ -136,7 +136,7 @@ def sinusoid(
     # Amplitude and phase are not linear in a and b: error propagation to first order.
     variance = (a**2 * c[1, 1] + b**2 * c[2, 2] + 2 * a * b * c[1, 2]) / np.where(size > 0, size, np.nan) ** 2
     reason = np.where(answer.condition <= max_condition, reasons.OK, reasons.ILL_CONDITIONED)
-    reason = np.where(answer.count < min_count, reasons.TOO_FEW, reason)
+    reason = np.where(answer.count < max(min_count, 5), reasons.TOO_FEW, reason)  # one more than unknowns
     reason = np.where(np.isfinite(y).any(axis=0), reason, reasons.MASKED)
     return _where_valid((answer.coefficients[0], root(c[0, 0]), 2 * size, 2 * root(variance), answer.rms), reason)
 

@@ -117,7 +117,8 @@ def fit_tracks(
     covariance = spread.covariance(answer) + _of_ramps(sights, inverse, alone=number < 2)
     north = _response(sights, inverse, [sight.north for sight in sights], 0, alone=number < 2)
     east = _response(sights, inverse, [sight.shares[0] for sight in sights], 0, alone=number < 2)
-    reason = _reason(sights, number, answer.condition <= max_condition, _dilution(sights) <= max_dilution)
+    sound = (answer.condition <= max_condition) & (_dilution(sights) <= max_dilution)
+    reason = _reason(sights, number, sound, answer.count > 2 + (number > 1) + number)
     std = [_root(covariance[k, k]) for k in range(OFFSET)]
     both = ((EAST, UP), (EAST, SEASON), (UP, SEASON))
     ratio = [covariance[a, b] / np.where(std[a] * std[b] > 0, std[a] * std[b], np.nan) for a, b in both]
@@ -266,13 +267,13 @@ def _dilution(sights: Sequence[Sight]) -> np.ndarray:
     return np.where(np.sum([s.counts for s in sights], axis=0) < 2, 0.0, np.fmax(*dilute(*parts)))
 
 
-def _reason(sights: Sequence[Sight], number: np.ndarray, sound: np.ndarray, apart: np.ndarray) -> np.ndarray:
+def _reason(sights: Sequence[Sight], number: np.ndarray, sound: np.ndarray, spare: np.ndarray) -> np.ndarray:
     """From the weakest reason to the strongest, each over those before it."""
     thaws, indexed, seen = (np.any([getattr(s, name) for s in sights], axis=0) for name in ("thaws", "indexed", "seen"))
     reason = np.where(number < 2, reasons.ONE_TRACK, reasons.OK)
-    reason = np.where(sound & apart, reason, reasons.ILL_CONDITIONED)
+    reason = np.where(sound, reason, reasons.ILL_CONDITIONED)
     reason = np.where(thaws, reason, reasons.NEVER_THAWS)
-    reason = np.where(number > 0, reason, reasons.TOO_FEW)
+    reason = np.where((number > 0) & spare, reason, reasons.TOO_FEW)
     reason = np.where(indexed, reason, reasons.NO_TEMPERATURE)
     return np.where(seen, reason, reasons.MASKED)
 

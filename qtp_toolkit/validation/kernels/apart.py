@@ -135,7 +135,8 @@ def half_squares(
     alone = blocks[0] == blocks[1]
     ends = (values.reshape(out.shape[0], bins.size) for values in (first, second))
     for k, (a, b) in enumerate(zip(*ends, strict=True)):
-        half = 0.5 * (a.astype(np.float64) - b) ** 2
+        with np.errstate(invalid="ignore"):  # one infinite value less another
+            half = 0.5 * (a.astype(np.float64) - b) ** 2
         known = np.isfinite(half)
         sums, numbers = np.stack(
             [_touching(weight, cell, alone, number) for weight in (np.where(known, half, 0.0), known)]
@@ -179,12 +180,14 @@ def within(
     (..., bins), (..., bins) : ndarray
         Share, NaN where there is no difference, and number of differences.
     """
-    apart = first.astype(np.float64) - second
+    with np.errstate(invalid="ignore"):  # one infinite value less another
+        apart = first.astype(np.float64) - second
     lead = apart.shape[:-2]
     inside, known = (np.zeros((int(np.prod(lead)), number)) for _ in range(2))
     for k, series in enumerate(apart.reshape(known.shape[0], *apart.shape[-2:])):
         for start, end in ends.T:
-            moved = np.abs(series[:, end] - series[:, start])
+            with np.errstate(invalid="ignore"):
+                moved = np.abs(series[:, end] - series[:, start])
             valid = np.isfinite(moved)
             known[k] += np.bincount(bins, valid, number)
             inside[k] += np.bincount(bins, valid & (moved <= limit), number)

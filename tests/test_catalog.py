@@ -472,3 +472,26 @@ def test_how_to_get_a_source_names_its_access_and_its_place(folder):
     assert open_catalog(make(folder)).how_to_get("lakes") == "ask the lake people. Put it at: vectors/lakes.geojson"
     silent = open_catalog(make(folder, source=SOURCE.replace("    access: ask the lake people\n", "")))
     assert silent.how_to_get("lakes").startswith("No access note in the catalog.")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("daily_mean: {terra_dya: 1.0}", "did you mean 'terra_day'?"),
+        ("water_content: {meadow: {thawd: 0.3}}", "did you mean 'thawed'?"),
+        ("norm: L1", "did you mean 'l1'?"),
+        ("daily_mean: {terra_day: 1.5, terra_night: 2.0}", "add up to about 1; these to 3.5"),
+    ],
+)
+def test_c08_c09_what_was_meant_by_a_setting(folder, line, words):
+    assert words in refused(write(folder, f"{HEAD}settings: {{{line}}}\nsources: {{}}"))
+
+
+def test_c07_the_remedy_fits_the_roots(folder):
+    """A variable is named only where there is one."""
+    head = "catalog_version: 1\nroots: [{}]\n"
+    plain = open_catalog(make(folder, head=head.format("nowhere"))).check("lakes")["problem"]
+    assert "Edit roots" in plain
+    assert "export" not in plain
+    by_variable = open_catalog(make(folder, head=head.format("'${MY_MISSING_FOLDER}'"))).check("lakes")["problem"]
+    assert "export MY_MISSING_FOLDER=" in by_variable

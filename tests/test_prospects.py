@@ -229,6 +229,53 @@ def test_networks_that_fall_apart_are_told_before_the_run(tmp_path):
     assert (plan["04"].verdict, plan["06"].verdict) == ("runs", "skipped")
 
 
+def test_groups_of_dates_that_interleave_are_perhaps_two_tracks(tmp_path):
+    """No period tells them from each other."""
+    path = region(tmp_path, (4, 4))
+    for folder in tmp_path.glob("GEOC/*_*"):
+        first, second = (f"{pd.Timestamp(day) + pd.Timedelta('5D'):%Y%m%d}" for day in folder.name.split("_"))
+        for file in folder.iterdir():
+            other = tmp_path / "GEOC" / f"{first}_{second}" / file.name.replace(folder.name, f"{first}_{second}")
+            other.parent.mkdir(exist_ok=True)
+            other.write_bytes(file.read_bytes())
+    told = foresee(path)[1]["05"].notes[0]
+    assert "open each track as a source of its own" in told
+    assert "settings.period" not in told
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("wavelength: 0.236", "but the interferograms are of 0.0554658 m: this is taken"),
+        ("crs: EPSG:32646", "settings.crs is EPSG:32646, but the interferograms, and so the maps, are in EPSG:4326"),
+        ("crs: UTM 46N", "settings.crs is UTM 46N, but"),
+        ("crs: EPSG:4326", ""),
+    ],
+)
+def test_settings_that_contradict_the_interferograms_are_told(tmp_path, line, words):
+    found = texts(region(tmp_path, (4, 4), more=f"  {line}\n"), good=False)
+    said = [text for text in found if "but the interferograms" in text]
+    assert said if words else not said
+    assert all(words in text for text in said)
+
+
+def test_a_series_called_interferograms_stops_no_look(tmp_path):
+    path = region(tmp_path, (4, 4), ("dem",))
+    text = path.read_text().replace("kind: ifg_stack, driver: licsar, uri: 'GEOC/*/*.geo.unw.tif'", SOURCES["dem"])
+    path.write_text(text)
+    answer = prospects.check(open_catalog(path))
+    assert "holds no interferograms" in answer.sources[0]["problem"]
+    assert {nb.name[:2]: nb.verdict for nb in answer.notebooks}["05"] == "fails"
+
+
+def test_what_lies_where_files_are_missing_is_told(tmp_path):
+    path = region(tmp_path, (4, 4))
+    path.write_text(path.read_text().replace("'GEOC/*/*.geo.unw.tif'", "'geoc/*/*.geo.unw.tif'"))
+    told = prospects.look(open_catalog(path), "interferograms")["problem"]
+    assert "Put it at: geoc/*/*.geo.unw.tif" in told
+    assert "GEOC" in told.split("holds")[1]
+
+
 def test_broken_sources_stop_and_what_follows_is_skipped(tmp_path):
     """As a run has it: a notebook whose sources are broken fails, one that lacks a product is skipped."""
     path = region(tmp_path, (4, 4))

@@ -142,3 +142,10 @@ def test_the_wavelength_of_the_settings_serves_files_without_one(tmp_path):
     assert source(tmp_path, "geotiff_stack", settings, coherence="none").attrs["wavelength"] == 0.236
     own = source(tmp_path, "geotiff_stack", settings, coherence="none", wavelength=0.031)
     assert own.attrs["wavelength"] == 0.031
+
+
+@pytest.mark.parametrize("driver", ["hyp3", "licsar"])
+def test_producers_of_sentinel1_alone_take_no_other_wavelength_of_the_settings(driver, tmp_path):
+    """I15: their files do not tell it, and it would be in every millimeter."""
+    written(tmp_path, driver)
+    assert source(tmp_path, driver, {"wavelength": 0.236}).attrs["wavelength"] == pytest.approx(0.05546576, rel=1e-6)

@@ -118,6 +118,20 @@ def test_still_ground_ranks_below_moving_ground(made):
     assert found.amplitude > 5.0
 
 
+def test_south_of_the_equator_thaw_is_deepest_in_march(made):
+    """The same ground, half a year later, is as still."""
+    amplitude, half = made.truth["seasonal_amplitude"], np.timedelta64(183, "D")
+    south = made.phase.assign_coords({end: made.phase[end] + half for end in ("reference", "secondary")})
+    south = south.assign_coords(y=-made.phase["y"]).rio.write_crs(4326)
+    for pick in (np.argmin, np.argmax):
+        where = np.unravel_index(pick(amplitude.values), amplitude.shape)
+        there, here = (
+            correct.reference_motion(da[:, ::4, ::4], da[:, [where[0]], [where[1]]]) for da in (south, made.phase)
+        )
+        assert there.rank == pytest.approx(here.rank, abs=0.02)
+        assert there.amplitude == pytest.approx(here.amplitude, rel=0.05)
+
+
 def test_pairs_without_a_level_are_left_out(made):
     thin, level = made.phase[:, ::8, ::8], at(made, (20, 20)).copy()
     level[::5] = np.nan

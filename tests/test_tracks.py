@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from qtp_toolkit import cli, prospects, walk
 from qtp_toolkit.catalog import Catalog, open_catalog
 from qtp_toolkit.conventions import QtpDataError
-from qtp_toolkit.reproduce import Notebook, _why_skip
+from qtp_toolkit.reproduce import Notebook, _why_skip, find_notebooks
 from qtp_toolkit.synthetic import formats
 
 GRIDS = {"down": (92.0, 34.5, 0.01, 12, 16), "rise": (92.05, 34.52, 0.013, 9, 12)}
@@ -191,6 +191,15 @@ def test_tracks_without_overlap_are_not_said_to_look_from_one_direction(make, mo
     bad = [each.text for each in prospects.look_at_tracks(open_catalog(make())) if not each.good]
     assert any("tracks overlap on 0% of descending: there is little to join" in text for text in bad), bad
     assert not any("direction" in text for text in bad), bad
+
+
+def test_a_track_that_does_not_see_the_reference_stops_the_notebook_of_tracks(make):
+    catalog = open_catalog(make(area="  reference_area: [92.005, 34.39, 92.03, 34.42]\n"))
+    status = dict.fromkeys(("modis_lst", "interferograms", *catalog), "found")
+    found = prospects.look_at_tracks(catalog)
+    plan = {nb.name[:2]: nb for nb in prospects.foresee(catalog, find_notebooks(), status, found)}["14"]
+    assert plan.verdict == "fails"
+    assert "no pixel is in" in plan.notes[0]
 
 
 def test_a_heading_that_is_not_the_products_is_told(make, monkeypatch):

@@ -13,6 +13,8 @@ from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, SYNTHETIC, TIME,
 
 TEMPERATURES = ("modis_lst", "viirs_lst", "era5_land")
 """Sources of surface temperature, one beside the other."""
+_KINDS = {"interferograms": "ifg_stack"}
+"""What notebooks take a source of this name for, whatever kind the catalog gives it."""
 
 
 def stamp(data: Any, name: str, source: Source) -> Any:
@@ -33,7 +35,7 @@ def stamp(data: Any, name: str, source: Source) -> Any:
 
 def refuse_no_phase(data: Any, name: str, source: Source) -> None:
     """Raise if what is to be a stack of interferograms has no phase, with the place where it belongs (I12)."""
-    if source.kind != "ifg_stack" or (isinstance(data, xr.Dataset) and "phase" in data):
+    if "ifg_stack" not in (source.kind, _KINDS.get(name)) or (isinstance(data, xr.Dataset) and "phase" in data):
         return
     found = list(map(str, data)) if isinstance(data, xr.Dataset) else [str(data.name)]
     hint = None

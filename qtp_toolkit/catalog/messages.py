@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from qtp_toolkit.catalog.options import options_of, readers
-from qtp_toolkit.catalog.schema import Analysis, CatalogFile, ParameterFaultError, Settings, Source
+from qtp_toolkit.catalog.schema import Analysis, CatalogFile, DailyMean, ParameterFaultError, Settings, Source, Water
 from qtp_toolkit.catalog.tracks import Track
 from qtp_toolkit.conventions import QtpDataError
 
@@ -44,8 +44,9 @@ def catalog_error(error: ValidationError, data: dict[str, Any], path: Path) -> Q
 
 def closest(word: str, words: list[str]) -> str:
     """``did you mean 'x'?`` if a word is close, else the list of what is allowed."""
-    near = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    return f"did you mean {near[0]!r}?" if near else f"allowed: {', '.join(sorted(words))}"
+    lower = {each.lower(): each for each in words}
+    near = difflib.get_close_matches(word.lower(), lower, n=1, cutoff=0.6)
+    return f"did you mean {lower[near[0]]!r}?" if near else f"allowed: {', '.join(sorted(words))}"
 
 
 @contextmanager
@@ -101,7 +102,12 @@ def _faults(error: ValidationError, data: object, at: tuple) -> Iterator[tuple[t
 def _known(place: tuple, data: Any) -> list[str]:
     model: type[BaseModel] = CatalogFile
     if place[:1] == ("settings",):
-        models: dict[object, type[BaseModel]] = {"analysis": Analysis, "tracks": Track}
+        models: dict[object, type[BaseModel]] = {
+            "analysis": Analysis,
+            "tracks": Track,
+            "daily_mean": DailyMean,
+            "water_content": Water,
+        }
         model = models.get(place[1], Settings) if len(place) > 1 else Settings
     elif place[:1] == ("sources",) and len(place) >= 2:
         model = Source

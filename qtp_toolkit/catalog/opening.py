@@ -267,7 +267,7 @@ class Catalog:
         try:
             row["files"] = len(self.files(name))
             if not self.available(name):
-                return {**row, "problem": self.how_to_get(name)}
+                return {**row, "problem": f"{self.how_to_get(name)}; {self._what_is_there(name)}"}
             data = self[name]
         except QtpDataError as error:
             return {**row, "status": "broken" if row["files"] else "missing", "problem": str(error)}
@@ -279,6 +279,12 @@ class Catalog:
         absent = [source.uris[role] for role, paths in self._roles(name, {}).items() if not paths]
         places = ", ".join(absent or source.uris.values())
         return f"{source.access or 'No access note in the catalog'}. Put it at: {places}"
+
+    def _what_is_there(self, name: str) -> str:
+        """Say what lies where files of the source are not."""
+        root = self.root(name)
+        absent = [self.source(name).uris[role] for role, paths in self._roles(name, {}).items() if not paths]
+        return "; ".join(listing(root, uri) for uri in absent)
 
     def _roles(self, name: str, parameters: dict[str, str]) -> dict[str, list[Path]]:
         source = self.source(name)

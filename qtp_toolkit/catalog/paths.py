@@ -64,9 +64,16 @@ def resolve_roots(roots: list[str], *, folder: Path, catalog: Path) -> Path:
         path=catalog,
         expected="one existing folder",
         found="; ".join(reasons),
-        hint="Set the variable, e.g. export NAME=/folder, or edit roots.",
+        hint=_how_to_make_a_root(roots, folder),
         code="C07",
     )
+
+
+def _how_to_make_a_root(roots: list[str], folder: Path) -> str:
+    names = [name for root in roots for name in [_expand(root)[1]] if name]
+    if names:
+        return f"Set the variable, e.g. export {names[0]}=/folder, or edit roots."
+    return f"Edit roots: a folder, either beside the catalog (in {folder}) or by its full path."
 
 
 def skipped_roots(roots: list[str]) -> str:

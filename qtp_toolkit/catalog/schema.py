@@ -126,6 +126,9 @@ class Settings(Model):
     def _known_overpasses(cls, value: dict[str, float] | None) -> dict[str, float] | None:
         if value is not None:
             DailyMean(**value)
+            total = sum(weight for name, weight in value.items() if name != "intercept")
+            if not 0.5 <= total <= 1.5:
+                raise ValueError(f"coefficients of a mean add up to about 1; these to {total:g}")
         return value
 
     @field_validator("water_content")

@@ -29,7 +29,7 @@ from qtp_toolkit.correct._weigh import choose_ramp
 _ENDS = (REFERENCE, SECONDARY)
 _YEAR = 365.25
 _DEEPEST_THAW = 259.0
-"""Mid-September, days since a New Year."""
+"""Mid-September, days since a New Year; half a year later south of the equator."""
 _OFTEN = 0.5
 """Share of the pairs that a pixel must be valid in to count."""
 _PLACES = 3
@@ -141,7 +141,7 @@ def reference_motion(
     -------
     Stillness
         Relative to the median pixel of each pair. Thaw settles: the sinusoid that counts for the rank is lowest in
-        mid-September.
+        mid-September, or in mid-March where the middle of the grid lies south of the equator (without a CRS: north).
 
     Raises
     ------
@@ -171,12 +171,14 @@ def reference_motion(
     """
     require(phase, dims=(PAIR, Y, X))
     require(inside, dims=(PAIR, Y, X), name="inside")
-    planes = choose_ramp(phase, "weighed", indices=_indices_of_the_year(phase), weight=weight, wavelength=wavelength)
+    deepest = _deepest_thaw(phase)
+    index = _indices_of_the_year(phase, deepest)
+    planes = choose_ramp(phase, "weighed", indices=index, weight=weight, wavelength=wavelength)
     flat, level = (deramp(da, ramp=planes).transpose(PAIR, Y, X) for da in (phase, inside))
     mean = level.mean((Y, X)).values
     if not np.isfinite(mean).any():
         raise QtpDataError("the reference area has no valid pixel in any pair", variable="inside", code="I21")
-    rate, settles, other = _fit_year(flat, mean, wavelength)
+    rate, settles, other = _fit_year(flat, mean, wavelength, deepest)
     known = np.isfinite(settles[1:])
     rank = float((settles[1:][known] < settles[0]).mean()) if known.any() else 0.0
     moves = flat[0].copy(data=(2 * settles + np.abs(rate))[1:].reshape(flat.shape[1:]))
@@ -187,24 +189,33 @@ def reference_motion(
     return Stillness(2 * float(np.hypot(settles[0], other[0])), -float(rate[0]), rank, _find_least(moves, good))
 
 
-def _of_the_year(days: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _deepest_thaw(phase: xr.DataArray) -> float:
+    """Day of the deepest thaw, by the hemisphere of the middle of the grid."""
+    if phase.rio.crs is None:
+        return _DEEPEST_THAW
+    middle = phase.isel({PAIR: 0, Y: [phase.sizes[Y] // 2], X: [phase.sizes[X] // 2]}, drop=True)
+    south = float(grid.lonlat(middle)["latitude"].mean()) < 0
+    return _DEEPEST_THAW + south * _YEAR / 2
+
+
+def _of_the_year(days: np.ndarray, deepest: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Years, and the waves of a year: the first is largest where thaw is deepest."""
-    turn = 2 * np.pi * (days - _DEEPEST_THAW) / _YEAR
+    turn = 2 * np.pi * (days - deepest) / _YEAR
     return days / _YEAR, np.cos(turn), np.sin(turn)
 
 
-def _indices_of_the_year(phase: xr.DataArray) -> xr.Dataset:
+def _indices_of_the_year(phase: xr.DataArray, deepest: float) -> xr.Dataset:
     """Make what stands for the indices of ``pecm`` where no temperature is known."""
     dates = np.union1d(phase[REFERENCE].values, phase[SECONDARY].values).astype("datetime64[D]")
     axes = {TIME: dates.astype("datetime64[ns]"), Y: [0.0], X: [0.0]}
-    years, wave, _ = _of_the_year(dates.astype(float))
+    years, wave, _ = _of_the_year(dates.astype(float), deepest)
     named = {"linear_index": years, "composite_index": wave}
     return xr.Dataset({name: ((TIME, Y, X), values[:, None, None]) for name, values in named.items()}, axes)
 
 
-def _fit_year(flat: xr.DataArray, level: np.ndarray, wavelength: float) -> np.ndarray:
-    """Fit rate, settling by mid-September and the wave a quarter beside it: (3, 1 + pixels), mm, the level first."""
-    first, second = (_of_the_year(flat[end].values.astype("datetime64[D]").astype(float)) for end in _ENDS)
+def _fit_year(flat: xr.DataArray, level: np.ndarray, wavelength: float, deepest: float) -> np.ndarray:
+    """Fit rate, settling by the deepest thaw and the wave a quarter beside it: (3, 1 + pixels), mm, the level first."""
+    first, second = (_of_the_year(flat[end].values.astype("datetime64[D]").astype(float), deepest) for end in _ENDS)
     columns = np.stack([b - a for a, b in zip(first, second, strict=True)], axis=1)
     values = flat.values.reshape(len(level), -1).astype(float)
     often = np.isfinite(values).mean(axis=0) > _OFTEN

@@ -109,7 +109,7 @@ def foresee(
     status : mapping of str to str
         ``found``, ``missing`` or ``broken`` of each source of the catalog.
     found : iterable of Finding
-        Of :func:`look_at_dates` and :func:`look_at_reference`.
+        Of :func:`look_at_dates`, :func:`look_at_reference` and :func:`look_at_tracks`.
 
     Returns
     -------
@@ -146,7 +146,7 @@ def _foresee(
     broken = [name for name in (*needs, *nb.uses) if status.get(name) == "broken" and name not in indirect]
     if broken:
         return Prospect(nb.name, "fails", (f"broken: {', '.join(broken)}; mend it, or take it out of the catalog",))
-    told = tuple(stops[product] for product in nb.products_out if product in stops)
+    told = tuple(stops[word] for word in (*nb.products_out, *nb.needs) if word in stops)
     if told:
         return Prospect(nb.name, "fails", told)
     notes: dict[str, list[str]] = {}

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
 
 from qtp_toolkit import correct, grid, network
 from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit.catalog import Catalog, named
-from qtp_toolkit.conventions import PAIR, TIME, QtpDataError, X, Y, xnp
+from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.kernels import daily
 from qtp_toolkit.prospects._looks import look_at_area, look_at_hours, look_at_pixels, noting_warnings, thin
 from qtp_toolkit.reproduce import find_notebooks
 
+_SAME_WAVELENGTH = 1e-3
 _FEWEST, _YEARS = 10, 3
 """Dates of a pixel, and calendar years, that ``pecm.fit`` needs, the latter for the spread between years."""
 
 
 class Finding(NamedTuple):
-    """What a look at dates or reference found: whether it will do, in words, and the product that it prevents."""
+    """What a look at dates or reference found: whether it will do, in words, and the product or setting it stops."""
 
     good: bool
     text: str
@@ -87,8 +91,14 @@ def look_at_dates(catalog: Catalog) -> list[Finding]:
         found.append(Finding(False, str(error), "time_series"))
     if len(groups) > 1:
         ends = "; ".join(" to ".join(map(str, group[[0, -1]].astype("datetime64[D]"))) for group in groups)
-        text = f"no pair connects {len(groups)} groups of dates: {ends}; add pairs, or choose one by settings.period"
+        spans = sorted((group.min(), group.max()) for group in groups)
+        apart = all(last < first for (_, last), (first, _) in pairwise(spans))
+        instead = (
+            "choose one by settings.period" if apart else "open each track as a source of its own, if they are two"
+        )
+        text = f"no pair connects {len(groups)} groups of dates: {ends}; add pairs, or {instead}"
         found.append(Finding(False, text, "time_series"))
+    found += _settings_beside(catalog, stack)
     if catalog.settings.ramp == "stable" and not catalog.available("stable_ground"):
         found.append(
             Finding(False, "settings.ramp is stable, but no source stable_ground is there: planes are weighed")
@@ -138,6 +148,24 @@ def _cut_to_temperature(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset
     elif not inside.all():
         found = [Finding(False, f"{text}: pairs with the others are left out")]
     return (stack.isel({PAIR: np.flatnonzero(inside)}) if inside.any() else stack), found
+
+
+def _settings_beside(catalog: Catalog, stack: xr.Dataset) -> list[Finding]:
+    """Name settings that say something else than the interferograms, which are taken at their word."""
+    settings, found = catalog.settings, []
+    taken = stack.attrs.get("wavelength", settings.wavelength)
+    if all(abs(settings.wavelength / other - 1) > _SAME_WAVELENGTH for other in (taken, SENTINEL1_WAVELENGTH)):
+        text = f"settings.wavelength is {settings.wavelength:g} m, but the interferograms are of {taken:g} m"
+        found.append(Finding(False, f"{text}: this is taken"))
+    if settings.crs is not None and (crs := stack.rio.crs) is not None:
+        try:
+            same = CRS.from_user_input(settings.crs) == crs
+        except CRSError:
+            same = False
+        if not same:
+            text = f"settings.crs is {settings.crs}, but the interferograms, and so the maps, are in {crs.to_string()}"
+            found.append(Finding(False, f"{text}: mend it, or leave it out"))
+    return found
 
 
 def _last_day(catalog: Catalog, last: np.datetime64) -> np.datetime64:

@@ -17,6 +17,8 @@ from qtp_toolkit.prospects._looks import look_at_area, thin
 from qtp_toolkit.prospects._sources import Finding
 
 _LEAST_OVERLAP = 0.05
+_STOPS = "settings.tracks"
+"""What a notebook needs that cannot run on tracks whose look or reference is not known."""
 
 
 def look_at_tracks(catalog: Catalog, *, quick: bool = False) -> list[Finding]:
@@ -49,7 +51,7 @@ def look_at_tracks(catalog: Catalog, *, quick: bool = False) -> list[Finding]:
                 looks[name] = walk.look(catalog, name)
                 found.append(Finding(True, f"track {name}: {_told(catalog, name, stacks[name], looks[name], quick)}"))
         except QtpDataError as error:
-            found.append(Finding(False, f"track {name}: {error}"))
+            found.append(Finding(False, f"track {name}: {error}", "" if name in looks else _STOPS))
     if len(stacks) > 1:
         found.append(_overlap(stacks))
     if len(looks) > 1 and not quick and (told := _directions(looks, next(iter(stacks.values())))):
@@ -131,7 +133,7 @@ def _references(catalog: Catalog, stacks: dict[str, xr.Dataset], *, quick: bool)
             area = correct.choose_reference(stack["phase"], **where, bounds=settings.reference_area)
             seen = look_at_area(stack, area, wavelength=stack.attrs.get("wavelength", settings.wavelength))
         except QtpDataError as error:
-            found.append(Finding(False, f"track {name}: {error}"))
+            found.append(Finding(False, f"track {name}: {error}", _STOPS))
             continue
         found += [Finding(good, f"track {name}: {text}") for good, text in seen]
     return found

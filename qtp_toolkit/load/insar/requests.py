@@ -38,7 +38,7 @@ def open_hyp3(
     request: Request, *, coherence: Coherence = "required", layers: Sequence[Hyp3Layer] = (), **options: Any
 ) -> xr.Dataset:
     """Open HyP3 products."""
-    how = _stack(request, coherence, options)
+    how = _stack(request, coherence, options, sentinel=True)
     return hyp3(_contained(request), layers=layers, read_coherence=coherence != "none", **how)
 
 
@@ -72,7 +72,10 @@ def open_licsar(
     """Open LiCSAR products, with what lies in the folders of their frame."""
     beside = (folder for path in request.paths for folder in frame_folders(path))
     frame = [folder for folder in dict.fromkeys(beside) if folder.is_relative_to(request.root)]
-    how = _stack(request, coherence, options) | {"read_coherence": coherence != "none", "within": request.root}
+    how = _stack(request, coherence, options, sentinel=True) | {
+        "read_coherence": coherence != "none",
+        "within": request.root,
+    }
     return licsar(_contained(request, frame), layers=layers, **how)
 
 
@@ -214,8 +217,10 @@ def _contained(request: Request, beside: Iterable[Path] = ()) -> list[Path]:
     return request.paths
 
 
-def _stack(request: Request, coherence: Coherence, options: dict[str, Any]) -> dict[str, Any]:
-    """Keywords of a stack: a wavelength of the settings holds where neither the files nor the source tell one."""
+def _stack(
+    request: Request, coherence: Coherence, options: dict[str, Any], *, sentinel: bool = False
+) -> dict[str, Any]:
+    """Keywords of a stack: a wavelength of the settings holds where neither files, producer nor source tell one."""
     given = options | {"require_coherence": coherence == "required", "chunks": request.chunks}
     usual = request.settings.wavelength
-    return given if usual == SENTINEL1_WAVELENGTH else given | {"usual_wavelength": usual}
+    return given if sentinel or usual == SENTINEL1_WAVELENGTH else given | {"usual_wavelength": usual}

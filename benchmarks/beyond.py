@@ -22,6 +22,8 @@ from qtp_toolkit import conventions, correct, grid, inversion, open_catalog, pec
 
 TABLE = Path(__file__).resolve().parents[1] / "docs" / "beyond.md"
 ONSETS = ["thaw_onset_mean", "freeze_onset_mean", "thaw_onset", "freeze_onset", "addt_end"]
+STRIP = 256
+"""Rows whose phase bias is found at once."""
 LOOKS = {"descending": (39.0, -168.0), "ascending": (38.0, -12.0)}
 """Incidence and heading of the two tracks, degree; both are given the series of the strip."""
 HEAD = """# Beyond the paper, at 90 m
@@ -92,9 +94,10 @@ def short(folder: str) -> None:
 
 
 def bias(folder: str) -> None:
-    """Bias of short pairs, as phase of all pairs, on cells of 8 by 8 pixels."""
+    """Bias of short pairs, as phase of all pairs, on cells of 8 by 8 pixels, strip by strip."""
     phase, _ = observed(folder)
-    correct.fit_phase_bias(phase)["bias_phase"].compute()
+    for top in range(0, phase.sizes["y"], STRIP):
+        correct.fit_phase_bias(phase.isel(y=slice(top, top + STRIP)))["bias_phase"].compute()
 
 
 def distance(folder: str) -> None:

@@ -78,7 +78,7 @@ def tracks(names: dict[str, Any]) -> dict[str, float]:
 
 
 NOTEBOOKS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, float]]]] = {
-    "13_year_by_year": ("13-056", yearly),
+    "13_year_by_year": ("13-057", yearly),
     "14_two_tracks": ("14-054", tracks),
 }
 

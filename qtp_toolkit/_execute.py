@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from qtp_toolkit._notebook import EarlyEnd
-from qtp_toolkit._pages import write_page, write_text
+from qtp_toolkit._pages import write_page, write_texts
 
 CONNECT = (
     "import os\nfrom dask.distributed import Client\nClient(os.environ['QTP_SCHEDULER'])"  # becomes dask's scheduler
@@ -130,8 +130,9 @@ def execute(
         outcome.cell = current.get("cell", "")
     elif log.exists():
         log.unlink()
-    write_page(nb, out / "notebooks" / f"{path.stem}.html", title=path.stem)
-    write_text(path.with_name("glossary.md"), out / "notebooks" / "glossary.html")  # pages link to it
+    prose, page = "\n".join(cell.source for cell in nb.cells if cell.cell_type == "markdown"), f"{path.stem}.html"
+    write_page(nb, out / "notebooks" / page, title=path.stem)
+    write_texts(path, out / "notebooks" / page, prose)
     return outcome
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 _TEX = re.compile(r"(?P<code>```.*?```|`[^`]*`)|\$\$(?P<block>.+?)\$\$|\$(?P<line>[^$\n]+?)\$", re.DOTALL)
-_LINK = re.compile(r"(?P<code>```.*?```|`[^`]*`)|\]\((?P<stem>(?:\.\./)?\w+)\.(?P<kind>ipynb|md)(?=[)#])", re.DOTALL)
+_LINK = re.compile(
+    r"(?P<code>```.*?```|`[^`]*`)|\]\((?P<stem>(?:\.\./)*(?:\w+/)?\w+)\.(?P<kind>ipynb|md)(?=[)#])", re.DOTALL
+)
 _OVERWRITTEN = re.compile(r"[^\r\n]*\r(?!\n)")
 _MARKUP = str.maketrans({"*": "&#x2A;", "_": "&#x5F;", "`": "&#x60;"})
 
@@ -67,8 +69,29 @@ def write_text(source: Path, path: Path) -> None:
     write_page(page, path, title=source.stem)
 
 
+def write_texts(source: Path, path: Path, text: str) -> None:
+    """Write the pages of Markdown that a text links to, and those that they link to, each once.
+
+    Parameters
+    ----------
+    source, path : pathlib.Path
+        Where the text lies, and where its page does: links lead from the one to the other's neighbors alike.
+    text : str
+    """
+    for found in _LINK.finditer(text):
+        if found["kind"] != "md":
+            continue
+        other, page = (
+            (at.parent / f"{found['stem']}{end}").resolve() for at, end in ((source, ".md"), (path, ".html"))
+        )
+        if other.exists() and not (page.exists() and page.stat().st_mtime > other.stat().st_mtime):
+            page.parent.mkdir(parents=True, exist_ok=True)
+            write_text(other, page)
+            write_texts(other, page, other.read_text(encoding="utf-8"))
+
+
 def links(text: str) -> str:
-    """Let links to notebooks, and to a text beside them, lead to their pages."""
+    """Let links to notebooks, and to texts, lead to their pages."""
     return _LINK.sub(lambda found: found["code"] or f"]({found['stem']}.html", text)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import nbformat
 import pytest
 
-from qtp_toolkit._pages import equations, links, write_page, write_text
+from qtp_toolkit._pages import equations, links, write_page, write_text, write_texts
 from qtp_toolkit.reproduce import notebooks_folder
 
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
@@ -73,7 +74,7 @@ def test_solutions_are_folded(tmp_path):
 
 
 def test_links_lead_to_pages():
-    """Notebooks and glossary; docs, which a site turns into pages of its own, addresses and code stay."""
+    """Notebooks, glossary and docs; addresses and code stay."""
     assert (
         links("see [06](06_maps.ipynb), [words](glossary.md#l1)") == "see [06](06_maps.html), [words](glossary.html#l1)"
     )
@@ -82,7 +83,7 @@ def test_links_lead_to_pages():
         == "[01](../01_modis_lst.html), [words](../glossary.html)"
     )
     assert links("[Ramps](../docs/ramps.md), [it](https://doi.org/10.1/a.md)") == (
-        "[Ramps](../docs/ramps.md), [it](https://doi.org/10.1/a.md)"
+        "[Ramps](../docs/ramps.html), [it](https://doi.org/10.1/a.md)"
     )
     assert links("`da[0](x)` and [here](#top)") == "`da[0](x)` and [here](#top)"
 
@@ -92,6 +93,25 @@ def test_the_glossary_becomes_a_page(tmp_path):
     html = (tmp_path / "glossary.html").read_text(encoding="utf-8")
     assert html.count("<tr>") > 30
     assert "<title>glossary</title>" in html
+
+
+def test_texts_that_pages_link_to_become_pages(tmp_path):
+    """And those that they link to; each once, and again when it has changed."""
+    home, out = tmp_path / "home", tmp_path / "out"
+    (home / "docs").mkdir(parents=True)
+    (out / "notebooks").mkdir(parents=True)
+    (home / "docs" / "ramps.md").write_text("# Ramps\n\nSee [data](data.md), [none](gone.md), `export A=$B`.")
+    (home / "docs" / "data.md").write_text("# Data\n\nSee [ramps](ramps.md) and [01](../notebooks/01_a.ipynb).")
+    page = out / "notebooks" / "01_a.html"
+    write_texts(home / "notebooks" / "01_a.ipynb", page, "[Ramps](../docs/ramps.md)")
+    assert sorted(path.name for path in (out / "docs").iterdir()) == ["data.html", "ramps.html"]
+    html = (out / "docs" / "data.html").read_text()
+    assert 'href="ramps.html"' in html
+    assert 'href="../notebooks/01_a.html"' in html
+    os.utime(home / "docs" / "data.md", (2e9, 2e9))
+    (home / "docs" / "ramps.md").unlink()
+    write_texts(home / "notebooks" / "01_a.ipynb", page, "[Data](../docs/data.md)")
+    assert (out / "docs" / "data.html").stat().st_mtime_ns > (out / "docs" / "ramps.html").stat().st_mtime_ns
 
 
 def test_answers_are_closed(tmp_path):

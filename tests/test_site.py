@@ -23,7 +23,7 @@ def staged(tool, tmp_path, monkeypatch):
     """Sources of a site from a run that has two pages; the others are as they are stored, and short here."""
     run = tmp_path / "run"
     (run / "notebooks" / "workshop").mkdir(parents=True)
-    page = '<body class="notebook"><p>executed</p><a href="../{}docs/data.md">data</a></body>'
+    page = '<body class="notebook"><p>executed</p><a href="../{}docs/data.html">data</a></body>'
     (run / "notebooks" / "00_start_here.html").write_text(page.format(""))
     (run / "notebooks" / "workshop" / "3_the_model.html").write_text(page.format("../"))
     short = "<body><p>stored</p></body>"

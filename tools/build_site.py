@@ -104,13 +104,13 @@ def _gather_pages(folder: Path, lessons: list[Lesson], run: Path | None) -> dict
 
 
 def _lead_on(page: Path, up: str, before: Lesson | None, after: Lesson | None) -> None:
-    """Put a line of links at the top and the foot of a page, and let those to docs/ lead to what Sphinx makes of it."""
+    """Put a line of links at the top and the foot of a page."""
     links = [f'<a href="{up}../index.html">qtp_toolkit</a>', f'<a href="{up}../notebooks.html">All notebooks</a>']
     links += [f'<a href="{up}glossary.html">Glossary</a>']
     for lesson, arrow in ((before, "\N{LEFTWARDS ARROW} {}"), (after, "{} \N{RIGHTWARDS ARROW}")):
         links += [f'<a href="{up}{lesson.page}">{arrow.format(html.escape(lesson.title))}</a>'] if lesson else []
     bar = f'<nav aria-label="Notebooks" style="{BAR}">{" ".join(links)}</nav>'
-    text = re.sub(r'href="((?:\.\./)+)docs/(\w+)\.md', r'href="\1docs/\2.html', page.read_text(encoding="utf-8"))
+    text = page.read_text(encoding="utf-8")
     text = re.sub(r"(<body[^>]*>)", lambda found: found[1] + bar, text, count=1)
     begin, end = text[: (at := text.rfind("</body>"))], text[at:]
     page.write_text(begin + bar + end, encoding="utf-8")

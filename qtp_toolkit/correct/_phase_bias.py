@@ -114,7 +114,8 @@ def fit_phase_bias(
         one more on each side, or of the phase if ``cell`` is 1. Cells without a closure have the bias of the nearest.
         Pairs of unknown share have 0. ``attrs``: ``triplets``, ``intervals_without_triplet``, ``pairs_unknown``. Lazy
         if the input is lazy; closures and biases are found block by block, the cells then put together. Compute it
-        once, before blocks of the phase are corrected with it: each of them needs all cells.
+        once, before blocks of the phase are corrected with it: each of them needs all cells. Of a large area compute
+        it strip by strip (``phase.isel(y=...)``): what all blocks are corrected with may be in memory at once.
 
     Raises
     ------

@@ -40,7 +40,7 @@ def on_pixels_of(da: xr.DataArray, like: xr.DataArray | xr.Dataset, *, name: str
     ------
     QtpDataError
         I05, I06 or I07: the coordinates differ by more than a thousandth of a pixel (says by how much), or do not cover
-        those of ``like``, or another CRS.
+        those of ``like``, or y or x are of another CRS.
 
     Examples
     --------
@@ -51,7 +51,8 @@ def on_pixels_of(da: xr.DataArray, like: xr.DataArray | xr.Dataset, *, name: str
     """
     label, other = name or repr(da.name or "array"), repr(getattr(like, "name", None) or "array")
     own, asked = (_crs(obj) for obj in (da, like))
-    if own and asked and not same_crs(own, asked):
+    spatial = {"y", "x"} & set(da.dims) & set(like.dims)  # places and regions are the same in any
+    if spatial and own and asked and not same_crs(own, asked):
         raise QtpDataError(
             f"{label} has another coordinate reference system than {other}",
             expected=_called(asked),

@@ -328,7 +328,7 @@ def test_a_second_source_covers_later_acquisitions():
     phase = xr.DataArray(np.zeros((ends.size - 1, 2, 2)), grid | axes, ("pair", "y", "x"), attrs={"units": "rad"})
 
     class Catalog(dict):
-        settings = type("Settings", (), {"reference_date": None, "ramp": "none"})
+        settings = type("Settings", (), {"reference_date": None, "ramp": "none", "wavelength": 0.0554658, "crs": None})
 
         def files(self, name):
             return {}

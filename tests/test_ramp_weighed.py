@@ -224,7 +224,7 @@ def test_closed_form_std_grows_from_the_reference(rng):
     peak = np.sqrt(squares) / std["seasonal_coefficient_std"]
     np.testing.assert_allclose(peak, float(peak[0, 0]))
     assert 28 < float(peak[0, 0]) <= 30  # the mean annual maximum of the index
-    with pytest.raises(ValueError, match="exact"):
+    with pytest.raises(QtpDataError, match="not on the grid"):
         pecm.fit(*arguments, ramp_std=std.isel(x=slice(0, 20)))
 
 

@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import xarray as xr
-from rasterio.crs import CRS
-from rasterio.errors import CRSError
 
 from qtp_toolkit import correct, grid, network
 from qtp_toolkit._angles import nearest_turn
@@ -158,6 +156,9 @@ def _settings_beside(catalog: Catalog, stack: xr.Dataset) -> list[Finding]:
         text = f"settings.wavelength is {settings.wavelength:g} m, but the interferograms are of {taken:g} m"
         found.append(Finding(False, f"{text}: this is taken"))
     if settings.crs is not None and (crs := stack.rio.crs) is not None:
+        from rasterio.crs import CRS  # noqa: PLC0415  slow to import
+        from rasterio.errors import CRSError  # noqa: PLC0415
+
         try:
             same = CRS.from_user_input(settings.crs) == crs
         except CRSError:

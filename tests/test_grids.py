@@ -266,3 +266,13 @@ def test_masks_by_another_longitude_meet(turn):
     phase = layer(np.ones((5, 6)), rows=rows, columns=columns, crs=4326, units="rad", name="phase")
     mask = layer(np.tile(np.arange(6) < 2, (5, 1)), rows=rows, columns=columns + turn, crs=4326)
     np.testing.assert_array_equal(correct.apply_mask(phase, mask).isnull(), mask)
+
+
+def test_places_are_the_same_in_any_projection():
+    """Only y and x are of a CRS: values by region or by date may have been sampled on another grid."""
+    curve = xr.DataArray([1.0, 2.0], {"region": ["a", "b"]}, "region").rio.write_crs(4326)
+    moved = xr.DataArray([3.0, 4.0], {"region": ["a", "b"]}, "region").rio.write_crs(32646)
+    assert conventions.on_pixels_of(curve, moved).values.tolist() == [1.0, 2.0]
+    grids = [xr.DataArray([[1.0]], {"y": [1.0], "x": [1.0]}, ("y", "x")).rio.write_crs(code) for code in (4326, 32646)]
+    with pytest.raises(conventions.QtpDataError, match="another coordinate reference"):
+        conventions.on_pixels_of(*grids)

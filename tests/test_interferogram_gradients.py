@@ -41,7 +41,7 @@ def test_the_trend_of_a_plane_is_the_plane_to_its_borders(down, across, rows, co
     assert found.dtype == np.float32
     off = found - plane
     # The last block of a side holds few pixels, perhaps: its step is told by its neighbours.
-    np.testing.assert_allclose(off - off.mean(), 0, atol=0.1)
+    np.testing.assert_allclose(off - off.mean(), 0, atol=0.05)
 
 
 def test_what_is_left_without_the_trend_changes_slowly_and_has_fewer_residues():

@@ -76,7 +76,7 @@ def trend(image: np.ndarray, *, block: int = BLOCK) -> np.ndarray:
     whole[: image.shape[0], : image.shape[1]] = image
     down, right = _block_steps(whole, block), _block_steps(whole.T, block).T
     slopes, links = [block * np.angle(step) for step in (down, right)], [abs(step) ** 2 for step in (down, right)]
-    nodes = integrate(slopes, links, tolerance=1e-3).astype(np.float32)
+    nodes = integrate(slopes, links, tolerance=1e-4).astype(np.float32)
     return _between(_between(nodes, image.shape[0], block).T, image.shape[1], block).T
 
 

@@ -100,7 +100,9 @@ def fit_years(
     uncertainty : {"correlated", "formal"}
         ``formal``: residual variance times the inverse normal matrix. ``correlated``: the same, widened by what the
         correlation r of neighboring residuals makes of sums, ``sqrt((1 + r) / (1 - r))`` with r >= 0, and by less for
-        coefficients of years with few thawed dates. Years cannot be left out here: each has coefficients of its own.
+        coefficients of years with few thawed dates. With ``losses="each"`` no column lasts long, and the covariance is
+        that of errors correlated by ``r ** n`` n dates apart. Years cannot be left out here: each has coefficients of
+        its own.
     weights : xarray.DataArray, optional
         (time, ...) inverse variances in any common unit; 0 or NaN drops the date.
     ramp_std : xarray.Dataset, optional

@@ -102,6 +102,50 @@ def sum_residuals(y, linear, composite, weights, days, begin, start, end, beta, 
 
 
 @fused
+def sum_correlated(linear, composite, weights, days, begin, start, end, rho, mixed):  # noqa: PLR0917
+    """Fill ``mixed`` (K, K, P) with products of the columns, on the same date and on unlike ones, rho for every step.
+
+    That is ``A' R A`` of the K = 2 + 2 Y columns A, times the root of the weights, and the correlation
+    ``rho ** |i - j|`` between the i-th and the j-th date used: without correlation the normal matrix. ``weights`` as
+    :func:`sum_years` leaves them; ``rho`` (P,).
+    """
+    years, pixels = begin.shape
+    size = 2 + 2 * years
+    row, trail, sums = np.empty(size), np.empty(size), np.empty((size, size))
+    for p in range(pixels):
+        n = 0
+        row[:] = trail[:] = 0.0
+        sums[:] = 0.0
+        for t in range(len(days)):
+            before, n = n, _find_year(n, days[t], begin, p)
+            if n > before:
+                row[2 : 2 + n] = 0.0
+                row[2 + years : 1 + years + n] = 1.0
+            if weights[t, p] > 0.0:
+                row[0], row[1] = linear[t, p], 1.0
+                if n > 0:
+                    row[1 + n], row[1 + years + n] = composite[t, p], _ramp(days[t], start[n - 1, p], end[n - 1, p])
+                _add_to_trail(row, np.sqrt(weights[t, p]), rho[p], trail, sums)
+        for a in range(size):
+            for b in range(size):
+                mixed[a, b, p] = sums[a, b] + sums[b, a]
+
+
+@fused
+def _add_to_trail(row, factor, rho, trail, sums):
+    for b in range(len(row)):
+        trail[b] *= rho
+    for a in range(len(row)):
+        if row[a] != 0.0:
+            own = factor * row[a]
+            for b in range(len(row)):
+                # Half of what a date has with itself: the other half comes from below the diagonal.
+                sums[a, b] += own * (trail[b] + 0.5 * factor * row[b])
+    for b in range(len(row)):
+        trail[b] += factor * row[b]
+
+
+@fused
 def _add(row, weight, products):
     k = 0
     for a in range(5):

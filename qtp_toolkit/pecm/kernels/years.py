@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qtp_toolkit.kernels import lstsq, reasons
-from qtp_toolkit.pecm.kernels import year_normal
+from qtp_toolkit.pecm.kernels import year_errors, year_normal
 from qtp_toolkit.pecm.kernels.decompose import root
 
 LAYERS = ("rate", "rate_std", "intercept", "rms", "trend", "trend_std", "correlation", "reason")
@@ -55,6 +55,8 @@ class Answer(NamedTuple):
     """(P,)."""
     inflation: np.ndarray
     """(2, Y, P) of coefficients and losses."""
+    inverse: np.ndarray | None
+    """(B + Y, B + Y, P) of the normal matrix, if all losses are free."""
 
 
 def each_year(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
@@ -111,23 +113,22 @@ def each_year(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
     year_sums.sum_residuals(*series, free, found)
     count = counts[:, 0].sum(axis=0)
     columns = 2 + there.sum(axis=0) + possible.sum(axis=0)
-    variance, correlation = _judge_residuals(found, count, columns, correlated=rules.correlated)
+    variance, correlation = year_errors.judge_residuals(found, count, columns, correlated=rules.correlated)
     enough = (counts[1:, 1] >= rules.min_dates) & (counts[1:, 4] >= rules.min_summer)
     known = np.isfinite(peak) & (peak > 0) & enough
-    answer = plain = _solve(normal, variance, possible, None, rules)
-    if rules.spread < np.inf:
-        answer = _solve(normal, variance, possible, _draw(plain, normal, known, variance, rules), rules)
-        # What the dates tell is judged without the prior.
-        answer = answer._replace(condition=plain.condition, inflation=plain.inflation)
-    narrower = _compare_with_long(correlation, counts[1:, 1])
-    answer.covariance[2:] *= narrower[:, None]
-    answer.covariance[:, 2:] *= narrower
+    plain, answer, penalty = _solve_twice(normal, variance, possible, known, rules)
+    if rules.correlated and rules.losses == "each":
+        mixed = np.empty((len(free), len(free), pixels))
+        year_sums.sum_correlated(*series[1:], correlation, mixed)
+        used = np.concatenate([np.ones((2, pixels)), there, possible])
+        answer = _err_together(answer, plain, mixed * used[:, None] * used, variance * penalty, (count, found[0]))
+    else:
+        answer = _err_briefly(answer, year_errors.compare_with_long(correlation, counts[1:, 1]))
     # From the weakest reason to the strongest, each over those before it.
+    few = count < np.maximum(rules.min_count, columns + 2)
     reason = np.where(answer.condition <= rules.max_condition, reasons.OK, reasons.ILL_CONDITIONED)
-    reason = np.where(thaws, reason, reasons.NEVER_THAWS)
-    reason = np.where(count < np.maximum(rules.min_count, columns + 2), reasons.TOO_FEW, reason)
-    reason = np.where(indexed, reason, reasons.NO_TEMPERATURE)
-    reason = np.where(seen, reason, reasons.MASKED)
+    reason = np.where(few, reasons.TOO_FEW, np.where(thaws, reason, reasons.NEVER_THAWS))
+    reason = np.where(seen, np.where(indexed, reason, reasons.NO_TEMPERATURE), reasons.MASKED)
     squares = found[0] + year_normal.excess(normal, answer.beta - free)
     rms = np.sqrt(squares / np.where(sums[:, 5].sum(axis=0) > 0, sums[:, 5].sum(axis=0), np.nan))
     amplitudes = _amplitudes(answer, peak, enough, reason, rules)
@@ -140,29 +141,41 @@ def each_year(  # noqa: PLR0917  (apply_ufunc passes arrays by position)
     return np.concatenate(rows)
 
 
-def _judge_residuals(
-    found: np.ndarray, count: np.ndarray, columns: np.ndarray, *, correlated: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Variance (P,) of an observation of weight 1 as far as it counts for sums, and correlation of neighbors (P,)."""
-    squares, products = found
-    with np.errstate(invalid="ignore", divide="ignore"):
-        alike = np.where(squares > 0, products / squares, 0.0)
-    rho, widening = np.zeros(len(squares)), np.ones(len(squares))
-    for _ in range(2):
-        # The columns are slow, and take from the residuals what is slow: of squares and of products of neighbors alike.
-        taken = np.minimum(columns * widening, 0.5 * (count + columns))
-        left = np.where(count > columns, count - taken, np.nan)
-        if correlated:
-            rho = np.nan_to_num(np.clip((alike * left + taken) / np.maximum(count, 1.0), 0.0, 0.9))
-            # Of sums over a series whose correlation falls by the same factor from date to date.
-            widening = (1.0 + rho) / (1.0 - rho)
-    return widening * squares / left, rho
+def _solve_twice(
+    normal: year_normal.Normal, variance: np.ndarray, possible: np.ndarray, known: np.ndarray, rules: Rules
+) -> tuple[Answer, Answer, np.ndarray]:
+    """Answers without and with what is given of the years, and the information (B, B, P) of that."""
+    plain = _solve(normal, variance, possible, None, rules)
+    if not rules.spread < np.inf:
+        return plain, plain, np.zeros_like(normal.base)
+    penalty = _draw(plain, normal, known, variance, rules)
+    drawn = _solve(normal, variance, possible, penalty, rules)
+    # What the dates tell is judged without the prior.
+    return plain, drawn._replace(condition=plain.condition, inflation=plain.inflation), penalty
 
 
-def _compare_with_long(rho: np.ndarray, dates: np.ndarray) -> np.ndarray:
-    """How much less the correlation (P,) widens a sum over so many dates (Y, P) than one over a long series."""
-    dates = np.maximum(dates, 1.0)
-    return np.sqrt(1.0 - 2.0 * rho * (1.0 - rho**dates) / (dates * (1.0 - rho**2)))
+def _err_briefly(answer: Answer, narrower: np.ndarray) -> Answer:
+    """Coefficients of years are of few dates each: ``narrower`` (Y, P) than sums over the whole series."""
+    covariance = answer.covariance.copy()
+    covariance[2:] *= narrower[:, None]
+    covariance[:, 2:] *= narrower
+    return answer._replace(covariance=covariance)
+
+
+def _err_together(
+    answer: Answer, plain: Answer, mixed: np.ndarray, prior: np.ndarray, said: tuple[np.ndarray, np.ndarray]
+) -> Answer:
+    """Errors of an answer with all losses free: so many columns are not slow, and the series is short for each.
+
+    ``prior`` (B, B, P) is what the prior adds to the scatter of the right side; ``said`` count and squared residuals.
+    """
+    size, losses = len(prior), range(len(answer.single[0]))
+    scatter = mixed * year_errors.variance_under(plain.inverse, mixed, *said)
+    scatter[:size, :size] += prior
+    covariance = year_errors.between(answer.inverse, scatter)
+    single = answer.single.copy()
+    single[2] = covariance[size:, size:][losses, losses]
+    return answer._replace(covariance=covariance[:size, :size], single=single)
 
 
 def _solve(
@@ -174,14 +187,18 @@ def _solve(
     mean, spread, single = np.zeros((years, pixels)), np.zeros((years, years, pixels)), np.full((3, years, pixels), 1.0)
     condition = part.condition
     inflation = np.stack([part.inverse[2:, 2:][each, each] * normal.base[2:, 2:][each, each], np.ones((years, pixels))])
+    whole = None
     if rules.losses == "each":
         inverse, late_condition = lstsq.invert(part.scatter)
         condition = np.maximum(condition, late_condition)
         mean, spread = np.einsum("nmp,mp->np", inverse, part.right), variance * inverse
         single[1], single[2] = mean, spread[each, each]
-        back = np.einsum("inp,nmp->imp", part.follows[2:], inverse)
-        inflation[0] += np.einsum("imp,imp->ip", back, part.follows[2:]) * normal.base[2:, 2:][each, each]
+        back = np.einsum("inp,nmp->imp", part.follows, inverse)
+        inflation[0] += np.einsum("imp,imp->ip", back[2:], part.follows[2:]) * normal.base[2:, 2:][each, each]
         inflation[1] = inverse[each, each] * normal.late[each, each]
+        top = part.inverse + np.einsum("imp,jmp->ijp", back, part.follows)
+        rows = (top, -back), (-back.swapaxes(0, 1), inverse)
+        whole = np.concatenate([np.concatenate(row, axis=1) for row in rows])
     elif rules.losses == "found":
         from qtp_toolkit.pecm.kernels import losses  # noqa: PLC0415  (compiles)
 
@@ -193,7 +210,7 @@ def _solve(
     covariance = variance * part.inverse
     covariance += np.einsum("imp,jmp->ijp", np.einsum("inp,nmp->imp", part.follows, spread), part.follows)
     beta = np.concatenate([part.plain - np.einsum("inp,np->ip", part.follows, mean), mean])
-    return Answer(beta, covariance, single, condition, inflation)
+    return Answer(beta, covariance, single, condition, inflation, whole)
 
 
 def _draw(

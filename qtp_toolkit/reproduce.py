@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from qtp_toolkit import __version__, products, report
 from qtp_toolkit._execute import Kernels, Outcome, environment, execute
 from qtp_toolkit._finished import Finished
 from qtp_toolkit._inputs import is_stamped, state
+from qtp_toolkit._plan import Notebook, find_notebooks, notebooks_folder, plan, stand_in
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
@@ -32,82 +33,7 @@ CELL_TIMEOUT = 3600.0
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _STAMP = "run.json"
 
-
-@dataclass(frozen=True)
-class Notebook:
-    """A notebook of the workflow and what its metadata says of it."""
-
-    path: Path
-    title: str = ""
-    needs: tuple[str, ...] = ()
-    uses: tuple[str, ...] = ()
-    products_in: tuple[str, ...] = ()
-    products_used: tuple[str, ...] = ()
-    products_out: tuple[str, ...] = ()
-    figures: tuple[str, ...] = ()
-    fallbacks: tuple[tuple[str, str], ...] = ()
-    cells: int = 0
-
-    @property
-    def awaits(self) -> tuple[str, ...]:
-        """Products that are made first; without those of ``products_used`` it runs, too."""
-        return self.products_in + self.products_used
-
-    @property
-    def name(self) -> str:
-        """The stem of the file, as in ``02_freeze_thaw``."""
-        return self.path.stem
-
-
-def notebooks_folder() -> Path:
-    """Where the notebooks are: inside the package when installed, beside it in a clone."""
-    here = Path(__file__).resolve().parent
-    folders = [here / "notebooks", here.parent / "notebooks"]
-    found = next((folder for folder in folders if any(folder.glob("*.ipynb"))), None)
-    if found is None:
-        raise QtpDataError("The notebooks are not installed", expected=" or ".join(map(str, folders)))
-    return found
-
-
-def find_notebooks(folder: Path | None = None) -> list[Notebook]:
-    """Return all notebooks of ``folder`` (by default the workflow's own) in order of their number."""
-    return [_read(path) for path in sorted((folder or notebooks_folder()).glob("[0-9][0-9]_*.ipynb"))]
-
-
-def plan(notebooks: list[Notebook], only: Iterable[str] = (), have: Iterable[str] = ()) -> list[Notebook]:
-    """Choose the notebooks to run.
-
-    Parameters
-    ----------
-    notebooks : list of Notebook
-        All of the workflow.
-    only : iterable of str
-        Numbers or names; empty for all.
-    have : iterable of str
-        Products that are on disk and good.
-
-    Returns
-    -------
-    list of Notebook
-        Those of ``only`` and, first, those that make what they lack; in order.
-
-    Raises
-    ------
-    QtpDataError
-        For a name that is no notebook; lists them all.
-    """
-    only, have = list(only), set(have)
-    if not only:
-        return notebooks
-    makers = {product: nb for nb in notebooks for product in nb.products_out}
-    chosen: set[str] = set()
-    queue = [_find(word, notebooks) for word in only]
-    while queue:
-        nb = queue.pop()
-        chosen.add(nb.name)
-        lacking = [makers[product] for product in nb.awaits if product not in have and product in makers]
-        queue += [maker for maker in lacking if maker.name not in chosen]
-    return [nb for nb in notebooks if nb.name in chosen]
+__all__ = ["Notebook", "check_scene", "find_notebooks", "notebooks_folder", "plan", "reproduce", "stand_in"]
 
 
 def reproduce(
@@ -170,6 +96,7 @@ def reproduce(
     with environment(settings):
         found = open_catalog(catalog)
         os.environ["QTP_CATALOG"] = str(found.path)
+        notebooks = stand_in(notebooks, found)
         inputs = _inputs(found)
         good = is_stamped(target / _STAMP, inputs)
         chosen = plan(notebooks, only, [name for name in products.PRODUCTS if good and products.exists(name)])
@@ -198,26 +125,6 @@ def check_scene(size: str | None) -> None:
 
     if size and size not in SIZES:
         raise QtpDataError("there is no such scene", found=repr(size), expected=", ".join(SIZES))
-
-
-def _read(path: Path) -> Notebook:
-    try:
-        nb = json.loads(path.read_text(encoding="utf-8"))
-        said = nb["metadata"].get("qtp", {})
-        cells = sum(cell["cell_type"] == "code" and bool(cell["source"]) for cell in nb["cells"])
-    except (json.JSONDecodeError, KeyError) as error:
-        raise QtpDataError("Not a notebook", path=path, found=f"{type(error).__name__}: {error}") from error
-    keys = ("needs", "uses", "products_in", "products_used", "products_out", "figures")
-    lists = {key: tuple(said.get(key, ())) for key in keys}
-    fallbacks = tuple(said.get("fallbacks", {}).items())
-    return Notebook(path, said.get("title", path.stem), fallbacks=fallbacks, cells=cells, **lists)
-
-
-def _find(word: str, notebooks: list[Notebook]) -> Notebook:
-    for nb in notebooks:
-        if word in (nb.name, nb.name.split("_")[0]) or (word.isdigit() and nb.name.startswith(word.zfill(2) + "_")):
-            return nb
-    raise QtpDataError("No such notebook", found=repr(word), expected=", ".join(nb.name for nb in notebooks))
 
 
 def _inputs(catalog: Any) -> dict[str, str]:

@@ -26,8 +26,8 @@ from qtp_toolkit.reproduce import find_notebooks, notebooks_folder, reproduce
 NOTEBOOKS = sorted(notebooks_folder().glob("*.ipynb"))
 NAMES = (
     "00_start_here", "01_modis_lst", "02_freeze_thaw", "03_soil_conductivity", "04_interferograms", "05_time_series",
-    "06_deformation_maps", "07_controls", "08_box_plots", "09_profiles", "10_local_regions", "11_alt_validation",
-    "12_your_own_data", "13_year_by_year", "14_two_tracks",
+    "05b_ready_series", "06_deformation_maps", "07_controls", "08_box_plots", "09_profiles", "10_local_regions",
+    "11_alt_validation", "12_your_own_data", "13_year_by_year", "14_two_tracks",
 )  # fmt: skip
 HEADINGS = ("## Goals", "## You need", "## Exercises", "## Summary", "## What next", "## Links")
 FIGURES = {f"fig{number:02d}" for number in range(1, 14)} | {"figS1", "figS2", "figS3"}
@@ -46,7 +46,8 @@ VARIANTS = [
     ("12", {"ramp": "plane"}),
 ]
 """Every value that the comments of the parameters cells offer beside the one that is set."""
-FALLBACK_SOURCES = ("gacos", "opera_tropo", "stable_ground", "water_content", "viirs_lst", "era5_land")
+FALLBACK_SOURCES = ("gacos", "opera_tropo", "stable_ground", "water_content", "viirs_lst", "era5_land", "series",
+                    "temporal_coherence")  # fmt: skip
 """What only the catalog of an own region has."""
 WORKSHOP = sorted((notebooks_folder() / "workshop").glob("*.ipynb"))
 NEEDS = ("Before", "Reading", "Words", "Sources", "Products", "Settings", "Leaves", "Time, memory")
@@ -232,11 +233,12 @@ def test_it_names_no_path_of_a_machine(nb):
 
 def test_its_metadata_says_what_it_needs_and_makes(nb):
     said = nb["metadata"]["qtp"]
-    assert set(said) - {"fallbacks", "products_used"} == KEYS
+    assert set(said) - {"fallbacks", "products_used", "instead"} == KEYS
     sources = yaml.safe_load((notebooks_folder().parent / "data_catalog.yaml").read_text())["sources"]
-    needed = {word for word in said["needs"] if not word.startswith("settings.")}
+    words = {word for words in said["needs"] for word in words.split(" | ")}
+    needed = {word for word in words if not word.startswith("settings.")}
     assert {*needed, *said["uses"]} <= {*sources, *FALLBACK_SOURCES}
-    assert {word.removeprefix("settings.") for word in {*said["needs"]} - needed} <= set(Settings.model_fields)
+    assert {word.removeprefix("settings.") for word in words - needed} <= set(Settings.model_fields)
     optional = {word for key in said.get("fallbacks", {}) for word in re.split(r"[ ,|]+", key)}
     assert {word for word in optional if not word.startswith("settings.")} <= set(said["uses"])
     named = {*said["products_in"], *said.get("products_used", ()), *said["products_out"]}
@@ -250,7 +252,7 @@ def test_sources_that_it_opens_are_declared(nb):
     said = nb["metadata"]["qtp"]
     text = "\n".join(source(cell) for cell in code(nb))
     opened = set(re.findall(r"catalog\[[\"'](\w+)[\"']\]", text))
-    assert opened <= {*said["needs"], *said["uses"]}
+    assert opened <= {word for words in (*said["needs"], *said["uses"]) for word in words.split(" | ")}
 
 
 def test_every_product_has_one_maker_and_every_figure_a_notebook():

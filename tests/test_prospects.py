@@ -92,7 +92,7 @@ def foresee(path, *, quick=False):
     rows = [prospects.look(catalog, name, quick=quick) for name in catalog]
     status = {row["source"]: row["status"] for row in rows}
     found = prospects.look_at_dates(catalog) if status["interferograms"] == "found" else []
-    return rows, {nb.name[:2]: nb for nb in prospects.foresee(catalog, find_notebooks(), status, found)}
+    return rows, {nb.name.split("_")[0]: nb for nb in prospects.foresee(catalog, find_notebooks(), status, found)}
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=list(HealthCheck))

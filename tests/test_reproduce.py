@@ -12,7 +12,7 @@ import time
 import nbformat
 import pytest
 
-from qtp_toolkit import products, reproduce
+from qtp_toolkit import open_catalog, products, prospects, reproduce
 from qtp_toolkit._execute import Kernels
 from qtp_toolkit.conventions import QtpDataError
 
@@ -87,6 +87,24 @@ def test_skipped_failed_and_independent(folder):
     assert rows["03_after_skipped"]["reason"] == "needs product a of 01_missing, which was skipped"
     assert rows["04_after_failed"]["reason"] == "needs product b of 02_fails, which failed"
     assert "the last line" in (products.output_folder() / "report.md").read_text()
+
+
+def test_another_source_stands_in_for_one_that_is_not_there(folder):
+    """The notebook that can makes the product; where both can, the first one does, and is waited for."""
+    write(folder, "01_usual", MAKE % "onsets", needs=["magt"], products_out=["onsets"])
+    other = {"instead": {"dem": "01_usual"}, "products_used": ["onsets"], "needs": ["magt | dem"]}
+    write(folder, "01b_other", MAKE % "onsets", **other)
+    write(folder, "02_late", OPEN % "onsets", products_in=["onsets"])
+    done = run(folder)
+    assert told(done) == {"01_usual": "skipped", "01b_other": "done", "02_late": "done"}
+    found = reproduce.find_notebooks(folder / "notebooks")
+    assert [nb.products_out for nb in found] == [("onsets",), (), ()]
+    catalog = open_catalog(folder / "data_catalog.yaml")
+    assert [nb.products_out for nb in reproduce.stand_in(found, catalog)] == [(), ("onsets",), ()]
+    plan = {nb.name: nb for nb in prospects.foresee(catalog, found, {"dem": "found", "magt": "missing"})}
+    assert {name: nb.verdict for name, nb in plan.items()} == told(done) | {"01b_other": "runs", "02_late": "runs"}
+    (folder / "magt.geojson").write_bytes(b"")
+    assert reproduce.stand_in(found, open_catalog(folder / "data_catalog.yaml")) == found
 
 
 def test_a_dead_kernel_and_a_slow_cell_are_failures(folder):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,10 +151,20 @@ class Catalog:
         return getattr(self.settings, word.removeprefix("settings."), None) not in (None, {}, [])
 
     def needed(self, words: Collection[str]) -> list[str]:
-        """Return the sources of ``words``, with the stacks of ``settings.tracks``, and its settings that are unset."""
-        out = [word for word in words if not (word.startswith("settings.") and self.is_set(word))]
+        """Return the sources of ``words``, with the stacks of ``settings.tracks``, and its settings that are unset.
+
+        Of words like ``interferograms | series`` it is the first that is available, else the first.
+        """
+        chosen = [self._first_of([name.strip() for name in word.split("|")]) for word in words]
+        out = [word for word in chosen if not (word.startswith("settings.") and self.is_set(word))]
         stacks = [track.interferograms for track in self.settings.tracks.values()] if "settings.tracks" in words else []
         return out + [name for name in stacks if name not in out]
+
+    def _first_of(self, names: Sequence[str]) -> str:
+        there = [name for name in names if name in self]
+        if len(there) > 1:
+            there = [name for name in there if self.available(name)]
+        return (there or names)[0]
 
     def source(self, name: str) -> Source:
         """Return the entry of a source: description, kind, driver, uri, parameters, provenance, access, classes."""

@@ -106,6 +106,6 @@ def _geometry(series: xr.Dataset, catalog: Catalog | None) -> xr.Dataset | None:
         if catalog is not None and catalog.available(source):
             found[name] = grid.match(catalog[source], series, resampling=how)
     if catalog is not None and catalog.settings.incidence is not None and "incidence" not in found:
-        flat = xr.full_like(series["temporal_coherence"], catalog.settings.incidence)
+        flat = xr.full_like(series["displacement"].isel({TIME: 0}, drop=True), catalog.settings.incidence)
         found["incidence"] = describe(flat, "incidence")
     return xr.Dataset(found) if found else None

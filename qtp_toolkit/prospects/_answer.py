@@ -6,13 +6,13 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from qtp_toolkit._plan import Notebook, find_notebooks, stand_in
 from qtp_toolkit._progress import progress_bar
 from qtp_toolkit.catalog import Catalog
 from qtp_toolkit.prospects._delays import look_at_delays
 from qtp_toolkit.prospects._sources import Finding, look, look_at_dates, look_at_reference
 from qtp_toolkit.prospects._stores import look_at_stores
 from qtp_toolkit.prospects._tracks import look_at_tracks
-from qtp_toolkit.reproduce import Notebook, find_notebooks
 
 
 class Prospect(NamedTuple):
@@ -116,7 +116,7 @@ def foresee(
     list of Prospect
         In the order of ``notebooks``.
     """
-    notebooks = list(notebooks)
+    notebooks = stand_in(list(notebooks), catalog)
     makers = {product: nb.name for nb in notebooks for product in nb.products_out}
     stops = {finding.stops: finding.text for finding in found if finding.stops}
     out: dict[str, Prospect] = {}

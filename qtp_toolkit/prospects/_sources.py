@@ -13,11 +13,11 @@ import xarray as xr
 
 from qtp_toolkit import correct, grid, network
 from qtp_toolkit._angles import nearest_turn
+from qtp_toolkit._plan import find_notebooks
 from qtp_toolkit.catalog import Catalog, named
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.kernels import daily
 from qtp_toolkit.prospects._looks import look_at_area, look_at_hours, look_at_pixels, noting_warnings, thin
-from qtp_toolkit.reproduce import find_notebooks
 
 _SAME_WAVELENGTH = 1e-3
 _FEWEST, _YEARS = 10, 3
@@ -192,7 +192,7 @@ def _choose_area(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset, xr.Da
 
 def _known_name(name: str, catalog: Catalog) -> list[str]:
     """Say so where no notebook asks for a source of this name: misspelled, it would be left out without a word."""
-    asked = {word for nb in find_notebooks() for word in (*nb.needs, *nb.uses)}
+    asked = {word for nb in find_notebooks() for words in (*nb.needs, *nb.uses) for word in words.split(" | ")}
     for track in catalog.settings.tracks.values():
         asked |= {track.interferograms, str(track.incidence)}
     near = difflib.get_close_matches(name, asked, n=1)

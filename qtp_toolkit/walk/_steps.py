@@ -1,7 +1,4 @@
-"""The walk of notebooks 01 to 06 in a few calls: for a workshop, and for asking what a choice does to the maps.
-
-Each function does what its notebook does with its defaults; the notebooks say why.
-"""
+"""Temperature, displacement, looks, and indices under other choices, as notebooks 01 to 06 make them."""
 
 from __future__ import annotations
 

@@ -419,8 +419,8 @@ def test_an_area_is_looked_at_for_coherence_and_stillness(rng):
 
 def test_a_circle_that_holds_no_pixel_is_no_good_reference(rng):
     """A radius in km for one in m leaves the nearest pixel alone; few pixels that are meant get a word."""
-    stack = seasonal(rng)
-    gray, at = stack["coherence"], (92.025, 34.45)
+    stack, at = seasonal(rng), (92.02, 34.45)
+    gray = stack["coherence"]
 
     def told(**given):
         return prospects.look_at_area(stack, correct.choose_reference(gray, **given))[2:]
@@ -430,12 +430,12 @@ def test_a_circle_that_holds_no_pixel_is_no_good_reference(rng):
     assert not good
     assert words.startswith("a reference of 1 pixel of 1010 m: noise there is in every other pixel, for its radius is")
     assert words.endswith("is 1.5 m, less than half a pixel; set settings.reference_radius_m (m) to 3000 or more")
-    for given, wider in (
-        ({"point": (92.02, 34.45), "radius_m": 600.0}, "set settings.reference_radius_m (m) to 3000 or more"),
+    for place, wider in (
+        ({"point": at, "radius_m": 600.0}, "set settings.reference_radius_m (m) to 3000 or more"),
         ({"bounds": (92.015, 34.445, 92.025, 34.455)}, "widen settings.reference_area"),
-        ({"stable": gray[0] * 0 + np.eye(*gray.shape[1:]) * (gray.x < 92.015)}, "widen the source stable_ground"),
+        ({"stable": gray[0] * 0 + ((gray.x < 92.015) & (gray.y > 34.485))}, "widen the source stable_ground"),
     ):
-        ((good, words),) = told(**given)
+        ((good, words),) = told(**place)
         assert good
         assert words.endswith(f"noise there is in every other pixel; {wider}, unless so few are meant")
 

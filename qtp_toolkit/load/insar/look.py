@@ -231,7 +231,7 @@ def _map(
 ) -> xr.DataArray:
     """One band, by the tags of whole numbers and then by ``scale`` and ``offset``; 0 is no data."""
     (header,) = [map_header(path)] if path.suffix == ".geo" else headers([path])
-    own, shift = stored_scale([header], band, None, "scale_factor")
+    own, shift = stored_scale([header], band, None, None)
     fills = (0.0,) if header.nodata is None else (0.0, header.nodata)
     decode = Decode(fills, own * scale, shift * scale + offset)
     out = lazy_stack([header], same_grid([header]), decode, dim="band", chunks=chunks, variable=variable, band=band)

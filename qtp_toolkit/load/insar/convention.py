@@ -15,7 +15,7 @@ from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, check_wavelength, require_option
 from qtp_toolkit.load.files.blocks import Chunks
-from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad, unpacked
+from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad, told_of, unpacked
 from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expression, ymd
 from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
@@ -260,7 +260,7 @@ def _match_coherence(
     if lacking and required:
         raise QtpDataError(
             f"{len(lacking)} of {len(pairs)} pairs have no coherence file",
-            where="; ".join(lacking),
+            where=told_of(lacking, total=len(pairs)),
             code="I03",
             hint="Get them, or set parameters.coherence: optional for unit weights where they are missing.",
         )

@@ -103,8 +103,8 @@ def open_licsar_look(request: Request) -> xr.DataArray:
 
 
 def open_hyp3_look(request: Request) -> xr.DataArray:
-    """Open incidence from one HyP3 product."""
-    return hyp3_look(one_file(request), chunks=request.chunks)
+    """Open incidence from one HyP3 product, or from several that tell the same."""
+    return hyp3_look(request.paths, chunks=request.chunks)
 
 
 def open_opera_look(request: Request) -> xr.DataArray:

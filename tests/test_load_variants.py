@@ -311,3 +311,29 @@ def test_coherence_that_matches_no_pair_names_a_few(tmp_path):
     assert f"and {len(phase) - 5} more" in message
     gray = tif(tmp_path / "cc" / names[0], np.full((2, 2), 0.5, "float32"))
     assert days[-1] in refused(load.interferograms, phase, coherence=[gray], code="I03")
+
+
+def test_maps_of_a_series_of_licsbas_are_layers_and_its_incidence(tmp_path):
+    """I03, I06: on the pixels of the series; 0 is missing; a file without them, or of others, says so."""
+    producers.licsbas(tmp_path)
+    path = tmp_path / "TS_GEOCml1" / "cum.h5"
+    assert "no map U.geo" in refused(load.licsar_look, [path], code="I03")
+    assert "no map hgt" in refused(load.licsbas_series, path, layers=["elevation"], code="I03")
+    holes = np.where(np.arange(SHAPE[1]) < 3, 0.0, np.ones(SHAPE)).astype("f4")
+    maps = {"U.geo": np.cos(np.deg2rad(INCIDENCE)), "hgt": 4600.0, "coh_avg": 0.6}
+    with h5py.File(path, "r+") as file:
+        for name, value in maps.items():
+            file[name] = (holes * value).astype("f4")
+    row = {"kind": "raster", "driver": "licsar_look", "uri": "TS_GEOCml1/cum.h5", "provenance": "observed"}
+    angle, series = through_a_catalog(tmp_path, {"incidence": row}), load.licsbas_series(path)
+    assert list(series) == ["displacement"]
+    row |= {"kind": "dataset", "driver": "licsbas_series", "parameters": {"layers": ["elevation", "coherence"]}}
+    data = through_a_catalog(tmp_path, {"series": row})
+    for found, value in ((angle, INCIDENCE), (data["elevation"], 4600.0), (data["coherence"], 0.6)):
+        np.testing.assert_allclose(found, np.where(holes > 0, value, np.nan), rtol=1e-5)
+        assert found["y"].equals(series["y"])
+        assert found["x"].equals(series["x"])
+    with h5py.File(path, "r+") as file:
+        del file["hgt"]
+        file["hgt"] = np.ones((2, 2), "f4")
+    refused(load.licsbas_series, path, layers=["elevation"], code="I06")

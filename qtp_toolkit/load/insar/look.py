@@ -17,12 +17,13 @@ from qtp_toolkit.load.files.checks import as_paths, few
 from qtp_toolkit.load.files.headers import headers
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, read_row, same_grid
-from qtp_toolkit.load.insar.licsbas import map_header
+from qtp_toolkit.load.insar.licsbas import map_header, series_map
 from qtp_toolkit.load.insar.pairs import heading_of
 
 _ANY_INCIDENCE = (8.0, 70.0)
 _SAME_LOOK = 5e-4
 """rad: passes of one track lie within some 100 m of each other, 900 km away; what 1 / cos makes of it is 0.04 %."""
+_UPWARD = re.compile(r"^U\.geo$|\.geo\.U\.tif$|^cum(?:_filt)?\.h5$")
 _LICSAR = re.compile(r"\.geo\.([ENU])\.tif$")
 
 
@@ -32,8 +33,8 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
     Parameters
     ----------
     paths : sequence of path
-        ``*.geo.U.tif``, or ``U.geo`` with ``EQA.dem_par`` beside it; ``*.geo.E.tif`` and ``*.geo.N.tif`` may be among
-        them and are not needed.
+        ``*.geo.U.tif``, or ``U.geo`` with ``EQA.dem_par`` beside it, or ``cum.h5``, which holds that map;
+        ``*.geo.E.tif`` and ``*.geo.N.tif`` may be among them and are not needed.
     chunks : dict, optional
 
     Returns
@@ -44,8 +45,8 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
     Raises
     ------
     QtpDataError
-        If no file, or more than one, is a U by its name. When computed: I11, if it points down, as the vector from the
-        satellite to the ground does.
+        If no file, or more than one, is a U by its name; I03: the series holds none. When computed: I11, if it points
+        down, as the vector from the satellite to the ground does.
 
     Examples
     --------
@@ -53,14 +54,16 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
     >>> load.licsar_look([path]).round(2).values.tolist()
     [[39.0, 39.0]]
     """
-    ups = [path for path in map(Path, paths) if path.name == "U.geo" or path.name.endswith(".geo.U.tif")]
+    ups = [path for path in map(Path, paths) if _UPWARD.search(path.name)]
     if len(ups) != 1:
         raise QtpDataError(
             "the incidence of LiCSAR comes from one upward component",
-            expected="one file *.geo.U.tif, or U.geo",
+            expected="one file *.geo.U.tif, or U.geo, or cum.h5",
             found=few([Path(path).name for path in paths]),
         )
-    up = _map(ups[0], chunks, variable="look_up")
+    (path,) = ups
+    series = path.suffix == ".h5"
+    up = series_map(path, "U.geo", "look_up", chunks=chunks) if series else _map(path, chunks, variable="look_up")
     angle = xnp.rad2deg(xnp.arccos(up.where((up > 0) & (up <= 1))))
     return describe(angle.astype(np.float32), "incidence", converted="arccos of the upward component")
 

@@ -335,9 +335,11 @@ def test_stacks_are_held_to_physical_ranges(tmp_path, no_compute):
     message = refused(stack["phase"].compute, code="I11")
     assert counts.name in message
     assert "-1000 to 1000 rad" in message
+    assert "A unit is told with parameters.scale_factor." in message
     percent = tif(tmp_path / "percent" / name, np.full((3, 2), 80, "float32"))
     message = refused(load.interferograms([good], coherence=[percent])["coherence"].compute, code="I04")
-    assert "0 to 255" in message
+    assert "0 to 255; say so with parameters.coherence_scale." in message
+    assert "scale_factor" not in message
 
 
 def test_lazy_same_numbers_under_threads_and_processes(stack, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import h5py
 import numpy as np
 import producers
@@ -231,3 +233,107 @@ def test_products_of_aria_without_the_unfiltered_coherence_are_named(tmp_path):
     assert "1 of 3 products have no unfiltered coherence" in said
     assert "Download" not in said
     assert load.aria(paths).sizes["pair"] == 3
+
+
+@pytest.mark.parametrize("layer", ["incidence", "look"])
+def test_angles_that_some_products_lack_are_those_of_another_and_all_are_counted(tmp_path, layer):
+    """I03: one product will do; where none has them the number is that of the products."""
+    paths = aria_files(tmp_path / "aria")
+    producers.hyp3(tmp_path / "hyp3", "ascending")
+    phase = sorted(tmp_path.glob("hyp3/S1*/*_unw_phase.tif"))
+    producers.aria_tools(tmp_path / "tools", "ascending")
+    extracted = sorted(tmp_path.glob("tools/unwrappedPhase/????????_????????"))
+    name = "look_up" if layer == "look" else layer
+    for which in (0, 1, 2):
+        assert load.aria(paths, layers=[layer], elevation=4600.0)[name].notnull().all()
+        assert load.hyp3(phase, layers=[layer])[name].notnull().all()
+        assert load.aria_tools(extracted, layers=[layer])[name].notnull().all()
+        with h5py.File(paths[which], "r+") as file:
+            del file["science/grids/imagingGeometry/incidenceAngle"]
+        phase[which].with_name(phase[which].name.replace("unw_phase", "lv_theta")).unlink()
+        for own in tmp_path.glob(f"tools/incidenceAngle/{extracted[which].name}*"):
+            own.unlink()
+    assert "3 of 3" in refused(load.aria, paths, layers=[layer], elevation=4600.0, code="I03")
+    assert "3 of 3 products have no lv_theta" in refused(load.hyp3, phase, layers=[layer], code="I03")
+    assert "3 of 3 pairs" in refused(load.aria_tools, extracted, layers=[layer], code="I03")
+
+
+def test_of_products_of_hyp3_that_look_alike_the_first_is_taken(tmp_path):
+    """I05, I11: another grid or track is refused, and what differs is told."""
+    producers.hyp3(tmp_path, "ascending")
+    row = {"kind": "raster", "driver": "hyp3_look", "uri": "S1*/*_lv_theta.tif", "provenance": "observed"}
+    paths = sorted(tmp_path.glob(row["uri"]))
+    alone, angle = load.hyp3_look(paths[0]), np.full(SHAPE, np.deg2rad(90 - INCIDENCE), "float32")
+    tif(paths[1], angle + 1e-5 * np.arange(SHAPE[1], dtype="float32"), nodata=0, **producers.UTM)
+    found = through_a_catalog(tmp_path, {"incidence": row})
+    xr.testing.assert_equal(found, alone)
+    assert "left_out" not in alone.attrs
+    assert found.attrs["left_out"].startswith("2 of 3 products tell the same angles and are left out: S1")
+    tif(paths[2], angle + 0.01 * (np.arange(SHAPE[1]) > 3).astype("float32"), nodata=0, **producers.UTM)
+    assert "1 of 3 off by up to 0.0100 rad" in refused(load.hyp3_look, paths, code="I11")
+    tif(paths[2], angle[:, 1:], nodata=0, **producers.UTM)
+    assert "1 of 3 on other pixels" in refused(load.hyp3_look, paths, code="I05")
+
+
+FOLDERS = {
+    "licsbas": "no two dates",
+    "gmtsar": "no two days",
+    "aria": "no name of",
+    "aria_tools": "no pair of dates",
+    "geotiff_stack": "no two dates",
+    "gacos": "no date",
+    "licsar_look": "upward component",
+}
+
+
+@pytest.mark.parametrize(("driver", "words"), FOLDERS.items())
+def test_a_uri_that_fits_nothing_names_a_few_files(tmp_path, driver, words):
+    """I27, and others: with their number, not all that a folder holds."""
+    for k in range(60):
+        tif(tmp_path / "of" / "area" / f"map{k:02}.tif", np.full((2, 2), 4.0, "float32"))
+    row = {"kind": "ifg_stack", "driver": driver, "uri": "of/area/*.tif", "provenance": "observed"}
+    row |= {"parameters": {"coherence": "none"}} if driver == "geotiff_stack" else {}
+    message = refused(through_a_catalog, tmp_path, {"interferograms": row})
+    assert words in message
+    assert message.count("map") <= 8
+    assert "map00.tif" in message
+    assert "55 more" in message
+
+
+def test_coherence_that_matches_no_pair_names_a_few(tmp_path):
+    """I03: but all where some have theirs, since these are to be got."""
+    days = np.arange("2018-01-01", "2018-02-20", dtype="datetime64[D]").astype(str)
+    names = [f"{a}_{b}.tif".replace("-", "") for a, b in pairwise(days)]
+    phase = [tif(tmp_path / name, np.full((2, 2), 4.0, "float32")) for name in names]
+    gray = tif(tmp_path / "cc" / "20190101_20190113.tif", np.full((2, 2), 0.5, "float32"))
+    message = refused(load.interferograms, phase, coherence=[gray], code="I03")
+    assert "2018-01-01 2018-01-02" in message
+    assert f"and {len(phase) - 5} more" in message
+    gray = tif(tmp_path / "cc" / names[0], np.full((2, 2), 0.5, "float32"))
+    assert days[-1] in refused(load.interferograms, phase, coherence=[gray], code="I03")
+
+
+def test_maps_of_a_series_of_licsbas_are_layers_and_its_incidence(tmp_path):
+    """I03, I06: on the pixels of the series; 0 is missing; a file without them, or of others, says so."""
+    producers.licsbas(tmp_path)
+    path = tmp_path / "TS_GEOCml1" / "cum.h5"
+    assert "no map U.geo" in refused(load.licsar_look, [path], code="I03")
+    assert "no map hgt" in refused(load.licsbas_series, path, layers=["elevation"], code="I03")
+    holes = np.where(np.arange(SHAPE[1]) < 3, 0.0, np.ones(SHAPE)).astype("f4")
+    maps = {"U.geo": np.cos(np.deg2rad(INCIDENCE)), "hgt": 4600.0, "coh_avg": 0.6}
+    with h5py.File(path, "r+") as file:
+        for name, value in maps.items():
+            file[name] = (holes * value).astype("f4")
+    row = {"kind": "raster", "driver": "licsar_look", "uri": "TS_GEOCml1/cum.h5", "provenance": "observed"}
+    angle, series = through_a_catalog(tmp_path, {"incidence": row}), load.licsbas_series(path)
+    assert list(series) == ["displacement"]
+    row |= {"kind": "dataset", "driver": "licsbas_series", "parameters": {"layers": ["elevation", "coherence"]}}
+    data = through_a_catalog(tmp_path, {"series": row})
+    for found, value in ((angle, INCIDENCE), (data["elevation"], 4600.0), (data["coherence"], 0.6)):
+        np.testing.assert_allclose(found, np.where(holes > 0, value, np.nan), rtol=1e-5)
+        assert found["y"].equals(series["y"])
+        assert found["x"].equals(series["x"])
+    with h5py.File(path, "r+") as file:
+        del file["hgt"]
+        file["hgt"] = np.ones((2, 2), "f4")
+    refused(load.licsbas_series, path, layers=["elevation"], code="I06")

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from qtp_toolkit import cli, prospects
+from qtp_toolkit import cli, correct, prospects
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.readers import READERS
@@ -415,6 +415,35 @@ def test_an_area_is_looked_at_for_coherence_and_stillness(rng):
     bare = prospects.look_at_area(stack.drop_vars("coherence"), west)
     assert bare[0] == (True, "reference area: 27 pixels, valid in all pairs")
     assert prospects.look_at_area(stack.chunk(y=7), west) == prospects.look_at_area(stack, west)
+
+
+def test_a_circle_that_holds_no_pixel_is_no_good_reference(rng):
+    """A radius in km for one in m leaves the nearest pixel alone; few pixels that are meant get a word."""
+    stack, at = seasonal(rng), (92.02, 34.45)
+    gray = stack["coherence"]
+
+    def told(**given):
+        return prospects.look_at_area(stack, correct.choose_reference(gray, **given))[2:]
+
+    assert told(point=at, radius_m=2500.0) == []
+    ((good, words),) = told(point=at, radius_m=1.5)
+    assert not good
+    assert words.startswith("a reference of 1 pixel of 1010 m: noise there is in every other pixel, for its radius is")
+    assert words.endswith("is 1.5 m, less than half a pixel; set settings.reference_radius_m (m) to 3000 or more")
+    for place, wider in (
+        ({"point": at, "radius_m": 600.0}, "set settings.reference_radius_m (m) to 3000 or more"),
+        ({"bounds": (92.015, 34.445, 92.025, 34.455)}, "widen settings.reference_area"),
+        ({"stable": gray[0] * 0 + ((gray.x < 92.015) & (gray.y > 34.485))}, "widen the source stable_ground"),
+    ):
+        ((good, words),) = told(**place)
+        assert good
+        assert words.endswith(f"noise there is in every other pixel; {wider}, unless so few are meant")
+
+
+def test_check_tells_a_radius_in_km(tmp_path):
+    settings = "  reference_point: [92.05, 34.45]\n  reference_radius_m: 1.5\n"
+    found = prospects.look_at_reference(open_catalog(region(tmp_path, (12, 12), (), settings)))
+    assert [(one.good, one.stops) for one in found if "radius is 1.5 m" in one.text] == [(False, "")]
 
 
 def test_a_delay_without_a_ratio_is_not_good(monkeypatch, rng):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import h5py
 import numpy as np
 import producers
@@ -10,11 +12,13 @@ import rasterio
 import xarray as xr
 import yaml
 from producers import DAYS
-from reader_cases import written
+from reader_cases import READERS, written
 from small_files import refused, tif
 
 from qtp_toolkit import load
 from qtp_toolkit.catalog import open_catalog
+from qtp_toolkit.catalog.options import options_of
+from qtp_toolkit.conventions import VARIABLES
 
 
 @pytest.mark.parametrize("setting", [{"layers": ["incidence"]}, {"dataset": "nonsense"}, {"dropped": "keep"}])
@@ -178,3 +182,27 @@ def test_the_vector_of_opera_gives_incidence_and_heading(orbit, heading, tmp_pat
     with rasterio.open(path, "r+") as file:
         file.write(-vector)
     refused(lambda: load.opera_look(path).compute(), code="I11")
+
+
+DRIVERS = ("hyp3", "aria", "aria_tools", "licsar", "licsbas", "gmtsar", "isce2", "mintpy")
+
+
+@pytest.mark.parametrize(("reader", "variable"), [*((name, "coherence") for name in DRIVERS), ("hyp3", "incidence")])
+def test_the_remedy_is_a_parameter_that_the_driver_has(reader, variable, tmp_path, monkeypatch):
+    """I04, I11: beyond a range that is moved away; what the driver cannot be told is to be converted."""
+    monkeypatch.setitem(VARIABLES, variable, VARIABLES[variable]._replace(valid=(80.0, 88.0), held=None))
+    stack = READERS[reader].open(
+        written(tmp_path, reader), **({} if variable == "coherence" else {"layers": [variable]})
+    )
+    message = refused(stack[variable].compute)
+    told = {f"{variable}_scale"} & set(options_of(reader).model_fields)
+    assert set(re.findall(r"parameters\.([a-z_]+)", message)) == told
+    assert told or re.search("convert the files|takes no other unit", message)
+
+
+def test_a_scale_tag_on_decimals_of_a_look_has_no_setting(tmp_path):
+    """M11: the driver licsar_look takes no parameters."""
+    path = tif(tmp_path / "152D.geo.U.tif", np.full((2, 2), 0.777, "float32"))
+    with rasterio.open(path, "r+") as file:
+        file.scales = (0.5,)
+    assert "parameters" not in refused(load.licsar_look, [path], code="M11")

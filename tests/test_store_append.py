@@ -785,6 +785,28 @@ def test_the_command_appends_and_check_tells_what_there_is(tmp_path, catalog, mo
         assert more[0] in told_so.stderr
 
 
+def test_the_first_line_says_that_a_finished_store_is_replaced(tmp_path, catalog):
+    words = ["ingest", "--catalog", str(catalog), "--out", str(tmp_path / "store"), "--block"]
+
+    def first_line(block):
+        said = CliRunner().invoke(cli.app, [*words, block])
+        assert said.exit_code == 0, said.output
+        return said.stdout.splitlines()[0]
+
+    assert "replaced" not in first_line("16")
+    assert "replaced" not in first_line("16")  # the very same: nothing is written
+    assert re.fullmatch(r"a finished store of 4 pairs, written [-0-9]{10} [:0-9]{5}, is replaced", first_line("8"))
+    write_pairs(tmp_path / "files", PAIRS[4:])
+    more = "; all of them are in the stack: --append would add the 2 that it lacks and keep them"
+    assert first_line("8").endswith(f"is replaced{more}")
+    for path in (tmp_path / "files").glob("*/20180101_*.tif"):
+        path.unlink()
+    assert first_line("8").startswith("a finished store of 6 pairs, ")
+    assert store.describe(tmp_path / "store")["pairs"].tolist() == [3]
+    next((tmp_path / "store" / "runs" / "interferograms").glob("*/run.json")).unlink()
+    assert first_line("16").startswith("a finished 'interferograms' of ")
+
+
 def test_what_is_no_stack_is_refused_in_a_line(tmp_path):
     """A table, with and without --append."""
     (tmp_path / "p.csv").write_text("station,longitude,latitude,elevation,vegetation\na,93,35,4600,meadow\n")

@@ -158,7 +158,8 @@ def ingest(
         if join:
             typer.echo(str(store.join(folder, **how)))
             return
-        stack, new = _look_first(open_catalog(catalog), source, folder if append else None)
+        kind: dict[str, Any] = {"storage": storage or "float32", "block": block or 64}
+        stack, new = _look_first(open_catalog(catalog), source, folder, None if append else kind)
         if getattr(new, "sizes", {}).get("pair") != 0:
             side = int(store.describe(folder, name=source)["block"].iloc[0]) if append else block or 64
             typer.echo(store.slab_memory(new, block=side, memory_budget=memory * 1e9))
@@ -167,26 +168,34 @@ def ingest(
             if append:
                 store.append(stack, folder, archived=archived, storage=storage, block=block, **how)
             else:
-                store.ingest(stack, folder, storage=storage or "float32", block=block or 64, **how)
+                store.ingest(stack, folder, **kind, **how)
         said = prospects.tell_store(folder, source) if append else []
     typer.echo("\n".join([*(f"warning: {each.message}" for each in told), *said, str(folder)]))
 
 
-def _look_first(catalog: Any, source: str, store_to_append_to: Path | None) -> tuple[Any, Any]:
-    """Open a stack and say what a look at its pixels finds; gives all of it, and what is to be stored of it."""
+def _look_first(catalog: Any, source: str, folder: Path, anew: dict[str, Any] | None) -> tuple[Any, Any]:
+    """Open a stack and say what a look at its pixels finds; gives all of it, and what is to be stored of it.
+
+    ``anew`` is the storage of a store that is written anew; None if the one in the folder is appended to.
+    """
     from qtp_toolkit import prospects, store  # noqa: PLC0415
 
     stack = catalog[source]
     if "phase" not in stack:  # what is no stack is refused later, by name
         return stack, stack
     new: Any = slice(None)
-    if store_to_append_to is not None:
-        new = store.new_pairs(stack, store_to_append_to, name=source)
+    level = None
+    if anew is None:
+        new = store.new_pairs(stack, folder, name=source)
         typer.echo(f"{len(new)} of {stack.sizes['pair']} pairs are new to the store")
         stack = catalog.open(source, chunks=store.by_pair(stack, len(new)))
+    elif (folder / f"{source}.json").is_file():
+        level = prospects.level_components(stack)
+        if line := store.tell_replaced(level[0], folder, name=source, **anew):
+            typer.echo(line)
     if new:
         typer.echo("\n".join(prospects.look_at_pixels(stack.isel(pair=new))))
-    stack, lines = prospects.level_components(stack)
+    stack, lines = level or prospects.level_components(stack)
     for line in lines:
         typer.echo(line)
     return stack, stack.isel(pair=new)

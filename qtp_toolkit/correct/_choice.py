@@ -60,8 +60,8 @@ def choose_reference(
     Returns
     -------
     xarray.DataArray
-        bool, dims ``y, x``, in memory; ``attrs["chosen"]`` says by what. With nothing given the most coherent square,
-        of 5, else 3, else 1 pixels, see :func:`coherent_area`.
+        bool, dims ``y, x``, in memory; ``attrs["chosen"]`` says by what, ``attrs["radius_m"]`` how wide around a point.
+        With nothing given the most coherent square, of 5, else 3, else 1 pixels, see :func:`coherent_area`.
 
     Raises
     ------
@@ -77,9 +77,10 @@ def choose_reference(
     (6, 'settings.reference_area')
     """
     layer = coherence.isel({dim: 0 for dim in coherence.dims if dim not in (Y, X)}, drop=True)
+    wide = {}
     if point is not None:
         area = reference_area(layer, longitude=point[0], latitude=point[1], radius_m=radius_m)
-        chosen = "settings.reference_point"
+        chosen, wide = "settings.reference_point", {"radius_m": float(radius_m)}
     elif bounds is not None:
         where = grid.lonlat(layer)
         longitude = nearest_turn(where.longitude, (bounds[0] + bounds[2]) / 2)
@@ -101,7 +102,7 @@ def choose_reference(
             where=chosen,
             hint="Set settings.reference_point or settings.reference_area to coherent ground inside the grid.",
         )
-    return describe(area, "reference_area", like=layer).assign_attrs(chosen=chosen)
+    return describe(area, "reference_area", like=layer).assign_attrs(chosen=chosen, **wide)
 
 
 class Stillness(NamedTuple):

@@ -190,13 +190,13 @@ READERS: dict[str, Reader] = {
     "auto": Reader(_auto, (), "what of these its names and folders tell alone", _IFG + _LAYERS),
     "licsar": Reader(open_licsar, (interferograms,), "LiCSAR products", _IFG + _LAYERS),
     "licsbas": Reader(open_licsbas, (), "LiCSBAS `GEOCml*/*/*.unw`", _IFG + _LAYERS),
-    "licsbas_series": Reader(open_licsbas_series, (), "LiCSBAS `cum.h5`", "`displacement` (time, y, x), mm"),
+    "licsbas_series": Reader(open_licsbas_series, (), "LiCSBAS `cum.h5`", "`displacement` (time, y, x), mm" + _LAYERS),
     "gmtsar": Reader(open_gmtsar, (gmtsar,), "GMTSAR `intf_all/*/unwrap_ll.grd`", _IFG),
     "geotiff_stack": Reader(open_geotiff_stack, (interferograms,), "GeoTIFFs with two dates in their names", _IFG),
     "slc_stack": Reader(
         open_slc_stack, (slc_stack,), "coregistered complex images: GeoTIFF, VRT, HDF5", "`slc` (time, y, x), complex"
     ),
-    "licsar_look": Reader(open_licsar_look, (), "LiCSAR `*.geo.U.tif`, LiCSBAS `U.geo`", _ANGLE),
+    "licsar_look": Reader(open_licsar_look, (), "LiCSAR `*.geo.U.tif`, LiCSBAS `U.geo`, `cum.h5`", _ANGLE),
     "hyp3_look": Reader(open_hyp3_look, (), "HyP3 `*_lv_theta.tif`", _ANGLE),
     "opera_look": Reader(open_opera_look, (), "OPERA `*los_enu.tif`", _ANGLE),
     "isce2": Reader(open_isce2, (isce2,), "ISCE2, topsStack and stripmapStack", _IFG + _LAYERS),

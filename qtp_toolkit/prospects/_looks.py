@@ -19,6 +19,8 @@ _SIGHTS = 46
 """Layers of a series of maps that a look reads at most."""
 _LEAST_COHERENCE = 0.15
 _STILL = 0.5
+_FEW = 5
+"""A mean of fewer pixels keeps half of the noise of one."""
 
 
 def look_at_pixels(data: xr.Dataset | xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> list[str]:
@@ -60,7 +62,7 @@ def look_at_pixels(data: xr.Dataset | xr.DataArray, *, wavelength: float = SENTI
 def look_at_area(
     stack: xr.Dataset, area: xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH
 ) -> list[tuple[bool, str]]:
-    """Say whether a reference area is valid, coherent and still, and where ground is stiller. This one computes.
+    """Say whether a reference area is valid, coherent, still and wide, and where ground is stiller. This one computes.
 
     Parameters
     ----------
@@ -74,7 +76,8 @@ def look_at_area(
     Returns
     -------
     list of (bool, str)
-        Whether it is good, and in words, one a finding.
+        Whether it is good, and in words, one a finding: the last one only of an area of so few pixels that their noise
+        stays, which is not good where a circle narrower than a pixel left no more.
 
     Examples
     --------
@@ -101,7 +104,8 @@ def look_at_area(
     if "coherence" in inside:
         worst = float(inside["coherence"].mean((Y, X)).min())
         found = (worst >= _LEAST_COHERENCE, f"{said}, coherence {worst:.2f} in its worst pair")
-    return [found, _look_how_still(thin(stack).compute(), inside["phase"], wavelength)]
+    still = _look_how_still(thin(stack).compute(), inside["phase"], wavelength)
+    return [found, still, *_look_how_wide(area)]
 
 
 def look_at_hours(data: Any) -> None:
@@ -181,6 +185,29 @@ def _look_how_still(thin: xr.Dataset, inside: xr.DataArray, wavelength: float) -
     spots = [f"{float(where.longitude[at]):.3f}, {float(where.latitude[at]):.3f}" for at in still.stiller]
     instead = f"; coherent ground that moves less (longitude, latitude): {'; '.join(spots)}" if spots else ""
     return False, f"{said}: it does not stand still; bedrock or dry ground is better{instead}"
+
+
+def _look_how_wide(area: xr.DataArray) -> list[tuple[bool, str]]:
+    """Tell an area of a few pixels, and by a circle that holds none whether its radius is meant."""
+    number = int(area.sum())
+    if number >= _FEW or min(area.sizes[Y], area.sizes[X]) < 2:
+        return []
+    side, radius = grid.pixel_size(area), area.attrs.get("radius_m")
+    said = f"a reference of {number} pixel{'s' * (number > 1)} of {side:.4g} m: noise there is in every other pixel"
+    if radius is None:
+        where = area.attrs.get("chosen", "")
+        wider = f"widen {where}" if "settings" in where or "source" in where else "set settings.reference_point"
+        return [(True, f"{said}; {wider}, unless so few are meant")]
+    wider = f"set settings.reference_radius_m (m) to {_round_up(2 * side)} or more"
+    if 2 * radius >= side:
+        return [(True, f"{said}; {wider}, unless so few are meant")]
+    return [(False, f"{said}, for its radius is {radius:g} m, less than half a pixel; {wider}")]
+
+
+def _round_up(length: float) -> str:
+    """Length to the next number of one digit."""
+    unit = 10.0 ** np.floor(np.log10(length))
+    return f"{np.ceil(round(length / unit, 6)) * unit:g}"
 
 
 def thin(data: Any) -> Any:

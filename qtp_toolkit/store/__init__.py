@@ -7,7 +7,7 @@ protocol). Nothing here makes a dask client: work runs on the scheduler in force
 
 from qtp_toolkit.store.appending import append, by_pair, new_pairs
 from qtp_toolkit.store.blocks import write_blocks
-from qtp_toolkit.store.describing import describe
+from qtp_toolkit.store.describing import describe, tell_replaced
 from qtp_toolkit.store.joining import join
 from qtp_toolkit.store.opening import open_store
 from qtp_toolkit.store.stack import ingest
@@ -22,5 +22,6 @@ __all__ = [
     "new_pairs",
     "open_store",
     "slab_memory",
+    "tell_replaced",
     "write_blocks",
 ]

@@ -29,7 +29,7 @@ AS_DELIVERED = "Narrow the uri to such files, or give them back the names under 
 
 
 def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: str, hint: str | None = None) -> None:
-    """Raise one error that lists every bad file, if there is one.
+    """Raise one error that lists every bad file, if there is one; a few if none is good.
 
     Parameters
     ----------
@@ -45,13 +45,32 @@ def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: 
     """
     if not bad:
         return
-    listed = "; ".join(f"{path}: {reason}" for path, reason in bad)
+    listed = told_of([f"{path}: {reason}" for path, reason in bad], total=total)
+    otherwise = "move them away; the other files are fine" if len(bad) < total else "narrow the uri to other files"
     raise QtpDataError(
         f"{len(bad)} of {total} files are no {what}: {listed}",
         path=bad[0][0] if len(bad) == 1 else bad[0][0].parent,
-        hint=hint or _HINTS.get(code, "Download them again, or move them away; the other files are fine."),
+        hint=hint or _HINTS.get(code, f"Download them again, or {otherwise}."),
         code=code,
     )
+
+
+def told_of(bad: Sequence[str], *, total: int) -> str:
+    """Join what is to be mended: all of it, but a few, with the number of the others, where nothing is good.
+
+    Parameters
+    ----------
+    bad : sequence of str
+        One a file, or a pair.
+    total : int
+        How many there are in all. If all of them are bad it is the uri, or a pattern, that fits nothing.
+    """
+    return few(bad) if len(bad) >= total else "; ".join(bad)
+
+
+def few(texts: Sequence[str]) -> str:
+    """Join the first of many texts, and say how many more there are."""
+    return "; ".join(texts[:_LISTED]) + (f"; and {len(texts) - _LISTED} more" if len(texts) > _LISTED else "")
 
 
 def as_paths(paths: Iterable[Path | str] | Path | str) -> list[Path]:
@@ -102,9 +121,8 @@ def no_duplicates(keys: Iterable[Any], paths: Iterable[Path], what: str, code: s
             double.append(f"{what} {key}: {' and '.join(names)}")
         seen[key] = path
     if double:
-        listed = "; ".join(double[:_LISTED]) + (f"; and {len(double) - _LISTED} more" if len(double) > _LISTED else "")
         hint = "Narrow the uri to one of each, or move the other away."
-        raise QtpDataError(f"{what} stands twice; {listed}", hint=hint, code=code)
+        raise QtpDataError(f"{what} stands twice; {few(double)}", hint=hint, code=code)
 
 
 def refuse_complex(kinds: Sequence[tuple[Path, str]]) -> None:

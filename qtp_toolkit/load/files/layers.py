@@ -56,5 +56,5 @@ def _physical(stored: np.ndarray, *, decode: Decode, variable: str | None, path:
     out = decoded(stored, decode)
     if variable is not None:
         for plane in out if out.ndim > 2 else (out,):  # one of another unit would be a few strays among the others
-            hold(plane, variable, path, scale=decode.scale, offset=decode.offset)
+            hold(plane, variable, path, scale=decode.scale, offset=decode.offset, settings=decode.settings)
     return out

@@ -50,7 +50,6 @@ _RATIO = re.compile(r"([A-Za-z]+\d?)(?: ?/ ?|[ .*]+(?=\S*-))([A-Za-z]+)(?:\^|\*\
 _SLACK = 1e-6
 """Part of the larger limit that values may lie beyond it: decimals are rounded."""
 _HUGE = 1e15
-_SETTINGS = "units or scale_factor where the driver has them, or convert the files"
 _LARGE = 999.0
 _LOOKS = {
     "kg m-3": (("g/cm3", 0.3, 2.7), ("cg/cm3", 30, 100), ("g/m3", 2.7e5, 2.7e6)),
@@ -211,7 +210,7 @@ def hold(
     *,
     scale: float = 1.0,
     offset: float = 0.0,
-    settings: str = _SETTINGS,
+    settings: str = "",
 ) -> int:
     """Hold values of one file, in place, to the physical range of their variable: what lies outside becomes NaN.
 
@@ -226,7 +225,7 @@ def hold(
     scale, offset : float
         From stored to our unit: the usual fill values are recognized as they are stored.
     settings : str
-        Parameters by which the source may tell its unit, for messages.
+        Parameters by which the source may tell its unit, for messages; none if its driver has none.
 
     Returns
     -------
@@ -303,7 +302,7 @@ def implausible(
     path: Path | str | None = None,
     *,
     found: str = "",
-    settings: str = _SETTINGS,
+    settings: str = "",
 ) -> QtpDataError:
     """Make the fault of a variable whose median leaves the limits; guesses at what the values are.
 
@@ -317,12 +316,13 @@ def implausible(
     found : str
         What else to tell.
     settings : str
-        Parameters by which the source may tell its unit.
+        Parameters by which the source may tell its unit; none if its driver has none.
     """
     row = VARIABLES[variable]
     known = _LOOKS.get(variable, _LOOKS.get(row.units, ()))
     guess = next((text for text, least, most in known if least <= median <= most), None)
-    looks = f"It looks like {guess}; say so with parameters.{settings}." if guess else None
+    remedy = f"say so with parameters.{settings}" if settings else "convert the files"
+    told = f" A unit is told with parameters.{settings}." if settings else " This driver takes no other unit."
     return QtpDataError(
         f"{variable} leaves its physical range",
         path=path,
@@ -330,5 +330,5 @@ def implausible(
         code=row.fault,
         expected=f"{limits[0]:g} to {limits[1]:g} {row.units}",
         found=f"median {median:g}{found}",
-        hint=looks or f"Check what the source is. A unit is told with parameters.{settings}.",
+        hint=f"It looks like {guess}; {remedy}." if guess else f"Check what the source is.{told}",
     )

@@ -290,7 +290,7 @@ def read_raw_block(
         if other is not None and (zero := raw == 0).any():
             plane[zero & (read_raw(other, rows, columns) != 0)] = own.offset
         if variable is not None:
-            hold(plane, variable, band.path, scale=own.scale, offset=own.offset)
+            hold(plane, variable, band.path, scale=own.scale, offset=own.offset, settings=own.settings)
     return out
 
 

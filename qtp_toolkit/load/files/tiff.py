@@ -34,7 +34,10 @@ _HALF = (
 
 
 class Decode(NamedTuple):
-    """From stored to physical values: scale and offset, and ``fill`` for nodata and what leaves the valid range."""
+    """From stored to physical values: scale and offset, and ``fill`` for nodata and what leaves the valid range.
+
+    ``settings`` are the parameters by which a catalog may tell the scale, for messages; none where the driver has none.
+    """
 
     nodata: tuple[float, ...] = ()
     scale: float = 1.0
@@ -42,6 +45,7 @@ class Decode(NamedTuple):
     valid: tuple[float, float] | None = None
     dtype: str = "float32"
     fill: float = float("nan")
+    settings: str = ""
 
 
 QC = Decode(dtype="uint8", fill=3.0)
@@ -291,7 +295,7 @@ def read_block(
             if hidden is not None:
                 plane[hidden[::-1] if file.upward else hidden] = decode.fill
             if variable is not None:
-                hold(plane, variable, file.path, scale=own.scale, offset=own.offset)
+                hold(plane, variable, file.path, scale=own.scale, offset=own.offset, settings=own.settings)
     return out
 
 

@@ -116,7 +116,7 @@ def aria(
     _refuse_tracks(matches)
     found = _headers(paths, [f"{_GRIDS}/data/unwrappedPhase"])
     if coherence_from == "unfiltered":  # which came with version 3
-        _refuse_lacking(paths, [_COHERENCE[coherence_from]], "unfiltered coherence")
+        _require_layer(paths, [_COHERENCE[coherence_from]], "unfiltered coherence")
     grays = _headers(paths, [_COHERENCE[coherence_from]])
     rows = sorted(
         (
@@ -253,14 +253,17 @@ def _paths(pairs: Sequence[Pair]) -> list[Path]:
     return [pair.header.path for pair in pairs]
 
 
-def _refuse_lacking(paths: Sequence[Path], names: Sequence[str], layer: str) -> None:
-    lacking = []
-    for path in paths:
-        with opened(path) as file:
-            # former versions have a text in the place of a layer that later ones bring
-            if any(name not in file or file[name].dtype.kind not in "iuf" for name in names):
-                lacking.append(path.name)
-    if lacking:
+def _has(path: Path, names: Sequence[str]) -> bool:
+    with opened(path) as file:
+        # former versions have a text in the place of a layer that later ones bring
+        return all(name in file and file[name].dtype.kind in "iuf" for name in names)
+
+
+def _require_layer(paths: Sequence[Path], names: Sequence[str], layer: str, *, one_will_do: bool = False) -> str:
+    """Path of the first product that has a layer; refused if others lack it, or, where one will do, all."""
+    whole = [path for path in paths if _has(path, names)]
+    lacking = [path.name for path in paths if path not in whole]
+    if lacking and not (one_will_do and whole):
         raise QtpDataError(
             f"{len(lacking)} of {len(paths)} products have no {layer}",
             path=paths[0].parent,
@@ -268,25 +271,26 @@ def _refuse_lacking(paths: Sequence[Path], names: Sequence[str], layer: str) -> 
             hint="Only some versions and regions have it: leave it out.",
             code="I03",
         )
+    return str(whole[0])
 
 
 def _incidence(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
     names = [f"{_GEOMETRY}/incidenceAngle"]
-    _refuse_lacking(_paths(pairs[:1]), names, "incidence angle")
-    angle = at_pixels([Term(str(pairs[0].header.path), names[0])], stack, elevation)
+    path = _require_layer(_paths(pairs), names, "incidence angle", one_will_do=True)
+    angle = at_pixels([Term(path, names[0])], stack, elevation)
     return {"incidence": describe(angle, "incidence")}
 
 
 def _look(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
     names = [f"{_GEOMETRY}/incidenceAngle", f"{_GEOMETRY}/azimuthAngle"]
-    _refuse_lacking(_paths(pairs[:1]), names, "look angles")
-    incidence, azimuth = (at_pixels([Term(str(pairs[0].header.path), name)], stack, elevation) for name in names)
+    path = _require_layer(_paths(pairs), names, "look angles", one_will_do=True)
+    incidence, azimuth = (at_pixels([Term(path, name)], stack, elevation) for name in names)
     return angles_to_vector(xnp.deg2rad(90.0 - incidence), xnp.deg2rad(azimuth))
 
 
 def _component(stack: xr.Dataset, pairs: Sequence[Pair], _: Elevation) -> Maps:
     name = f"{_GRIDS}/data/connectedComponents"
-    _refuse_lacking(_paths(pairs), [name], "connected components")
+    _require_layer(_paths(pairs), [name], "connected components")
     grid, files = opened_from(stack)
     found = [row[0] for row in _headers(files, [name])]
     return {"component": beside(stack, grid, found, _OUTSIDE, variable="component")}
@@ -298,7 +302,7 @@ def _correction(
     """Correction (pair, y, x) of terms ``(dataset, factor)`` in the sense of the products, turned as their phase is."""
 
     def opened_layer(stack: xr.Dataset, pairs: Sequence[Pair], elevation: Elevation) -> Maps:
-        _refuse_lacking(_paths(pairs), [f"{_CORRECTIONS}/{name}" for name, _ in names], layer)
+        _require_layer(_paths(pairs), [f"{_CORRECTIONS}/{name}" for name, _ in names], layer)
         maps = []
         for pair in pairs:
             turn = -1.0 if pair.first > pair.second else 1.0

@@ -146,10 +146,14 @@ def _header(path: Path) -> Header:
     return geographic(path, *axes, dtype=kind, blocks=(1, band.width), layout=Rows(band.first))
 
 
+def _is_there(path: Path) -> bool:
+    return path.is_file() or path.with_name(path.name + ".vrt").is_file()
+
+
 def _layer(files: Sequence[Path], layer: str) -> list[Header]:
     """Headers of another layer of the pairs."""
     own = [_of(path, layer) for path in files]
-    lacking = [path for path in own if not (path.is_file() or path.with_name(path.name + ".vrt").is_file())]
+    lacking = [path for path in own if not _is_there(path)]
     if lacking:
         raise QtpDataError(
             f"{len(lacking)} of {len(own)} pairs have no {layer}",
@@ -177,7 +181,8 @@ def _middle(phase: Path, layer: str) -> float:
 
 def _first(stack: xr.Dataset, files: Sequence[Path], layer: str) -> xr.DataArray:
     grid, _ = opened_from(stack)
-    return beside(stack, grid, _layer(files[:1], layer), _ZERO, variable="incidence").isel(pair=0)
+    owners = [path for path in files if _is_there(_of(path, layer))]
+    return beside(stack, grid, _layer(owners[:1] or files, layer), _ZERO, variable="incidence").isel(pair=0)
 
 
 def _incidence(stack: xr.Dataset, files: Sequence[Path]) -> dict[str, xr.DataArray]:

@@ -23,6 +23,7 @@ _JUMPS = 1e-5
 """Share of neighbors a cycle apart from which on they are fringes, not single errors."""
 _NO_PHASE = 1e-12
 """rad; single precision does not resolve so little in a phase of any size."""
+_SCALED = "coherence_scale, where the driver has it"
 _MANY = 300
 """Of fewer numbers, how large the largest is tells nothing."""
 _SLABS, _MOST = 16, 2.5e8
@@ -182,8 +183,12 @@ def _warn_of_coherence(coherence: np.ndarray, valid: np.ndarray, scale: float | 
         warnings.warn(f"coherence is 0 or missing in all of {zero} pairs: weights leave them out (I04)", stacklevel=4)
     bytewise = scale is not None and np.isclose(scale, 1 / 255)
     if bytewise and coherence.size >= _MANY and np.nanmax(coherence, initial=0.0) <= 100.5 / 255:
-        text = "no byte of the coherence exceeds 100: percent? Set parameters.coherence_scale: 0.01."
+        text = f"no byte of the coherence exceeds 100: percent? {_set_scale(0.01)}"
         warnings.warn(f"{text} (I04)", stacklevel=4)
+
+
+def _set_scale(scale: float) -> str:
+    return f"Set parameters.coherence_scale: {scale:.6g}, where the driver has it, or convert the files."
 
 
 def _steps(phase: np.ndarray) -> np.ndarray:
@@ -264,8 +269,8 @@ def _medians(coherence: np.ndarray) -> list[float]:
     if outside.any():
         # advice on the scale is for stacks that are scaled as a whole; single strays are something else
         told = f", {coherence[known].min():g} to {coherence[known].max():g}, {outside.sum()} of {known.sum()} outside"
-        fault = implausible(float(np.median(coherence[known])), "coherence", FRACTION, found=told)
+        fault = implausible(float(np.median(coherence[known])), "coherence", FRACTION, found=told, settings=_SCALED)
         scale = 0.01 if coherence[known].max() <= 100.5 else 1 / 255
-        looks = fault.hint if "looks like" not in str(fault.hint) else f"Set parameters.coherence_scale: {scale:.6g}."
+        looks = fault.hint if "looks like" not in str(fault.hint) else _set_scale(scale)
         raise fault.restated(what="coherence leaves 0..1", hint=looks)
     return [float(np.median(c[k])) if k.any() else np.nan for c, k in zip(coherence, known, strict=True)]

@@ -15,7 +15,7 @@ from qtp_toolkit._dates import read_time
 from qtp_toolkit.catalog.options import Band, Positive
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, check_wavelength, require_option
 from qtp_toolkit.load.files.blocks import Chunks
-from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad, unpacked
+from qtp_toolkit.load.files.checks import as_paths, no_duplicates, refuse_bad, told_of, unpacked
 from qtp_toolkit.load.files.dates import PairPattern, match_names, pair_expression, ymd
 from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
@@ -145,7 +145,8 @@ def interferograms(
     _refuse_two_turns(pairs, phase_sign)
     gamma = None if coherence is None else _match_coherence(coherence, pairs, expression, required=require_coherence)
     scale, offset = stored_scale(found, which, scale_factor, "scale_factor")
-    stored = Stored(Decode(_nodata(nodata, found, aloud=nodata is None), scale, offset), which)
+    missing = _nodata(nodata, found, aloud=nodata is None)
+    stored = Stored(Decode(missing, scale, offset, settings="scale_factor"), which)
     out = stack_of(
         pairs,
         stored,
@@ -175,7 +176,7 @@ def _stored_coherence(
     plain = scale_factor is None and (scale, offset) == (1.0, 0.0)
     # file by file: a series may go on in another type than it began
     factors = [1 / 255 if plain and h is not None and h.dtype == "uint8" else 1.0 for h in gamma]
-    return Stored(Decode(_nodata(nodata, present), scale, offset), which, tuple(factors))
+    return Stored(Decode(_nodata(nodata, present), scale, offset, settings="coherence_scale"), which, tuple(factors))
 
 
 def _refuse_two_turns(pairs: Sequence[Pair], phase_sign: str) -> None:
@@ -259,7 +260,7 @@ def _match_coherence(
     if lacking and required:
         raise QtpDataError(
             f"{len(lacking)} of {len(pairs)} pairs have no coherence file",
-            where="; ".join(lacking),
+            where=told_of(lacking, total=len(pairs)),
             code="I03",
             hint="Get them, or set parameters.coherence: optional for unit weights where they are missing.",
         )

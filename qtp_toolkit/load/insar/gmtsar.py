@@ -12,7 +12,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import SENTINEL1_WAVELENGTH, QtpDataError, check_wavelength, require_option
 from qtp_toolkit.load.files.blocks import Chunks
-from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, no_duplicates
+from qtp_toolkit.load.files.checks import AS_DELIVERED, as_paths, no_duplicates, told_of
 from qtp_toolkit.load.files.dates import match_names, ymd
 from qtp_toolkit.load.files.headers import Header, headers, nodata_values
 from qtp_toolkit.load.files.limits import stored_scale
@@ -96,7 +96,7 @@ def gmtsar(
     if lacking and require_coherence:
         raise QtpDataError(
             f"{len(lacking)} of {len(pairs)} pairs have no corr_ll.grd",
-            where="; ".join(path.parent.name for path in lacking),
+            where=told_of([path.parent.name for path in lacking], total=len(pairs)),
             hint="Geocode the coherence too, or set parameters.coherence: optional for unit weights.",
             code="I03",
         )

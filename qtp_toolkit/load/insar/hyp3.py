@@ -155,8 +155,8 @@ def _layer_headers(files: Sequence[Path], ending: str) -> list[Header]:
 
 def _one(stack: xr.Dataset, grid: Header, files: Sequence[Path], ending: str, **how: Any) -> xr.DataArray:
     """Layer (y, x) of the first pair that brings it: it may have been ordered with one of them only."""
-    owners = (path for path in files if companion(path, "_unw_phase", f"_{ending}").is_file())
-    found = _layer_headers([next(owners, files[0])], ending)
+    owners = [path for path in files if companion(path, "_unw_phase", f"_{ending}").is_file()]
+    found = _layer_headers(owners[:1] or files, ending)
     return beside(stack, grid, found, **how).isel({PAIR: 0})
 
 

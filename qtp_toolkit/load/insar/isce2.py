@@ -13,7 +13,7 @@ from qtp_toolkit import grid
 from qtp_toolkit.catalog.options import Positive
 from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, QtpDataError, require_option
 from qtp_toolkit.load.files.blocks import Chunks
-from qtp_toolkit.load.files.checks import as_paths
+from qtp_toolkit.load.files.checks import as_paths, told_of
 from qtp_toolkit.load.files.raw import RawBand, lazy_raw, raw_bands, read_raw, same_shape
 from qtp_toolkit.load.files.tiff import Decode
 from qtp_toolkit.load.insar.isce2_folders import (
@@ -287,7 +287,7 @@ def _grays(found: Sequence[RawBand], *, required: bool) -> list[RawBand | None]:
     if lacking and required:
         raise QtpDataError(
             f"{len(lacking)} of {len(found)} pairs have no coherence file",
-            where="; ".join(lacking),
+            where=told_of(lacking, total=len(found)),
             code="I03",
             hint="Get them, or set parameters.coherence: optional for unit weights where they are missing.",
         )

@@ -31,6 +31,8 @@ _LOOKS = re.compile(r"GEOCml(\d+)")
 _LICSAR_STEP = 0.001
 """Side of the pixels of LiCSAR, degree."""
 LicsbasLayer = Literal["incidence", "look", "elevation"]
+SeriesLayer = Literal["elevation", "coherence"]
+_IN_SERIES = {"elevation": "hgt", "coherence": "coh_avg"}
 
 
 def licsbas(phase: Sequence[Path], *, layers: Sequence[LicsbasLayer] = (), chunks: Chunks | None = None) -> xr.Dataset:
@@ -118,12 +120,14 @@ def licsbas(phase: Sequence[Path], *, layers: Sequence[LicsbasLayer] = (), chunk
     return out
 
 
-def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
+def licsbas_series(path: Path, *, layers: Sequence[SeriesLayer] = (), chunks: Chunks | None = None) -> xr.Dataset:
     """Open the time series of LiCSBAS, ``cum.h5`` or ``cum_filt.h5``: displacement, not phase.
 
     Parameters
     ----------
     path : path
+    layers : sequence of {"elevation", "coherence"}
+        Which maps of the file to open beside: ``hgt``, and ``coh_avg``, the mean of all pairs.
     chunks : dict, optional
         By default all dates and rows to about 128 MB.
 
@@ -133,13 +137,14 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
         ``displacement`` (time, y, x), mm, positive toward the satellite, zero at the first date and relative to the
         reference area ``attrs["reference_area"]`` (columns and rows, x1:x2/y1:y2). It is not masked: LiCSBAS keeps its
         mask beside it. ``perpendicular_baseline`` (time), m, where it is known. Placed as by :func:`licsbas`, where the
-        folder is called after the pairs (``TS_GEOCml10``). Lazy.
+        folder is called after the pairs (``TS_GEOCml10``). Layers asked for: ``elevation``, m; ``coherence`` (y, x),
+        0..1; 0 is missing. Lazy.
 
     Raises
     ------
     QtpDataError
-        M05: no HDF5, or without what is needed; I06: dates or baselines of another number than the maps; I08: latitude
-        along x; I19: a date twice; I28: dates stored as decimals.
+        M05: no HDF5, or without what is needed; I03: no such map; I06: dates or baselines of another number than the
+        maps, a layer of another size; I08: latitude along x; I19: a date twice; I28: dates stored as decimals.
 
     Examples
     --------
@@ -173,7 +178,37 @@ def licsbas_series(path: Path, *, chunks: Chunks | None = None) -> xr.Dataset:
     if baselines is not None and not are_stand_ins(list(baselines), path):
         described = describe(xr.DataArray(baselines, dims=TIME), "perpendicular_baseline")
         out = out.assign_coords(perpendicular_baseline=described)
+    for layer in dict.fromkeys(layers):
+        require_option("layer", layer, _IN_SERIES)
+        out = out.assign({layer: describe(series_map(path, _IN_SERIES[layer], layer, chunks=chunks), layer)})
     return out
+
+
+def series_map(path: Path, name: str, variable: str, *, chunks: Chunks | None = None) -> xr.DataArray:
+    """Open a map (y, x) of ``cum.h5``, as ``U.geo``, placed as its series; 0 is missing. Lazy.
+
+    Parameters
+    ----------
+    path : path
+    name : str
+        Of the dataset.
+    variable : str
+        Key of the variable table, to whose range the values are held.
+    chunks : dict, optional
+    """
+    with opened(path) as file:
+        if name not in file:
+            what = f"the series has no map {name}"
+            raise QtpDataError(what, path=path, found=", ".join(sorted(file)), hint="Leave the layer out.", code="I03")
+        shape, size = file[name].shape, file["cum"].shape[1:]
+        lat, lon, dlat, dlon = (number_of(file[f"{end}_{axis}"][()]) for end, axis in _PLACE)
+    if shape != size:
+        raise QtpDataError(f"{name} is no map of the series", path=path, expected=size, found=shape, code="I06")
+    home = path.absolute().parent.name
+    axes = _centers(home, lat, dlat, size[0]), _centers(home, lon, dlon, size[1])
+    crs = same_grid([geographic(path, *axes, dtype="float32", blocks=(1, size[1]))]).crs
+    values = hdf5_layer(path, name, (Y, X), Decode((0.0,)), chunks=chunks, variable=variable)
+    return descending(on_grid(values.data, (Y, X), {Y: axes[0], X: axes[1]}, crs))
 
 
 _PLACE = (("corner", "lat"), ("corner", "lon"), ("post", "lat"), ("post", "lon"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -12,13 +13,17 @@ import xarray as xr
 from qtp_toolkit._look import unit_vector
 from qtp_toolkit.conventions import SENTINEL1_INCIDENCE, SENTINEL1_WAVELENGTH, QtpDataError, describe, xnp
 from qtp_toolkit.load.files.blocks import Chunks
+from qtp_toolkit.load.files.checks import as_paths, few
 from qtp_toolkit.load.files.headers import headers
 from qtp_toolkit.load.files.limits import stored_scale
 from qtp_toolkit.load.files.tiff import Decode, lazy_stack, read_row, same_grid
-from qtp_toolkit.load.insar.licsbas import map_header
+from qtp_toolkit.load.insar.licsbas import map_header, series_map
 from qtp_toolkit.load.insar.pairs import heading_of
 
 _ANY_INCIDENCE = (8.0, 70.0)
+_SAME_LOOK = 5e-4
+"""rad: passes of one track lie within some 100 m of each other, 900 km away; what 1 / cos makes of it is 0.04 %."""
+_UPWARD = re.compile(r"^U\.geo$|\.geo\.U\.tif$|^cum(?:_filt)?\.h5$")
 _LICSAR = re.compile(r"\.geo\.([ENU])\.tif$")
 
 
@@ -28,8 +33,8 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
     Parameters
     ----------
     paths : sequence of path
-        ``*.geo.U.tif``, or ``U.geo`` with ``EQA.dem_par`` beside it; ``*.geo.E.tif`` and ``*.geo.N.tif`` may be among
-        them and are not needed.
+        ``*.geo.U.tif``, or ``U.geo`` with ``EQA.dem_par`` beside it, or ``cum.h5``, which holds that map;
+        ``*.geo.E.tif`` and ``*.geo.N.tif`` may be among them and are not needed.
     chunks : dict, optional
 
     Returns
@@ -40,8 +45,8 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
     Raises
     ------
     QtpDataError
-        If no file, or more than one, is a U by its name. When computed: I11, if it points down, as the vector from the
-        satellite to the ground does.
+        If no file, or more than one, is a U by its name; I03: the series holds none. When computed: I11, if it points
+        down, as the vector from the satellite to the ground does.
 
     Examples
     --------
@@ -49,36 +54,41 @@ def licsar_look(paths: Sequence[Path], *, chunks: Chunks | None = None) -> xr.Da
     >>> load.licsar_look([path]).round(2).values.tolist()
     [[39.0, 39.0]]
     """
-    ups = [path for path in map(Path, paths) if path.name == "U.geo" or path.name.endswith(".geo.U.tif")]
+    ups = [path for path in map(Path, paths) if _UPWARD.search(path.name)]
     if len(ups) != 1:
         raise QtpDataError(
             "the incidence of LiCSAR comes from one upward component",
-            expected="one file *.geo.U.tif, or U.geo",
-            found=[Path(path).name for path in paths],
+            expected="one file *.geo.U.tif, or U.geo, or cum.h5",
+            found=few([Path(path).name for path in paths]),
         )
-    up = _map(ups[0], chunks, variable="look_up")
+    (path,) = ups
+    series = path.suffix == ".h5"
+    up = series_map(path, "U.geo", "look_up", chunks=chunks) if series else _map(path, chunks, variable="look_up")
     angle = xnp.rad2deg(xnp.arccos(up.where((up > 0) & (up <= 1))))
     return describe(angle.astype(np.float32), "incidence", converted="arccos of the upward component")
 
 
-def hyp3_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
+def hyp3_look(path: Path | Sequence[Path], *, chunks: Chunks | None = None) -> xr.DataArray:
     """Incidence angle from HyP3's ``*_lv_theta.tif``, the elevation of the satellite above the horizon in rad.
 
     Parameters
     ----------
-    path : path
+    path : path or sequence of path
+        Of one product, or of several of one track on one grid, whose angles are the same: the first is taken, and
+        ``attrs["left_out"]`` says so.
     chunks : dict, optional
 
     Returns
     -------
     xarray.DataArray
         ``incidence`` (y, x), degree, from the vertical: 90 - lv_theta. NaN where lv_theta is 0 (no data), or leaves
-        0 to 88 degrees, as undeclared fill values do. Lazy.
+        0 to 88 degrees, as undeclared fill values do. Lazy, but for three rows of each of several files.
 
     Raises
     ------
     QtpDataError
-        When computed: I11, if the values of the file as a whole are no angles in rad.
+        I05: several files on unlike grids; I11: several files of unlike angles. When computed: I11, if the values of
+        the file as a whole are no angles in rad.
 
     Examples
     --------
@@ -86,8 +96,10 @@ def hyp3_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
     >>> abs(load.hyp3_look(path) - 38.4).values.max() < 1e-4
     np.True_
     """
-    angle = _map(Path(path), chunks, scale=-180.0 / np.pi, offset=90.0, variable="incidence")
-    return describe(angle, "incidence", converted="90 degrees minus lv_theta")
+    first, *others = as_paths(path)
+    said = _one_of(first, others) if others else {}
+    angle = _map(first, chunks, scale=-180.0 / np.pi, offset=90.0, variable="incidence")
+    return describe(angle, "incidence", converted="90 degrees minus lv_theta").assign_attrs(said)
 
 
 def opera_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
@@ -133,6 +145,28 @@ def opera_look(path: Path, *, chunks: Chunks | None = None) -> xr.DataArray:
     return describe(angle.astype(np.float32), "incidence", converted="arccos of the upward component").assign_attrs(
         told
     )
+
+
+def _one_of(first: Path, others: Sequence[Path]) -> dict[str, str]:
+    """Refuse files of unlike grids or angles, by a look at three rows of each; else say that the first is taken."""
+    found = headers([first, *others])
+    what = "the incidence of HyP3 comes from one product, or from several that are alike"
+    told: dict[str, Any] = {"path": first.parent, "expected": "one file *_lv_theta.tif"}
+    hint = "Narrow the uri to one of them."
+    grids = [(header.height, header.width, header.crs, header.transform) for header in found]
+    unlike = sum(grid != grids[0] for grid in grids)
+    if unlike:
+        raise QtpDataError(
+            what, **told, found=f"{unlike} of {len(found)} on other pixels than the first", hint=hint, code="I05"
+        )
+    rows = [np.array([read_row(h, h.height * k // 4) for k in (1, 2, 3)]) for h in found]
+    seen = [np.where(values == 0, np.nan, values) for values in rows]
+    apart = np.array([np.nanmax(np.abs(values - seen[0]), initial=0.0) for values in seen])
+    if (apart > _SAME_LOOK).any():
+        farthest = found[int(apart.argmax())].path
+        text = f"{int((apart > _SAME_LOOK).sum())} of {len(found)} off by up to {apart.max():.4f} rad: {farthest.name}"
+        raise QtpDataError(what, **told, found=text, hint=hint, code="I11")
+    return {"left_out": f"{len(others)} of {len(found)} products tell the same angles and are left out: {first.name}"}
 
 
 def angles_to_vector(elevation: xr.DataArray, azimuth: xr.DataArray) -> dict[str, xr.DataArray]:
@@ -231,7 +265,7 @@ def _map(
 ) -> xr.DataArray:
     """One band, by the tags of whole numbers and then by ``scale`` and ``offset``; 0 is no data."""
     (header,) = [map_header(path)] if path.suffix == ".geo" else headers([path])
-    own, shift = stored_scale([header], band, None, "scale_factor")
+    own, shift = stored_scale([header], band, None, None)
     fills = (0.0,) if header.nodata is None else (0.0, header.nodata)
     decode = Decode(fills, own * scale, shift * scale + offset)
     out = lazy_stack([header], same_grid([header]), decode, dim="band", chunks=chunks, variable=variable, band=band)

@@ -22,7 +22,7 @@ from qtp_toolkit.load.insar.hyp3 import Hyp3Layer, hyp3
 from qtp_toolkit.load.insar.isce2 import isce2, isce2_layer
 from qtp_toolkit.load.insar.isce2_folders import isce2_files
 from qtp_toolkit.load.insar.licsar import LicsarLayer, frame_folders, licsar
-from qtp_toolkit.load.insar.licsbas import LicsbasLayer, licsbas, licsbas_series
+from qtp_toolkit.load.insar.licsbas import LicsbasLayer, SeriesLayer, licsbas, licsbas_series
 from qtp_toolkit.load.insar.look import hyp3_look, licsar_look, opera_look
 from qtp_toolkit.load.insar.mintpy import mintpy
 from qtp_toolkit.load.insar.opera import opera_disp
@@ -92,9 +92,9 @@ def open_gmtsar(
     return gmtsar(_contained(request), **_stack(request, coherence, options))
 
 
-def open_licsbas_series(request: Request) -> xr.Dataset:
+def open_licsbas_series(request: Request, *, layers: Sequence[SeriesLayer] = ()) -> xr.Dataset:
     """Open the series of LiCSBAS."""
-    return licsbas_series(one_file(request), chunks=request.chunks)
+    return licsbas_series(one_file(request), layers=layers, chunks=request.chunks)
 
 
 def open_licsar_look(request: Request) -> xr.DataArray:
@@ -103,8 +103,8 @@ def open_licsar_look(request: Request) -> xr.DataArray:
 
 
 def open_hyp3_look(request: Request) -> xr.DataArray:
-    """Open incidence from one HyP3 product."""
-    return hyp3_look(one_file(request), chunks=request.chunks)
+    """Open incidence from one HyP3 product, or from several that tell the same."""
+    return hyp3_look(request.paths, chunks=request.chunks)
 
 
 def open_opera_look(request: Request) -> xr.DataArray:

@@ -242,7 +242,13 @@ def series_set(files: Mapping[str, Sequence[Path]], **options: Any) -> xr.Datase
 
 
 def physical(
-    found: Sequence[Header], variable: str, storage: Storage, *, dim: str, chunks: Chunks | None
+    found: Sequence[Header],
+    variable: str,
+    storage: Storage,
+    *,
+    dim: str,
+    chunks: Chunks | None,
+    settings: str = "units or scale_factor",
 ) -> xr.DataArray:
     """Values of files in our unit (dim, y, x), lazy, held to the physical range of the variable.
 
@@ -253,12 +259,15 @@ def physical(
     storage : Storage
     dim : str
     chunks : dict, optional
+    settings : str
+        Parameters by which the source may tell its unit, for messages.
     """
     ours, (scale, offset) = VARIABLES[variable].units, _scale(found, storage)
     tags = [h.units[storage.band - 1] for h in found if storage.band <= h.bands]
     units = stored_unit(tags, storage.units, ours, variable)
     factor, shift = conversion(units, ours, found[0].path, variable)
-    decode = Decode(nodata_values(found, storage.nodata), scale * factor, offset * factor + shift, storage.valid_range)
+    nodata, shift = nodata_values(found, storage.nodata), offset * factor + shift
+    decode = Decode(nodata, scale * factor, shift, storage.valid_range, settings=settings)
     return lazy_stack(found, same_grid(found), decode, dim=dim, chunks=chunks, band=storage.band, variable=variable)
 
 

@@ -70,7 +70,7 @@ def soilgrids(paths: Sequence[Path], *, version: str, quantity: str, chunks: Chu
     order = sorted(range(len(found)), key=lambda k: layers[k])
     top, bottom = np.array([layers[k] for k in order]).T
     storage = Storage(units, nodata=-32768.0, scale_factor=1.0, add_offset=0.0, band=1, valid_range=None)
-    out = physical([found[k] for k in order], quantity, storage, dim=DEPTH, chunks=chunks)
+    out = physical([found[k] for k in order], quantity, storage, dim=DEPTH, chunks=chunks, settings="version")
     coords = {DEPTH: (top + bottom) / 2, "depth_top": (DEPTH, top), "depth_bottom": (DEPTH, bottom)}
     out = out.assign_coords(coords)
     out[DEPTH].attrs = {"units": "m", "long_name": "depth below the surface"}

@@ -104,7 +104,7 @@ def _row(thin: xr.Dataset, name: str, *, max_empty: float, max_hollow: float) ->
         )
     median = float(np.median(some))
     if median < _PLAUSIBLE[0] or median > _PLAUSIBLE[1]:
-        raise implausible(median, name, _PLAUSIBLE)
+        raise implausible(median, name, _PLAUSIBLE, settings="units or scale_factor, where the driver has them")
     if empty.any():
         listed = ", ".join(map(str, dates[empty][:10])) + (", ..." if empty.sum() > 10 else "")
         warnings.warn(f"{name}: {empty.sum()} composites without any valid pixel: {listed}", stacklevel=3)

@@ -57,16 +57,18 @@ def find_notebooks(folder: Path | None = None) -> list[Notebook]:
 def stand_in(notebooks: list[Notebook], catalog: Any) -> list[Notebook]:
     """Let notebooks make the products of those that cannot run, from the sources that a catalog has in their place.
 
-    ``instead`` of a notebook names a source and a notebook: with that source, and without what the other one needs, it
-    makes the other one's products.
+    ``instead`` of a notebook names a source and a notebook. With that source, and without what the other one needs, it
+    makes the other one's products; without that source it takes them.
     """
     by_name = {nb.name: nb for nb in notebooks}
     for nb in notebooks:
         for source, name in nb.instead:
             other = by_name[name]
-            if catalog.available(source) and not all(catalog.available(word) for word in catalog.needed(other.needs)):
-                used = tuple(product for product in nb.products_used if product not in other.products_out)
-                by_name[nb.name] = replace(nb, products_out=other.products_out, products_used=used)
+            mine, used = other.products_out, tuple(set(nb.products_used) - set(other.products_out))
+            if not catalog.available(source):
+                by_name[nb.name] = replace(nb, products_in=(*nb.products_in, *mine), products_used=used)
+            elif not all(catalog.available(word) for word in catalog.needed(other.needs)):
+                by_name[nb.name] = replace(nb, products_out=mine, products_used=used)
                 by_name[name] = replace(other, products_out=())
     return list(by_name.values())
 

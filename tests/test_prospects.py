@@ -35,7 +35,7 @@ SOURCES = {
     "stable_ground": "kind: vector, driver: geojson, uri: regions.geojson",
 }
 LEVELS = {"bulk_density": 1300, "sand": 0.4, "water_content": 0.2, "dem": 4500, "ground_ice": 0.3, "magt": -2}
-ALWAYS = {"00", "01", "02", "03", "04", "05", "06", "07", "08", "11", "12", "13"}
+ALWAYS = {"00", "01", "02", "03", "04", "05", "05b", "06", "07", "08", "11", "12", "13"}
 """Notebooks that run on interferograms and temperature alone."""
 WEST, NORTH, STEP = 92.0, 34.5, 0.01
 
@@ -105,7 +105,7 @@ def test_any_subset_and_shape_runs_or_says_why(tmp_path_factory, have, shape):
     rows, plan = foresee(path)
     assert [row["problem"] for row in rows if row["status"] != "found"] == []
     runs = ALWAYS | ({"09"} if "profiles" in have else set()) | ({"10"} if "regions" in have else set())
-    runs -= {"05", "06", "07", "08", "09", "10", "11", "13"} if min(shape) < 2 else set()
+    runs -= {"05", "05b", "06", "07", "08", "09", "10", "11", "13"} if min(shape) < 2 else set()
     assert {number for number, nb in plan.items() if nb.verdict == "runs"} == runs
     assert all(nb.notes for nb in plan.values() if nb.verdict != "runs")
     soil = {"bulk_density", "sand", "water_content"} <= have

@@ -105,6 +105,9 @@ def test_another_source_stands_in_for_one_that_is_not_there(folder):
     assert {name: nb.verdict for name, nb in plan.items()} == told(done) | {"01b_other": "runs", "02_late": "runs"}
     (folder / "magt.geojson").write_bytes(b"")
     assert reproduce.stand_in(found, open_catalog(folder / "data_catalog.yaml")) == found
+    (folder / "dem.geojson").unlink()
+    other = reproduce.stand_in(found, open_catalog(folder / "data_catalog.yaml"))[1]
+    assert (other.products_in, other.products_used, other.products_out) == (("onsets",), (), ())
 
 
 def test_a_dead_kernel_and_a_slow_cell_are_failures(folder):

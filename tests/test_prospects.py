@@ -417,6 +417,15 @@ def test_an_area_is_looked_at_for_coherence_and_stillness(rng):
     assert prospects.look_at_area(stack.chunk(y=7), west) == prospects.look_at_area(stack, west)
 
 
+def test_pairs_of_half_a_year_do_not_tell_how_still_an_area_is(rng):
+    """Rate and season look alike: on a real stack of 192 days two fits gave +54 and +142 mm/yr, both called moving."""
+    stack = seasonal(rng)
+    east = square(stack, slice(24, 28))
+    whole, half = (prospects.look_at_area(stack.isel(pair=slice(0, n)), east) for n in (16, 8))
+    assert [good for good, _ in whole] == [True, False]
+    assert half == [whole[0], (True, "how still it stands is not judged: in 192 days a rate and a season look alike")]
+
+
 def test_a_delay_without_a_ratio_is_not_good(monkeypatch, rng):
     """A phase that does not vary gives 0 / 0; an empty delay is named, and hides no other."""
     days = pd.date_range("2020-01-01", periods=3, freq="12D")

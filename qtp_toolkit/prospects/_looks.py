@@ -11,7 +11,18 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import correct, grid, load, lst
-from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
+from qtp_toolkit.conventions import (
+    ESTIMATED_FROM,
+    PAIR,
+    REFERENCE,
+    SECONDARY,
+    SENTINEL1_WAVELENGTH,
+    TIME,
+    QtpDataError,
+    X,
+    Y,
+    xnp,
+)
 
 _SIDE = 64
 """Rows and columns that a look reads at most."""
@@ -19,6 +30,8 @@ _SIGHTS = 46
 """Layers of a series of maps that a look reads at most."""
 _LEAST_COHERENCE = 0.15
 _STILL = 0.5
+_YEAR = 365
+"""Days in which a rate and the wave of a year can be told apart."""
 
 
 def look_at_pixels(data: xr.Dataset | xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> list[str]:
@@ -74,7 +87,8 @@ def look_at_area(
     Returns
     -------
     list of (bool, str)
-        Whether it is good, and in words, one a finding.
+        Whether it is good, and in words, one a finding. How still it is, pairs of less than a year do not tell: that is
+        said, and held against nobody.
 
     Examples
     --------
@@ -172,6 +186,10 @@ def _estimated_from(stack: xr.Dataset) -> str | None:
 
 
 def _look_how_still(thin: xr.Dataset, inside: xr.DataArray, wavelength: float) -> tuple[bool, str]:
+    ends = [thin[end].values.astype("datetime64[D]") for end in (REFERENCE, SECONDARY)]
+    days = int((max(ends[1]) - min(ends[0])).astype(int))
+    if days < _YEAR:
+        return True, f"how still it stands is not judged: in {days} days a rate and a season look alike"
     still = correct.reference_motion(thin["phase"], inside, weight=thin.get("coherence"), wavelength=wavelength)
     moves = f"against the median pixel it moves by {still.amplitude:.1f} mm a season and {still.rate:+.1f} mm/yr"
     said = f"{moves}, planes taken out; {still.rank:.0%} of the pixels settle less in summer"

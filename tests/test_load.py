@@ -10,8 +10,9 @@ import rasterio
 import xarray as xr
 from promised import defaults
 from small_files import UTM, refused, tif
+from small_stacks import raster_stack
 
-from qtp_toolkit import load
+from qtp_toolkit import load, store
 
 
 def test_raster_units_nodata_and_scale(tmp_path, no_compute):
@@ -264,7 +265,9 @@ def test_netcdf_and_zarr_are_lazy_renamed_and_complex(tmp_path, no_compute):
         assert "nope" in refused(read, tmp_path / path, variables=["nope"], code="M27")
     (tmp_path / "bad.nc").write_bytes((tmp_path / "d.nc").read_bytes()[:400])
     assert "bad.nc" in refused(load.netcdf, tmp_path / "bad.nc", code="M05")
-    refused(load.zarr, tmp_path / "none.zarr")
+    assert "open_store" not in refused(load.zarr, tmp_path / "none.zarr")
+    store.ingest(raster_stack(tmp_path)(), tmp_path / "store", block=16)
+    assert refused(load.zarr, tmp_path / "store").endswith("qtp ingest wrote: store.open_store opens it.")
 
 
 @pytest.mark.parametrize("read", [load.netcdf, load.zarr])

@@ -111,8 +111,9 @@ def zarr(
     try:
         data = xr.open_zarr(path, consolidated=False, chunks=dict(chunks or {}), decode_coords="all")
     except (OSError, ValueError, KeyError) as error:
+        own = "This is a store that qtp ingest wrote: store.open_store opens it." if (path / "runs").is_dir() else None
         raise QtpDataError(
-            f"cannot open Zarr: {type(error).__name__} {error}", path=path, expected="a Zarr group"
+            f"cannot open Zarr: {type(error).__name__} {error}", path=path, expected="a Zarr group", hint=own
         ) from None
     return chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
 

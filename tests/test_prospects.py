@@ -180,6 +180,22 @@ def texts(path, *, good):
     return [found.text for found in prospects.look_at_dates(open_catalog(path)) if found.good == good]
 
 
+def test_sources_of_elsewhere_are_told_without_bounds(tmp_path):
+    """Temperature of Istria and interferograms of Mexico: with dates that fit, `qtp check` foresaw maps."""
+    path = region(tmp_path, (4, 4), ("dem", "sand"))
+    path.write_text(re.sub(r"  bounds: .*\n", "  ramp: weighed\n", path.read_text()))
+    assert not [text for text in texts(path, good=False) if "elsewhere" in text]
+    for file in [*tmp_path.glob("lst/*.tif"), tmp_path / "sand.tif"]:
+        with rasterio.open(file, "r+") as raster:
+            raster.transform = rasterio.Affine.translation(-70.0, 0.0) @ raster.transform
+    said = [text for text in texts(path, good=False) if "elsewhere" in text]
+    assert [text.split(" lies")[0] for text in said] == ["modis_lst", "sand"]
+    assert f"north {WEST - 70:.3f}," in said[0]
+    assert f"the interferograms: {WEST:.3f}," in said[0]
+    plan = foresee(path)[1]
+    assert (plan["05"].verdict, plan["06"].verdict) == ("runs", "fails")
+
+
 def test_settings_period_leaves_out_pairs_and_says_so(tmp_path):
     path = region(tmp_path, (4, 4), (), "  period: [2018-03-01, 2018-10-20]\n  lst_period: [2018-02-01, 2018-11-30]\n")
     catalog = open_catalog(path)

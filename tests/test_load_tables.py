@@ -400,3 +400,15 @@ def test_check_goes_on_after_a_table_that_will_not_read(tmp_path):
     assert rows["gst"]["status"] == "broken"
     assert "28.3.2015" in rows["gst"]["problem"]
     assert rows["stations"]["status"] == "found"
+
+
+def test_a_table_that_was_cut_short_or_is_empty_is_told_as_such(tmp_path):
+    path = tmp_path / "lst.csv"
+    path.write_text("LST2008_01_01,lon,lat\n1,14.0,45.0\n2,14.1,45.0\n3,14.2,45.0\n4,14")
+    assert refused(load.lst_table, path, longitude="lon", latitude="lat", code="I08").endswith(
+        "was the file cut short?"
+    )
+    path.write_text("LST2008_01_01,lon,lat\n1,14.0,\n2,14.1,45.0\n3,14.2,45.0\n")
+    assert "cut short" not in refused(load.lst_table, path, longitude="lon", latitude="lat", code="I08")
+    path.write_bytes(b"")
+    assert "zero bytes on disk" in refused(load.lst_table, path, code="M04")

@@ -42,5 +42,5 @@ def contents(data: xr.Dataset | xr.DataArray | pd.DataFrame) -> dict[str, Any]:
         attrs = data["spatial_ref"].attrs
         named = [attrs.get(f"{kind}_crs_name", "unknown") for kind in ("projected", "geographic")]
         named += [attrs.get("grid_mapping_name", "unknown"), "named in crs_wkt"]  # sinusoidal, of MODIS, has no other
-        row["crs"] = next(words for words in named if words not in {"unknown", "unnamed", "undefined"})
+        row["crs"] = next(words for words in named if not words.lower().startswith(("unknown", "unnamed", "undefined")))
     return row

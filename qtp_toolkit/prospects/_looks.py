@@ -146,6 +146,9 @@ def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
         words = f"phase {table['smallest'].min():.1f} to {table['largest'].max():.1f} rad"
         gray = f", median coherence {table['coherence'].median():.2f}" if "coherence" in table else ", no coherence"
         gray += f" of {said} interferograms" if (said := _estimated_from(data)) else ""
+        without, pairs = int(data.attrs.get("pairs_without_coherence", 0)), data.sizes[PAIR]
+        gray = f", no coherence: 1 in its place for {without} of {pairs} pairs" if without == pairs else gray
+        gray += f", 1 in its place for {without} of {pairs} pairs" if 0 < without < pairs else ""
         return [f"{words}, valid {table['valid'].mean():.0%}{gray}", *_of_radar(data)]
     if isinstance(data, xr.Dataset) and set(lst.LOOKS) & set(data.data_vars):
         look_at_hours(data)

@@ -151,9 +151,11 @@ def _cut_to_temperature(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset
 
 def _elsewhere(catalog: Catalog, stack: xr.Dataset) -> list[Finding]:
     """Name temperature and maps that share no place with the interferograms, which bounds would have refused."""
-    found, radar = [], footprint(stack)
+    found: list[Finding] = []
+    if (radar := footprint(stack)) is None:
+        return found
     maps = [name for name in catalog if catalog.source(name).kind == "raster" and not _known_name(name, catalog)]
-    for name in [*(["modis_lst"] if "modis_lst" in catalog else []), *maps] if radar is not None else []:
+    for name in [*(["modis_lst"] if "modis_lst" in catalog else []), *maps]:
         try:
             with named(name, catalog.files(name)):
                 box = footprint(catalog[name])

@@ -11,6 +11,7 @@ import pandas as pd
 
 from qtp_toolkit._variables import USUAL_FILLS
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.load.files.checks import refuse_bad
 from qtp_toolkit.load.files.limits import conversion
 
 _DASHES = ("-", "--", "---", "\u2013", "\u2014")  # en and em dash
@@ -61,6 +62,8 @@ def read_text(path: Path) -> pd.DataFrame:
 
 
 def _read(path: Path, **options: object) -> pd.DataFrame:
+    if path.is_file() and not path.stat().st_size:
+        refuse_bad([(path, "zero bytes on disk")], "readable table", total=1, code="M04")
     try:
         table = pd.read_csv(path, encoding="utf-8-sig", **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -136,7 +139,10 @@ def degrees(table: pd.DataFrame, column: str, limit: float, path: Path) -> np.nd
     values = pd.Series(numbers(table, column, path, hint=hint), table.index)
     missing = values.isna() | (values.isin(USUAL_FILLS) & (values.abs() > limit))
     if missing.any():
-        raise QtpDataError(f"a {column} is missing", path=path, variable=column, where=row_of(missing), code="I08")
+        last = bool(np.asarray(missing)[-1]) and int(np.sum(missing)) == 1
+        cut = "It is the last row: was the file cut short?" if last else None
+        what = f"a {column} is missing"
+        raise QtpDataError(what, path=path, variable=column, where=row_of(missing), hint=cut, code="I08")
     far = values.abs() > limit
     if far.any():
         raise QtpDataError(

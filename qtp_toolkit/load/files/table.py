@@ -21,6 +21,8 @@ _LAYER = re.compile(
     re.IGNORECASE,
 )
 """Depths from and to, as 0-10cm."""
+RENAMED = "renamed"
+"""Attribute of a table: new headings by the file's own."""
 _DEEP = 100.0
 """Depths beyond this, in m, must be said to be in m."""
 
@@ -95,11 +97,14 @@ def need(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
     """Refuse a table that lacks columns."""
     lacking = [name for name in columns if name not in table.columns]
     if lacking:
+        called = [table.attrs[RENAMED][name] for name in lacking if name in table.attrs.get(RENAMED, {})]
         raise QtpDataError(
             f"table lacks the columns {lacking}",
             path=path,
             found=list(table.columns)[:20],
-            hint="Map the file's own headings with parameters.rename.",
+            hint=f"By parameters.rename they are {called} here: write that."
+            if called
+            else "Map the file's own headings with parameters.rename.",
         )
 
 

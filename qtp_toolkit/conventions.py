@@ -47,7 +47,7 @@ CYCLES = "component_cycles"
 
 SENTINEL1_WAVELENGTH = 0.05546576
 """Radar wavelength of Sentinel-1 in m (C band, 5.405 GHz)."""
-SENTINEL1_INCIDENCE = (29.0, 46.0)  # degree
+SENTINEL1_INCIDENCE = (29.0, 47.0)  # degree; a whole swath over Mexico reaches 46.3
 
 SECONDS_PER_DAY = 86400.0
 DAYS_PER_YEAR = 365.25

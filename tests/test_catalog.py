@@ -403,6 +403,9 @@ def test_grid_outside_the_study_area_is_refused(folder, own_reader):
         "crs": "WGS 84",
         "bounds": (92.95, 34.95, 93.15, 35.15),
     }
+    modis = gridded(93.0).assign_coords(y=[3.9e6, 3.8e6], x=[8.4e6, 8.5e6])
+    own_reader(modis.rio.write_crs("+proj=sinu +R=6371007.181 +units=m"))
+    assert catalog.check("lakes")["crs"] == "sinusoidal"
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,9 @@ import rasterio
 import xarray as xr
 from promised import defaults
 from small_files import UTM, refused, tif
+from small_stacks import raster_stack
 
-from qtp_toolkit import load
+from qtp_toolkit import load, store
 
 
 def test_raster_units_nodata_and_scale(tmp_path, no_compute):
@@ -264,7 +265,14 @@ def test_netcdf_and_zarr_are_lazy_renamed_and_complex(tmp_path, no_compute):
         assert "nope" in refused(read, tmp_path / path, variables=["nope"], code="M27")
     (tmp_path / "bad.nc").write_bytes((tmp_path / "d.nc").read_bytes()[:400])
     assert "bad.nc" in refused(load.netcdf, tmp_path / "bad.nc", code="M05")
-    refused(load.zarr, tmp_path / "none.zarr")
+    for magic, words in ((b"GRIB", "but GRIB"), (b"II*\x00", "but a TIFF"), (b"\x0e\x03\x13\x01", "but HDF4")):
+        (tmp_path / "other").write_bytes(magic + bytes(99))
+        said = refused(load.netcdf, tmp_path / "other", code="M04")
+        assert words in said
+        assert said.endswith("Name the driver that reads them, or narrow the uri.")
+    assert "open_store" not in refused(load.zarr, tmp_path / "none.zarr")
+    store.ingest(raster_stack(tmp_path)(), tmp_path / "store", block=16)
+    assert refused(load.zarr, tmp_path / "store").endswith("qtp ingest wrote: store.open_store opens it.")
 
 
 @pytest.mark.parametrize("read", [load.netcdf, load.zarr])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from rasterio.transform import from_origin
 
 from qtp_toolkit import load
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.load.files.grib import why_cut
 
 # affine 3.1 warns at what rasterio does
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
@@ -107,6 +109,28 @@ def test_property_the_order_of_messages_is_all_one(tmp_path):
     xr.testing.assert_equal(
         load.era5(grib(tmp_path / "a.grb", shuffled)), load.era5(grib(tmp_path / "b.grb", messages()))
     )
+
+
+@pytest.mark.parametrize("left", [-40, -1, 4, 40])
+def test_grib_that_ends_within_a_message_is_refused_at_open(tmp_path, left):
+    """GDAL opened it, said nothing, and failed when values were read; in whole levels it was half an atmosphere."""
+    whole = grib(tmp_path / "whole.grib", messages()).read_bytes()
+    starts = [k for k in range(len(whole)) if whole[k : k + 4] == b"GRIB"]
+    (tmp_path / "cut.grib").write_bytes(whole[: starts[len(starts) // 2] + left])
+    refuse(tmp_path / "cut.grib", f"truncated: {len(starts) // 2 - (left < 0)} whole messages", "M05")
+    padded = tmp_path / "padded.grib"
+    padded.write_bytes(b"".join(whole[a:b] + bytes(700) for a, b in pairwise([*starts, len(whole)])))
+    assert why_cut(padded) is None
+
+
+def test_netcdf_3_that_is_cut_short_is_told_as_such(tmp_path):
+    """Its header stands at its head, so that it was taken for dates that nobody can decode."""
+    xr.Dataset({"t": ("x", np.arange(4000.0))}).to_netcdf(tmp_path / "whole.nc", engine="scipy")
+    whole = (tmp_path / "whole.nc").read_bytes()
+    (tmp_path / "cut.nc").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(QtpDataError, match="is truncated") as told:
+        load.netcdf(tmp_path / "cut.nc")
+    assert told.value.code == "M05"
 
 
 def test_lazy_chunks_of_grib_are_those_asked_for(tmp_path, no_compute):

@@ -388,6 +388,7 @@ def test_implausible_incidence_is_told_with_a_guess(value, guess):
         load.check_incidence(xr.DataArray(np.full((3, 3), value)))
     with pytest.raises(QtpDataError, match="no valid pixel"):
         load.check_incidence(xr.DataArray(np.full((3, 3), np.nan)))
+    assert load.check_incidence(xr.DataArray([[30.9, 46.3]])) == (30.9, 46.3)  # the whole swath, near the equator
 
 
 def test_incidence_of_another_radar():

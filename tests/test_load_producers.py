@@ -20,7 +20,9 @@ from small_files import refused, tif
 
 from qtp_toolkit import inversion, load, prospects, store
 from qtp_toolkit.catalog import open_catalog
+from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.load.insar.cubes import Term, at_pixels
+from qtp_toolkit.load.insar.pairs import arrange, dates_of
 
 ORBITS = ("ascending", "descending")
 RECIPES = Path(__file__).resolve().parents[1] / "docs" / "data.md"
@@ -424,6 +426,28 @@ def test_check_tells_filtered_coherence_and_what_was_recognized(tmp_path):
     catalog.write_text(yaml.safe_dump({"catalog_version": 1, "roots": ["."], "sources": entry}))
     row = prospects.look(open_catalog(catalog), "interferograms", quick=True)
     assert any("driver hyp3" in note for note in row["notes"])
+
+
+def test_what_auto_has_no_setting_for_is_told_with_the_driver_that_has(tmp_path):
+    producers.hyp3(tmp_path, "ascending", "SINGLE")
+    for file in tmp_path.glob("S1*/*_corr.tif"):
+        file.unlink()
+    entry = {"kind": "ifg_stack", "driver": "auto", "uri": "S1*/*.tif", "provenance": "observed"}
+    catalog = tmp_path / "data_catalog.yaml"
+    catalog.write_text(yaml.safe_dump({"catalog_version": 1, "roots": ["."], "sources": {"interferograms": entry}}))
+    with pytest.raises(QtpDataError, match=r"coherence: optional.*For coherence name driver: hyp3 in place of auto"):
+        open_catalog(catalog)["interferograms"]
+    entry |= {"driver": "hyp3", "uri": "S1*/*_unw_phase.tif", "parameters": {"coherence": "optional"}}
+    catalog.write_text(yaml.safe_dump({"catalog_version": 1, "roots": ["."], "sources": {"interferograms": entry}}))
+    stack = open_catalog(catalog)["interferograms"]
+    (line, *_) = prospects.look_at_pixels(stack)
+    assert line.endswith(f"no coherence: 1 in its place for {stack.sizes['pair']} of {stack.sizes['pair']} pairs")
+
+
+def test_files_of_a_pair_that_stands_twice_are_named(tmp_path):
+    paths = [tmp_path / f"{layer}_20160708_20160801.tif" for layer in ("displacement", "recommended_mask")]
+    with pytest.raises(QtpDataError, match=r"displacement_20160708_20160801.tif; recommended_mask.*Narrow the uri"):
+        arrange(dates_of(paths), paths)
 
 
 def test_weights_of_filtered_coherence_are_warned_of(tmp_path):

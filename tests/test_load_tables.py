@@ -400,3 +400,23 @@ def test_check_goes_on_after_a_table_that_will_not_read(tmp_path):
     assert rows["gst"]["status"] == "broken"
     assert "28.3.2015" in rows["gst"]["problem"]
     assert rows["stations"]["status"] == "found"
+
+
+def test_a_table_that_was_cut_short_or_is_empty_is_told_as_such(tmp_path):
+    path = tmp_path / "lst.csv"
+    path.write_text("LST2008_01_01,lon,lat\n1,14.0,45.0\n2,14.1,45.0\n3,14.2,45.0\n4,14")
+    assert refused(load.lst_table, path, longitude="lon", latitude="lat", code="I08").endswith(
+        "was the file cut short?"
+    )
+    path.write_text("LST2008_01_01,lon,lat\n1,14.0,\n2,14.1,45.0\n3,14.2,45.0\n")
+    assert "cut short" not in refused(load.lst_table, path, longitude="lon", latitude="lat", code="I08")
+    path.write_bytes(b"")
+    assert "zero bytes on disk" in refused(load.lst_table, path, code="M04")
+
+
+def test_columns_by_their_old_headings_are_told_the_new_ones(tmp_path):
+    path = tmp_path / "borehole.csv"
+    path.write_text("date,borehole_id,temperature\n2018-01-01,662,-2.5\n")
+    names = {"date": "time", "borehole_id": "station", "temperature": "soil_temperature"}
+    told = refused(load.station_series, path, rename=names, index=["time", "station"], columns=["temperature"])
+    assert told.endswith("By parameters.rename they are ['soil_temperature'] here: write that.")

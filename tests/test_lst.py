@@ -230,6 +230,9 @@ class TestFillGaps:
             lst.fill_gaps(da.isel(time=[1, 0, 2]))
         with pytest.raises(QtpDataError, match="not increasing"):
             lst.fill_gaps(da.isel(time=[0, 0, 1]))
+        for few, found in (([0], "2014-01-04"), ([], "none")):
+            with pytest.raises(QtpDataError, match=f"one date is no series.*found: {found}"):
+                lst.fill_gaps(da.isel(time=few))
         with pytest.raises(QtpDataError, match="datetime64"):
             lst.fill_gaps(da.assign_coords(time=np.arange(46)))
         with pytest.raises(QtpDataError, match="side of rejection"):
@@ -461,7 +464,7 @@ class TestAxis:
         da = cube(centers(2014, 2015), shape=(5, 7)) + rng.normal(0, 3, (92, 5, 7)).astype("f4")
         da = da.rename("lst").assign_attrs(units="degC")
         da[40, 2, 2] = np.nan
-        days = pd.date_range("2014-01-05", "2015-12-20")
+        days = pd.date_range("2014-01-04", "2015-12-20")
         here = (days - da["time"].values[0]) / pd.Timedelta(days=1)
         at = (da["time"].values - da["time"].values[0]) / np.timedelta64(1, "D")
         expected = np.stack([np.interp(here, at, series) for series in da.values.reshape(92, -1).T], axis=1)

@@ -320,6 +320,22 @@ class TestLines:
         assert ax.get_ylabel() == "Day of year"
         np.testing.assert_array_equal(ax.lines[1].get_ydata(), [1, 13, 25, 37])
 
+    def test_pairs_of_one_year_without_baselines_do_not_hide_each_other(self):
+        """By the day of the year all dates of a year lie on one line; so did the pairs, long ones under short ones."""
+        line = plot.network(self.pairs()).lines[0]
+        height = np.reshape(line.get_ydata(), (4, -1))[:, :-1]
+        days = np.reshape(line.get_xdata(), (4, -1))[:, :-1]
+        bow = height - 1 - (days - self.dates.to_numpy()[0]) / np.timedelta64(1, "D")
+        np.testing.assert_allclose(np.ptp(bow, axis=1), [3, 6, 3, 3], atol=0.01)
+        np.testing.assert_allclose(bow[:, [0, -1]], 0.0, atol=1e-9)
+
+    def test_a_pair_across_new_year_and_one_of_a_year_are_straight(self):
+        dates = np.array(["2017-06-01", "2017-12-20", "2018-01-01", "2018-06-01"], dtype="datetime64[ns]")
+        coords = {"reference": ("pair", dates[[0, 1]]), "secondary": ("pair", dates[[3, 2]])}
+        height = plot.network(xr.DataArray([0, 1], coords, "pair")).lines[0].get_ydata()
+        np.testing.assert_allclose(height[:13], 152.0)
+        np.testing.assert_allclose(np.diff(height[14:27], 2), 0.0, atol=1e-9)
+
     def test_network_refuses_what_has_no_pairs(self):
         with pytest.raises(QtpDataError, match="pair"):
             plot.network(series())
@@ -505,3 +521,35 @@ def test_a_series_without_any_value_says_so_on_its_own_dates():
     ax = plot.time_series(empty)
     assert [text.get_text() for text in ax.texts] == ["no valid date"]
     assert ax.get_xlim()[1] - ax.get_xlim()[0] == pytest.approx(59 * 30)
+
+
+@pytest.mark.parametrize("shape", [(60, 120), (60, 100), (40, 100), (30, 100)])
+@pytest.mark.parametrize("layout", [(2, 1), (2, 2), (1, 1)])
+def test_wide_maps_fill_their_panels(shape, layout):
+    """A long label beside a low map, or a color bar beneath a flat one, once left a few millimeters of the map."""
+    wide = grid("temporal_coherence", shape=shape, long_name="temporal coherence of the network inversion")
+    fig, axes = plot.new(*layout, like=wide, squeeze=False)
+    for ax in axes.flat:
+        plot.deformation_map(wide, ax=ax, title="2018-07-17 since 2018-03-07")
+    plot.save(fig, "wide")
+    fig.draw_without_rendering()
+    for ax in axes.flat:
+        assert ax.get_window_extent().width > 0.5 / layout[0] * fig.get_figwidth() * fig.dpi
+        bar = next(inset for inset in ax.child_axes if inset.get_gid() == "colorbar")
+        ticks = [text.get_window_extent() for text in ax.get_xticklabels() if text.get_text()]
+        assert not any(bar.get_window_extent().overlaps(box) for box in ticks)
+
+
+def test_a_foot_that_is_wider_than_the_figure_is_broken():
+    fig, ax = plot.new()
+    words = "color bars end at percentiles 0.5 and 99.5 of the panels together"
+    plot.figure.mark_limits(ax, words)
+    plot.figure.mark_limits(ax, "hatched: no value")
+    plot.figure.mark_limits(ax, "hatched: no value")
+    plot.figure.mark_provenance(ax, grid())
+    plot.save(fig, "foot")
+    fig.draw_without_rendering()
+    assert " ".join(limits_said(fig)[0].split()) == f"{words}; hatched: no value"
+    limits, note = (text.get_window_extent() for text in fig.texts)
+    assert limits.x1 <= fig.bbox.x1
+    assert note.y1 <= (limits.y0 + limits.y1) / 2 + 1  # beside the lower line

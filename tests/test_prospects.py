@@ -180,6 +180,22 @@ def texts(path, *, good):
     return [found.text for found in prospects.look_at_dates(open_catalog(path)) if found.good == good]
 
 
+def test_sources_of_elsewhere_are_told_without_bounds(tmp_path):
+    """Temperature of Istria and interferograms of Mexico: with dates that fit, `qtp check` foresaw maps."""
+    path = region(tmp_path, (4, 4), ("dem", "sand"))
+    path.write_text(re.sub(r"  bounds: .*\n", "  ramp: weighed\n", path.read_text()))
+    assert not [text for text in texts(path, good=False) if "elsewhere" in text]
+    for file in [*tmp_path.glob("lst/*.tif"), tmp_path / "sand.tif"]:
+        with rasterio.open(file, "r+") as raster:
+            raster.transform = rasterio.Affine.translation(-70.0, 0.0) @ raster.transform
+    said = [text for text in texts(path, good=False) if "elsewhere" in text]
+    assert [text.split(" lies")[0] for text in said] == ["modis_lst", "sand"]
+    assert f"north {WEST - 70:.3f}," in said[0]
+    assert f"the interferograms: {WEST:.3f}," in said[0]
+    plan = foresee(path)[1]
+    assert (plan["05"].verdict, plan["06"].verdict) == ("runs", "fails")
+
+
 def test_settings_period_leaves_out_pairs_and_says_so(tmp_path):
     path = region(tmp_path, (4, 4), (), "  period: [2018-03-01, 2018-10-20]\n  lst_period: [2018-02-01, 2018-11-30]\n")
     catalog = open_catalog(path)
@@ -444,6 +460,15 @@ def test_check_tells_a_radius_in_km(tmp_path):
     settings = "  reference_point: [92.05, 34.45]\n  reference_radius_m: 1.5\n"
     found = prospects.look_at_reference(open_catalog(region(tmp_path, (12, 12), (), settings)))
     assert [(one.good, one.stops) for one in found if "radius is 1.5 m" in one.text] == [(False, "")]
+
+
+def test_pairs_of_half_a_year_do_not_tell_how_still_an_area_is(rng):
+    """Rate and season look alike: on a real stack of 192 days two fits gave +54 and +142 mm/yr, both called moving."""
+    stack = seasonal(rng)
+    east = square(stack, slice(24, 28))
+    whole, half = (prospects.look_at_area(stack.isel(pair=slice(0, n)), east) for n in (16, 8))
+    assert [good for good, _ in whole] == [True, False]
+    assert half == [whole[0], (True, "how still it stands is not judged: in 192 days a rate and a season look alike")]
 
 
 def test_a_delay_without_a_ratio_is_not_good(monkeypatch, rng):

@@ -40,5 +40,7 @@ def contents(data: xr.Dataset | xr.DataArray | pd.DataFrame) -> dict[str, Any]:
             row["last"] = max(row.get("last", str(times.max())), str(times.max()))
     if "spatial_ref" in data.coords:
         attrs = data["spatial_ref"].attrs
-        row["crs"] = attrs.get("projected_crs_name") or attrs.get("geographic_crs_name") or "named in crs_wkt"
+        named = [attrs.get(f"{kind}_crs_name", "unknown") for kind in ("projected", "geographic")]
+        named += [attrs.get("grid_mapping_name", "unknown"), "named in crs_wkt"]  # sinusoidal, of MODIS, has no other
+        row["crs"] = next(words for words in named if not words.lower().startswith(("unknown", "unnamed", "undefined")))
     return row

@@ -71,13 +71,18 @@ def footprint(data: Any) -> tuple[float, float, float, float] | None:
     return west, south, east + 360.0 if east < west else east, north  # across the date line
 
 
+def are_apart(box: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> bool:
+    """Say whether two boxes (west, south, east, north) share no place, by any convention of longitude."""
+    center = (box[0] + box[2]) / 2
+    turn = nearest_turn(center, (other[0] + other[2]) / 2) - center
+    return bool(box[0] + turn >= other[2] or box[2] + turn <= other[0] or box[1] >= other[3] or box[3] <= other[1])
+
+
 def refuse_elsewhere(data: Any, name: str, bounds: tuple[float, float, float, float] | None) -> None:
     """Raise if a grid lies wholly outside the bounds of the settings (a wrong tile, swapped axes)."""
     if bounds is None or (box := footprint(data)) is None:
         return
-    center = (box[0] + box[2]) / 2
-    turn = nearest_turn(center, (bounds[0] + bounds[2]) / 2) - center
-    if box[0] + turn >= bounds[2] or box[2] + turn <= bounds[0] or (box[1] >= bounds[3] or box[3] <= bounds[1]):
+    if are_apart(box, bounds):
         raise QtpDataError(
             f"source {name!r} lies outside the study area",
             expected=f"west, south, east, north within {list(bounds)}",

@@ -154,7 +154,8 @@ def reference_motion(
     Planes are taken out first, less what of them follows ``v t + a cos`` and so is likely to be deformation
     (:func:`weigh_ramp`); with few dates, whole planes. Then least squares of the differences of ``v t + a cos + b sin``
     between the dates of each pair. Delays are not taken out: with many pairs they average out, but for what of them
-    follows the season and the height.
+    follows the season and the height. In less than a year a rate and a season look alike: with 5 mm of weather a date
+    the rate of 192 days is known to 50 mm/yr, that of a year to 5.
 
     Examples
     --------

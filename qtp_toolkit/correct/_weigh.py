@@ -192,7 +192,19 @@ def weigh_ramp(
     ends = slopes.Network(first, second, pd.DatetimeIndex(dates).year.to_numpy())
     estimates, errors = slopes.follow(table, ends, *at_dates)
     if not np.isfinite(errors).all():
-        raise QtpDataError("too few dates to tell rate and season apart in the planes", found=f"{len(dates)} dates")
+        both = int(np.isfinite(at_dates).all(axis=0).sum())
+        if not both:
+            raise QtpDataError(
+                "no date of the interferograms has indices",
+                expected="linear and composite index on their dates",
+                found=f"{len(dates)} dates, all NaN",
+                hint="Does the temperature lie where the interferograms lie?",
+            )
+        raise QtpDataError(
+            "too few dates to tell rate and season apart in the planes",
+            expected="more than one season",
+            found=f"{both} of {len(dates)} dates with both indices",
+        )
     out = ramp[["offset", "ramp_x", "ramp_y"]]
     to_mm = float(phase_to_displacement(xr.DataArray(1.0, attrs={"units": "rad"}), wavelength=wavelength))
     for name, step, seen, std, scale in zip(

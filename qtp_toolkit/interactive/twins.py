@@ -14,7 +14,7 @@ import xarray as xr
 from qtp_toolkit.conventions import PERCENTILE, STRATUM, TIME, X, Y, require
 from qtp_toolkit.interactive.loading import holoviews
 from qtp_toolkit.interactive.page import RASTERIZE_ABOVE, caption, colors, heading, safe
-from qtp_toolkit.plot.baselines import heights_of, number_of
+from qtp_toolkit.plot.baselines import heights_of, lines_of, number_of
 from qtp_toolkit.plot.detector import factor_series, short_name
 from qtp_toolkit.plot.figure import map_aspect
 from qtp_toolkit.plot.lines import distances, middle_and_band, model_lines
@@ -165,8 +165,9 @@ def network(
     hv = holoviews()
     dates, i, j, height, words = heights_of(pairs, baseline, reference_date)
     times = dates.to_numpy()
-    segments = {"from": times[i], "y0": height[i], "to": times[j], "y1": height[j]}
-    lines = hv.Segments(segments, ["from", "y0", "to", "y1"]).opts(color="#999999", line_width=0.6)
+    x, y = lines_of(dates, i, j, height, words)
+    ends = {"from": x[:, :-2].ravel(), "y0": y[:, :-2].ravel(), "to": x[:, 1:-1].ravel(), "y1": y[:, 1:-1].ravel()}
+    lines = hv.Segments(ends, ["from", "y0", "to", "y1"]).opts(color="#999999", line_width=0.6)
     points = hv.Scatter({"date": times, "height": height}, "date", "height")
     points = points.opts(marker="triangle", size=8, color="#8ec9e8", line_color="#2b6f99", tools=["hover"])
     if reference_date is not None:

@@ -82,12 +82,26 @@ def opened(source: Path | BinaryIO, magic: bytes, path: Path, chunks: Chunks | N
             f"cannot open NetCDF: {error} ({path.stat().st_size} bytes)", path=path, code="M05"
         ) from None
     except ValueError as error:  # what xarray says of a time in "months since" or of an impossible date
+        if engine == "scipy" and _is_cut(source):
+            size = path.stat().st_size
+            refuse_bad([(path, f"is truncated: {size} bytes on disk")], "readable NetCDF", total=1, code="M05")
         raise QtpDataError(
             f"cannot decode NetCDF: {error}", path=path, expected="time in days since YYYY-MM-DD", code="M24"
         ) from None
     # dask cannot tell the size of text, and refuses to choose chunks for it
     textual = any(array.dtype.kind not in "biufcmM" for array in data.data_vars.values())
     return data.chunk(dict(chunks) if chunks else {} if textual else "auto")
+
+
+def _is_cut(source: Path | BinaryIO) -> bool:
+    """Say whether NetCDF-3, whose header stands at its head, lacks values that the header promises."""
+    if not isinstance(source, Path):
+        source.seek(0)
+    try:
+        xr.open_dataset(source, engine="scipy", chunks=None, decode_cf=False).close()
+    except ValueError:
+        return True
+    return False
 
 
 def zarr(
@@ -111,8 +125,9 @@ def zarr(
     try:
         data = xr.open_zarr(path, consolidated=False, chunks=dict(chunks or {}), decode_coords="all")
     except (OSError, ValueError, KeyError) as error:
+        own = "This is a store that qtp ingest wrote: store.open_store opens it." if (path / "runs").is_dir() else None
         raise QtpDataError(
-            f"cannot open Zarr: {type(error).__name__} {error}", path=path, expected="a Zarr group"
+            f"cannot open Zarr: {type(error).__name__} {error}", path=path, expected="a Zarr group", hint=own
         ) from None
     return chosen(data, path, variables=variables, rename=rename, complex_pairs=complex_pairs, crs=crs)
 

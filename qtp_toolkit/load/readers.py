@@ -7,6 +7,7 @@ follow from the rows.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal, NamedTuple
@@ -103,7 +104,15 @@ def _auto(
         said = f"driver {driver!r}, which was recognized, needs {', '.join(lacking)}"
         choices = "parameters.geometry: geocoded brings it to a map, radar leaves lines and samples as they are"
         raise QtpDataError(said, hint=choices if lacking == ["geometry"] else None, code="C09")
-    data = READERS[driver].open(replace(request, files={"data": files}), **given)
+    try:
+        data = READERS[driver].open(replace(request, files={"data": files}), **given)
+    except QtpDataError as error:
+        own = set(re.findall(r"parameters\.(\w+)", error.hint or "")) & set(fields) - set(asked)
+        if not own:
+            raise
+        raise error.restated(
+            hint=f"{error.hint} For {', '.join(sorted(own))} name driver: {driver} in place of auto."
+        ) from None
     beside = len(request.paths) - len(files)
     text = f"recognized {READERS[driver].reads}: {len(files)} files by driver {driver}"
     return data.assign_attrs(recognized=f"{text}, {beside} beside them" if beside else text)

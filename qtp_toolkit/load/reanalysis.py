@@ -17,7 +17,7 @@ from qtp_toolkit.conventions import TIME, QtpDataError, X, Y, describe
 from qtp_toolkit.load.datasets import NETCDF, chosen, held, netcdf, opened, refuse_no_date
 from qtp_toolkit.load.files.blocks import Chunks
 from qtp_toolkit.load.files.checks import refuse_bad
-from qtp_toolkit.load.files.grib import grib_fields
+from qtp_toolkit.load.files.grib import grib_fields, why_cut
 from qtp_toolkit.load.files.grids import with_crs
 
 _ERA5 = {
@@ -143,6 +143,8 @@ def _delivered(path: Path, wanted: _Wanted) -> list[xr.Dataset]:
     with path.open("rb") as stream:
         magic = stream.read(4)
     if magic == b"GRIB":
+        if (cut := why_cut(path)) is not None:
+            refuse_bad([(path, f"is truncated: {cut}")], "readable GRIB", total=1, code="M05")
         return [wanted.grib(str(path), path)]
     if magic == b"PK\x03\x04":
         return _unpacked(path, wanted)

@@ -12,7 +12,7 @@ import xarray as xr
 
 from qtp_toolkit.conventions import TIME, VARIABLES, QtpDataError
 from qtp_toolkit.load.files.limits import CONVERSIONS, conversion, drop_fills, hold, spell
-from qtp_toolkit.load.files.table import degrees, depths, names, need, numbers, read_text
+from qtp_toolkit.load.files.table import RENAMED, degrees, depths, names, need, numbers, read_text
 from qtp_toolkit.load.files.table_times import dates_of_columns, times
 
 NEEDED = ("station", "longitude", "latitude")
@@ -197,6 +197,7 @@ def _read(path: Path, *, rename: Any, missing: Sequence[float], scale: Any, text
     table = read_text(path)
     need(table, list(rename or {}), path)
     table = table.rename(columns=dict(rename or {}))
+    table.attrs[RENAMED] = dict(rename or {})
     double = table.columns[table.columns.duplicated()].tolist()
     if double:
         raise QtpDataError(

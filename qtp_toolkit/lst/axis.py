@@ -32,14 +32,22 @@ def temperatures(lst: xr.Dataset) -> list[str]:
 def days_since_start(da: xr.DataArray) -> np.ndarray:
     """Time axis in days since its first value; refuses what is not increasing datetimes."""
     times = decoded_times(da)
+    if len(times) < 2:
+        raise QtpDataError(
+            "one date is no series",
+            variable=str(da.name),
+            expected="two dates or more",
+            found=str(times[0])[:10] if len(times) else "none",
+            hint="Give all dates of the series.",
+        )
     days = as_days(times, times[0])
-    if len(days) < 2 or (np.diff(days) <= 0).any():
+    if (np.diff(days) <= 0).any():
         bad = [str(t)[:10] for t in times[1:][np.diff(days) <= 0][:5]]
         raise QtpDataError(
             "times are not increasing",
             variable=str(da.name),
-            expected="two or more, sorted, no duplicates",
-            where=bad or None,
+            expected="sorted, no duplicates",
+            where=bad,
             found=f"{len(days)} times",
             hint="Sort the series and keep one value per time.",
         )

@@ -11,6 +11,10 @@ import xarray as xr
 from qtp_toolkit._dates import read_times
 from qtp_toolkit.conventions import PAIR, REFERENCE, SECONDARY, TIME, QtpDataError
 
+DAY_OF_YEAR = "Day of year"
+_BOW = 0.25
+"""How far a pair of one year bows out, over its days."""
+
 
 def _coordinate(pairs: xr.DataArray | xr.Dataset, name: str) -> np.ndarray:
     if name not in pairs.coords and name not in getattr(pairs, "data_vars", ()):
@@ -45,10 +49,28 @@ def heights_of(
     if baseline is not None:
         return dates, i, j, _given(baseline, dates), words
     if "perpendicular_baseline" not in {*getattr(pairs, "data_vars", ()), *pairs.coords}:
-        return dates, i, j, dates.day_of_year.to_numpy(dtype="float64"), "Day of year"
+        return dates, i, j, dates.day_of_year.to_numpy(dtype="float64"), DAY_OF_YEAR
     difference = np.asarray(pairs["perpendicular_baseline"].values, dtype="float64")
     at = None if reference_date is None else number_of(dates, reference_date)
     return dates, i, j, _solved(difference, i, j, len(dates), at), words
+
+
+def lines_of(
+    dates: pd.DatetimeIndex, i: np.ndarray, j: np.ndarray, height: np.ndarray, words: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return times and heights (pair, node) of the line of each pair, with a gap at its end.
+
+    By the day of the year all dates of a year lie on one line, and its pairs would hide each other: they bow out, the
+    longer the farther. All other lines are straight.
+    """
+    along = np.linspace(0.0, 1.0, 13) if words == DAY_OF_YEAR else np.array([0.0, 1.0])
+    days = (dates[j] - dates[i]).days.to_numpy() * (dates.year[i] == dates.year[j])
+    bow = _BOW * days[:, None] * 4.0 * along * (1.0 - along)
+    start, end = (dates.to_numpy()[at][:, None] for at in (i, j))
+    x = start + ((end - start).astype("timedelta64[s]").astype("int64") * along).astype("timedelta64[s]")
+    y = height[i][:, None] * (1.0 - along) + height[j][:, None] * along + bow
+    gap = ((0, 0), (0, 1))
+    return np.pad(x, gap, constant_values=np.datetime64("NaT")), np.pad(y, gap, constant_values=np.nan)
 
 
 def _given(baseline: xr.DataArray, dates: pd.DatetimeIndex) -> np.ndarray:

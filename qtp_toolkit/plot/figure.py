@@ -30,6 +30,12 @@ WIDTHS = {"single": 84.0, "double": 174.0}
 _PAGE, _ROW = 240.0, 50.0
 """mm: a figure is no higher than a page, unless its rows would be less than readable."""
 
+FLAT = 0.45
+"""Height over width of a map below which its color bar lies beneath it."""
+_BENEATH, _ROUND = (0.14, 14.0), 12.0
+"""What such a map needs above and below it: a share of its width for the bar, and mm for heading, ticks and label.
+mm for heading and ticks of any other."""
+
 NOTE_GID, LIMITS_GID = "provenance-note", "limits-note"
 
 OWN: Any = None
@@ -156,9 +162,18 @@ def _page(
         raise QtpDataError("unknown figure width", expected=sorted(WIDTHS), found=width, hint="Or give a number of mm.")
     millimeters = WIDTHS[width] if isinstance(width, str) else float(width)
     if isinstance(like, xr.DataArray) and {"y", "x"} <= set(like.dims) and min(like.sizes["y"], like.sizes["x"]) > 1:
-        aspect = min(max(map_aspect(like) * 0.75, 0.35), 1.9)
+        aspect = _panel_aspect(like, millimeters / ncols)
     height = min(nrows * aspect * millimeters / ncols + 6.0, max(_PAGE, nrows * _ROW))
     return {"figsize": (millimeters * MM, height * MM), "dpi": HOUSE["figure.dpi"], "layout": "constrained"}
+
+
+def _panel_aspect(da: xr.DataArray, wide: float) -> float:
+    """Height over width of a panel, ``wide`` mm, that holds a map, its ticks and its color bar."""
+    tall = map_aspect(da)
+    rows, columns = (abs(float(da[dim][-1] - da[dim][0])) * (1 + 1 / (da.sizes[dim] - 1)) for dim in "yx")
+    if rows < FLAT * columns:
+        return tall * 0.85 + _BENEATH[0] + _BENEATH[1] / wide
+    return min(max(tall * 0.75, tall * 0.6 + _ROUND / wide), 1.9)
 
 
 def panel_letters(axes: Any, *, start: str = "a") -> None:
@@ -200,7 +215,7 @@ def _foot(ax: Axes, words: str, gid: str, *, right: bool) -> None:
         margin = 1.0 * MM / figure.get_figwidth()
         look: dict[str, Any] = {"fontsize": TEXT["note"], "color": "0.35", "style": "italic", "va": "bottom"}
         figure.text(1 - margin if right else margin, 0.0, words, ha="right" if right else "left", gid=gid, **look)
-    elif right or words in (said := there.get_text()):
+    elif right or words in (said := " ".join(there.get_text().split())):
         return
     elif (others := words.replace("color bars", "others", 1) if "color bars" in said else words) not in said:
         there.set_text(f"{said}; {others}")
@@ -208,23 +223,29 @@ def _foot(ax: Axes, words: str, gid: str, *, right: bool) -> None:
 
 
 def _keep_strip(figure: Figure) -> None:
-    """Keep a strip of 3 mm at the foot of the figure free, two where its notes are too long for one, and them in it."""
+    """Keep a strip of 3 mm at the foot of the figure free for each line of its notes, and them in it."""
     notes, lines = _notes(figure)
     strip = 3.0 * lines * MM / figure.get_figheight()
     engine = figure.get_layout_engine()
     if isinstance(engine, ConstrainedLayoutEngine | TightLayoutEngine):
         engine.set(rect=(0, strip, 1, 1 - strip))
     for gid, text in notes.items():
-        above = 2.8 * (lines - 1) * (gid == LIMITS_GID)
+        above = 2.8 * (NOTE_GID in notes and lines > len(text.get_text().splitlines())) * (gid == LIMITS_GID)
         text.set_y((0.6 + above) * MM / figure.get_figheight())
 
 
 def _notes(figure: Figure) -> tuple[dict[Any, Any], int]:
-    """Return the notes at the foot of a figure by what they are, and the lines that they take."""
+    """Return the notes at the foot of a figure by what they are, broken where too long, and the lines they take."""
     notes = {text.get_gid(): text for text in figure.texts if text.get_gid() in (NOTE_GID, LIMITS_GID)}
-    letters = sum(len(text.get_text()) for text in notes.values()) + 3
-    too_long = letters * 0.53 * TEXT["note"] > figure.get_figwidth() * 72
-    return notes, 2 if len(notes) == 2 and too_long else min(len(notes), 1)
+    letters = int(figure.get_figwidth() * 72 / (0.53 * TEXT["note"]))
+    rows: list[str] = []
+    if LIMITS_GID in notes:
+        rows = textwrap.wrap(" ".join(notes[LIMITS_GID].get_text().split()), letters)
+        notes[LIMITS_GID].set_text("\n".join(rows))
+    if NOTE_GID not in notes:
+        return notes, len(rows)
+    beside = rows and len(rows[-1]) + len(notes[NOTE_GID].get_text()) + 3 <= letters
+    return notes, len(rows) + (0 if beside else 1)
 
 
 def save(fig: Figure, name: str) -> Path:

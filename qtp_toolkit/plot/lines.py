@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from qtp_toolkit.conventions import PERCENTILE, TIME, require
-from qtp_toolkit.plot.baselines import heights_of, number_of
+from qtp_toolkit.plot.baselines import heights_of, lines_of, number_of
 from qtp_toolkit.plot.figure import OWN, annotate, headroom, panel, room
 from qtp_toolkit.plot.maps import concise_dates
 from qtp_toolkit.plot.names import HALO, ends_of
@@ -38,7 +38,8 @@ def network(
     ax : matplotlib.axes.Axes, optional
     baseline : xarray.DataArray, optional
         Perpendicular baseline of each acquisition (time), m. By default it is solved from those of the pairs; where
-        neither is known, the day of the year takes its place, so that annual pairs are level lines. Dates whose
+        neither is known, the day of the year takes its place, so that annual pairs are level lines; those of one year
+        bow out, as they would hide each other. Dates whose
         baseline is unknown, or that no pair of known baseline links to the others, are not drawn; the title counts
         them.
     reference_date : date, optional
@@ -68,9 +69,8 @@ def network(
     '3 acquisitions, 2 pairs'
     """
     dates, i, j, height, words = heights_of(pairs, baseline, reference_date)
-    times, gaps = dates.to_numpy(), np.full(len(i), np.datetime64("NaT", "ns"))  # one line with gaps, not 466 lines
-    x = np.column_stack([times[i], times[j], gaps]).ravel()
-    y = np.column_stack([height[i], height[j], np.full(len(i), np.nan)]).ravel()
+    times = dates.to_numpy()
+    x, y = (part.ravel() for part in lines_of(dates, i, j, height, words))  # one line with gaps, not 466 lines
     ax.plot(x, y, **{"color": "0.6", "lw": 0.4, "zorder": 1, **style})
     ax.plot(times, height, ls="none", marker="^", ms=4, mfc="#8ec9e8", mec="#2b6f99", mew=0.5, zorder=2)
     at = None if reference_date is None else number_of(dates, reference_date)

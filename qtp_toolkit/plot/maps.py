@@ -18,8 +18,7 @@ from matplotlib.patches import Patch
 
 from qtp_toolkit._classes import class_names
 from qtp_toolkit.conventions import REASONS, X, Y, require
-from qtp_toolkit.plot.figure import OWN, mark_limits, panel, wrap
-from qtp_toolkit.plot.names import FLAT
+from qtp_toolkit.plot.figure import FLAT, OWN, mark_limits, panel, room, wrap
 from qtp_toolkit.plot.overlay import frame, graticule, layers, scale_bar
 from qtp_toolkit.plot.style import (
     CLASS_COLORS,
@@ -27,6 +26,7 @@ from qtp_toolkit.plot.style import (
     LINE,
     PRINT_DPI,
     STYLE,
+    TEXT,
     Style,
     label,
     said_of,
@@ -316,7 +316,8 @@ def _add_color_bar(ax: Axes, mappable: Any, extent: tuple[float, float, float, f
     across = "horizontal" if flat else "vertical"
     bar = ax.figure.colorbar(mappable, cax=inset, orientation=across, extend=extend, extendfrac=0.03)
     bar.outline.set_linewidth(0.5)
-    bar.set_label(wrap(text, 38))
+    # A label that is longer than its bar would push the map together until nothing is left of it.
+    bar.set_label(wrap(text, 38 if flat else min(38, room(ax, TEXT["label"], across=False))))
 
 
 def _label_kilometers(ax: Axes) -> None:

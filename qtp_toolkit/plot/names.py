@@ -10,12 +10,10 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib.axes import Axes
 
-from qtp_toolkit.plot.figure import annotate
+from qtp_toolkit.plot.figure import FLAT, annotate
 from qtp_toolkit.plot.style import TEXT
 
 HALO = (patheffects.withStroke(linewidth=1.8, foreground="white"),)
-FLAT = 0.45
-"""Height over width of a map below which its color bar lies beneath it."""
 SMALL = 0.15
 """Filled polygons narrower than this share of their name are drawn without it."""
 DOT = 1e3

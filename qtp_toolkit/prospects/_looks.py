@@ -11,7 +11,18 @@ import numpy as np
 import xarray as xr
 
 from qtp_toolkit import correct, grid, load, lst
-from qtp_toolkit.conventions import ESTIMATED_FROM, PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
+from qtp_toolkit.conventions import (
+    ESTIMATED_FROM,
+    PAIR,
+    REFERENCE,
+    SECONDARY,
+    SENTINEL1_WAVELENGTH,
+    TIME,
+    QtpDataError,
+    X,
+    Y,
+    xnp,
+)
 
 _SIDE = 64
 """Rows and columns that a look reads at most."""
@@ -21,6 +32,8 @@ _LEAST_COHERENCE = 0.15
 _STILL = 0.5
 _FEW = 5
 """A mean of fewer pixels keeps half of the noise of one."""
+_YEAR = 365
+"""Days in which a rate and the wave of a year can be told apart."""
 
 
 def look_at_pixels(data: xr.Dataset | xr.DataArray, *, wavelength: float = SENTINEL1_WAVELENGTH) -> list[str]:
@@ -78,6 +91,8 @@ def look_at_area(
     list of (bool, str)
         Whether it is good, and in words, one a finding: the last one only of an area of so few pixels that their noise
         stays, which is not good where a circle narrower than a pixel left no more.
+        Whether it is good, and in words, one a finding. How still it is, pairs of less than a year do not tell: that is
+        said, and held against nobody.
 
     Examples
     --------
@@ -136,6 +151,9 @@ def _pixels(data: xr.Dataset | xr.DataArray, wavelength: float) -> list[str]:
         words = f"phase {table['smallest'].min():.1f} to {table['largest'].max():.1f} rad"
         gray = f", median coherence {table['coherence'].median():.2f}" if "coherence" in table else ", no coherence"
         gray += f" of {said} interferograms" if (said := _estimated_from(data)) else ""
+        without, pairs = int(data.attrs.get("pairs_without_coherence", 0)), data.sizes[PAIR]
+        gray = f", no coherence: 1 in its place for {without} of {pairs} pairs" if without == pairs else gray
+        gray += f", 1 in its place for {without} of {pairs} pairs" if 0 < without < pairs else ""
         return [f"{words}, valid {table['valid'].mean():.0%}{gray}", *_of_radar(data)]
     if isinstance(data, xr.Dataset) and set(lst.LOOKS) & set(data.data_vars):
         look_at_hours(data)
@@ -176,6 +194,10 @@ def _estimated_from(stack: xr.Dataset) -> str | None:
 
 
 def _look_how_still(thin: xr.Dataset, inside: xr.DataArray, wavelength: float) -> tuple[bool, str]:
+    ends = [thin[end].values.astype("datetime64[D]") for end in (REFERENCE, SECONDARY)]
+    days = int((max(ends[1]) - min(ends[0])).astype(int))
+    if days < _YEAR:
+        return True, f"how still it stands is not judged: in {days} days a rate and a season look alike"
     still = correct.reference_motion(thin["phase"], inside, weight=thin.get("coherence"), wavelength=wavelength)
     moves = f"against the median pixel it moves by {still.amplitude:.1f} mm a season and {still.rate:+.1f} mm/yr"
     said = f"{moves}, planes taken out; {still.rank:.0%} of the pixels settle less in summer"

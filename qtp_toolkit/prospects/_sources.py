@@ -15,6 +15,7 @@ from qtp_toolkit import correct, grid, network
 from qtp_toolkit._angles import nearest_turn
 from qtp_toolkit._plan import find_notebooks
 from qtp_toolkit.catalog import Catalog, named
+from qtp_toolkit.catalog.marks import are_apart, footprint
 from qtp_toolkit.conventions import PAIR, SENTINEL1_WAVELENGTH, TIME, QtpDataError, X, Y, xnp
 from qtp_toolkit.kernels import daily
 from qtp_toolkit.prospects._looks import look_at_area, look_at_hours, look_at_pixels, noting_warnings, thin
@@ -68,7 +69,7 @@ def look(catalog: Catalog, name: str, *, quick: bool = False) -> dict[str, Any]:
 
 
 def look_at_dates(catalog: Catalog) -> list[Finding]:
-    """Say whether the dates will do: reference date, a network in one piece, temperature for all. Headers only.
+    """Say whether dates and places will do: reference date, a network in one piece, temperature for all. Headers only.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def look_at_dates(catalog: Catalog) -> list[Finding]:
         )
         text = f"no pair connects {len(groups)} groups of dates: {ends}; add pairs, or {instead}"
         found.append(Finding(False, text, "time_series"))
-    found += _settings_beside(catalog, stack)
+    found += _elsewhere(catalog, stack) + _settings_beside(catalog, stack)
     if catalog.settings.ramp == "stable" and not catalog.available("stable_ground"):
         found.append(
             Finding(False, "settings.ramp is stable, but no source stable_ground is there: planes are weighed")
@@ -146,6 +147,25 @@ def _cut_to_temperature(catalog: Catalog, stack: xr.Dataset) -> tuple[xr.Dataset
     elif not inside.all():
         found = [Finding(False, f"{text}: pairs with the others are left out")]
     return (stack.isel({PAIR: np.flatnonzero(inside)}) if inside.any() else stack), found
+
+
+def _elsewhere(catalog: Catalog, stack: xr.Dataset) -> list[Finding]:
+    """Name temperature and maps that share no place with the interferograms, which bounds would have refused."""
+    found: list[Finding] = []
+    if (radar := footprint(stack)) is None:
+        return found
+    maps = [name for name in catalog if catalog.source(name).kind == "raster" and not _known_name(name, catalog)]
+    for name in [*(["modis_lst"] if "modis_lst" in catalog else []), *maps]:
+        try:
+            with named(name, catalog.files(name)):
+                box = footprint(catalog[name])
+        except QtpDataError:
+            continue  # missing or broken: told where the source is looked at
+        if box is not None and are_apart(box, radar):
+            sides = [", ".join(f"{side:.3f}" for side in sides) for sides in (box, radar)]
+            text = f"{name} lies elsewhere: west, south, east, north {sides[0]}; the interferograms: {sides[1]}"
+            found.append(Finding(False, text, "deformation" if name == "modis_lst" else ""))
+    return found
 
 
 def _settings_beside(catalog: Catalog, stack: xr.Dataset) -> list[Finding]:

@@ -27,3 +27,15 @@ def test_notebooks_run_on_real_sources_and_the_others_say_why_not(tmp_path):
     assert all("06_deformation_maps, which failed" in why for why in rest.values())
     assert done["ok"] is False
     assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.usefixtures("real_data")
+def test_a_catalog_of_temperature_alone_runs_the_notebook_that_comes_first(tmp_path):
+    content = (
+        "catalog_version: 1\nroots: ['{}']\nsources:\n  modis_lst: {{kind: granules, driver: lst_table, uri: {}}}\n"
+    )
+    source = "modis_lst_8day_istra2008/LST.csv, provenance: observed"
+    (tmp_path / "catalog.yaml").write_text(content.format(CATALOG.parents[3] / "shared" / "data", source))
+    done = reproduce.reproduce(catalog=tmp_path / "catalog.yaml", only=["00"], out=tmp_path / "out", progress=False)
+    assert [(nb["name"][:2], nb["status"]) for nb in done["notebooks"]] == [("00", "done")]
+    assert done["ok"] is True

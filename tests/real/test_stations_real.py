@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import rasterio
 import xarray as xr
+import yaml
 
-from qtp_toolkit import seasons, soil, validation
+from qtp_toolkit import open_catalog, seasons, soil, validation
 
 pytestmark = pytest.mark.real
 WATER_DENSITY = 1000.0
@@ -161,3 +165,24 @@ def test_index_maps_agree_with_the_surveyed_permafrost(real_data):
     permafrost, without = (float(mean.where(survey == code).median()) for code in (1, 2))
     assert -5 < permafrost < without - 1.0
     assert float((mean.where(survey == 1) < 2.0).sum() / (survey == 1).sum()) > 0.5
+
+
+def test_entries_of_the_docs_open_real_stations(real_data, tmp_path):
+    text = (Path(__file__).resolve().parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
+    (entry,) = re.findall(r"```yaml\n(.*?)```", text.partition("\n## Stations\n")[2].partition("\n## ")[0], re.DOTALL)
+    sources = yaml.safe_load(entry)
+    sources["station_soil_temperature"]["root"] = str(real_data / "gtnp_multi")
+    sources["station_surface_temperature"]["root"] = str(real_data / "qtp_golmud_xidatan_daily")
+    content = {"catalog_version": 1, "roots": [str(real_data)], "sources": sources}
+    (tmp_path / "catalog.yaml").write_text(yaml.safe_dump(content))
+    catalog = open_catalog(tmp_path / "catalog.yaml")
+    soil_temperature = catalog["station_soil_temperature"]["soil_temperature"]
+    assert (soil_temperature["depth"].values.tolist(), int(soil_temperature.count())) == ([0.0], 437)
+    assert (float(soil_temperature.min()), float(soil_temperature.max())) == (-29.88, 5.23)
+    surface = catalog["station_surface_temperature"]["ground_surface_temperature"]
+    assert surface["station"].values.tolist() == ["Golmud"]
+    assert surface.sizes["time"] == 22980
+    published = pd.read_csv(real_data / "qtp_golmud_xidatan_daily" / "maat_magst_expected_golmud.csv")
+    annual = pd.read_csv(real_data / "qtp_golmud_xidatan_daily" / "maat_magst_expected_golmud.csv")
+    published = annual.query("Index == 'MAGST' and Year == 2016")["Value"].item()
+    assert float(surface.sel(time="2016").sum()) / 365 == pytest.approx(published, abs=1e-8)

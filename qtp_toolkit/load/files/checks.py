@@ -21,7 +21,16 @@ _HINTS = {
     "M27": "Get the products or layers that are expected.",
     "S02": "Mend parameters.version, or narrow the uri.",
 }
-
+_OTHERS = {
+    b"GRIB": "GRIB",
+    b"II*\x00": "a TIFF",
+    b"MM\x00*": "a TIFF",
+    b"\x0e\x03\x13\x01": "HDF4",
+    b"\x89HDF": "HDF5 (or NetCDF-4)",
+    b"CDF": "NetCDF-3",
+}
+"""What files are by their first bytes."""
+_ANOTHER = "which another driver reads"
 
 _LISTED = 5
 AS_DELIVERED = "Narrow the uri to such files, or give them back the names under which they were delivered."
@@ -47,6 +56,8 @@ def refuse_bad(bad: Sequence[tuple[Path, str]], what: str, *, total: int, code: 
         return
     listed = told_of([f"{path}: {reason}" for path, reason in bad], total=total)
     otherwise = "move them away; the other files are fine" if len(bad) < total else "narrow the uri to other files"
+    if hint is None and all(_ANOTHER in reason for _, reason in bad):
+        hint = "Name the driver that reads them, or narrow the uri."
     raise QtpDataError(
         f"{len(bad)} of {total} files are no {what}: {listed}",
         path=bad[0][0] if len(bad) == 1 else bad[0][0].parent,
@@ -88,13 +99,18 @@ def first_bytes_problem(path: Path, magics: Sequence[bytes], kind: str) -> str |
         return f"cannot be read: {error.strerror}"
     if size == 0:
         return "zero bytes on disk"
-    if any(head.startswith(magic) for magic in magics):
-        return None
+    return None if any(head.startswith(magic) for magic in magics) else _what_else(head, size, kind)
+
+
+def _what_else(head: bytes, size: int, kind: str) -> str:
+    """Say what a file is that is not of the kind."""
     text = head.lstrip()[:40].decode("latin-1", "replace")
     if text[:1] == "<":
         return f"not {kind}; starts with {text[:15]!r}: a login or error page saved as data? ({size} bytes)"
     if head.startswith(b"PK\x03\x04"):
         return f"not {kind} but a zip archive: unpack it ({size} bytes)"
+    if known := next((name for magic, name in _OTHERS.items() if head.startswith(magic)), None):
+        return f"not {kind} but {known}, {_ANOTHER} ({size} bytes)"
     return f"not {kind}; starts with {head[:4].hex()} ({size} bytes)"
 
 

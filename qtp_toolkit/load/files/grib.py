@@ -28,6 +28,26 @@ class _Message(NamedTuple):
     level: float
 
 
+def why_cut(path: Path) -> str | None:
+    """Tell whether a file ends within a message; each says how long it is. GDAL opens what it cannot read then."""
+    size, at, count = path.stat().st_size, 0, 0
+    with path.open("rb") as stream:
+        while at < size:
+            stream.seek(at)
+            head = stream.read(512)
+            if (begin := head.find(b"GRIB")) < 0:  # padding between messages, or what is left of the next
+                rest = head.strip(b"\x00")
+                return f"{count} whole messages, then {size - at} bytes" if rest and b"GRIB".startswith(rest) else None
+            at, head = at + begin, head[begin : begin + 16].ljust(16, b"\x00")
+            length = int.from_bytes(head[4:7] if head[7] == 1 else head[8:16], "big")
+            if head[7] == 1 and length >= 2**23:  # large messages of the first edition count otherwise
+                return None
+            if not length or at + length > size:
+                return f"{count} whole messages, and {size - at} bytes of the next, of {length or 'unknown'}"
+            at, count = at + length, count + 1
+    return None
+
+
 def grib_fields(
     uri: str, path: Path, elements: dict[str, str], *, levels: bool = True, chunks: Chunks | None = None
 ) -> xr.Dataset:

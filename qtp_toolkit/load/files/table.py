@@ -11,6 +11,7 @@ import pandas as pd
 
 from qtp_toolkit._variables import USUAL_FILLS
 from qtp_toolkit.conventions import QtpDataError
+from qtp_toolkit.load.files.checks import refuse_bad
 from qtp_toolkit.load.files.limits import conversion
 
 _DASHES = ("-", "--", "---", "\u2013", "\u2014")  # en and em dash
@@ -20,6 +21,8 @@ _LAYER = re.compile(
     re.IGNORECASE,
 )
 """Depths from and to, as 0-10cm."""
+RENAMED = "renamed"
+"""Attribute of a table: new headings by the file's own."""
 _DEEP = 100.0
 """Depths beyond this, in m, must be said to be in m."""
 
@@ -61,6 +64,8 @@ def read_text(path: Path) -> pd.DataFrame:
 
 
 def _read(path: Path, **options: object) -> pd.DataFrame:
+    if path.is_file() and not path.stat().st_size:
+        refuse_bad([(path, "zero bytes on disk")], "readable table", total=1, code="M04")
     try:
         table = pd.read_csv(path, encoding="utf-8-sig", **options)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
@@ -92,11 +97,14 @@ def need(table: pd.DataFrame, columns: Sequence[str], path: Path) -> None:
     """Refuse a table that lacks columns."""
     lacking = [name for name in columns if name not in table.columns]
     if lacking:
+        called = [table.attrs[RENAMED][name] for name in lacking if name in table.attrs.get(RENAMED, {})]
         raise QtpDataError(
             f"table lacks the columns {lacking}",
             path=path,
             found=list(table.columns)[:20],
-            hint="Map the file's own headings with parameters.rename.",
+            hint=f"By parameters.rename they are {called} here: write that."
+            if called
+            else "Map the file's own headings with parameters.rename.",
         )
 
 
@@ -136,7 +144,10 @@ def degrees(table: pd.DataFrame, column: str, limit: float, path: Path) -> np.nd
     values = pd.Series(numbers(table, column, path, hint=hint), table.index)
     missing = values.isna() | (values.isin(USUAL_FILLS) & (values.abs() > limit))
     if missing.any():
-        raise QtpDataError(f"a {column} is missing", path=path, variable=column, where=row_of(missing), code="I08")
+        last = bool(np.asarray(missing)[-1]) and int(np.sum(missing)) == 1
+        cut = "It is the last row: was the file cut short?" if last else None
+        what = f"a {column} is missing"
+        raise QtpDataError(what, path=path, variable=column, where=row_of(missing), hint=cut, code="I08")
     far = values.abs() > limit
     if far.any():
         raise QtpDataError(

@@ -81,7 +81,7 @@ def aria_tools(
         raise QtpDataError("no interferogram is given", expected="one file or more", code="C10")
     matches = match_names(paths, _PAIR, "is no pair of dates", "raster of unwrappedPhase")
     ends = [(ymd(m["reference"], path), ymd(m["secondary"], path)) for m, path in zip(matches, paths, strict=True)]
-    order = arrange(ends).order
+    order = arrange(ends, paths).order
     headers = _headers(paths)
     refuse_not_phase([Quantity.of(header) for header in headers])
     rows = [Pair(*ends[k], headers[k]) for k in order]

@@ -116,7 +116,7 @@ def isce2(
     bands = [own[-1] for own in both]
     refuse_not_phase([Quantity(band.path, band.path.name, np.dtype(band.dtype).name) for band in bands])
     dates = dates_of(phase)
-    order = arrange(dates)
+    order = arrange(dates, phase)
     found = [bands[k] for k in order.order]
     where, shape = folders_of(phase[0]), same_shape(found)
     windows = chunks if geometry == "radar" else squares(len(found))

@@ -214,7 +214,7 @@ def check_incidence(incidence: xr.DataArray, *, wavelength: float = SENTINEL1_WA
     Raises
     ------
     QtpDataError
-        I11: 1 % or more of it outside 29 to 46 degrees (of another radar: 8 to 70); says what it looks like.
+        I11: 1 % or more of it outside 29 to 47 degrees (of another radar: 8 to 70); says what it looks like.
 
     Examples
     --------

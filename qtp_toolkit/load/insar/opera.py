@@ -129,7 +129,7 @@ def _products(files: Sequence[Path]) -> list[Product]:
         hint = "Open each frame as a source of its own."
         raise QtpDataError("products of several frames", found=frames, expected="one frame", hint=hint, code="I33")
     dates = dates_of(files)
-    order = arrange(dates)
+    order = arrange(dates, files)
     if order.turned.any():
         late = files[order.order[int(order.turned.argmax())]]
         raise QtpDataError("a reference is later than its secondary date", path=late, code="I18")

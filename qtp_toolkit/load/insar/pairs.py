@@ -30,13 +30,15 @@ class Arrangement(NamedTuple):
         return np.where(self.turned, -1.0, 1.0)
 
 
-def arrange(dates: Sequence[tuple[Any, Any]]) -> Arrangement:
+def arrange(dates: Sequence[tuple[Any, Any]], paths: Sequence[Path] = ()) -> Arrangement:
     """Sort pairs (first, second) by their dates.
 
     Parameters
     ----------
     dates : sequence of (date, date)
         As the files name them.
+    paths : sequence of Path
+        These files, to name those of a pair that stands twice.
 
     Raises
     ------
@@ -47,7 +49,10 @@ def arrange(dates: Sequence[tuple[Any, Any]]) -> Arrangement:
     earlier, later = days.min(axis=1), days.max(axis=1)
     names = [f"{a} {b}" for a, b in zip(earlier.astype("M8[D]"), later.astype("M8[D]"), strict=True)]
     if len(set(names)) < len(names):
-        raise QtpDataError("pair stands twice", found=sorted({n for n in names if names.count(n) > 1}), code="I19")
+        twice = sorted({n for n in names if names.count(n) > 1})
+        both = "; ".join(path.name for n, path in zip(names, paths, strict=False) if n in twice[:3])
+        hint = "Narrow the uri to one file a pair." if both else None
+        raise QtpDataError("pair stands twice", found=twice, where=both or None, hint=hint, code="I19")
     if (earlier == later).any():
         raise QtpDataError("a pair has one date only", found=np.array(names)[earlier == later].tolist(), code="I18")
     order = np.lexsort((later, earlier)).tolist()

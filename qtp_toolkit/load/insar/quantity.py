@@ -21,6 +21,7 @@ _OTHER = {
     "I10": ("wrapped phase", re.compile(r"(?<!un)wrap(?:ped|Phase)|diff_pha(?![a-z])|phasefilt", re.IGNORECASE)),
     "I12": ("displacement", re.compile(r"(?:los|vert)_?disp|displacement", re.IGNORECASE)),
 }
+_INSTEAD = {"I12": " Displacement of OPERA is read by driver opera_disp, of MintPy by mintpy, as kind: dataset."}
 """What the names of other products say that they hold, by the fault that it would be."""
 
 
@@ -59,7 +60,8 @@ def refuse_not_phase(told: Sequence[Quantity], *, scale_factor: float | None = N
     """
     for code, (what, name) in _OTHER.items() if scale_factor is None else ():
         named = [(q.path, f"is {what} by its name") for q in told if name.search(q.name)]
-        refuse_bad(named, "unwrapped phase", total=len(told), code=code, hint="Narrow the uri to the unwrapped phase.")
+        hint = f"Narrow the uri to the unwrapped phase.{_INSTEAD.get(code, '')}"
+        refuse_bad(named, "unwrapped phase", total=len(told), code=code, hint=hint)
     kinds = [(q, np.dtype(q.dtype).kind) for q in told]
     bad = [(q.path, f"holds {q.dtype}") for q, kind in kinds if kind not in "fiu"]
     packed = [

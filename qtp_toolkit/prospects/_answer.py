@@ -14,6 +14,8 @@ from qtp_toolkit.prospects._sources import Finding, look, look_at_dates, look_at
 from qtp_toolkit.prospects._stores import look_at_stores
 from qtp_toolkit.prospects._tracks import look_at_tracks
 
+_JOINED = {"freeze_thaw", "time_series"}
+
 
 class Prospect(NamedTuple):
     """What a notebook will do: ``runs``, ``skipped`` or ``fails``; why, or what takes the place of what is missing."""
@@ -146,7 +148,9 @@ def _foresee(
     broken = [name for name in (*needs, *nb.uses) if status.get(name) == "broken" and name not in indirect]
     if broken:
         return Prospect(nb.name, "fails", (f"broken: {', '.join(broken)}; mend it, or take it out of the catalog",))
-    told = tuple(stops[word] for word in (*nb.products_out, *nb.needs) if word in stops)
+    # What stops the maps stops whoever else brings temperature and displacement together.
+    joins = ("deformation",) if set(nb.products_in) >= _JOINED and "deformation" not in nb.products_out else ()
+    told = tuple(stops[word] for word in (*nb.products_out, *nb.needs, *joins) if word in stops)
     if told:
         return Prospect(nb.name, "fails", told)
     notes: dict[str, list[str]] = {}

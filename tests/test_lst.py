@@ -464,7 +464,7 @@ class TestAxis:
         da = cube(centers(2014, 2015), shape=(5, 7)) + rng.normal(0, 3, (92, 5, 7)).astype("f4")
         da = da.rename("lst").assign_attrs(units="degC")
         da[40, 2, 2] = np.nan
-        days = pd.date_range("2014-01-04", "2015-12-20")
+        days = pd.date_range("2014-01-05", "2015-12-20")
         here = (days - da["time"].values[0]) / pd.Timedelta(days=1)
         at = (da["time"].values - da["time"].values[0]) / np.timedelta64(1, "D")
         expected = np.stack([np.interp(here, at, series) for series in da.values.reshape(92, -1).T], axis=1)

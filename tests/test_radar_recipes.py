@@ -47,6 +47,9 @@ def series(folder, made):
     with h5py.File(folder / "velocity.h5", "w") as file:
         file["velocity"] = made.phase[0] / 100
         file.attrs.update(mintpy_attrs(made, kind="velocity", mapped=True) | {"UNIT": "m/year"})
+    with h5py.File(folder / "temporalCoherence.h5", "w") as file:
+        file["temporalCoherence"] = made.coherence[0]
+        file.attrs.update(mintpy_attrs(made, kind="temporalCoherence", mapped=True) | {"UNIT": "1"})
 
 
 def opera(folder, made):

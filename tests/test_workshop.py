@@ -168,7 +168,7 @@ def test_plans_leave_time_to_read():
     told = {}
     for path in notebooks_folder().glob("*.ipynb"):
         text = path.read_text(encoding="utf-8")
-        told[path.stem[:2]] = int(re.search(r"\| Reading \| (\d+) minutes", text)[1])
+        told[path.stem.split("_")[0]] = int(re.search(r"\| Reading \| (\d+) minutes", text)[1])
     planned = re.findall(r"^\| (\d+) \| ((?:\d\d)(?: and \d\d)?)[:, ]", page, re.MULTILINE)
     assert len(planned) == 6
     for minutes, names in planned:

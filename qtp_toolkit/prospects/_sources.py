@@ -120,6 +120,7 @@ def look_at_reference(catalog: Catalog) -> list[Finding]:
     try:
         with named("interferograms", catalog.files("interferograms")):
             stack = catalog["interferograms"]
+            grid.lonlat(thin(stack["phase"].isel({PAIR: 0})))  # refuses lines and samples: the notebooks need a map
             wavelength = stack.attrs.get("wavelength", catalog.settings.wavelength)
             found = look_at_area(*_choose_area(catalog, stack), wavelength=wavelength)
     except QtpDataError as error:

@@ -10,7 +10,7 @@ from own_region import region, write
 from test_own_region_run import relative
 
 from qtp_toolkit import export, open_catalog, products, prospects, walk
-from qtp_toolkit.reproduce import find_notebooks, reproduce
+from qtp_toolkit.reproduce import reproduce
 
 SERIES = """\
   series: {kind: dataset, driver: mintpy, uri: mintpy/timeseries.h5, provenance: synthetic}
@@ -49,13 +49,13 @@ def test_what_will_run_is_told(made):
 @pytest.mark.timeout(1800)
 def test_a_region_with_a_ready_series_makes_its_maps(made, tmp_path, monkeypatch):
     truth, catalog = made
-    done = reproduce(catalog=catalog, out=tmp_path / "out", progress=False)
-    assert {nb["name"]: nb["status"] for nb in done["notebooks"]} == {
-        nb.name: "skipped" if nb.name[:3].rstrip("_") in SKIPPED | {"05"} else "done" for nb in find_notebooks()
-    }
-    reasons = {nb["name"]: nb["reason"] for nb in done["notebooks"]}
-    assert reasons["05_time_series"] == "the catalog has no interferograms"
-    assert not reasons["05b_ready_series"]
+    done = reproduce(catalog=catalog, out=tmp_path / "out", only=["05", "06", "13"], progress=False)
+    ran = {nb["name"][:3].rstrip("_"): nb for nb in done["notebooks"]}
+    assert {number: nb["status"] for number, nb in ran.items()} == dict.fromkeys(
+        ("01", "02", "03", "05b", "06", "13"), "done"
+    ) | {"05": "skipped"}
+    assert ran["05"]["reason"] == "the catalog has no interferograms"
+    assert not ran["05b"]["reason"]
     assert done["red"] == []
     monkeypatch.setenv("QTP_OUTPUT", str(tmp_path / "out"))
     maps = products.open("deformation").load()

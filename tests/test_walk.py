@@ -88,6 +88,8 @@ def test_without_settings_the_reference_is_the_producers(theirs):
     np.testing.assert_allclose(out["displacement"], theirs["displacement"])
     named = walk.ready_series(theirs.assign_attrs(reference_area="2:4/1:4"), Settings())  # columns/rows of LiCSBAS
     assert np.argwhere(named["reference_area"].values).tolist() == [[r, c] for r in (1, 2, 3) for c in (2, 3)]
+    placed = walk.ready_series(theirs.assign_attrs(reference_xy=[92.031, 33.949]), Settings())  # MintPy
+    assert np.argwhere(placed["reference_area"].values).tolist() == [[5, 3]]
     steady = xr.zeros_like(theirs["displacement"][0], dtype=bool)
     steady[0, 0] = True
     assert walk.ready_series(theirs, Settings(), stable=steady)["reference_area"].values[0, 0]

@@ -24,6 +24,7 @@ from qtp_toolkit.conventions import (
 )
 from qtp_toolkit.kernels import reasons
 
+_THEIRS = "the producer's reference"
 _MOST_STILL = 0.05
 """Share of the pixels that a producer's reference may be: of more, 0 means that there is nothing."""
 
@@ -59,9 +60,9 @@ def ready_series(
     -------
     xarray.Dataset
         ``displacement`` (time, y, x), mm, relative to ``reference_area`` (y, x): that of the settings, else ``stable``,
-        else that of the producer. ``reason`` (y, x) is 7 where no date is valid. Besides ``mask``, and what
-        :func:`qtp_toolkit.correct.choose_ramp` says of the ramps. The date of reference is the producer's: a constant
-        takes it up in ``pecm.fit``. Lazy if the input is, but for the planes.
+        else that of the producer, by its attributes or where all dates are 0. ``reason`` (y, x) is 7 where no date is
+        valid. Besides ``mask``, and what :func:`qtp_toolkit.correct.choose_ramp` says of the ramps. The date of
+        reference is the producer's: a constant takes it up in ``pecm.fit``. Lazy if the input is, but for the planes.
 
     Raises
     ------
@@ -114,11 +115,15 @@ def _reference_of(series: xr.Dataset, settings: Any, stable: xr.DataArray | None
         place = {"point": settings.reference_point, "radius_m": settings.reference_radius_m, "stable": stable}
         return correct.choose_reference(blank, bounds=settings.reference_area, **place)
     corners = re.fullmatch(r"(\d+):(\d+)/(\d+):(\d+)", series.attrs.get("reference_area", ""))
-    area, most = (moved == 0).all(TIME).compute(), _MOST_STILL
+    area, most = blank, 1.0
     if corners:
         left, right, top, bottom = map(int, corners.groups())
-        area, most = blank, 1.0
-        area[top:bottom, left:right] = True
+        area.values[top:bottom, left:right] = True
+    elif "reference_xy" in series.attrs:
+        x, y = series.attrs["reference_xy"]
+        area.values[np.abs(blank[Y].values - y).argmin(), np.abs(blank[X].values - x).argmin()] = True
+    else:
+        area, most = (moved == 0).all(TIME).compute(), _MOST_STILL
     if not area.any() or area.mean() > most:
         raise QtpDataError(
             "nothing says what the series is relative to",
@@ -129,4 +134,4 @@ def _reference_of(series: xr.Dataset, settings: Any, stable: xr.DataArray | None
             hint="Set settings.reference_point or settings.reference_area to ground that stands still.",
             code="I22",
         )
-    return describe(area, "reference_area", like=moved).assign_attrs(chosen="the producer's reference")
+    return describe(area, "reference_area", like=moved).assign_attrs(chosen=_THEIRS)

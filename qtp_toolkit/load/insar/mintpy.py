@@ -87,7 +87,8 @@ def mintpy(
     -------
     xarray.Dataset
         Of a stack ``phase``, ``coherence`` (pair, y, x) as of every reader, unreferenced as it is stored, and
-        ``perpendicular_baseline``; of a time series ``displacement`` (time, y, x), mm, and of velocities
+        ``perpendicular_baseline``; of a time series ``displacement`` (time, y, x), mm, and in ``attrs`` the
+        ``reference_date`` and ``reference_xy`` (x, y) where the file tells them; of velocities
         ``linear_rate`` and ``linear_rate_std`` (y, x), mm/yr, both positive *toward* the satellite and relative to
         MintPy's reference: these are no phase, and enter where series and rates do; of a geometry its layers. Lazy. y
         from north to south on a map.
@@ -289,6 +290,8 @@ def _series(file: File, asked: Asked) -> xr.Dataset:
         out = out.assign_coords(perpendicular_baseline=described)
     if "REF_DATE" in file.attrs:
         out = out.assign_attrs(reference_date=str(read_time(file.attrs["REF_DATE"]).astype("M8[D]")))
+    if {"REF_LON", "REF_LAT", "X_FIRST"} <= set(file.attrs):  # on a map they are of the map, whatever its CRS
+        out = out.assign_attrs(reference_xy=[float(file.attrs[key]) for key in ("REF_LON", "REF_LAT")])
     return out
 
 

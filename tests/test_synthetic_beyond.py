@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from qtp_toolkit import network, synthetic
+from qtp_toolkit import network, prospects, synthetic
 from qtp_toolkit.catalog import open_catalog
 from qtp_toolkit.conventions import QtpDataError
 from qtp_toolkit.synthetic import atmosphere, beyond, beyond_files, formats, interferograms, places, tracks
@@ -337,6 +337,18 @@ def test_the_look_vector_lies_in_the_first_product(opened, folder):
 def quick(stage, *, size, seed, bias, draw, advance):
     stage.mkdir()
     (stage / "made").write_text(f"{size} {seed} {bias} {draw}")
+
+
+def test_a_look_at_dates_and_places_does_not_write_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("QTP_SCENE", "tiny")
+    root = open_catalog().root()
+    (tmp_path / root.name).symlink_to(root)
+    monkeypatch.setenv("QTP_DATA", str(tmp_path))
+    monkeypatch.setattr(beyond_files, "_write", None)  # whoever writes fails
+    catalog = open_catalog()
+    assert all(catalog.waits(name) for name in BEYOND)
+    assert all(found.good for found in prospects.look_at_dates(catalog))
+    assert not synthetic.beyond_written("tiny")
 
 
 def test_it_is_written_on_first_use_only(tmp_path, monkeypatch):

@@ -89,10 +89,9 @@ def look_at_area(
     Returns
     -------
     list of (bool, str)
-        Whether it is good, and in words, one a finding: the last one only of an area of so few pixels that their noise
-        stays, which is not good where a circle narrower than a pixel left no more.
         Whether it is good, and in words, one a finding. How still it is, pairs of less than a year do not tell: that is
-        said, and held against nobody.
+        said, and held against nobody. The last finding is there only of an area of so few pixels that their noise
+        stays, which is not good where a circle narrower than a pixel left no more.
 
     Examples
     --------

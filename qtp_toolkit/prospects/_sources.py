@@ -156,6 +156,7 @@ def _elsewhere(catalog: Catalog, stack: xr.Dataset) -> list[Finding]:
     if (radar := footprint(stack)) is None:
         return found
     maps = [name for name in catalog if catalog.source(name).kind == "raster" and not _known_name(name, catalog)]
+    maps = [name for name in maps if not catalog.waits(name)]  # what is looked at would be written first
     for name in [*(["modis_lst"] if "modis_lst" in catalog else []), *maps]:
         try:
             with named(name, catalog.files(name)):

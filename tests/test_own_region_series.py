@@ -49,10 +49,10 @@ def test_what_will_run_is_told(made):
 @pytest.mark.timeout(1800)
 def test_a_region_with_a_ready_series_makes_its_maps(made, tmp_path, monkeypatch):
     truth, catalog = made
-    done = reproduce(catalog=catalog, out=tmp_path / "out", only=["05", "06", "13"], progress=False)
+    done = reproduce(catalog=catalog, out=tmp_path / "out", only=["05", "06"], progress=False)
     ran = {nb["name"][:3].rstrip("_"): nb for nb in done["notebooks"]}
     assert {number: nb["status"] for number, nb in ran.items()} == dict.fromkeys(
-        ("01", "02", "03", "05b", "06", "13"), "done"
+        ("01", "02", "03", "05b", "06"), "done"
     ) | {"05": "skipped"}
     assert ran["05"]["reason"] == "the catalog has no interferograms"
     assert not ran["05b"]["reason"]

@@ -64,7 +64,8 @@ def stand_in(notebooks: list[Notebook], catalog: Any) -> list[Notebook]:
     for nb in notebooks:
         for source, name in nb.instead:
             other = by_name[name]
-            mine, used = other.products_out, tuple(set(nb.products_used) - set(other.products_out))
+            mine = other.products_out
+            used = tuple(product for product in nb.products_used if product not in mine)
             if not catalog.available(source):
                 by_name[nb.name] = replace(nb, products_in=(*nb.products_in, *mine), products_used=used)
             elif not all(catalog.available(word) for word in catalog.needed(other.needs)):
